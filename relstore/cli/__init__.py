@@ -1,0 +1,1 @@
+"""The commands. The only package that prints, reads the environment or exits."""

@@ -1,0 +1,1 @@
+"""What runs on the deployer's machine: configuration, scan, transfer, transports."""
