@@ -1,0 +1,174 @@
+"""An app in the store: its chain of generations, its ``current`` link, its pins and its lock.
+
+Numbers are taken by link(2), so that two deployers never write one record. The link is switched by
+rename alone. What to switch to, and whether it went well, is decided elsewhere (``host``).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from relstore.errors import DamagedError, FormatError, NotFoundError, StoreError
+from relstore.store import durable, history, journal
+from relstore.store.directory import Dir
+from relstore.store.durable import Durability
+from relstore.store.names import AppName, Digest, PinName, parse_generation
+from relstore.store.record import MAX_BYTES, Description, Generation, record_digest
+
+CURRENT = "current"
+GENERATIONS = "generations"
+RECORDS = "records"
+PINS = "pins"
+JOBS = "jobs"
+LOCK = "lock"
+AREAS = (GENERATIONS, RECORDS, PINS, JOBS)
+_CURRENT_TARGET = re.compile(rf"{GENERATIONS}/([1-9][0-9]{{0,9}})\Z")
+
+
+class NewBuild(NamedTuple):
+    """What a new generation is of."""
+
+    build: Digest
+    size: int
+    files: int
+
+
+class App:
+    """``apps/NAME`` of a store, open."""
+
+    def __init__(self, name: AppName, directory: Dir, durability: Durability) -> None:
+        self.name = name
+        self.directory = directory
+        self._durability = durability
+
+    def close(self) -> None:
+        self.directory.close()
+
+    # -- the chain -------------------------------------------------------------------------------
+
+    def numbers(self) -> list[int]:
+        """The numbers of all records, ascending. Raises DamagedError for a name that is none."""
+        with self.directory.sub(RECORDS) as records:
+            try:
+                return sorted(parse_generation(name) for name in records.names())
+            except FormatError as error:
+                raise DamagedError(f"among the records of {self.name}: {error.what}") from None
+
+    def generations(self) -> list[Generation]:
+        """The whole chain, proved link by link. Raises DamagedError."""
+        chain: list[Generation] = []
+        parent: Digest | None = None
+        with self.directory.sub(RECORDS) as records:
+            for expected, number in enumerate(self.numbers(), start=1):
+                if number != expected:
+                    raise DamagedError(f"the record of generation {expected} of {self.name} is missing")
+                raw = records.read(str(number), MAX_BYTES)
+                try:
+                    generation = Generation.parse(raw)
+                except FormatError as error:
+                    raise DamagedError(f"record {number} of {self.name}: {error.what}") from None
+                if (generation.number, generation.app, generation.parent) != (
+                    number,
+                    self.name,
+                    parent,
+                ):
+                    raise DamagedError(
+                        f"record {number} of {self.name} does not continue the chain before it",
+                        hint="Somebody changed a record: compare with a backup.",
+                    )
+                chain.append(generation)
+                parent = record_digest(raw)
+        return chain
+
+    def append(self, new: NewBuild, description: Description, now: int) -> Generation:
+        """Record the next generation, durably, and make its link. The store's lock must be held."""
+        with self.directory.sub(RECORDS) as records:
+            while True:
+                numbers = self.numbers()
+                last = numbers[-1] if numbers else 0
+                parent = record_digest(records.read(str(last), MAX_BYTES)) if last else None
+                generation = Generation(self.name, last + 1, new.build, parent, now, *new[1:], description)
+                try:
+                    durable.create_file(records, str(last + 1), generation.encode())
+                except FileExistsError:
+                    continue  # another deployer won this number
+                break
+        self.ensure_link(generation)
+        return generation
+
+    def ensure_link(self, generation: Generation) -> None:
+        """Make ``generations/N`` if a crash came between the record and it."""
+        with self.directory.sub(GENERATIONS) as links:
+            target = link_target(generation.build)
+            if links.readlink(str(generation.number)) != target:
+                durable.replace_symlink(links, str(generation.number), target, self._durability)
+
+    def linked(self) -> list[int]:
+        """The numbers that have a link, which keeps their build alive."""
+        with self.directory.sub(GENERATIONS) as links:
+            return sorted(parse_generation(name) for name in links.names())
+
+    def unlink_generation(self, number: int) -> None:
+        """Let go of the build of ``number``; its record stays."""
+        with self.directory.sub(GENERATIONS) as links:
+            durable.remove_name(links, str(number))
+
+    # -- what is current -------------------------------------------------------------------------
+
+    def current(self) -> int | None:
+        """The number that ``current`` names, or None without a link. Raises StoreError for another link."""
+        target = self.directory.readlink(CURRENT)
+        if target is None:
+            return None
+        match = _CURRENT_TARGET.match(target)
+        if not match:
+            raise StoreError(
+                f"{self.directory.path}/{CURRENT} points to {target!r}, which is not a generation",
+                state="Somebody changed it by hand; relstore left it alone.",
+                hint=f"Point it back: ln -sfn {GENERATIONS}/NUMBER {self.directory.path}/{CURRENT}",
+            )
+        return int(match.group(1))
+
+    def switch(self, number: int | None) -> None:
+        """Make ``number`` current, atomically and durably; None removes the link."""
+        if number is None:
+            durable.remove_name(self.directory, CURRENT)
+        else:
+            durable.replace_symlink(self.directory, CURRENT, f"{GENERATIONS}/{number}", self._durability)
+
+    # -- pins, events, rows ----------------------------------------------------------------------
+
+    def pins(self) -> list[tuple[str, int]]:
+        """The (pin, number) pairs, sorted."""
+        with self.directory.sub(PINS) as pins:
+            found = []
+            for name in pins.names():
+                try:
+                    found.append((name, parse_generation(pins.read(name, 64).decode("ascii").strip())))
+                except (FormatError, UnicodeDecodeError):
+                    raise DamagedError(f"the pin {name!r} of {self.name} holds no number") from None
+        return found
+
+    def pin(self, name: PinName, number: int) -> None:
+        with self.directory.sub(PINS) as pins:
+            durable.replace_file(pins, name, b"%d\n" % number)
+
+    def unpin(self, name: PinName) -> None:
+        """Raises NotFoundError."""
+        with self.directory.sub(PINS) as pins:
+            if pins.lstat(name) is None:
+                raise NotFoundError(f"{self.name} has no pin {name!r}")
+            durable.remove_name(pins, name)
+
+    def events(self) -> list[journal.Event]:
+        return journal.read(self.directory).events
+
+    def rows(self) -> list[history.Row]:
+        """The chain with what became of each generation."""
+        return history.rows(self.generations(), self.events(), self.current(), self.pins())
+
+
+def link_target(build: Digest) -> str:
+    """What ``generations/N`` points to."""
+    return f"../../../builds/{build}/tree"

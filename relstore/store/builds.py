@@ -1,0 +1,73 @@
+"""Builds: complete, immutable file trees, each beside the manifest that it is named by.
+
+A name in ``builds/`` is made by one rename of a whole, durable directory, so what has a name is
+complete. Not for objects on their way in (``upload``, ``publish``) nor for trees (``tree``).
+"""
+
+from __future__ import annotations
+
+from relstore.errors import DamagedError, FormatError, NotFoundError
+from relstore.store import manifest as manifests
+from relstore.store.blake3 import digest as blake3_digest
+from relstore.store.directory import Dir
+from relstore.store.manifest import Manifest
+from relstore.store.names import Digest
+from relstore.store.tree import Finding, check_tree
+
+MANIFEST_NAME = "manifest"
+TREE_NAME = "tree"
+
+
+def check_manifest_name(raw: bytes, build: Digest) -> None:
+    """Raises DamagedError unless ``raw`` are the bytes that ``build`` names."""
+    if blake3_digest(raw) != build.raw:
+        raise DamagedError(f"the manifest of the build {build.short} is not what its name says")
+
+
+class Builds:
+    """``builds/`` of a store."""
+
+    def __init__(self, directory: Dir) -> None:
+        self.directory = directory
+
+    def close(self) -> None:
+        self.directory.close()
+
+    def has(self, build: Digest) -> bool:
+        return self.directory.lstat(build) is not None
+
+    def ids(self) -> list[Digest]:
+        """All builds, sorted. What is not named as one is left out."""
+        return [Digest(name) for name in self.directory.names() if len(name) == 64]
+
+    def manifest_bytes(self, build: Digest) -> bytes:
+        """The manifest's bytes, proved against the build's name. Raises NotFoundError, DamagedError."""
+        try:
+            with self.directory.sub(build) as directory:
+                raw = directory.read(MANIFEST_NAME, manifests.MAX_BYTES)
+        except FileNotFoundError:
+            raise NotFoundError(f"the build {build.short} is not in the store") from None
+        check_manifest_name(raw, build)
+        return raw
+
+    def manifest(self, build: Digest) -> Manifest:
+        """Raises NotFoundError, DamagedError."""
+        try:
+            return Manifest.parse(self.manifest_bytes(build))
+        except FormatError as error:
+            raise DamagedError(f"the manifest of the build {build.short}: {error.what}") from None
+
+    def check(self, build: Digest) -> list[Finding]:
+        """Everything about the build that is not what its name promises; empty when all is well."""
+        try:
+            manifest = self.manifest(build)
+        except (NotFoundError, DamagedError) as error:
+            return [Finding(f"builds/{build}/{MANIFEST_NAME}", error.what)]
+        try:
+            with self.directory.sub(build) as directory, directory.sub(TREE_NAME) as tree:
+                return [
+                    Finding(f"builds/{build}/{TREE_NAME}/{path}", problem)
+                    for path, problem in check_tree(tree, manifest)
+                ]
+        except (FileNotFoundError, NotADirectoryError):
+            return [Finding(f"builds/{build}/{TREE_NAME}", "is missing")]

@@ -1,0 +1,182 @@
+"""A directory held by descriptor: every access below the store's root goes through one.
+
+Names are single components, and a symlink is never followed, so that what somebody swaps beside the
+store cannot lead a write elsewhere. It adds no durability (``durable`` does) and knows no layout.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from types import TracebackType
+
+from relstore.errors import StoreError
+
+_OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+DIRECTORY_MODE = 0o755
+
+
+class Dir:
+    """An open directory. ``path`` is for messages only; nothing is ever opened through it."""
+
+    def __init__(self, fd: int, path: str) -> None:
+        self.fd = fd
+        self.path = path
+
+    @classmethod
+    def open_path(cls, path: str) -> Dir:
+        """Open by path; the last component must not be a symlink. Raises OSError."""
+        return cls(os.open(path, _OPEN_DIRECTORY), path)
+
+    def __enter__(self) -> Dir:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close; a second time does nothing."""
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+    def sub(self, name: str) -> Dir:
+        """The directory ``name`` in here. Raises OSError (ENOTDIR or ELOOP for a symlink)."""
+        return Dir(os.open(component(name), _OPEN_DIRECTORY, dir_fd=self.fd), f"{self.path}/{name}")
+
+    def sub_or_none(self, name: str) -> Dir | None:
+        try:
+            return self.sub(name)
+        except FileNotFoundError:
+            return None
+
+    def make(self, name: str, mode: int = DIRECTORY_MODE) -> Dir:
+        """Make the directory ``name``, of exactly ``mode`` whatever the umask, and open it."""
+        os.mkdir(component(name), mode, dir_fd=self.fd)
+        made = self.sub(name)
+        os.fchmod(made.fd, mode)
+        return made
+
+    def make_or_open(self, name: str) -> Dir:
+        """``sub``, made first where it is missing. The making is durable when this returns."""
+        try:
+            return self.sub(name)
+        except FileNotFoundError:
+            pass
+        with contextlib.suppress(FileExistsError):  # another process was faster
+            self.make(name).close()
+            os.fsync(self.fd)
+        return self.sub(name)
+
+    def open_file(self, name: str) -> int:
+        """A descriptor to read the regular file ``name``. Raises OSError, StoreError for another kind."""
+        # O_NONBLOCK: a FIFO planted under the name must not hang the reader.
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+        fd = os.open(component(name), flags, dir_fd=self.fd)
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            os.close(fd)
+            raise StoreError(f"{self.path}/{name} is not a regular file")
+        return fd
+
+    def create_file(self, name: str, mode: int = 0o600) -> int:
+        """A descriptor to write the new file ``name``. Raises FileExistsError."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        return os.open(component(name), flags, mode, dir_fd=self.fd)
+
+    def read(self, name: str, limit: int) -> bytes:
+        """The content of the small file ``name``; StoreError when it is over ``limit`` bytes."""
+        fd = self.open_file(name)
+        with open(fd, "rb") as file:
+            data = file.read(limit + 1)
+        if len(data) > limit:
+            raise StoreError(f"{self.path}/{name} is larger than the {limit} bytes it may have")
+        return data
+
+    def read_or_none(self, name: str, limit: int) -> bytes | None:
+        try:
+            return self.read(name, limit)
+        except FileNotFoundError:
+            return None
+
+    def names(self) -> list[str]:
+        """What is in here, sorted. Temporary names (``.tmp-…``) are left out."""
+        return sorted(name for name in os.listdir(self.fd) if not name.startswith(TEMPORARY))
+
+    def all_names(self) -> list[str]:
+        return os.listdir(self.fd)
+
+    def entries(self) -> Iterator[os.DirEntry[str]]:
+        with os.scandir(self.fd) as found:
+            yield from found
+
+    def lstat(self, name: str) -> os.stat_result | None:
+        """None when there is no such name."""
+        try:
+            return os.stat(component(name), dir_fd=self.fd, follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+
+    def readlink(self, name: str) -> str | None:
+        """None when there is no such name; StoreError when it is no symlink."""
+        try:
+            return os.readlink(component(name), dir_fd=self.fd)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            if error.errno == errno.EINVAL:
+                raise StoreError(f"{self.path}/{name} should be a symlink and is not") from None
+            raise
+
+    def symlink(self, target: str, name: str) -> None:
+        os.symlink(target, component(name), dir_fd=self.fd)
+
+    def unlink(self, name: str) -> None:
+        os.unlink(component(name), dir_fd=self.fd)
+
+    def rmdir(self, name: str) -> None:
+        os.rmdir(component(name), dir_fd=self.fd)
+
+    def rename(self, name: str, to: Dir, new: str) -> None:
+        os.rename(component(name), component(new), src_dir_fd=self.fd, dst_dir_fd=to.fd)
+
+    def link(self, name: str, to: Dir, new: str) -> None:
+        """Hard link; never through a symlink. Raises FileExistsError, OSError (EMLINK)."""
+        os.link(
+            component(name),
+            component(new),
+            src_dir_fd=self.fd,
+            dst_dir_fd=to.fd,
+            follow_symlinks=False,
+        )
+
+    def remove_tree(self, name: str) -> None:
+        """Remove whatever ``name`` is, with all below it; nothing when it is not there."""
+        found = self.lstat(name)
+        if found is None:
+            return
+        if not stat.S_ISDIR(found.st_mode):
+            self.unlink(name)
+            return
+        with self.sub(name) as inner:
+            for child in inner.all_names():
+                inner.remove_tree(child)
+        self.rmdir(name)
+
+
+TEMPORARY = ".tmp-"
+"""How every temporary name begins; what a crash leaves under such a name is nobody's."""
+
+
+def component(name: str) -> str:
+    """``name``, when it is one path component. Raises StoreError: a bug, or an attack, stops here."""
+    if not name or name in (".", "..") or "/" in name or "\0" in name:
+        raise StoreError(f"{name!r} cannot be a name in a directory of the store")
+    return name

@@ -1,0 +1,170 @@
+"""What became of each generation, and which one a person means. Pure.
+
+The records say what was released, the journal what happened to it, the ``current`` link what runs;
+``rows`` puts the three together, and ``resolve`` finds the generation of ``-1``, ``42``,
+``commit:1a2b`` or a build's prefix. Not for reading any of the three (``app``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from relstore.errors import NotFoundError, RefusedError, UsageError
+from relstore.store import journal
+from relstore.store.journal import Event
+from relstore.store.record import Generation
+
+CURRENT = "current"
+GOOD = "good"
+FAILED = "failed"
+NEVER_ACTIVE = "never-active"
+DELETED = "deleted"
+STATES = (CURRENT, GOOD, FAILED, NEVER_ACTIVE, DELETED)
+
+SPEC_HELP = (
+    "a number, -1 or +1 (counted over good generations), the beginning of a build id, or commit:PREFIX"
+)
+
+
+class Row(NamedTuple):
+    """A generation and what became of it."""
+
+    generation: Generation
+    state: str
+    outcome: str
+    """The last outcome in the journal (``active``, ``rolled-back``, …), or ``""``."""
+    outcome_at: int
+    reason: str
+    pins: tuple[str, ...]
+
+    @property
+    def is_good(self) -> bool:
+        """Whether it may be gone back to."""
+        return self.state == GOOD or (self.state == CURRENT and self.outcome == journal.ACTIVE)
+
+
+def rows(
+    generations: Sequence[Generation],
+    events: Sequence[Event],
+    current: int | None,
+    pins: Sequence[tuple[str, int]] = (),
+) -> list[Row]:
+    """One row a generation, in the order of their numbers."""
+    last: dict[int, Event] = {}
+    was_good: set[int] = set()
+    deleted: set[int] = set()
+    for event in events:
+        if event.event == journal.DELETED:
+            deleted.add(event.generation)
+        elif event.event in journal.OUTCOMES:
+            last[event.generation] = event
+            if event.event == journal.ACTIVE:
+                was_good.add(event.generation)
+            elif event.event in (journal.ROLLED_BACK, journal.STUCK):
+                was_good.discard(event.generation)
+    found = []
+    for generation in generations:
+        number = generation.number
+        outcome = last.get(number)
+        if number in deleted:
+            state = DELETED
+        elif number == current:
+            state = CURRENT
+        elif number in was_good:
+            state = GOOD
+        elif outcome is not None and outcome.event != journal.INTERRUPTED:
+            state = FAILED
+        else:
+            state = NEVER_ACTIVE
+        names = tuple(name for name, pinned in pins if pinned == number)
+        event = outcome or Event(0, "", number, 0, "", "", "")
+        found.append(Row(generation, state, event.event, event.time, event.reason, names))
+    return found
+
+
+def rollback_target(found: Sequence[Row]) -> Row | None:
+    """The generation that ``-1`` means: the last good one before the current one, or None."""
+    current = _current(found)
+    before = [row for row in found if row.is_good and (current is None or row is not current)]
+    if current is not None:
+        before = [row for row in before if row.generation.number < current.generation.number]
+    return before[-1] if before else None
+
+
+def resolve(spec: str, found: Sequence[Row]) -> Row:
+    """The generation that ``spec`` means. Raises UsageError, NotFoundError, RefusedError."""
+    here = [row for row in found if row.state != DELETED]
+    if re.match(r"[+-][1-9][0-9]{0,8}\Z", spec):
+        return _relative(int(spec), here)
+    if re.match(r"[1-9][0-9]{0,9}\Z", spec):
+        return _numbered(int(spec), found)
+    if re.match(r"commit:[0-9a-f]{4,64}\Z", spec):
+        prefix = spec[len("commit:") :]
+        return _newest(
+            [row for row in here if (row.generation.description.commit or "").startswith(prefix)],
+            spec,
+        )
+    if re.match(r"[0-9a-f]{6,64}\Z", spec):
+        return _newest([row for row in here if row.generation.build.startswith(spec)], spec)
+    raise UsageError(f"{spec[:80]!r} does not name a generation", hint=f"Give {SPEC_HELP}.")
+
+
+def _current(found: Sequence[Row]) -> Row | None:
+    return next((row for row in found if row.state == CURRENT), None)
+
+
+def _relative(step: int, here: list[Row]) -> Row:
+    current = _current(here)
+    if current is None and step > 0:
+        raise NotFoundError("no generation is current, so none comes after it", hint=f"Give {SPEC_HELP}.")
+    number = current.generation.number if current else None
+    good = [row for row in here if row.is_good and row is not current]
+    if step < 0:
+        side = [row for row in good if number is None or row.generation.number < number][::-1]
+    else:
+        side = [row for row in good if number is not None and row.generation.number > number]
+    if len(side) < abs(step):
+        where = "before" if step < 0 else "after"
+        at = f"generation {number}, which is current" if number else "nothing, since none is current"
+        have = {0: "no good generation", 1: "only one good generation"}.get(
+            len(side), f"only {len(side)} good generations"
+        )
+        raise NotFoundError(
+            f"there is {have} {where} {at}",
+            state="Nothing was changed.",
+            hint="`relstore list-generations` shows what there is.",
+        )
+    return side[abs(step) - 1]
+
+
+def _numbered(number: int, found: Sequence[Row]) -> Row:
+    for row in found:
+        if row.generation.number == number:
+            if row.state == DELETED:
+                raise RefusedError(
+                    f"generation {number} was deleted",
+                    hint="Push that build again to get a new one.",
+                )
+            return row
+    raise NotFoundError(
+        f"there is no generation {number}", hint="`relstore list-generations` shows what there is."
+    )
+
+
+def _newest(matching: list[Row], spec: str) -> Row:
+    """The newest of several generations of one build or commit; several builds are ambiguous."""
+    if not matching:
+        raise NotFoundError(
+            f"no generation matches {spec!r}",
+            hint="`relstore list-generations` shows what there is.",
+        )
+    builds = {row.generation.build for row in matching}
+    if len(builds) > 1:
+        numbers = ", ".join(str(row.generation.number) for row in matching[:8])
+        raise UsageError(
+            f"{spec!r} matches generations of different builds ({numbers})",
+            hint="Give more digits, or the number.",
+        )
+    return matching[-1]

@@ -1,0 +1,148 @@
+"""The journal: an app's append-only record of activations and their outcomes.
+
+Every entry is durable before anyone is told of it, and its checksum covers the entry before, so
+that the past cannot be edited unseen. A crash can tear only the last entry; the next writer cuts
+that off. Only who holds the app's lock appends. The format is in ``docs/formats/journal.md``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import Any, NamedTuple
+
+from relstore.errors import DamagedError, FormatError
+from relstore.store import pack
+from relstore.store.directory import Dir
+from relstore.store.durable import write_all
+from relstore.store.names import MAX_GENERATION
+
+NAME = "journal"
+HEADER = b"relstore-journal 1\n"
+MAX_ENTRY_BYTES = 64 * 1024
+MAX_BYTES = 1 << 30
+MAX_REASON = 4000
+_LENGTH_BYTES = 4
+_SUM_BYTES = 32
+
+SWITCHING = "switching"
+ACTIVE = "active"
+ROLLED_BACK = "rolled-back"
+FAILED = "failed"
+STUCK = "stuck"
+INTERRUPTED = "interrupted"
+DELETED = "deleted"
+
+OUTCOMES = (ACTIVE, ROLLED_BACK, FAILED, STUCK, INTERRUPTED)
+EVENTS = (SWITCHING, *OUTCOMES, DELETED)
+
+
+class Event(NamedTuple):
+    """One entry. ``switching`` is the intent, the outcomes end it; ``deleted`` removes a generation."""
+
+    time: int
+    """Seconds since 1970, by the host's clock."""
+    event: str
+    generation: int
+    previous: int
+    """The generation to return to, or 0 when there was none."""
+    job: str
+    who: str
+    reason: str
+
+    @classmethod
+    def parse(cls, raw: bytes) -> Event:
+        """Raises FormatError."""
+        value: Any = pack.decode(raw, what="journal entry", limit=MAX_ENTRY_BYTES)
+        if not isinstance(value, list) or [type(item) for item in value] != _TYPES:
+            raise FormatError("a journal entry whose fields are not those of one")
+        entry = cls(*value)
+        if entry.event not in EVENTS:
+            raise FormatError(f"a journal entry of the unknown kind {entry.event[:40]!r}")
+        if not (1 <= entry.generation <= MAX_GENERATION and 0 <= entry.previous <= MAX_GENERATION):
+            raise FormatError("a journal entry about a generation that cannot be")
+        return entry
+
+    def encode(self) -> bytes:
+        return pack.encode(list(self._replace(reason=self.reason[:MAX_REASON])))
+
+
+_TYPES = [int, str, int, int, str, str, str]
+
+
+class Journal(NamedTuple):
+    """What a journal's bytes hold."""
+
+    events: list[Event]
+    length: int
+    """The bytes of the whole entries, the header included; what follows is a torn tail."""
+    sum: bytes
+    """The checksum of the last entry; the next one covers it."""
+
+    @classmethod
+    def parse(cls, raw: bytes) -> Journal:
+        """Read up to a torn tail. Raises DamagedError for anything wrong before the last entry."""
+        if len(raw) < len(HEADER):
+            if not HEADER.startswith(raw):
+                raise DamagedError("the journal does not begin as one")
+            return cls([], 0, _first_sum())
+        if not raw.startswith(HEADER):
+            raise DamagedError("the journal does not begin as one, or is of an unknown version")
+        events: list[Event] = []
+        position = len(HEADER)
+        checksum = _first_sum()
+        while position < len(raw):
+            end = position + _LENGTH_BYTES + _SUM_BYTES
+            length = int.from_bytes(raw[position : position + _LENGTH_BYTES], "big")
+            body = raw[end : end + length]
+            expected = hashlib.sha256(checksum + body).digest()
+            if len(body) != length or length == 0 or raw[position + _LENGTH_BYTES : end] != expected:
+                if _is_torn(raw, position, length):
+                    break
+                raise DamagedError(f"the journal was changed at byte {position}")
+            try:
+                events.append(Event.parse(body))
+            except FormatError as error:
+                raise DamagedError(f"the journal at byte {position}: {error.what}") from None
+            position = end + length
+            checksum = expected
+        return cls(events, position, checksum)
+
+
+def read(directory: Dir) -> Journal:
+    """The journal of an app; empty when there is none yet. Raises DamagedError."""
+    return Journal.parse(directory.read_or_none(NAME, MAX_BYTES) or b"")
+
+
+def append(directory: Dir, event: Event) -> None:
+    """Durable when this returns. Only under the app's lock. Raises DamagedError, OSError."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    fd = os.open(NAME, flags, 0o644, dir_fd=directory.fd)
+    try:
+        journal = read(directory)
+        os.ftruncate(fd, journal.length)
+        os.lseek(fd, 0, os.SEEK_END)
+        body = event.encode()
+        checksum = hashlib.sha256(journal.sum + body).digest()
+        header = b"" if journal.length else HEADER
+        write_all(fd, header + len(body).to_bytes(_LENGTH_BYTES, "big") + checksum + body)
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+    os.fsync(directory.fd)
+
+
+def _first_sum() -> bytes:
+    return hashlib.sha256(HEADER).digest()
+
+
+def _is_torn(raw: bytes, position: int, length: int) -> bool:
+    """Whether what is wrong at ``position`` can be the write that a crash cut short.
+
+    Then it reaches the end of the file, or is nothing but zeros (a file grown before its data
+    arrived). A length that no entry has is damage, not a tear.
+    """
+    rest = raw[position:]
+    if not rest.strip(b"\0"):
+        return True
+    return length <= MAX_ENTRY_BYTES and _LENGTH_BYTES + _SUM_BYTES + length >= len(rest)

@@ -1,0 +1,177 @@
+"""The shelf of objects: file contents by name, read-only, in two variants (plain and executable).
+
+An object is on the shelf only under the name of its content; ``publish`` puts it there after its
+bytes are verified and on disk. Not for what arrives (``upload``) nor for trees (``builds``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+
+from relstore.store.directory import TEMPORARY, Dir
+from relstore.store.durable import Durability, write_all
+from relstore.store.manifest import ObjectRef
+from relstore.store.names import Digest, random_suffix
+
+CHUNK_BYTES = 1024 * 1024
+PLAIN_MODE = 0o444
+EXECUTABLE_MODE = 0o555
+
+
+def object_name(blake3: Digest, executable: bool) -> str:
+    """The name inside the shard ``blake3[:2]``."""
+    return blake3 + (".x" if executable else "")
+
+
+def mode_of(executable: bool) -> int:
+    return EXECUTABLE_MODE if executable else PLAIN_MODE
+
+
+def sha256_of(fd: int) -> bytes:
+    """The SHA-256 of a file from its beginning, in constant memory."""
+    digest = hashlib.sha256()
+    buffer = bytearray(CHUNK_BYTES)
+    view = memoryview(buffer)
+    os.lseek(fd, 0, os.SEEK_SET)
+    with open(fd, "rb", buffering=0, closefd=False) as file:
+        while True:
+            count = file.readinto(buffer)
+            if not count:
+                return digest.digest()
+            digest.update(view[:count])
+
+
+class Objects:
+    """``objects/`` of a store. Keeps each shard that it touched open until ``close``."""
+
+    def __init__(self, directory: Dir, durability: Durability) -> None:
+        self._directory = directory
+        self._durability = durability
+        self._shards: dict[str, Dir] = {}
+        self._changed: set[str] = set()
+
+    def close(self) -> None:
+        for shard in self._shards.values():
+            shard.close()
+        self._shards.clear()
+        self._directory.close()
+
+    def has(self, ref: ObjectRef) -> bool:
+        """Whether it is on the shelf with the right kind, size and mode; its bytes are not read."""
+        found = self._shard(ref.blake3).lstat(object_name(ref.blake3, ref.executable))
+        return (
+            found is not None
+            and stat.S_ISREG(found.st_mode)
+            and found.st_size == ref.size
+            and stat.S_IMODE(found.st_mode) == mode_of(ref.executable)
+        )
+
+    def is_sound(self, ref: ObjectRef) -> bool:
+        """Whether it is on the shelf and its bytes have the SHA-256 that the manifest gives."""
+        if not self.has(ref):
+            return False
+        fd = self._shard(ref.blake3).open_file(object_name(ref.blake3, ref.executable))
+        try:
+            return sha256_of(fd) == ref.sha256
+        finally:
+            os.close(fd)
+
+    def shelve(self, source: Dir, name: str, ref: ObjectRef) -> None:
+        """Rename a verified, durable file of the right mode onto the shelf, over what is there."""
+        source.rename(name, self._shard(ref.blake3), object_name(ref.blake3, ref.executable))
+        self._changed.add(ref.blake3[:2])
+
+    def copy_variant(self, ref: ObjectRef, scratch: Dir) -> str | None:
+        """Write the other variant's bytes into ``scratch`` as ``ref``'s own file; its name there.
+
+        None when there is no other variant, or its bytes are not what they should be. The file is
+        durable at the next barrier.
+        """
+        other = ref._replace(executable=not ref.executable)
+        if not self.has(other):
+            return None
+        fd = self._shard(other.blake3).open_file(object_name(other.blake3, other.executable))
+        try:
+            return copy_file(fd, scratch, ref, self._durability)
+        finally:
+            os.close(fd)
+
+    def link_into(self, ref: ObjectRef, directory: Dir, name: str) -> None:
+        """Make ``name`` in ``directory`` a hard link to the object."""
+        shard = self._shard(ref.blake3)
+        own = object_name(ref.blake3, ref.executable)
+        try:
+            shard.link(own, directory, name)
+        except OSError as error:
+            if error.errno != errno.EMLINK:
+                raise
+            # The file system's limit of links (65,000 on ext4): a second copy takes over the name.
+            self._renew(ref, shard, own)
+            shard.link(own, directory, name)
+
+    def sync(self) -> None:
+        """The names made since the last call are durable at the next barrier."""
+        for name in self._changed:
+            self._durability.directory_filled(self._shards[name])
+        self._changed.clear()
+
+    def refs(self) -> Iterator[tuple[str, str]]:
+        """The (shard, name) of everything on the shelf, temporary names too."""
+        for shard in sorted(self._directory.names()):
+            with self._directory.sub(shard) as directory:
+                for name in directory.all_names():
+                    yield shard, name
+
+    def shard(self, name: str) -> Dir:
+        """The open directory of a shard by its two digits."""
+        if name not in self._shards:
+            self._shards[name] = self._directory.make_or_open(name)
+        return self._shards[name]
+
+    def _shard(self, blake3: Digest) -> Dir:
+        return self.shard(blake3[:2])
+
+    def _renew(self, ref: ObjectRef, shard: Dir, own: str) -> None:
+        fd = shard.open_file(own)
+        try:
+            copied = copy_file(fd, shard, ref, self._durability)
+        finally:
+            os.close(fd)
+        if copied is None:
+            raise OSError(errno.EIO, "the object's bytes are not what its name says", own)
+        self._durability.barrier(shard)
+        shard.rename(copied, shard, own)
+        self._changed.add(ref.blake3[:2])
+
+
+def copy_file(fd: int, scratch: Dir, ref: ObjectRef, durability: Durability) -> str | None:
+    """Copy an open file into ``scratch`` with ``ref``'s mode, verifying it on the way.
+
+    Its temporary name there, or None (and nothing left) when its bytes are not ``ref``'s.
+    """
+    name = TEMPORARY + random_suffix()
+    target = scratch.create_file(name)
+    good = False
+    try:
+        digest = hashlib.sha256()
+        os.lseek(fd, 0, os.SEEK_SET)
+        while True:
+            chunk = os.read(fd, CHUNK_BYTES)
+            if not chunk:
+                break
+            digest.update(chunk)
+            write_all(target, chunk)
+        os.fchmod(target, mode_of(ref.executable))
+        durability.file_written(target)
+        good = digest.digest() == ref.sha256
+    finally:
+        os.close(target)
+        if not good:
+            with contextlib.suppress(OSError):
+                scratch.unlink(name)
+    return name if good else None

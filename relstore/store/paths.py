@@ -1,0 +1,95 @@
+"""The rules for paths inside a build. Pure; no file system is touched here.
+
+A path is what a manifest says and a host will create, so it is hostile until ``check_path`` has
+passed it. Not for paths of the store itself; those are in ``layout``.
+"""
+
+from __future__ import annotations
+
+from relstore.errors import FormatError
+
+MAX_PATH_BYTES = 4096
+MAX_PART_BYTES = 255
+MAX_DEPTH = 128
+MAX_TARGET_BYTES = 4095
+MAX_HOPS = 40
+"""Symlinks followed before a chain counts as a loop, as in Linux (path_resolution(7))."""
+
+
+def check_path(path: str) -> bytes:
+    """The path's UTF-8 bytes, which are also its sort key. Raises FormatError.
+
+    Relative, no empty, ``.`` or ``..`` part, no control bytes, no part over 255 bytes.
+    """
+    raw = _encode(path, "path")
+    if len(raw) > MAX_PATH_BYTES:
+        raise FormatError(f"a path of {len(raw)} bytes; at most {MAX_PATH_BYTES}")
+    parts = raw.split(b"/")
+    if len(parts) > MAX_DEPTH:
+        raise FormatError(f"{path!r} has {len(parts)} parts; at most {MAX_DEPTH}")
+    for part in parts:
+        if part in (b"", b".", b".."):
+            raise FormatError(f"{path!r} has an empty, '.' or '..' part")
+        if len(part) > MAX_PART_BYTES:
+            raise FormatError(f"{path!r} has a part of over {MAX_PART_BYTES} bytes")
+    return raw
+
+
+def check_target(target: str) -> None:
+    """Raises FormatError unless ``target`` can be what a symlink holds."""
+    raw = _encode(target, "symlink target")
+    if not 1 <= len(raw) <= MAX_TARGET_BYTES:
+        raise FormatError(f"a symlink target of {len(raw)} bytes; 1 to {MAX_TARGET_BYTES}")
+
+
+def parent(path: str) -> str:
+    """The path of the directory that holds ``path``; ``""`` is the top."""
+    return path.rpartition("/")[0]
+
+
+def leaves_build(path: str, symlinks: dict[str, str]) -> bool:
+    """Whether following the symlink at ``path`` can lead out of the build.
+
+    ``symlinks`` maps the path of each symlink of the build to its target. What is resolved is what
+    the kernel would: other symlinks of the build are followed too, since ``a/..`` is not the top
+    when ``a`` is a symlink. A loop stays inside, and so does a target that does not exist.
+    """
+    todo = [*reversed(symlinks[path].split("/"))]
+    if symlinks[path].startswith("/"):
+        return True
+    here = [part for part in parent(path).split("/") if part]
+    hops = 1
+    while todo:
+        part = todo.pop()
+        if part in ("", "."):
+            continue
+        if part == "..":
+            if not here:
+                return True
+            here.pop()
+            continue
+        here.append(part)
+        target = symlinks.get("/".join(here))
+        if target is None:
+            continue
+        hops += 1
+        if hops > MAX_HOPS:
+            return False
+        if target.startswith("/"):
+            return True
+        here.pop()
+        todo.extend(reversed(target.split("/")))
+    return False
+
+
+def _encode(text: str, what: str) -> bytes:
+    try:
+        raw = text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise FormatError(f"the {what} {text!r} is not UTF-8") from None
+    if raw.translate(None, _CONTROL) != raw:
+        raise FormatError(f"the {what} {text!r} has control bytes")
+    return raw
+
+
+_CONTROL = bytes([*range(32), 127])

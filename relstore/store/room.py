@@ -1,0 +1,35 @@
+"""Whether the disk has room for what is about to be written: a clear refusal instead of ENOSPC."""
+
+from __future__ import annotations
+
+import os
+
+from relstore.errors import NoSpaceError
+from relstore.store.directory import Dir
+
+RESERVE_BYTES = 4 * 1024 * 1024
+"""Left free for records, journals and the file system's own needs."""
+
+
+def free(root: Dir) -> tuple[int, int | None]:
+    """The (bytes, inodes) that this account can still use; None where inodes are not counted (btrfs)."""
+    found = os.fstatvfs(root.fd)
+    return found.f_bavail * found.f_frsize, found.f_favail if found.f_files else None
+
+
+def require(root: Dir, needed_bytes: int, needed_inodes: int) -> None:
+    """Raises NoSpaceError when there is too little room."""
+    have_bytes, have_inodes = free(root)
+    advice = "Free some space: `relstore gc --keep 3 --dry-run` shows what would go."
+    if needed_bytes + RESERVE_BYTES > have_bytes:
+        raise NoSpaceError(
+            f"too little disk space at {root.path}: {needed_bytes:,} bytes are needed, {have_bytes:,} are free",
+            state="Nothing was changed.",
+            hint=advice,
+        )
+    if have_inodes is not None and needed_inodes > have_inodes:
+        raise NoSpaceError(
+            f"too few inodes at {root.path}: {needed_inodes:,} are needed, {have_inodes:,} are free",
+            state="Nothing was changed.",
+            hint=advice,
+        )

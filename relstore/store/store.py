@@ -1,0 +1,99 @@
+"""The store as a whole: one open root, and the parts below it.
+
+Only a place to reach the parts from, each of which does its own work. Not for opening rules
+(``root``) nor for any operation that uses several parts (``upload``, ``publish``, ``gc``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from types import TracebackType
+
+from relstore.errors import DamagedError, NotFoundError, UsageError
+from relstore.store import locks
+from relstore.store.app import AREAS, App
+from relstore.store.builds import Builds
+from relstore.store.directory import Dir
+from relstore.store.durable import Durability
+from relstore.store.names import AppName
+from relstore.store.objects import Objects
+from relstore.store.root import open_root
+
+LOCK = "lock"
+
+
+class Store:
+    """An open store. Close it, or use it as a context."""
+
+    def __init__(self, root: Dir, durability: Durability) -> None:
+        self.root = root
+        self.durability = durability
+        self._stack = ExitStack()
+        self._stack.callback(root.close)
+        self.apps = self._area("apps")
+        self.staging = self._area("staging")
+        self.leases = self._area("leases")
+        self.builds = Builds(self._area("builds"))
+        self.objects = Objects(self._area("objects"), durability)
+        self._stack.callback(self.objects.close)
+
+    @classmethod
+    def open(cls, path: str, *, create: bool = False) -> Store:
+        """Raises NoStoreError, UnsafeStoreError, StoreError."""
+        return cls(open_root(path, create=create), Durability.detect())
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._stack.close()
+
+    @contextmanager
+    def shared(self) -> Iterator[None]:
+        """Hold the store's lock shared: nothing is swept meanwhile."""
+        with locks.held(self.root, LOCK, exclusive=False):
+            yield
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Hold the store's lock alone: nobody publishes or takes a lease meanwhile."""
+        with locks.held(self.root, LOCK, exclusive=True):
+            yield
+
+    def app_names(self) -> list[AppName]:
+        """All apps, sorted. Raises DamagedError for a directory that cannot be one."""
+        try:
+            return [AppName.parse(name) for name in self.apps.names()]
+        except UsageError as error:
+            raise DamagedError(f"among the apps of the store: {error.what}") from None
+
+    @contextmanager
+    def app(self, name: AppName) -> Iterator[App]:
+        """Raises NotFoundError when there is no such app."""
+        directory = self.apps.sub_or_none(name)
+        if directory is None:
+            known = self.app_names()
+            have = f"It has {', '.join(known[:10])}." if known else "It has no apps yet."
+            raise NotFoundError(f"there is no app {name!r} in the store at {self.root.path}", hint=have)
+        with directory:
+            yield App(name, directory, self.durability)
+
+    def make_app(self, name: AppName) -> None:
+        """Make the app with all its areas where they are missing."""
+        with self.apps.make_or_open(name) as directory:
+            for area in AREAS:
+                directory.make_or_open(area).close()
+
+    def _area(self, name: str) -> Dir:
+        directory = self.root.make_or_open(name)
+        self._stack.callback(directory.close)
+        return directory

@@ -1,0 +1,129 @@
+"""A build's file tree: written as hard links to objects, and compared with its manifest.
+
+Directories are walked by descriptor from the top down, so that neither a symlink of the build nor
+one that somebody planted is ever followed. Not for naming or publishing builds (``builds``).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from relstore.store.directory import DIRECTORY_MODE, Dir
+from relstore.store.durable import Durability
+from relstore.store.manifest import Directory, Entry, File, Manifest, Symlink
+from relstore.store.objects import Objects, mode_of, sha256_of
+
+
+class Finding(NamedTuple):
+    """One thing that is not as it should be: where, and what."""
+
+    path: str
+    problem: str
+
+
+def write_tree(manifest: Manifest, top: Dir, objects: Objects, durability: Durability) -> None:
+    """Make the build's tree in the empty directory ``top``; durable at the next barrier."""
+    for directory, entries in _by_directory(manifest, top):
+        for name, entry in entries:
+            if isinstance(entry, Directory):
+                directory.make(name, DIRECTORY_MODE).close()
+            elif isinstance(entry, Symlink):
+                directory.symlink(entry.target, name)
+            elif entry.content.size:
+                objects.link_into(entry.content, directory, name)
+            else:
+                _make_empty(directory, name, entry, durability)
+        durability.directory_filled(directory)
+
+
+def check_tree(top: Dir, manifest: Manifest) -> Iterator[Finding]:
+    """Compare a tree with its manifest: kinds, modes, bytes, symlinks, and that nothing is added."""
+    for directory, entries in _by_directory(manifest, top):
+        known = set()
+        prefix = directory.path[len(top.path) + 1 :]
+        for name, entry in entries:
+            known.add(name)
+            problem = _problem(directory, name, entry)
+            if problem:
+                yield Finding(entry.path, problem)
+        for name in sorted(set(directory.all_names()) - known):
+            yield Finding(f"{prefix}/{name}" if prefix else name, "is not in the manifest")
+
+
+def _by_directory(manifest: Manifest, top: Dir) -> Iterator[tuple[Dir, list[tuple[str, Entry]]]]:
+    """Each directory of the build, open, with its own entries; a parent before its children.
+
+    A directory that is missing in the tree, or is a symlink there, is passed over.
+    """
+    inside: dict[str, list[tuple[str, Entry]]] = {"": []}
+    for entry in manifest.entries:
+        above, _, name = entry.path.rpartition("/")
+        inside[above].append((name, entry))
+        if isinstance(entry, Directory):
+            inside[entry.path] = []
+    open_dirs: list[tuple[str, Dir]] = []
+    try:
+        # In this order a directory's whole subtree comes before its next sibling (by the bytes of the
+        # whole path, "a-b" would come between "a" and "a/c"), so few are open at a time.
+        for path in sorted(inside, key=lambda path: path.split("/")):
+            entries = inside[path]
+            while open_dirs and not path.startswith(open_dirs[-1][0] + "/"):
+                open_dirs.pop()[1].close()
+            if path == "":
+                yield top, entries
+                continue
+            above = open_dirs[-1][0] if open_dirs else ""
+            if path.rpartition("/")[0] != above:
+                continue  # below a directory that could not be opened
+            try:
+                directory = (open_dirs[-1][1] if open_dirs else top).sub(path.rpartition("/")[2])
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError as error:
+                if error.errno != errno.ELOOP:
+                    raise
+                continue
+            open_dirs.append((path, directory))
+            yield directory, entries
+    finally:
+        for _, directory in open_dirs:
+            directory.close()
+
+
+def _problem(directory: Dir, name: str, entry: Entry) -> str:
+    found = directory.lstat(name)
+    if found is None:
+        return "is missing"
+    mode = stat.S_IMODE(found.st_mode)
+    if isinstance(entry, Directory):
+        if not stat.S_ISDIR(found.st_mode):
+            return "should be a directory"
+        return "" if mode == DIRECTORY_MODE else f"has the mode {mode:04o}"
+    if isinstance(entry, Symlink):
+        if not stat.S_ISLNK(found.st_mode):
+            return "should be a symlink"
+        return "" if directory.readlink(name) == entry.target else "points elsewhere"
+    if not stat.S_ISREG(found.st_mode):
+        return "should be a regular file"
+    if mode != mode_of(entry.content.executable):
+        return f"has the mode {mode:04o}"
+    if found.st_size != entry.content.size:
+        return f"has {found.st_size} bytes instead of {entry.content.size}"
+    fd = directory.open_file(name)
+    try:
+        return "" if sha256_of(fd) == entry.content.sha256 else "has other bytes"
+    finally:
+        os.close(fd)
+
+
+def _make_empty(directory: Dir, name: str, entry: File, durability: Durability) -> None:
+    fd = directory.create_file(name)
+    try:
+        os.fchmod(fd, mode_of(entry.content.executable))
+        durability.file_written(fd)
+    finally:
+        os.close(fd)

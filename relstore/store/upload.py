@@ -1,0 +1,163 @@
+"""What arrives: the contents of one build, staged and verified as they come, resumable.
+
+Nothing here is under a name that anybody trusts; ``publish`` gives the names. Each content is one
+file in ``staging/<lease>/``, and a broken upload leaves it there for the next one of the same build
+to go on with, after which it is verified from its first byte.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from typing import NamedTuple
+
+from relstore.errors import DamagedError, ProtocolError
+from relstore.store import leases, room
+from relstore.store.durable import write_all
+from relstore.store.manifest import Manifest, ObjectRef
+from relstore.store.names import Digest
+from relstore.store.objects import mode_of
+from relstore.store.store import Store
+
+
+class Missing(NamedTuple):
+    """A content that the host lacks: its place among ``contents`` and how much is staged already."""
+
+    index: int
+    offset: int
+
+
+class _Part(NamedTuple):
+    index: int
+    fd: int
+    digest: hashlib._Hash
+
+
+def contents(manifest: Manifest) -> list[ObjectRef]:
+    """What is uploaded for a build: each distinct content once, in the order of first use."""
+    unique: dict[Digest, ObjectRef] = {}
+    for ref in manifest.objects():
+        unique.setdefault(ref.blake3, ref)
+    return list(unique.values())
+
+
+class Upload:
+    """One upload under way. ``begin`` it, ``put`` bytes, then ``publish`` and ``close`` it."""
+
+    def __init__(
+        self, store: Store, build: Digest, raw: bytes, manifest: Manifest, lease: leases.Lease
+    ) -> None:
+        self.store = store
+        self.build = build
+        self.raw_manifest = raw
+        self.manifest = manifest
+        self.contents = contents(manifest)
+        self._lease = lease
+        self.directory = store.staging.make_or_open(lease.name)
+        self._part: _Part | None = None
+        self.received: set[int] = set()
+        """The indexes of the contents that are staged whole and verified."""
+
+    @classmethod
+    def begin(cls, store: Store, build: Digest, raw: bytes, manifest: Manifest) -> Upload:
+        """Take the lease; from here on the collector leaves alone what the build uses."""
+        with store.shared():
+            return cls(store, build, raw, manifest, leases.take(store.leases, build, raw))
+
+    def missing(self) -> list[Missing]:
+        """What must be put, after the disk was found to have room for it. Raises NoSpaceError."""
+        found = [
+            Missing(index, self._staged_bytes(ref))
+            for index, ref in enumerate(self.contents)
+            if not self._present(ref)
+        ]
+        files = sum(1 for _ in self.manifest.entries) + len(found)
+        needed = sum(self.contents[item.index].size - item.offset for item in found)
+        room.require(self.store.root, needed, files)
+        return found
+
+    def put(self, index: int, offset: int, data: bytes | memoryview) -> None:
+        """Append ``data`` to a content; its last byte has it verified. Raises ProtocolError, DamagedError.
+
+        Contents come one after the other, each from the ``offset`` that ``missing`` gave.
+        """
+        if not 0 <= index < len(self.contents) or index in self.received:
+            raise ProtocolError(f"content {index} is not wanted")
+        ref = self.contents[index]
+        part = self._part
+        if part is None or part.index != index:
+            part = self._open_part(index, offset)
+        position = os.lseek(part.fd, 0, os.SEEK_CUR)
+        if offset != position or position + len(data) > ref.size:
+            raise ProtocolError(f"content {index} was sent at byte {offset}, not at {position}")
+        write_all(part.fd, data)
+        part.digest.update(data)
+        if position + len(data) == ref.size:
+            self._finish_part(part, ref)
+
+    def discard(self, index: int) -> None:
+        """Forget a content, so that it is sent anew."""
+        self.received.discard(index)
+        self.directory.remove_tree(self.contents[index].blake3)
+
+    def close(self, *, done: bool) -> None:
+        """Let go of the lease. ``done`` also removes the staging, which is otherwise kept to resume."""
+        if self._part is not None:
+            os.close(self._part.fd)
+            self._part = None
+        self.directory.close()
+        if done:
+            self.store.staging.remove_tree(self._lease.name)
+        self._lease.release()
+
+    def _present(self, ref: ObjectRef) -> bool:
+        other = ref._replace(executable=not ref.executable)
+        return self.store.objects.has(ref) or self.store.objects.has(other)
+
+    def _staged_bytes(self, ref: ObjectRef) -> int:
+        found = self.directory.lstat(ref.blake3)
+        if found is None:
+            return 0
+        # A whole part was not verified by this upload; its last byte is asked for again, so that it is.
+        if stat.S_ISREG(found.st_mode) and found.st_size <= ref.size:
+            return min(found.st_size, ref.size - 1)
+        self.directory.remove_tree(ref.blake3)
+        return 0
+
+    def _open_part(self, index: int, offset: int) -> _Part:
+        if self._part is not None:
+            raise ProtocolError(f"content {index} began before content {self._part.index} was whole")
+        name = self.contents[index].blake3
+        if self.directory.lstat(name) is None:
+            fd = self.directory.create_file(name)
+        else:
+            # A part that was whole is read-only already.
+            os.chmod(name, 0o600, dir_fd=self.directory.fd)
+            fd = os.open(name, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self.directory.fd)
+        os.ftruncate(fd, offset)
+        digest = hashlib.sha256()
+        os.lseek(fd, 0, os.SEEK_SET)
+        while True:
+            chunk = os.read(fd, 1 << 20)
+            if not chunk:
+                break
+            digest.update(chunk)
+        self._part = _Part(index, fd, digest)
+        return self._part
+
+    def _finish_part(self, part: _Part, ref: ObjectRef) -> None:
+        if part.digest.digest() != ref.sha256:
+            os.close(part.fd)
+            self._part = None
+            self.discard(part.index)
+            raise DamagedError(
+                f"the content {ref.blake3.short} did not arrive as it was named",
+                state="Nothing was changed.",
+                hint="Did the file change during the push? Push again.",
+            )
+        os.fchmod(part.fd, mode_of(ref.executable))
+        self.store.durability.file_written(part.fd)
+        os.close(part.fd)
+        self._part = None
+        self.received.add(part.index)
