@@ -34,9 +34,7 @@ class UsageError(RelstoreError):
 class ConfigError(UsageError):
     """relstore.toml is wrong; ``path``, ``line`` and ``key`` say where."""
 
-    def __init__(
-        self, what: str, *, path: str, line: int = 0, key: str = "", hint: str = ""
-    ) -> None:
+    def __init__(self, what: str, *, path: str, line: int = 0, key: str = "", hint: str = "") -> None:
         where = f"{path}:{line}" if line else path
         super().__init__(f"{where}: {key + ': ' if key else ''}{what}", hint=hint)
         self.path = path

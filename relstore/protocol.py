@@ -1,0 +1,391 @@
+"""What client and helper say to each other: the requests, the replies, and the handshake.
+
+After the handshake (``Hello``, sent by the helper) the client sends requests; each is answered by
+any number of events and then one reply or one error, except ``Put``, which is answered only when it
+fails. A message may announce a body, which follows it in data frames. A message is
+``[name, fields, body bytes]`` in canonical msgpack. docs/formats/protocol.md is this in prose. Not
+for how bytes travel (``framing``) nor how fields are checked (``shape``).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Optional, Union
+
+from relstore import shape
+from relstore.errors import ProtocolError, RelstoreError, from_wire
+from relstore.framing import MAX_FRAME_BYTES
+from relstore.store import pack
+from relstore.store.names import AppName, Digest, JobId, PinName
+
+VERSION = 1
+MAX_BODY_BYTES = 256 * 1024 * 1024
+MAX_TEXT = 4000
+
+
+# --- handshake ----------------------------------------------------------------------------------
+
+
+class Hello(NamedTuple):
+    """The helper's first message: who serves, and what the host can do."""
+
+    version: int
+    helper: str
+    """The relstore version of the helper."""
+    python: str
+    account: str
+    hostname: str
+    machine: str
+    """``uname -m``."""
+    root: str
+    """The absolute path of the store, as the host resolves it."""
+    exists: bool
+    """Whether there is a store; it is made by the first request that writes."""
+    noexec: bool
+    """Whether the store's file system refuses to execute files."""
+    volatile: bool
+    """Whether it ignores syncs (overlayfs mounted volatile), so that no promise outlives a power cut."""
+    free_bytes: int
+    free_inodes: Optional[int]
+
+
+# --- requests -----------------------------------------------------------------------------------
+
+
+class Probe(NamedTuple):
+    """What does the host know of this app and build? Reply: Probed."""
+
+    app: AppName
+    build: Digest
+
+
+class Begin(NamedTuple):
+    """Start an upload; the body is the manifest. Reply: Begun, its body a stream of [content, offset]."""
+
+    build: Digest
+    allow_outside_links: bool
+
+
+class Segment(NamedTuple):
+    content: int
+    offset: int
+    length: int
+
+
+class Put(NamedTuple):
+    """Bytes of contents, one after the other in the body. No reply unless it fails."""
+
+    segments: tuple[Segment, ...]
+
+
+class Publish(NamedTuple):
+    """Make the build of the upload. Reply: Published; with damaged contents nothing was made yet."""
+
+
+class Release(NamedTuple):
+    """Record a generation of a build that is in the store. Reply: Released."""
+
+    app: AppName
+    build: Digest
+    who: str
+    commit: Optional[str]
+    dirty: bool
+    note: str
+
+
+class Command(NamedTuple):
+    """A command to run on the host: words as they are, or one line for ``sh -c``."""
+
+    words: tuple[str, ...]
+    shell: bool
+
+
+class Activate(NamedTuple):
+    """Make a generation current, in a job of its own. Events: Accepted, Step, Output. Reply: Ended."""
+
+    app: AppName
+    spec: str
+    who: str
+    restart: Optional[Command]
+    restart_timeout: int
+
+
+class Watch(NamedTuple):
+    """Follow a job (the newest when None) to its end. Events and reply as of Activate."""
+
+    app: AppName
+    job: Optional[JobId]
+
+
+class List(NamedTuple):
+    """All generations of an app. Reply: Listed, its body a stream of RowOut."""
+
+    app: AppName
+
+
+class Fetch(NamedTuple):
+    """One generation and its manifest. Reply: RowOut, its body the manifest."""
+
+    app: AppName
+    spec: str
+
+
+class Log(NamedTuple):
+    """The journal of an app. Reply: Done, its body a stream of EventOut."""
+
+    app: AppName
+
+
+class Apps(NamedTuple):
+    """The names of the apps. Reply: AppsOut."""
+
+
+class Status(NamedTuple):
+    """What is current, under way and free. Reply: StatusOut."""
+
+    app: AppName
+
+
+class Pin(NamedTuple):
+    """Keep a generation whatever the policy. Reply: RowOut."""
+
+    app: AppName
+    name: PinName
+    spec: str
+
+
+class Unpin(NamedTuple):
+    """Reply: Done."""
+
+    app: AppName
+    name: PinName
+
+
+class Delete(NamedTuple):
+    """Let go of generations; their records stay. Reply: Done, its body a stream of RowOut."""
+
+    app: AppName
+    specs: tuple[str, ...]
+    who: str
+    dry_run: bool
+
+
+class Verify(NamedTuple):
+    """Check everything on disk. Events: Step. Reply: Verified, its body a stream of [path, problem]."""
+
+
+class Collect(NamedTuple):
+    """Plan, and unless ``dry_run`` sweep. Reply: Collected, its body a stream of Verdict."""
+
+    app: Optional[AppName]
+    """Whose generations the policy is about; None for all apps."""
+    keep: Optional[int]
+    keep_within: Optional[int]
+    """Seconds."""
+    who: str
+    dry_run: bool
+
+
+# --- replies and events -------------------------------------------------------------------------
+
+
+class Done(NamedTuple):
+    pass
+
+
+class Probed(NamedTuple):
+    present: bool
+    """Whether the build is in the store."""
+    current: int
+    """The number of the current generation, or 0."""
+    current_build: Optional[Digest]
+    waiting: int
+    """A generation of this very build that is newer than the current one and was never active, or 0."""
+
+
+class Begun(NamedTuple):
+    missing: int
+    """How many contents are to be put."""
+
+
+class Published(NamedTuple):
+    damaged: tuple[Segment, ...]
+    """Contents that the store had with wrong bytes (at most 1,000 at a time); put them and publish again."""
+
+
+class Released(NamedTuple):
+    number: int
+
+
+class Accepted(NamedTuple):
+    """From here on the host owns the activation."""
+
+    job: JobId
+    generation: int
+    previous: int
+    held_by: str
+    """How the job is kept alive: ``nohup``."""
+
+
+class Step(NamedTuple):
+    """What the host does now, for people; ``done`` of ``total`` bytes where that is known."""
+
+    name: str
+    done: int
+    total: int
+
+
+class Output(NamedTuple):
+    """Some of the job's log."""
+
+    data: bytes
+
+
+class Ended(NamedTuple):
+    """What the host recorded."""
+
+    job: Optional[JobId]
+    """None when nothing had to be done."""
+    outcome: str
+    generation: int
+    previous: int
+    current: int
+    reason: str
+
+
+class RowOut(NamedTuple):
+    number: int
+    build: Digest
+    created: int
+    size: int
+    files: int
+    who: str
+    commit: Optional[str]
+    dirty: bool
+    note: str
+    state: str
+    outcome: str
+    outcome_at: int
+    reason: str
+    pins: tuple[str, ...]
+
+
+class Listed(NamedTuple):
+    current: int
+    head: Optional[Digest]
+    """The digest of the last record: the whole chain in one name."""
+
+
+class EventOut(NamedTuple):
+    time: int
+    event: str
+    generation: int
+    previous: int
+    job: str
+    who: str
+    reason: str
+
+
+class AppsOut(NamedTuple):
+    names: tuple[AppName, ...]
+
+
+class StatusOut(NamedTuple):
+    current: Optional[RowOut]
+    rollback_target: int
+    newest: int
+    generations: int
+    job: Optional[JobId]
+    """The job that runs now, or None."""
+    unresolved: bool
+    """Whether a job died between its switch and its outcome; the next activation resolves that."""
+    drift: str
+    """What is wrong with the ``current`` link, or ``""``."""
+    builds: int
+    free_bytes: int
+    free_inodes: Optional[int]
+
+
+class Verified(NamedTuple):
+    generations: int
+    builds: int
+    objects: int
+    bytes: int
+
+
+class Verdict(NamedTuple):
+    """One line of a collector's plan."""
+
+    kind: str
+    """``generation`` or ``build``."""
+    name: str
+    app: str
+    keep: bool
+    reason: str
+    bytes: int
+    """What its removal frees; 0 for what is kept."""
+
+
+class Collected(NamedTuple):
+    objects: int
+    """Objects that go."""
+    bytes: int
+    """Bytes that go, hard links counted once."""
+    kept_generations: int
+    warnings: tuple[str, ...]
+
+
+class Failure(NamedTuple):
+    kind: str
+    what: str
+    state: str
+    hint: str
+
+    @classmethod
+    def of(cls, error: RelstoreError) -> Failure:
+        return cls(type(error).__name__, *(text[:MAX_TEXT] for text in (error.what, error.state, error.hint)))
+
+    def error(self) -> RelstoreError:
+        return from_wire(*self)
+
+
+REQUESTS = (
+    Probe, Begin, Put, Publish, Release, Activate, Watch, List, Fetch, Log, Apps, Status, Pin, Unpin, Delete,
+    Verify, Collect,
+)  # fmt: skip
+EVENTS = (Accepted, Step, Output)
+REPLIES = (
+    Hello, Done, Probed, Begun, Published, Released, Ended, RowOut, Listed, AppsOut, StatusOut, Verified,
+    Collected, Failure,
+)  # fmt: skip
+
+Request = Union[
+    Probe, Begin, Put, Publish, Release, Activate, Watch, List, Fetch, Log, Apps, Status, Pin, Unpin, Delete,
+    Verify, Collect,
+]  # fmt: skip
+
+_BY_NAME: dict[str, Any] = {kind.__name__: kind for kind in (*REQUESTS, *EVENTS, *REPLIES)}
+
+
+class Message(NamedTuple):
+    """A decoded message, and how many bytes of body follow it."""
+
+    value: Any
+    body: int
+
+
+def encode(value: Any, body: int = 0) -> bytes:
+    """The payload of a message frame."""
+    return pack.encode([type(value).__name__, shape.to_values(value), body])
+
+
+def decode(payload: bytes, allowed: tuple[Any, ...]) -> Message:
+    """The message in a payload, one of the ``allowed`` classes. Raises ProtocolError, FormatError."""
+    found = pack.decode(payload, what="message", limit=MAX_FRAME_BYTES)
+    if not isinstance(found, list) or len(found) != 3 or not isinstance(found[0], str):
+        raise ProtocolError("a message that is not [name, fields, body]")
+    kind = _BY_NAME.get(found[0])
+    if kind is None or kind not in allowed:
+        raise ProtocolError(f"the message {found[0][:40]!r} is not expected here")
+    if type(found[2]) is not int or not 0 <= found[2] <= MAX_BODY_BYTES:
+        raise ProtocolError(f"a {found[0]} message with a body of {found[2]!r} bytes")
+    return Message(shape.from_values(kind, found[1]), found[2])
