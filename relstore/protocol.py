@@ -92,21 +92,16 @@ class Release(NamedTuple):
     note: str
 
 
-class Command(NamedTuple):
-    """A command to run on the host: words as they are, or one line for ``sh -c``."""
-
-    words: tuple[str, ...]
-    shell: bool
-
-
 class Activate(NamedTuple):
     """Make a generation current, in a job of its own. Events: Accepted, Step, Output. Reply: Ended."""
 
     app: AppName
     spec: str
     who: str
-    restart: Optional[Command]
+    restart: Optional[tuple[str, ...]]
+    """The command to run on the host after the switch, as words."""
     restart_timeout: int
+    """Seconds."""
 
 
 class Watch(NamedTuple):

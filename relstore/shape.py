@@ -8,7 +8,7 @@ Not for bytes (``store.pack``) nor for meaning beyond types and names.
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import cache
 from typing import Any, TypeVar, Union
 
@@ -35,7 +35,7 @@ def to_values(message: Any) -> list[Any]:
 
 def from_values(kind: type[T], values: Any) -> T:
     """A message of ``kind`` from what ``to_values`` gives. Raises ProtocolError, or a name's own error."""
-    readers = _readers(kind)
+    readers = _readers(typing.cast(Hashable, kind))
     if not isinstance(values, list) or len(values) != len(readers):
         raise ProtocolError(f"a {kind.__name__} message without its {len(readers)} fields")
     return kind(*(reader(value) for reader, value in zip(readers, values)))

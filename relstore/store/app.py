@@ -81,6 +81,14 @@ class App:
                 parent = record_digest(raw)
         return chain
 
+    def head(self) -> Digest | None:
+        """The digest of the last record, which names the whole chain; None when there is none."""
+        numbers = self.numbers()
+        if not numbers:
+            return None
+        with self.directory.sub(RECORDS) as records:
+            return record_digest(records.read(str(numbers[-1]), MAX_BYTES))
+
     def append(self, new: NewBuild, description: Description, now: int) -> Generation:
         """Record the next generation, durably, and make its link. The store's lock must be held."""
         with self.directory.sub(RECORDS) as records:
@@ -165,8 +173,12 @@ class App:
         return journal.read(self.directory).events
 
     def rows(self) -> list[history.Row]:
-        """The chain with what became of each generation."""
-        return history.rows(self.generations(), self.events(), self.current(), self.pins())
+        """The chain with what became of each generation. Raises StoreError for a foreign link."""
+        return self.rows_with(self.current())
+
+    def rows_with(self, current: int | None) -> list[history.Row]:
+        """As ``rows``, for a ``current`` that was read already (None: none is, or it is unclear)."""
+        return history.rows(self.generations(), self.events(), current, frozenset(self.linked()), self.pins())
 
 
 def link_target(build: Digest) -> str:

@@ -12,7 +12,7 @@ from relstore.store.blake3 import digest as blake3_digest
 from relstore.store.directory import Dir
 from relstore.store.manifest import Manifest
 from relstore.store.names import Digest
-from relstore.store.tree import Finding, check_tree
+from relstore.store.tree import Finding, Proved, check_tree
 
 MANIFEST_NAME = "manifest"
 TREE_NAME = "tree"
@@ -57,8 +57,11 @@ class Builds:
         except FormatError as error:
             raise DamagedError(f"the manifest of the build {build.short}: {error.what}") from None
 
-    def check(self, build: Digest) -> list[Finding]:
-        """Everything about the build that is not what its name promises; empty when all is well."""
+    def check(self, build: Digest, proved: Proved | None = None) -> list[Finding]:
+        """Everything about the build that is not what its name promises; empty when all is well.
+
+        ``proved`` carries what was read from one call to the next.
+        """
         try:
             manifest = self.manifest(build)
         except (NotFoundError, DamagedError) as error:
@@ -67,7 +70,7 @@ class Builds:
             with self.directory.sub(build) as directory, directory.sub(TREE_NAME) as tree:
                 return [
                     Finding(f"builds/{build}/{TREE_NAME}/{path}", problem)
-                    for path, problem in check_tree(tree, manifest)
+                    for path, problem in check_tree(tree, manifest, {} if proved is None else proved)
                 ]
         except (FileNotFoundError, NotADirectoryError):
             return [Finding(f"builds/{build}/{TREE_NAME}", "is missing")]

@@ -8,7 +8,7 @@ The records say what was released, the journal what happened to it, the ``curren
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from relstore.errors import NotFoundError, RefusedError, UsageError
@@ -49,16 +49,17 @@ def rows(
     generations: Sequence[Generation],
     events: Sequence[Event],
     current: int | None,
+    linked: Collection[int],
     pins: Sequence[tuple[str, int]] = (),
 ) -> list[Row]:
-    """One row a generation, in the order of their numbers."""
+    """One row a generation, in the order of their numbers.
+
+    ``linked``: the numbers whose ``generations/N`` link is there; without it nothing keeps the build.
+    """
     last: dict[int, Event] = {}
     was_good: set[int] = set()
-    deleted: set[int] = set()
     for event in events:
-        if event.event == journal.DELETED:
-            deleted.add(event.generation)
-        elif event.event in journal.OUTCOMES:
+        if event.event in journal.OUTCOMES:
             last[event.generation] = event
             if event.event == journal.ACTIVE:
                 was_good.add(event.generation)
@@ -68,7 +69,7 @@ def rows(
     for generation in generations:
         number = generation.number
         outcome = last.get(number)
-        if number in deleted:
+        if number not in linked:
             state = DELETED
         elif number == current:
             state = CURRENT

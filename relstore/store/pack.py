@@ -26,13 +26,13 @@ MAX_ITEMS = 1024
 
 def encode(value: Value) -> bytes:
     """The one encoding of ``value``. ``use_bin_type``: text and bytes stay apart."""
-    packed: bytes = msgpack.packb(value, use_bin_type=True, strict_types=True)
+    packed: bytes = msgpack.packb(value, use_bin_type=True)
     return packed
 
 
 def encode_stream(values: Iterable[Value]) -> bytes:
     """The encodings of ``values``, one after the other."""
-    packer = msgpack.Packer(use_bin_type=True, strict_types=True)
+    packer = msgpack.Packer(use_bin_type=True)
     return b"".join([packer.pack(value) for value in values])
 
 
@@ -62,7 +62,7 @@ def decode_stream(raw: bytes, *, what: str, limit: int) -> Iterator[Value]:
         max_map_len=MAX_ITEMS,
         max_ext_len=0,
     )
-    packer = msgpack.Packer(use_bin_type=True, strict_types=True)
+    packer = msgpack.Packer(use_bin_type=True)
     unpacker.feed(raw)
     position = 0
     while position < len(raw):

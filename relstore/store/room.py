@@ -23,7 +23,8 @@ def require(root: Dir, needed_bytes: int, needed_inodes: int) -> None:
     advice = "Free some space: `relstore gc --keep 3 --dry-run` shows what would go."
     if needed_bytes + RESERVE_BYTES > have_bytes:
         raise NoSpaceError(
-            f"too little disk space at {root.path}: {needed_bytes:,} bytes are needed, {have_bytes:,} are free",
+            f"too little disk space at {root.path}: "
+            f"{needed_bytes:,} bytes are needed, {have_bytes:,} are free",
             state="Nothing was changed.",
             hint=advice,
         )

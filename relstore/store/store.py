@@ -34,6 +34,7 @@ class Store:
         self.apps = self._area("apps")
         self.staging = self._area("staging")
         self.leases = self._area("leases")
+        self.trash = self._area("trash")
         self.builds = Builds(self._area("builds"))
         self.objects = Objects(self._area("objects"), durability)
         self._stack.callback(self.objects.close)

@@ -24,12 +24,12 @@ from relstore.store.store import Store
 class Missing(NamedTuple):
     """A content that the host lacks: its place among ``contents`` and how much is staged already."""
 
-    index: int
+    content: int
     offset: int
 
 
 class _Part(NamedTuple):
-    index: int
+    content: int
     fd: int
     digest: hashlib._Hash
 
@@ -73,7 +73,7 @@ class Upload:
             if not self._present(ref)
         ]
         files = sum(1 for _ in self.manifest.entries) + len(found)
-        needed = sum(self.contents[item.index].size - item.offset for item in found)
+        needed = sum(self.contents[item.content].size - item.offset for item in found)
         room.require(self.store.root, needed, files)
         return found
 
@@ -86,7 +86,7 @@ class Upload:
             raise ProtocolError(f"content {index} is not wanted")
         ref = self.contents[index]
         part = self._part
-        if part is None or part.index != index:
+        if part is None or part.content != index:
             part = self._open_part(index, offset)
         position = os.lseek(part.fd, 0, os.SEEK_CUR)
         if offset != position or position + len(data) > ref.size:
@@ -102,12 +102,13 @@ class Upload:
         self.directory.remove_tree(self.contents[index].blake3)
 
     def close(self, *, done: bool) -> None:
-        """Let go of the lease. ``done`` also removes the staging, which is otherwise kept to resume."""
+        """Let go of the lease. ``done`` also removes what is staged, which is otherwise kept to resume."""
         if self._part is not None:
             os.close(self._part.fd)
             self._part = None
+        empty = not self.directory.all_names()
         self.directory.close()
-        if done:
+        if done or empty:
             self.store.staging.remove_tree(self._lease.name)
         self._lease.release()
 
@@ -127,7 +128,7 @@ class Upload:
 
     def _open_part(self, index: int, offset: int) -> _Part:
         if self._part is not None:
-            raise ProtocolError(f"content {index} began before content {self._part.index} was whole")
+            raise ProtocolError(f"content {index} began before content {self._part.content} was whole")
         name = self.contents[index].blake3
         if self.directory.lstat(name) is None:
             fd = self.directory.create_file(name)
@@ -150,7 +151,7 @@ class Upload:
         if part.digest.digest() != ref.sha256:
             os.close(part.fd)
             self._part = None
-            self.discard(part.index)
+            self.discard(part.content)
             raise DamagedError(
                 f"the content {ref.blake3.short} did not arrive as it was named",
                 state="Nothing was changed.",
@@ -160,4 +161,4 @@ class Upload:
         self.store.durability.file_written(part.fd)
         os.close(part.fd)
         self._part = None
-        self.received.add(part.index)
+        self.received.add(part.content)

@@ -1,0 +1,170 @@
+"""The keys of relstore.toml: what each may hold, and what it becomes.
+
+Each reader takes one TOML value and gives the parsed one, or raises UsageError. Where the value stood
+is not known here; ``config`` adds that.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from relstore.client.duration import duration
+from relstore.client.target import Target
+from relstore.errors import UsageError
+from relstore.store.names import AppName
+
+MAX_KEEP = 1_000_000
+"""More generations than a host will ever see."""
+
+_PYTHON = re.compile(r"/[A-Za-z0-9_./+-]+")
+
+
+class Place(NamedTuple):
+    """What relative paths and ``~/`` in the file stand for."""
+
+    directory: Path
+    """The file's directory, absolute and resolved."""
+    home: str | None
+    """The person's home directory, or None when it is not known."""
+
+
+class Key(NamedTuple):
+    """One key: the field of ``Config`` that it sets, and how its value is read."""
+
+    field: str
+    read: Callable[[object, Place], Any]
+
+
+def shell_command(text: str) -> tuple[str, ...]:
+    """The argument list that runs ``text`` in a shell."""
+    return ("sh", "-c", _argument(text))
+
+
+def type_name(value: object) -> str:
+    """What TOML calls the type of ``value``."""
+    for kind, name in (
+        (str, "a string"),
+        (bool, "a boolean"),
+        (int, "an integer"),
+        (float, "a float"),
+        (list, "an array"),
+        (dict, "a table"),
+    ):
+        if isinstance(value, kind):
+            return name
+    return "a date or time"
+
+
+def _string(value: object) -> str:
+    if not isinstance(value, str):
+        raise UsageError(f"must be a string, not {type_name(value)}", hint="Put it in quotes.")
+    if not value.strip():
+        raise UsageError("is empty", hint="Give it a value, or remove the key.")
+    return value
+
+
+def _argument(text: str) -> str:
+    if "\0" in text:
+        raise UsageError("holds a NUL character", hint="Remove it; no program can be given one.")
+    return text
+
+
+def _app(value: object, place: Place) -> AppName:
+    return AppName.parse(_string(value))
+
+
+def _targets(value: object, place: Place) -> tuple[Target, ...]:
+    if isinstance(value, str):
+        value = [value]
+    if not isinstance(value, list):
+        raise UsageError(
+            f"must be a string or an array of strings, not {type_name(value)}",
+            hint='For example "deploy@web1:/srv/app".',
+        )
+    if not value:
+        raise UsageError("has no target", hint="Name at least one, or remove the key.")
+    targets: list[Target] = []
+    for item in value:
+        target = Target.parse(_string(item), place.home).beneath(place.directory)
+        if target in targets:
+            raise UsageError(f"names {str(target)!r} twice", hint="Remove one of the two.")
+        targets.append(target)
+    return tuple(targets)
+
+
+def _path(value: object, place: Place) -> Path:
+    return place.directory / _argument(_string(value))
+
+
+def _command(value: object, place: Place) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return shell_command(_string(value))
+    if not isinstance(value, list):
+        raise UsageError(
+            f"must be a string (for sh -c) or an array of strings, not {type_name(value)}",
+            hint='For example "make" or ["make", "site"].',
+        )
+    if not value:
+        raise UsageError("has no program", hint="Name one, or remove the key.")
+    for argument in value:
+        if not isinstance(argument, str):
+            raise UsageError(f"must hold strings only, not {type_name(argument)}", hint="Put it in quotes.")
+    _string(value[0])
+    return tuple(_argument(argument) for argument in value)
+
+
+def _duration(value: object, place: Place) -> int:
+    if not isinstance(value, str):
+        raise UsageError(
+            f"must be a string with a duration, not {type_name(value)}",
+            hint='For example "60s", "12h" or "30d".',
+        )
+    return duration(value)
+
+
+def _keep(value: object, place: Place) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise UsageError(f"must be an integer, not {type_name(value)}", hint="For example 5, without quotes.")
+    if not 1 <= value <= MAX_KEEP:
+        raise UsageError("is out of range", hint=f"Write a number from 1 to {MAX_KEEP}.")
+    return value
+
+
+def _python(value: object, place: Place) -> str:
+    text = _string(value)
+    if not _PYTHON.fullmatch(text):
+        raise UsageError(
+            f"{text!r} is not the absolute path of an interpreter",
+            hint="Write it from '/', with letters, digits and _ . / + - only: /usr/bin/python3.11.",
+        )
+    return text
+
+
+def _flag(value: object, place: Place) -> bool:
+    if not isinstance(value, bool):
+        raise UsageError(
+            f"must be a boolean, not {type_name(value)}", hint="Write true or false, without quotes."
+        )
+    return value
+
+
+KEYS: Mapping[str, Key] = MappingProxyType(
+    {
+        "app": Key("app", _app),
+        "to": Key("targets", _targets),
+        "artifact": Key("artifact", _path),
+        "build": Key("build", _command),
+        "restart": Key("restart", _command),
+        "restart-timeout": Key("restart_timeout", _duration),
+        "keep": Key("keep", _keep),
+        "keep-within": Key("keep_within", _duration),
+        "python": Key("python", _python),
+        "allow-outside-links": Key("allow_outside_links", _flag),
+        "connect-timeout": Key("connect_timeout", _duration),
+    }
+)
+"""The keys that stand at the top level and in ``[env.NAME]`` alike."""

@@ -1,0 +1,33 @@
+"""Spans of time as a person writes them: ``45s``, ``90m``, ``12h``, ``30d``.
+
+One number and one unit. Months and years have no fixed length and are no units here.
+"""
+
+from __future__ import annotations
+
+import re
+
+from relstore.errors import UsageError
+
+MAX_SECONDS = 36_500 * 86_400
+"""A hundred years: long enough for "never", short enough to subtract from any date."""
+
+_TEXT = re.compile(r"([0-9]{1,10})([smhd])")
+
+
+def duration(text: str) -> int:
+    """The seconds (1 to ``MAX_SECONDS``) that ``text`` stands for. UsageError for anything else."""
+    match = _TEXT.fullmatch(text)
+    if match is None:
+        raise UsageError(
+            f"{text!r} is not a duration",
+            hint="Write a whole number and s, m, h or d: 45s, 90m, 12h, 30d.",
+        )
+    seconds = int(match[1]) * _unit_seconds(match[2])
+    if not 1 <= seconds <= MAX_SECONDS:
+        raise UsageError(f"{text!r} is out of range", hint="Write something from 1s to 36500d.")
+    return seconds
+
+
+def _unit_seconds(unit: str) -> int:
+    return {"s": 1, "m": 60, "h": 3_600, "d": 86_400}[unit]

@@ -1,0 +1,60 @@
+"""Opening a session with a target's store, over SSH or on this machine, and closing it again."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from relstore.client.reporter import Reporter
+from relstore.client.session import Session
+from relstore.client.target import Target
+from relstore.client.transport.base import Transport
+from relstore.client.transport.local import LocalTransport
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the command layer knows of the account that relstore runs as, and how to reach hosts."""
+
+    home: str
+    user: str
+    agent_path: str | None
+    """SSH_AUTH_SOCK."""
+    ssh_config_paths: tuple[str, ...]
+    connect_timeout: float
+    """Seconds."""
+    python: str | None
+    """The interpreter on the hosts; None: find one."""
+
+
+@asynccontextmanager
+async def connected(target: Target, around: Surroundings, reporter: Reporter) -> AsyncIterator[Session]:
+    """A session with the store of ``target``. Raises ConnectError, HelperError, TargetError."""
+    transport = await _transport(target, around, reporter)
+    try:
+        session = await Session.start(transport, target.path, around.python, reporter)
+        try:
+            yield session
+        finally:
+            await session.close()
+    finally:
+        await transport.close()
+
+
+async def _transport(target: Target, around: Surroundings, reporter: Reporter) -> Transport:
+    if target.host is None:
+        return LocalTransport(around.home)
+    # asyncssh takes longer to import than most commands take to run.
+    from relstore.client.transport import ssh
+    from relstore.client.transport.address import Address
+
+    return await ssh.connect(
+        Address(target.host, target.user, target.port),
+        connect_timeout=around.connect_timeout,
+        home=around.home,
+        user=around.user,
+        agent_path=around.agent_path,
+        config_paths=around.ssh_config_paths,
+        notice=reporter.notice,
+    )

@@ -1,0 +1,163 @@
+"""The client's end of a session with one host: requests out, events and replies in.
+
+Checks what the host says before anybody uses it, bounds what it may send, and marks every error with
+the host that it came from. Not for what to ask (``push`` and the commands).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from typing import Any, TypeVar
+
+from relstore import framing, protocol, shape
+from relstore.client import bootstrap
+from relstore.client.diagnosis import traces_commands
+from relstore.client.reporter import Reporter
+from relstore.client.transport.base import Channel, Transport
+from relstore.errors import ConnectionLostError, ProtocolError, RelstoreError
+from relstore.store import pack
+
+T = TypeVar("T")
+
+_READ_BYTES = 64 * 1024
+
+
+class Session:
+    """A conversation with the helper of one store. Make it with ``start``; close its transport after."""
+
+    def __init__(self, channel: Channel, label: str, rest: bytes) -> None:
+        self.label = label
+        self._channel = channel
+        self._decoder = framing.Decoder()
+        self._decoder.feed(rest)
+        self._pending: asyncio.Task[tuple[Any, bytes]] | None = None
+        self.hello: protocol.Hello
+
+    @classmethod
+    async def start(cls, transport: Transport, path: str, python: str | None, reporter: Reporter) -> Session:
+        """Start the helper, read its handshake. Raises HelperError, ConnectionLostError, ProtocolError."""
+        started = await bootstrap.start(transport, path, python)
+        session = cls(started.channel, transport.label, started.rest)
+        if started.chatter.strip():
+            reporter.notice(
+                f"{transport.label}: the login shell prints "
+                f"{started.chatter[:60].decode('utf-8', 'replace')!r} "
+                "before commands; relstore skipped it. Make its start-up files print only for terminals."
+            )
+        session.hello, _ = await session._answer((protocol.Hello,))
+        if session.hello.version != protocol.VERSION:
+            raise ProtocolError(
+                f"the helper speaks version {session.hello.version} of the protocol, not {protocol.VERSION}",
+                hint="Use the same relstore on both sides.",
+            ).on(transport.label)
+        if traces_commands(started.channel.stderr()):
+            reporter.notice(
+                f"{transport.label}: the login shell traces its commands (set -x); harmless here."
+            )
+        if session.hello.volatile:
+            reporter.notice(
+                f"{transport.label}: {session.hello.root} is on an overlay that ignores syncs (volatile): "
+                "what is pushed may be lost in a power cut."
+            )
+        return session
+
+    async def close(self) -> None:
+        """End the helper. Never raises."""
+        if self._pending is not None:
+            self._pending.cancel()
+        await self._channel.close()
+
+    async def ask(self, request: Any, reply: type[T], body: bytes = b"") -> tuple[T, bytes]:
+        """One request and its reply with the reply's body. Raises what the host reports."""
+        await self.send(request, body)
+        answer, rest = await self._answer((reply,))
+        return answer, rest
+
+    async def follow(self, request: Any, reply: type[T]) -> AsyncIterator[Any]:
+        """One request; its events as they come, and last its reply."""
+        await self.send(request)
+        while True:
+            message, _ = await self._answer((*protocol.EVENTS, reply))
+            yield message
+            if isinstance(message, reply):
+                return
+
+    async def send(self, request: Any, body: bytes = b"") -> None:
+        """A request without waiting for anything. Raises early what the host says meanwhile."""
+        frames = [framing.encode(framing.MESSAGE, protocol.encode(request, len(body)))]
+        frames += [
+            framing.encode(framing.DATA, body[start : start + framing.DATA_BYTES])
+            for start in range(0, len(body), framing.DATA_BYTES)
+        ]
+        try:
+            for frame in frames:
+                await self._channel.write(frame)
+        except ConnectionLostError as lost:
+            raise await self._last_words(lost) from None
+
+    async def check_early(self) -> None:
+        """Between requests that have no reply: raise the failure that the host may have sent already."""
+        if self._pending is None:
+            self._pending = asyncio.create_task(self._read())
+        await asyncio.sleep(0)
+        if self._pending.done():
+            await self._answer(())
+
+    async def _answer(self, allowed: tuple[Any, ...]) -> tuple[Any, bytes]:
+        """The next message, one of the ``allowed`` classes, with its body. Raises the host's failure."""
+        reading, self._pending = self._pending or asyncio.create_task(self._read()), None
+        try:
+            value, body = await reading
+        except RelstoreError as error:
+            raise error.on(self.label) from None
+        if isinstance(value, protocol.Failure):
+            raise value.error().on(self.label)
+        if type(value) not in allowed:
+            raise ProtocolError(f"the host sent {type(value).__name__} out of turn").on(self.label)
+        return value, body
+
+    async def _read(self) -> tuple[Any, bytes]:
+        frame = await self._frame()
+        if frame.kind != framing.MESSAGE:
+            raise ProtocolError("bytes of a body that no message announced")
+        message = protocol.decode(frame.payload, (*protocol.REPLIES, *protocol.EVENTS))
+        body = bytearray()
+        while len(body) < message.body:
+            frame = await self._frame()
+            if frame.kind != framing.DATA or not 0 < len(frame.payload) <= message.body - len(body):
+                raise ProtocolError("a body that is not as long as was announced")
+            body += frame.payload
+        return message.value, bytes(body)
+
+    async def _frame(self) -> framing.Frame:
+        while True:
+            frame = self._decoder.next()
+            if frame is not None:
+                return frame
+            data = await self._channel.read(_READ_BYTES)
+            if not data:
+                raise ConnectionLostError(
+                    "the helper ended in the middle" + _tail(self._channel.stderr()),
+                    hint="What the host had accepted goes on there: `relstore attach` follows it.",
+                )
+            self._decoder.feed(data)
+
+    async def _last_words(self, lost: ConnectionLostError) -> RelstoreError:
+        """The failure that the host sent before it hung up, or the loss itself."""
+        try:
+            await self._answer(())
+        except RelstoreError as error:
+            return lost.on(self.label) if isinstance(error, ConnectionLostError) else error
+        return lost.on(self.label)
+
+
+def rows(body: bytes, kind: type[T]) -> list[T]:
+    """The messages of one class in a reply's body. Raises ProtocolError, FormatError."""
+    values: Iterable[Any] = pack.decode_stream(body, what="reply", limit=protocol.MAX_BODY_BYTES)
+    return [shape.from_values(kind, value) for value in values]
+
+
+def _tail(stderr: bytes) -> str:
+    lines = [line for line in stderr.decode("utf-8", "replace").splitlines() if line.strip()]
+    return f"; it said:\n{lines[-1]}" if lines else ""

@@ -1,0 +1,69 @@
+"""What a channel remembers of one running command: its output, its complaints, how it ended.
+
+Both transports feed one of these from their callbacks and serve a ``Channel`` from it, so that they
+behave alike. It sends nothing itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+from relstore.client.transport.base import Exit
+from relstore.client.transport.inbox import Inbox
+from relstore.client.transport.tail import Tail
+from relstore.errors import ConnectionLostError
+
+CLOSE_GRACE = 2.0
+"""Seconds that a command has to end by itself once its input has ended."""
+
+PIECE = 64 * 1024
+"""Bytes handed over at once: enough for full speed, little enough to keep buffers small."""
+
+
+class Exchange:
+    """``hold`` and ``release`` stop and restart the flow of the command's output."""
+
+    def __init__(self, hold: Callable[[], None], release: Callable[[], None]) -> None:
+        self.output = Inbox(hold, release)
+        self.errors = Tail()
+        self.exit: Exit | None = None
+        self.lost: ConnectionLostError | None = None
+        self._room = asyncio.Event()
+        self._room.set()
+        self._over = asyncio.Event()
+
+    def exited(self, result: Exit) -> None:
+        """The command ended; output that is still on its way may follow."""
+        self.exit = result
+        self._room.set()
+        if self.output.held:
+            # The end of the streams is only told to a reader who gets that far, and none will.
+            self._over.set()
+
+    def closed(self, error: ConnectionLostError | None) -> None:
+        """Nothing more will come; ``error`` says that it ended too soon."""
+        self.lost = error
+        self.output.end(error)
+        self._room.set()
+        self._over.set()
+
+    def hold_writer(self) -> None:
+        """The buffers towards the command are full."""
+        if self.exit is None and not self._over.is_set():
+            self._room.clear()
+
+    def release_writer(self) -> None:
+        """They have room again."""
+        self._room.set()
+
+    async def room(self) -> None:
+        """Return when there is room to write, or nobody to write to any more."""
+        await self._room.wait()
+
+    async def wait_over(self, seconds: float) -> None:
+        """Return when the command and its streams have ended, or after ``seconds``."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._over.wait()

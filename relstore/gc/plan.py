@@ -1,0 +1,117 @@
+"""The collector's plan: for each generation and build, kept or removed, and why. Pure.
+
+The plan that ``--dry-run`` shows is the plan that the sweep runs. What the host knows (rows, leases,
+processes, jobs) comes in as values; reading it is for ``roots``, removing for ``sweep``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
+
+from relstore.gc.policy import Policy, Wanted, judge
+from relstore.store import history
+from relstore.store.history import Row
+from relstore.store.names import AppName, Digest
+
+
+class Roots(NamedTuple):
+    """What the host found that keeps things alive."""
+
+    apps: Mapping[AppName, Sequence[Row]]
+    jobs: Mapping[AppName, Collection[int]]
+    """The generations that running or unresolved jobs are about."""
+    leased: Collection[Digest]
+    """The builds that uploads are making."""
+    running: Collection[Digest]
+    """The builds that some process executes, maps, has open or stands in."""
+
+
+class GenerationVerdict(NamedTuple):
+    app: AppName
+    number: int
+    build: Digest
+    keep: bool
+    reason: str
+
+
+class BuildVerdict(NamedTuple):
+    build: Digest
+    keep: bool
+    reason: str
+
+
+class Plan(NamedTuple):
+    generations: list[GenerationVerdict]
+    builds: list[BuildVerdict]
+
+    @property
+    def dead_generations(self) -> list[GenerationVerdict]:
+        return [verdict for verdict in self.generations if not verdict.keep]
+
+    @property
+    def dead_builds(self) -> list[Digest]:
+        return [verdict.build for verdict in self.builds if not verdict.keep]
+
+
+def make_plan(
+    roots: Roots, builds: Collection[Digest], policy: Policy, only: AppName | None, now: int
+) -> Plan:
+    """``only``: the app that the policy is about; None for all of them."""
+    generations: list[GenerationVerdict] = []
+    for app, rows in roots.apps.items():
+        here = policy if only in (None, app) else Policy(None, None)
+        wanted = judge(here, rows, now)
+        needed = _needed(rows, roots.jobs.get(app, ()), roots.running)
+        for row in rows:
+            if row.state == history.DELETED:
+                continue
+            number = row.generation.number
+            keep, reason = needed.get(number) or wanted[number]
+            generations.append(GenerationVerdict(app, number, row.generation.build, keep, reason))
+    return Plan(generations, _judge_builds(generations, builds, roots))
+
+
+def _needed(rows: Sequence[Row], jobs: Collection[int], running: Collection[Digest]) -> dict[int, Wanted]:
+    """What must stay whatever the policy says, with the strongest reason."""
+    needed: dict[int, Wanted] = {}
+    current = max((row.generation.number for row in rows if row.state == history.CURRENT), default=0)
+    target = history.rollback_target(rows)
+    for row in rows:
+        number = row.generation.number
+        if row.state == history.CURRENT:
+            reason = "current"
+        elif target is not None and row is target:
+            reason = "the one to roll back to"
+        elif row.pins:
+            reason = f"pinned as {', '.join(row.pins)}"
+        elif number in jobs:
+            reason = "a job is about it"
+        elif row.generation.build in running:
+            reason = "a process runs it"
+        elif row.state == history.NEVER_ACTIVE and number > current:
+            reason = "waits to be activated"
+        else:
+            continue
+        needed[number] = Wanted(True, reason)
+    return needed
+
+
+def _judge_builds(
+    generations: Sequence[GenerationVerdict], builds: Collection[Digest], roots: Roots
+) -> list[BuildVerdict]:
+    users: dict[Digest, list[str]] = {}
+    for verdict in generations:
+        if verdict.keep:
+            users.setdefault(verdict.build, []).append(f"{verdict.app} {verdict.number}")
+    found = []
+    for build in sorted(builds):
+        if build in users:
+            found.append(BuildVerdict(build, True, f"of {', '.join(users[build][:5])}"))
+        elif build in roots.leased:
+            found.append(BuildVerdict(build, True, "an upload is making it"))
+        elif build in roots.running:
+            found.append(BuildVerdict(build, True, "a process runs it"))
+        else:
+            found.append(BuildVerdict(build, False, "no generation needs it"))
+    return found

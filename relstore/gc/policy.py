@@ -1,0 +1,60 @@
+"""Which generations a person wants to keep. Pure; every answer comes with its reason.
+
+A policy only ever keeps: what it does not ask for may go unless something else needs it (``plan``).
+Without any policy every generation stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from relstore.store.history import FAILED, NEVER_ACTIVE, Row
+
+
+class Policy(NamedTuple):
+    """``keep``: so many good generations; ``keep_within``: all of the last so many seconds."""
+
+    keep: int | None
+    keep_within: int | None
+
+    @property
+    def is_empty(self) -> bool:
+        return self.keep is None and self.keep_within is None
+
+
+class Wanted(NamedTuple):
+    """The policy's word on one generation."""
+
+    keep: bool
+    reason: str
+
+
+def judge(policy: Policy, rows: Sequence[Row], now: int) -> dict[int, Wanted]:
+    """What the policy says of each generation, by number. Failed ones never count as good (P7)."""
+    if policy.is_empty:
+        return {row.generation.number: Wanted(True, "no policy was given") for row in rows}
+    good = [row.generation.number for row in rows if row.is_good]
+    last = set(good[-policy.keep :]) if policy.keep else set()
+    return {row.generation.number: _judge_one(policy, row, last, now) for row in rows}
+
+
+def _judge_one(policy: Policy, row: Row, last: set[int], now: int) -> Wanted:
+    if row.generation.number in last:
+        return Wanted(True, f"among the last {policy.keep} good ones")
+    if policy.keep_within is not None and now - row.generation.created <= policy.keep_within:
+        return Wanted(True, f"released within the last {_span(policy.keep_within)}")
+    if row.state == FAILED:
+        return Wanted(False, f"failed ({row.outcome})")
+    if row.state == NEVER_ACTIVE:
+        return Wanted(False, "never active, and older than the current one")
+    if policy.keep is not None:
+        return Wanted(False, f"beyond the last {policy.keep} good ones")
+    return Wanted(False, "older than the policy keeps")
+
+
+def _span(seconds: int) -> str:
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds % size == 0:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"

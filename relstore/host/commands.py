@@ -1,0 +1,50 @@
+"""Running a deployer's own command on the host: its words, its log, its time limit.
+
+Values reach the command as ``RELSTORE_*`` variables, never inside the line. Not for relstore's own
+tools, whose command lines are constants.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+
+SHELL = ("sh", "-c")
+"""How the client writes a command that was given as one line."""
+
+
+def run(words: Sequence[str], *, variables: Mapping[str, str], directory: str, log: int, seconds: int) -> str:
+    """Run to its end; ``""`` when it went well, else what went wrong, for people.
+
+    Its output goes to the descriptor ``log``. After ``seconds`` its whole process group is killed.
+    """
+    environment = {**os.environ, **variables}  # noqa: TID251 - what the command inherits, not what we obey
+    try:
+        process = subprocess.Popen(
+            list(words),
+            env=environment,
+            cwd=directory,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    except OSError as error:
+        return f"{words[0]!r} cannot be run: {error.strerror}"
+    try:
+        code = process.wait(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        return f"{_name(words)} did not end within {seconds} s and was killed"
+    if code < 0:
+        return f"{_name(words)} was killed by signal {-code}"
+    return f"{_name(words)} ended with exit code {code}" if code else ""
+
+
+def _name(words: Sequence[str]) -> str:
+    return f"`{words[2] if tuple(words[:2]) == SHELL and len(words) == 3 else ' '.join(words)}`"[:200]

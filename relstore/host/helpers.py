@@ -1,0 +1,83 @@
+"""The helper's own place in the store: ``helpers/<digest>/``, unpacked once from the pushed bundle.
+
+A job must outlive the session that brought the bundle, so before the first job the bundle is
+unpacked to disk; Python then also keeps its bytecode there. Not for the first moment of a session,
+which runs from memory when nothing is unpacked yet (``stage``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import zipimport
+from typing import NamedTuple
+
+from relstore.errors import ProtocolError
+from relstore.store.directory import TEMPORARY, Dir
+from relstore.store.durable import sync_directory, write_all
+from relstore.store.names import random_suffix
+
+AREA = "helpers"
+INDEX = "FILES"
+"""The bundle's list of its own files, so that unpacking needs no zip library."""
+
+
+class Bundle(NamedTuple):
+    """Where the running code came from."""
+
+    digest: str
+    """The SHA-256 of the bundle in hexadecimal."""
+    path: str
+    """A zip file (of a session's first run), or the unpacked directory."""
+
+
+def install(root: Dir, bundle: Bundle) -> str:
+    """The path of the unpacked helper below ``root``, unpacking it where it is missing."""
+    with root.make_or_open(AREA) as helpers:
+        if helpers.lstat(bundle.digest) is None:
+            _unpack(helpers, bundle)
+    return f"{root.path}/{AREA}/{bundle.digest}"
+
+
+def _unpack(helpers: Dir, bundle: Bundle) -> None:
+    with open(bundle.path, "rb") as file:
+        if hashlib.sha256(file.read()).hexdigest() != bundle.digest:
+            raise ProtocolError("the helper's bundle is not what its name says")
+    archive = zipimport.zipimporter(bundle.path)
+    names = archive.get_data(INDEX).decode("ascii").splitlines()
+    temporary = TEMPORARY + random_suffix()
+    with helpers.make(temporary) as directory:
+        for name in names:
+            _write(directory, name.split("/"), archive.get_data(name))
+        _sync_tree(directory)
+    try:
+        helpers.rename(temporary, helpers, bundle.digest)
+    except OSError:
+        helpers.remove_tree(temporary)
+        if helpers.lstat(bundle.digest) is None:
+            raise
+    sync_directory(helpers)
+
+
+def _write(directory: Dir, parts: list[str], data: bytes) -> None:
+    if len(parts) > 1:
+        with contextlib.suppress(FileExistsError):
+            directory.make(parts[0]).close()
+        with directory.sub(parts[0]) as inner:
+            _write(inner, parts[1:], data)
+        return
+    fd = directory.create_file(parts[0], 0o644)
+    try:
+        write_all(fd, data)
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _sync_tree(directory: Dir) -> None:
+    for entry in list(directory.entries()):
+        if entry.is_dir(follow_symlinks=False):
+            with directory.sub(entry.name) as inner:
+                _sync_tree(inner)
+    sync_directory(directory)

@@ -1,0 +1,166 @@
+"""Jobs: one directory for each activation, with what was asked, how far it is, and its log.
+
+The session makes the directory and starts the process; the job alone writes the state; whoever
+wants to know reads the files. A job's process holds a lock in its directory for as long as it
+lives, so a job that died is told from one that works. What the job *did* is in the app's journal.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any, NamedTuple, Optional, TypeVar
+
+from relstore import shape
+from relstore.errors import DamagedError, FormatError, NotFoundError, ProtocolError, UsageError
+from relstore.store import app as apps
+from relstore.store import durable, locks, pack
+from relstore.store.app import App
+from relstore.store.directory import Dir
+from relstore.store.names import JobId
+
+REQUEST = "request"
+STATE = "state"
+LOG = "log"
+LOCK = "lock"
+_LIMIT = 256 * 1024
+_MAGIC = "relstore-job"
+_VERSION = 1
+
+QUEUED = "queued"
+DONE = "done"
+
+
+T = TypeVar("T")
+
+
+class JobRequest(NamedTuple):
+    """What a job is to do. Written once, durably, before the job starts."""
+
+    generation: int
+    who: str
+    created: int
+    restart: Optional[tuple[str, ...]]
+    restart_timeout: int
+    """Seconds."""
+
+
+class JobState(NamedTuple):
+    """How far a job is. ``step`` is ``done`` at the end, and then ``outcome`` says how it ended."""
+
+    step: str
+    previous: int
+    outcome: str
+    current: int
+    reason: str
+
+
+class Job:
+    """One job's directory, open."""
+
+    def __init__(self, ident: JobId, directory: Dir) -> None:
+        self.id = ident
+        self.directory = directory
+
+    def close(self) -> None:
+        self.directory.close()
+
+    def request(self) -> JobRequest:
+        """Raises DamagedError."""
+        return self._read(REQUEST, JobRequest)
+
+    def state(self) -> JobState:
+        """Raises DamagedError."""
+        if self.directory.lstat(STATE) is None:
+            return JobState(QUEUED, 0, "", 0, "")
+        return self._read(STATE, JobState)
+
+    def write_state(self, state: JobState) -> None:
+        """Durable when this returns."""
+        durable.replace_file(self.directory, STATE, _encode(state))
+
+    def is_alive(self) -> bool:
+        """Whether the job's process lives, by the lock that it holds."""
+        fd = locks.open_lock(self.directory, LOCK)
+        try:
+            return not locks.try_lock(fd, exclusive=True)
+        finally:
+            os.close(fd)
+
+    def log_from(self, offset: int, limit: int) -> bytes:
+        """Up to ``limit`` bytes of the log from ``offset`` on."""
+        try:
+            fd = self.directory.open_file(LOG)
+        except FileNotFoundError:
+            return b""
+        try:
+            return os.pread(fd, limit, offset)
+        finally:
+            os.close(fd)
+
+    def log_size(self) -> int:
+        found = self.directory.lstat(LOG)
+        return found.st_size if found else 0
+
+    def _read(self, name: str, kind: type[T]) -> T:
+        try:
+            value = pack.decode(self.directory.read(name, _LIMIT), what=f"job {name}", limit=_LIMIT)
+            if not isinstance(value, list) or len(value) != 3 or value[:2] != [_MAGIC, _VERSION]:
+                raise FormatError(f"not a job {name}")
+            return shape.from_values(kind, value[2])
+        except (FormatError, ProtocolError, UsageError) as error:
+            raise DamagedError(f"the {name} of job {self.id}: {error.what}") from None
+        except FileNotFoundError:
+            raise DamagedError(f"job {self.id} has no {name}") from None
+
+
+def create(app: App, request: JobRequest) -> tuple[Job, int]:
+    """A new job's directory and the descriptor of its held lock, which its process inherits."""
+    with app.directory.sub(apps.JOBS) as jobs:
+        ident = JobId.new(time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(request.created)))
+        directory = jobs.make(ident)
+        lock = locks.open_lock(directory, LOCK)
+        locks.try_lock(lock, exclusive=True)
+        os.close(directory.create_file(LOG, 0o644))
+        durable.replace_file(directory, REQUEST, _encode(request))
+        durable.sync_directory(jobs)
+    return Job(ident, directory), lock
+
+
+def names(app: App) -> list[JobId]:
+    """The ids of all jobs, oldest first."""
+    with app.directory.sub(apps.JOBS) as jobs:
+        try:
+            return [JobId.parse(name) for name in jobs.names()]
+        except UsageError as error:
+            raise DamagedError(f"among the jobs of {app.name}: {error.what}") from None
+
+
+def open_job(app: App, ident: Optional[JobId]) -> Job:
+    """A job, or the newest when ``ident`` is None. Raises NotFoundError."""
+    if ident is None:
+        known = names(app)
+        if not known:
+            raise NotFoundError(f"{app.name} has no jobs yet", hint="A push or a switch makes one.")
+        ident = known[-1]
+    with app.directory.sub(apps.JOBS) as jobs:
+        directory = jobs.sub_or_none(ident)
+    if directory is None:
+        raise NotFoundError(f"{app.name} has no job {ident}", hint="`relstore log` lists the jobs.")
+    return Job(ident, directory)
+
+
+def running(app: App) -> Optional[JobId]:
+    """The job whose process lives, or None."""
+    for ident in reversed(names(app)):
+        job = open_job(app, ident)
+        try:
+            if job.is_alive():
+                return ident
+        finally:
+            job.close()
+    return None
+
+
+def _encode(value: Any) -> bytes:
+    return pack.encode([_MAGIC, _VERSION, shape.to_values(value)])

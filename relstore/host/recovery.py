@@ -1,0 +1,64 @@
+"""What is done about a job that died with its work half done, before the next one starts.
+
+The journal tells: an intent without an outcome. When the link had not moved, nothing happened, and
+that is recorded; when it had, the activation is taken up where it stopped. Doing it twice does the
+same as doing it once. Runs under the app's lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from relstore.errors import DamagedError, NotFoundError
+from relstore.host import activation, jobs
+from relstore.host.activation import Activation, Ending
+from relstore.host.jobs import JobState
+from relstore.store import journal
+from relstore.store.app import App
+from relstore.store.journal import Event
+from relstore.store.names import JobId
+from relstore.store.store import Store
+
+
+def unresolved(events: Sequence[Event]) -> Event | None:
+    """The intent that has no outcome, or None. Only the last activation can be one."""
+    for event in reversed(events):
+        if event.event in journal.OUTCOMES:
+            return None
+        if event.event == journal.SWITCHING:
+            return event
+    return None
+
+
+def recover(store: Store, app: App, log: int) -> Ending | None:
+    """Finish or undo what a dead job left; None when there was nothing."""
+    event = unresolved(app.events())
+    if event is None:
+        return None
+    try:
+        job = jobs.open_job(app, JobId.parse(event.job))
+        request = job.request()
+    except (NotFoundError, DamagedError):
+        return _undo_without_request(app, event)
+    try:
+        if app.current() == event.generation:
+            ending = Activation(store, app, job, request, log).settle(event.previous)
+        else:
+            # The link never moved, or a return was cut off after it had moved back.
+            ending = Ending(journal.INTERRUPTED, event.previous, "the job died before the switch")
+            activation.record_event(app, job, request, ending)
+        job.write_state(
+            JobState(jobs.DONE, event.previous, ending.outcome, app.current() or 0, ending.reason)
+        )
+    finally:
+        job.close()
+    return ending
+
+
+def _undo_without_request(app: App, event: Event) -> Ending:
+    """The job's own directory is gone, so how to restart is unknown: go back and say so."""
+    if app.current() == event.generation:
+        app.switch(event.previous or None)
+    reason = "the job died and left no request; the link was put back, nothing was restarted"
+    journal.append(app.directory, event._replace(event=journal.ROLLED_BACK, reason=reason))
+    return Ending(journal.ROLLED_BACK, event.previous, reason)

@@ -1,0 +1,49 @@
+"""What the store knows, as the protocol's messages. Pure."""
+
+from __future__ import annotations
+
+from relstore import protocol, shape
+from relstore.gc.plan import Plan
+from relstore.gc.sweep import Measure
+from relstore.store import pack
+from relstore.store.history import Row
+from relstore.store.journal import Event
+
+
+def row_out(row: Row) -> protocol.RowOut:
+    generation = row.generation
+    return protocol.RowOut(
+        generation.number,
+        generation.build,
+        generation.created,
+        generation.size,
+        generation.files,
+        *generation.description,
+        row.state,
+        row.outcome,
+        row.outcome_at,
+        row.reason,
+        row.pins,
+    )
+
+
+def event_out(event: Event) -> protocol.EventOut:
+    return protocol.EventOut(*event)
+
+
+def verdicts(plan: Plan, measured: Measure) -> list[protocol.Verdict]:
+    """The plan in lines: generations first, then builds with the bytes that their removal frees."""
+    lines = [
+        protocol.Verdict("generation", str(one.number), one.app, one.keep, one.reason, 0)
+        for one in plan.generations
+    ]
+    lines += [
+        protocol.Verdict("build", one.build, "", one.keep, one.reason, measured.by_build.get(one.build, 0))
+        for one in plan.builds
+    ]
+    return lines
+
+
+def stream(messages: list[object]) -> bytes:
+    """Messages of one class as a reply's body."""
+    return pack.encode_stream(shape.to_values(message) for message in messages)

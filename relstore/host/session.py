@@ -1,0 +1,287 @@
+"""One client's session: requests in, replies out, each request handled by one method.
+
+It opens the store when a request first needs it, so that the handshake works where there is none.
+Errors become ``Failure`` replies; a bug ends the session. The work itself is done by ``store``,
+``gc``, and the other modules of ``host``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from relstore import protocol
+from relstore.errors import FormatError, NotFoundError, ProtocolError, RefusedError, RelstoreError
+from relstore.host import capabilities, collecting, reports, switching
+from relstore.host.helpers import Bundle
+from relstore.host.wire import Wire
+from relstore.store import history, pack, publish
+from relstore.store.app import NewBuild
+from relstore.store.builds import check_manifest_name
+from relstore.store.history import Row, resolve
+from relstore.store.manifest import MAX_BYTES, Manifest
+from relstore.store.record import Description
+from relstore.store.root import explain
+from relstore.store.store import Store
+from relstore.store.upload import Upload
+from relstore.store.verify import Checker
+
+_DAMAGED_AT_ONCE = 1000
+
+
+class Session:
+    """Serves one client until it hangs up."""
+
+    def __init__(self, root: str, bundle: Bundle, wire: Wire) -> None:
+        self._root = root
+        self._bundle = bundle
+        self._wire = wire
+        self._opened: Store | None = None
+        self._upload: Upload | None = None
+        self._survey: publish.Survey | None = None
+        self._put_failed = False
+        self._handlers: dict[type, Callable[[Any], None]] = {
+            protocol.Probe: self._probe,
+            protocol.Begin: self._begin,
+            protocol.Put: self._put,
+            protocol.Publish: self._publish,
+            protocol.Release: self._release,
+            protocol.Activate: self._activate,
+            protocol.Watch: self._watch,
+            protocol.List: self._list,
+            protocol.Fetch: self._fetch,
+            protocol.Log: self._log,
+            protocol.Apps: self._apps,
+            protocol.Status: self._status,
+            protocol.Pin: self._pin,
+            protocol.Unpin: self._unpin,
+            protocol.Delete: self._delete,
+            protocol.Verify: self._verify,
+            protocol.Collect: self._collect,
+        }
+
+    def run(self) -> None:
+        """Say hello, then answer requests until the input ends."""
+        try:
+            self._wire.send(capabilities.hello(self._root))
+            while self._one():
+                pass
+        except (ProtocolError, FormatError) as error:
+            # The two sides are out of step: say so once and end.
+            self._wire.send(protocol.Failure.of(error))
+        except BrokenPipeError:
+            pass  # the client is gone; what it had accepted goes on without it
+        finally:
+            if self._upload is not None:
+                self._upload.close(done=False)
+            if self._opened is not None:
+                self._opened.close()
+
+    def _one(self) -> bool:
+        message = self._wire.receive()
+        if message is None:
+            return False
+        try:
+            self._handlers[type(message.value)](message.value)
+        except BrokenPipeError:
+            raise
+        except RelstoreError as error:
+            self._wire.send(protocol.Failure.of(error))
+        except OSError as error:
+            self._wire.send(protocol.Failure.of(explain(error, f"the store at {self._root}")))
+        return True
+
+    def _store(self, *, create: bool = False) -> Store:
+        if self._opened is None:
+            self._opened = Store.open(self._root, create=create)
+        return self._opened
+
+    # -- upload ----------------------------------------------------------------------------------
+
+    def _probe(self, ask: protocol.Probe) -> None:
+        try:
+            store = self._store()
+        except RelstoreError:
+            if capabilities.hello(self._root).exists:
+                raise
+            self._wire.send(protocol.Probed(False, 0, None, 0))
+            return
+        rows: list[Row] = []
+        if ask.app in store.app_names():
+            with store.app(ask.app) as app:
+                rows = app.rows()
+        current = next((row for row in rows if row.state == history.CURRENT), None)
+        number = current.generation.number if current else 0
+        waiting = [
+            row.generation.number
+            for row in rows
+            if row.state == history.NEVER_ACTIVE
+            and row.generation.build == ask.build
+            and row.generation.number > number
+        ]
+        self._wire.send(
+            protocol.Probed(
+                store.builds.has(ask.build),
+                number,
+                current.generation.build if current else None,
+                waiting[-1] if waiting else 0,
+            )
+        )
+
+    def _begin(self, ask: protocol.Begin) -> None:
+        raw = self._wire.whole_body(MAX_BYTES)
+        if self._upload is not None:
+            raise ProtocolError("an upload is under way already")
+        manifest = Manifest.parse(raw)
+        outside = [] if ask.allow_outside_links else manifest.outside_links()
+        if outside:
+            raise RefusedError(
+                f"the symlink {outside[0].path!r} -> {outside[0].target!r} leaves the build",
+                state="Nothing was changed.",
+                hint="Allow it with --allow-outside-links.",
+            )
+        check_manifest_name(raw, ask.build)
+        self._upload = Upload.begin(self._store(create=True), ask.build, raw, manifest)
+        missing = self._upload.missing()
+        body = pack.encode_stream([list(item) for item in missing])
+        self._wire.send(protocol.Begun(len(missing)), body)
+
+    def _put(self, ask: protocol.Put) -> None:
+        if self._put_failed:
+            return  # the client was told once; what was on its way is dropped
+        try:
+            self._put_segments(ask)
+        except (RelstoreError, OSError):
+            self._put_failed = True
+            raise
+
+    def _put_segments(self, ask: protocol.Put) -> None:
+        upload = self._need_upload()
+        segments = iter(ask.segments)
+        content, offset, left = 0, 0, 0
+        for piece in self._wire.body():
+            view = memoryview(piece)
+            while view:
+                if not left:
+                    segment = next(segments, None)
+                    if segment is None or segment.length <= 0:
+                        raise ProtocolError("more bytes than the segments that announce them")
+                    content, offset, left = segment
+                taken = view[:left]
+                upload.put(content, offset, taken)
+                view, offset, left = view[len(taken) :], offset + len(taken), left - len(taken)
+        if left or next(segments, None) is not None:
+            raise ProtocolError("fewer bytes than the segments that announce them")
+
+    def _publish(self, ask: protocol.Publish) -> None:
+        upload = self._need_upload()
+        survey = publish.survey(upload)
+        if survey.damaged:
+            again = tuple(
+                protocol.Segment(index, 0, upload.contents[index].size)
+                for index in survey.damaged[:_DAMAGED_AT_ONCE]
+            )
+            for index in survey.damaged:
+                upload.discard(index)
+            self._wire.send(protocol.Published(again))
+            return
+        publish.publish(upload, survey)
+        self._wire.send(protocol.Published(()))
+
+    def _release(self, ask: protocol.Release) -> None:
+        description = Description.parse(ask.who, ask.commit, ask.dirty, ask.note)
+        store = self._store()
+        with store.shared():
+            if not store.builds.has(ask.build):
+                raise NotFoundError(f"the build {ask.build.short} is not in the store")
+            manifest = store.builds.manifest(ask.build)
+            store.make_app(ask.app)
+            with store.app(ask.app) as app:
+                new = NewBuild(ask.build, manifest.size, sum(1 for _ in manifest.files()))
+                generation = app.append(new, description, int(time.time()))
+        if self._upload is not None:
+            self._upload.close(done=True)
+            self._upload = None
+        self._wire.send(protocol.Released(generation.number))
+
+    def _need_upload(self) -> Upload:
+        if self._upload is None:
+            raise ProtocolError("no upload was begun")
+        return self._upload
+
+    # -- activation ------------------------------------------------------------------------------
+
+    def _activate(self, ask: protocol.Activate) -> None:
+        for message in switching.activate(self._store(), self._bundle, ask):
+            self._wire.send(message)
+
+    def _watch(self, ask: protocol.Watch) -> None:
+        for message in switching.watch_job(self._store(), ask):
+            self._wire.send(message)
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    def _list(self, ask: protocol.List) -> None:
+        with self._store().app(ask.app) as app:
+            rows = app.rows()
+            head = app.head()
+            current = app.current() or 0
+        self._wire.send(
+            protocol.Listed(current, head), reports.stream([reports.row_out(row) for row in rows])
+        )
+
+    def _fetch(self, ask: protocol.Fetch) -> None:
+        store = self._store()
+        with store.app(ask.app) as app:
+            row = resolve(ask.spec, app.rows())
+        raw = store.builds.manifest_bytes(row.generation.build)
+        self._wire.send(reports.row_out(row), raw)
+
+    def _log(self, ask: protocol.Log) -> None:
+        with self._store().app(ask.app) as app:
+            events = [reports.event_out(event) for event in app.events()]
+        self._wire.send(protocol.Done(), reports.stream(list(events)))
+
+    def _apps(self, ask: protocol.Apps) -> None:
+        self._wire.send(protocol.AppsOut(tuple(self._store().app_names())))
+
+    def _status(self, ask: protocol.Status) -> None:
+        self._wire.send(switching.status(self._store(), ask.app))
+
+    def _verify(self, ask: protocol.Verify) -> None:
+        store = self._store()
+        checker = Checker(store)
+        builds = store.builds.ids()
+        findings = []
+        for number, build in enumerate(builds):
+            self._wire.send(protocol.Step("builds", number, len(builds)))
+            findings += checker.builds(build)
+        findings += checker.apps()
+        findings += checker.objects()
+        self._wire.send(
+            protocol.Verified(*checker.counts()), pack.encode_stream([list(one) for one in findings])
+        )
+
+    # -- keeping and collecting ------------------------------------------------------------------
+
+    def _pin(self, ask: protocol.Pin) -> None:
+        store = self._store()
+        with store.shared(), store.app(ask.app) as app:
+            row = resolve(ask.spec, app.rows())
+            app.pin(ask.name, row.generation.number)
+        self._wire.send(reports.row_out(row))
+
+    def _unpin(self, ask: protocol.Unpin) -> None:
+        store = self._store()
+        with store.shared(), store.app(ask.app) as app:
+            app.unpin(ask.name)
+        self._wire.send(protocol.Done())
+
+    def _delete(self, ask: protocol.Delete) -> None:
+        rows = collecting.delete(self._store(), ask)
+        self._wire.send(protocol.Done(), reports.stream([reports.row_out(row) for row in rows]))
+
+    def _collect(self, ask: protocol.Collect) -> None:
+        collected, verdicts = collecting.collect(self._store(), ask)
+        self._wire.send(collected, reports.stream(list(verdicts)))

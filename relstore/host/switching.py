@@ -1,0 +1,117 @@
+"""Asking for an activation and looking at one: what the session does for ``Activate``, ``Watch``, ``Status``.
+
+The job does the work (``job``); here it is checked that it may start, started, and followed.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from typing import Union
+
+from relstore.errors import BusyError, StoreError
+from relstore.host import detach, helpers, jobs, recovery, reports, watch
+from relstore.host.helpers import Bundle
+from relstore.host.job import BUSY, holder
+from relstore.host.jobs import Job, JobRequest
+from relstore.protocol import Accepted, Activate, Ended, Output, StatusOut, Step, Watch
+from relstore.store import history, journal, locks, room
+from relstore.store.app import LOCK, App
+from relstore.store.history import Row
+from relstore.store.names import AppName
+from relstore.store.store import Store
+
+Reported = Union[Accepted, Step, Output, Ended]
+
+UNCHANGED = "unchanged"
+
+
+def activate(store: Store, bundle: Bundle, ask: Activate) -> Iterator[Reported]:
+    """Start a job and follow it. Raises BusyError, NotFoundError before anything is changed."""
+    helper = helpers.install(store.root, bundle)
+    with store.app(ask.app) as app:
+        # Shared, so that the collector cannot take the generation between the look and the job.
+        with store.shared():
+            rows = app.rows()
+            row = history.resolve(ask.spec, rows)
+            number = row.generation.number
+            _check_free(app)
+            current = app.current() or 0
+            settled = recovery.unresolved(app.events()) is None
+            if row.state == history.CURRENT and row.outcome == journal.ACTIVE and settled:
+                yield Ended(None, UNCHANGED, number, current, current, "")
+                return
+            request = JobRequest(number, ask.who, int(time.time()), ask.restart, ask.restart_timeout)
+            job, lock = jobs.create(app, request)
+        detach.start(helper, store.root.path, app.name, job, lock)
+        yield Accepted(job.id, number, current, detach.METHOD)
+        yield from _follow(app, job)
+
+
+def watch_job(store: Store, ask: Watch) -> Iterator[Reported]:
+    """Follow a job from its beginning to its end."""
+    with store.app(ask.app) as app:
+        job = jobs.open_job(app, ask.job)
+        yield Accepted(job.id, job.request().generation, job.state().previous, detach.METHOD)
+        yield from _follow(app, job)
+
+
+def status(store: Store, name: AppName) -> StatusOut:
+    """What is current, under way, and free."""
+    with store.app(name) as app:
+        number, drift = _current(app)
+        rows = app.rows_with(number)
+        current = next((row for row in rows if row.state == history.CURRENT), None)
+        target = history.rollback_target(rows)
+        free_bytes, free_inodes = room.free(store.root)
+        running = jobs.running(app)
+        return StatusOut(
+            reports.row_out(current) if current else None,
+            target.generation.number if target else 0,
+            rows[-1].generation.number if rows else 0,
+            _count(rows),
+            running,
+            running is None and recovery.unresolved(app.events()) is not None,
+            drift,
+            len(store.builds.ids()),
+            free_bytes,
+            free_inodes,
+        )
+
+
+def _current(app: App) -> tuple[int | None, str]:
+    """The current generation, and what is wrong with the link."""
+    try:
+        number = app.current()
+    except StoreError as error:
+        return None, error.what
+    if number is not None and number not in app.linked():
+        return None, f"the link names generation {number}, which is not there"
+    return number, ""
+
+
+def _follow(app: App, job: Job) -> Iterator[Reported]:
+    try:
+        for event in watch.follow(app, job):
+            if isinstance(event, Ended) and event.outcome == BUSY:
+                raise BusyError(event.reason, state="Nothing was changed.", hint=_WAIT)
+            yield event
+    finally:
+        job.close()
+
+
+def _check_free(app: App) -> None:
+    lock = locks.open_lock(app.directory, LOCK)
+    try:
+        if not locks.try_lock(lock, exclusive=True):
+            raise BusyError(holder(app), state="Nothing was changed.", hint=_WAIT)
+    finally:
+        os.close(lock)
+
+
+def _count(rows: list[Row]) -> int:
+    return sum(1 for row in rows if row.state != history.DELETED)
+
+
+_WAIT = "Wait for it (`relstore attach` follows it), then try again."

@@ -1,0 +1,71 @@
+"""The helper's end of the conversation: blocking frames over two binary streams.
+
+Reads requests with their bodies, writes replies. A body is handed on piece by piece, so that memory
+does not grow with it. Not for what requests do (``session``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+from relstore import framing, protocol
+from relstore.errors import ProtocolError
+
+
+class Wire:
+    """Both directions of one session."""
+
+    def __init__(self, source: BinaryIO, sink: BinaryIO) -> None:
+        self._source = source
+        self._sink = sink
+        self._body = 0
+
+    def receive(self) -> protocol.Message | None:
+        """The next request, or None at the end. Raises ProtocolError, FormatError.
+
+        What is left of the body before is read and dropped first, so that a request that failed
+        half-way through its body does not put the ones behind it out of step.
+        """
+        for _ in self.body():
+            pass
+        header = self._source.read(framing.HEADER_BYTES)
+        if not header:
+            return None
+        kind, payload = self._payload(header)
+        if kind != framing.MESSAGE:
+            raise ProtocolError("bytes of a body that no message announced")
+        message = protocol.decode(payload, protocol.REQUESTS)
+        self._body = message.body
+        return message
+
+    def body(self) -> Iterator[bytes]:
+        """The pieces of the body of the last request, each at most a frame long."""
+        while self._body:
+            kind, payload = self._payload(self._source.read(framing.HEADER_BYTES))
+            if kind != framing.DATA or not payload or len(payload) > self._body:
+                raise ProtocolError("a body that is not as long as was announced")
+            self._body -= len(payload)
+            yield payload
+
+    def whole_body(self, limit: int) -> bytes:
+        """The body of the last request in one piece. Raises ProtocolError when it is over ``limit``."""
+        if self._body > limit:
+            raise ProtocolError(f"a body of {self._body} bytes; at most {limit}")
+        return b"".join(self.body())
+
+    def send(self, value: Any, body: bytes = b"") -> None:
+        """One reply or event, with its body."""
+        self._sink.write(framing.encode(framing.MESSAGE, protocol.encode(value, len(body))))
+        for start in range(0, len(body), framing.DATA_BYTES):
+            self._sink.write(framing.encode(framing.DATA, body[start : start + framing.DATA_BYTES]))
+        self._sink.flush()
+
+    def _payload(self, header: bytes) -> tuple[bytes, bytes]:
+        if len(header) < framing.HEADER_BYTES:
+            raise ProtocolError("the conversation broke off in the middle of a frame")
+        kind, length = framing.parse_header(header)
+        payload = self._source.read(length)
+        if len(payload) != length:
+            raise ProtocolError("the conversation broke off in the middle of a frame")
+        return kind, payload

@@ -1,0 +1,42 @@
+"""The entry points on the host: ``serve`` a session, or run as a ``job``.
+
+``serve`` is called by the first-stage code with the open input; ``main`` is what the unpacked helper
+runs as ``python3 -I -S helpers/<digest> job …``. Not for a person's command line.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import BinaryIO
+
+from relstore.host import job
+from relstore.host.helpers import Bundle
+from relstore.host.session import Session
+from relstore.host.wire import Wire
+
+
+def serve(root: str, digest: str, helper: str, source: BinaryIO) -> None:
+    """Serve one client on ``source`` and standard output until it hangs up.
+
+    ``root``: the store's path as the client gave it; ``helper``: where this code was loaded from.
+    """
+    os.umask(0o022)
+    # What a library prints must not get among the frames; commands must not inherit them.
+    frames = os.dup(1)
+    os.dup2(2, 1)
+    with open(frames, "wb") as sink:
+        Session(root, Bundle(digest, helper), Wire(source, sink)).run()
+
+
+def main() -> int:
+    """``job ROOT APP ID``: run that job to its end."""
+    if len(sys.argv) != 5 or sys.argv[1] != "job":
+        sys.stderr.write("relstore: this program is started by relstore itself\n")
+        return 2
+    os.umask(0o022)
+    return job.run(*sys.argv[2:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,102 @@
+"""Checking a whole store against everything that its formats promise. Reads, and changes nothing.
+
+Each problem is a finding, so that one rotten file does not hide the next. Not for repairing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from relstore.errors import FormatError, RelstoreError
+from relstore.store import app as apps
+from relstore.store.app import App, link_target
+from relstore.store.names import AppName, Digest
+from relstore.store.objects import EXECUTABLE_MODE, PLAIN_MODE
+from relstore.store.store import Store
+from relstore.store.tree import Finding, Proved
+
+
+class Counts(NamedTuple):
+    """What was checked."""
+
+    generations: int
+    builds: int
+    objects: int
+    bytes: int
+
+
+class Checker:
+    """One check of a store. Run ``builds`` (which reads everything), ``apps`` and ``objects``."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._proved: Proved = {}
+        self._generations = 0
+        self._builds = 0
+        self._objects = 0
+        self._bytes = 0
+
+    def counts(self) -> Counts:
+        return Counts(self._generations, self._builds, self._objects, self._bytes)
+
+    def builds(self, build: Digest) -> list[Finding]:
+        """The manifest against its name, the tree against the manifest, the bytes against SHA-256."""
+        self._builds += 1
+        return self._store.builds.check(build, self._proved)
+
+    def apps(self) -> Iterator[Finding]:
+        """Each app's chain, journal, pins and links."""
+        for name in self._store.app_names():
+            with self._store.app(name) as app:
+                yield from self._app(name, app)
+
+    def objects(self) -> Iterator[Finding]:
+        """The shelf: names, kinds and modes."""
+        for shard, name in self._store.objects.refs():
+            place = f"objects/{shard}/{name}"
+            digest, dot, variant = name.partition(".")
+            try:
+                Digest.parse(digest)
+            except FormatError:
+                yield Finding(place, "is not the name of an object")
+                continue
+            found = self._store.objects.shard(shard).lstat(name)
+            if found is None:
+                continue  # collected meanwhile
+            self._objects += 1
+            self._bytes += found.st_size
+            wanted = EXECUTABLE_MODE if variant == "x" else PLAIN_MODE
+            if not digest.startswith(shard) or (dot and variant != "x"):
+                yield Finding(place, "is not the name of an object of this shard")
+            elif found.st_mode & 0o7777 != wanted:
+                yield Finding(place, f"has the mode {found.st_mode & 0o7777:04o} instead of {wanted:04o}")
+
+    def _app(self, name: AppName, app: App) -> Iterator[Finding]:
+        place = f"apps/{name}"
+        try:
+            generations = app.generations()
+            app.pins()
+            current = app.current()
+        except RelstoreError as error:
+            yield Finding(place, error.what)
+            return
+        try:
+            app.events()
+        except RelstoreError as error:
+            yield Finding(f"{place}/journal", error.what)
+        self._generations += len(generations)
+        linked = set(app.linked())
+        if current is not None and current not in linked:
+            yield Finding(f"{place}/{apps.CURRENT}", f"names generation {current}, which is not there")
+        with app.directory.sub(apps.GENERATIONS) as links:
+            for generation in generations:
+                if generation.number not in linked:
+                    continue
+                link = f"{place}/{apps.GENERATIONS}/{generation.number}"
+                if links.readlink(str(generation.number)) != link_target(generation.build):
+                    yield Finding(link, "does not point to the build of its record")
+                elif not self._store.builds.has(generation.build):
+                    yield Finding(link, "points to a build that is missing")
+        for number in linked - {generation.number for generation in generations}:
+            yield Finding(f"{place}/{apps.GENERATIONS}/{number}", "has no record")
