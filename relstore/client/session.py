@@ -76,10 +76,15 @@ class Session:
 
     async def follow(self, request: Any, reply: type[T]) -> AsyncIterator[Any]:
         """One request; its events as they come, and last its reply."""
+        async for message, _ in self.follow_with_body(request, reply):
+            yield message
+
+    async def follow_with_body(self, request: Any, reply: type[T]) -> AsyncIterator[tuple[Any, bytes]]:
+        """As ``follow``, each message with its body."""
         await self.send(request)
         while True:
-            message, _ = await self._answer((*protocol.EVENTS, reply))
-            yield message
+            message, body = await self._answer((*protocol.EVENTS, reply))
+            yield message, body
             if isinstance(message, reply):
                 return
 

@@ -35,7 +35,7 @@ def hello(root: str) -> protocol.Hello:
         system.machine,
         real,
         os.path.exists(os.path.join(real, "format")),
-        bool(room.f_flag & os.ST_NOEXEC),
+        "noexec" in mount.options,
         mount.kind == "overlay" and "volatile" in mount.options,
         room.f_bavail * room.f_frsize,
         room.f_favail if room.f_files else None,

@@ -121,6 +121,6 @@ def _warnings(found: Found, removes: bool) -> tuple[str, ...]:
     if not (removes and found.unreadable_processes):
         return ()
     return (
-        f"{found.unreadable_processes} processes of other accounts could not be looked into; a build that "
-        "only they run is kept only while it is current, pinned or the one to roll back to.",
+        f"processes of other accounts that could not be looked into: {found.unreadable_processes}; a build "
+        "that only they run is kept only while it is current, pinned or the one to roll back to.",
     )

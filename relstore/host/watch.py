@@ -42,7 +42,7 @@ def follow(app: App, job: Job) -> Iterator[Step | Output | Ended]:
         if not alive:
             yield _died(app, job, generation, state)
             return
-        if state.step != shown:
+        if state.step not in (shown, jobs.QUEUED):
             shown = state.step
             pause = _FIRST_POLL_S
             yield Step(state.step, 0, 0)

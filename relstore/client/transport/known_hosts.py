@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import enum
 import hashlib
 import hmac
@@ -131,7 +132,8 @@ def remember(path: str, name: str, key: HostKey, *, hashed: bool) -> None:
 
     Raises OSError. One write(2): other programs and our own other connections append as well.
     """
-    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        os.makedirs(os.path.dirname(path), mode=0o700)
     fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         line = f"{hash_name(name, os.urandom(20)) if hashed else name} {key.line}\n"

@@ -68,7 +68,7 @@ class HostSettings:
         try:
             config = _read(target, around)
             return cls._from(config, target, around)
-        except (ConfigParseError, OSError) as exc:
+        except (ValueError, OSError) as exc:
             raise ConnectError(
                 f"the SSH configuration for {label_of(target)} cannot be used: {exc}",
                 state="Nothing was contacted.",
@@ -84,12 +84,15 @@ class HostSettings:
             found = cast("list[str] | None", config.get(option))
             return tuple(expand(path, around.home) for path in (default if found is None else found))
 
+        port = cast(int, config.get("Port", DEFAULT_PORT))
+        if not 0 < port < 65536:
+            raise ConfigParseError(f"there is no port {port}")
         jumps, proxy_command = _way(config)
         default_identities = tuple(f"~/.ssh/{name}" for name in DEFAULT_IDENTITIES)
         return cls(
             label=label_of(target),
             host=text("Hostname") or target.host,
-            port=cast(int, config.get("Port", DEFAULT_PORT)),
+            port=port,
             user=text("User") or around.user,
             jumps=jumps,
             proxy_command=proxy_command,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 import socket
 from typing import NamedTuple
 
@@ -71,9 +72,11 @@ def explain(exc: Exception, attempt: Attempt) -> ConnectError:
                 f"Does {attempt.where} accept connections, and does that sshd allow forwarding?",
             )
         case asyncssh.Error():
-            return _broken_off(exc, attempt)
+            return _broken_off(exc.reason, attempt)
         case TimeoutError():
             return _timeout(attempt)
+        case OSError() if attempt.client.stage is not Stage.REACHING:
+            return _broken_off(exc.strerror or str(exc), attempt)
         case socket.gaierror():
             return _error(
                 attempt,
@@ -81,7 +84,8 @@ def explain(exc: Exception, attempt: Attempt) -> ConnectError:
                 "Check the spelling; a name of your own goes into ~/.ssh/config as Host with HostName.",
             )
         case OSError():
-            what, hint = _BY_ERRNO.get(exc.errno or 0, (f"cannot be reached: {_os_reason(exc)}", _NETWORK))
+            unknown = (f"cannot be reached: {exc.strerror or _short(str(exc))}", _NETWORK)
+            what, hint = _BY_ERRNO.get(_errno(exc), unknown)
             return _error(attempt, what, hint)
     return _error(attempt, f"cannot be connected to: {_short(str(exc))}", _BY_HAND)
 
@@ -169,17 +173,17 @@ def _timeout(attempt: Attempt) -> ConnectError:
             )
 
 
-def _broken_off(exc: asyncssh.Error, attempt: Attempt) -> ConnectError:
+def _broken_off(reason: str, attempt: Attempt) -> ConnectError:
     if attempt.proxy_said:
         said = f"the ProxyCommand said: {_short(attempt.proxy_said)}"
         return _error(attempt, f"cannot be reached: {said}", _PROXY)
     if attempt.settings.proxy_command is not None and attempt.client.stage is not Stage.LOGGING_IN:
-        return _error(attempt, f"cannot be reached: the ProxyCommand ended: {_short(exc.reason)}", _PROXY)
+        return _error(attempt, f"cannot be reached: the ProxyCommand ended: {_short(reason)}", _PROXY)
     if attempt.client.stage is Stage.LOGGING_IN:
-        return _error(attempt, f"hung up during the login: {_short(exc.reason)}", "Its sshd's log says why.")
+        return _error(attempt, f"hung up during the login: {_short(reason)}", "Its sshd's log says why.")
     return _error(
         attempt,
-        f"hung up before the login: {_short(exc.reason)}",
+        f"hung up before the login: {_short(reason)}",
         "It may not be an SSH server, or it refuses you (MaxStartups, a ban after failed logins).",
     )
 
@@ -187,9 +191,10 @@ def _broken_off(exc: asyncssh.Error, attempt: Attempt) -> ConnectError:
 _PROXY = "Run the ProxyCommand from ~/.ssh/config by hand to see what it lacks."
 
 
-def _os_reason(exc: OSError) -> str:
-    # Of several addresses that all failed, asyncio has the reasons in the text alone.
-    return exc.strerror or _short(str(exc))
+def _errno(exc: OSError) -> int:
+    # Of a name with several addresses that all failed, asyncio has the reasons in the text alone.
+    numbers = set(re.findall(r"\[Errno ([0-9]+)\]", str(exc)))
+    return int(numbers.pop()) if len(numbers) == 1 else 0
 
 
 def _short(text: str) -> str:

@@ -1,0 +1,49 @@
+"""The shape of every command: the common options, generations as ``-1``, an example in its help."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from relstore.cli.options import common_options
+
+_STEP = re.compile(r"-[1-9][0-9]*\Z")
+_MARK = "\0"
+
+
+class Command(click.Command):
+    """A command with the common options."""
+
+    def __init__(self, *arguments: Any, **attributes: Any) -> None:
+        super().__init__(*arguments, **attributes)
+        self.params.extend(common_options())
+
+
+class SpecCommand(Command):
+    """A command among whose arguments ``-1`` is a generation, not an option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        marked = [_MARK + arg if _STEP.match(arg) else arg for arg in args]
+        return super().parse_args(ctx, marked)
+
+
+class Spec(click.ParamType[str]):
+    """A generation: a number, ``-1``, ``+1``, a build's prefix or ``commit:PREFIX``."""
+
+    name = "generation"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return str(value).removeprefix(_MARK)
+
+
+def example(*lines: str) -> Callable[[Any], Any]:
+    """Add examples to the end of a command's help."""
+
+    def decorate(command: click.Command) -> click.Command:
+        command.epilog = "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+        return command
+
+    return decorate

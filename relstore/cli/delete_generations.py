@@ -1,0 +1,49 @@
+"""``relstore delete-generations``: let go of generations; ``gc`` then frees their bytes."""
+
+from __future__ import annotations
+
+import click
+
+from relstore import protocol
+from relstore.cli import rows
+from relstore.cli.command import Spec, SpecCommand, example
+from relstore.cli.options import settings
+from relstore.cli.progress import ConsoleReporter
+from relstore.cli.work import finish, on_each, the_app
+from relstore.client import session as sessions
+from relstore.client.session import Session
+from relstore.protocol import RowOut
+from relstore.store.names import AppName
+
+
+@example("relstore delete-generations 3 4 7", "relstore delete-generations 3 --dry-run")
+@click.command("delete-generations", cls=SpecCommand)
+@click.argument("generations", type=Spec(), nargs=-1, required=True)
+@click.option("--dry-run", is_flag=True, help="Only check that they can be deleted.")
+@click.pass_context
+def delete_generations(ctx: click.Context, generations: tuple[str, ...], dry_run: bool) -> None:
+    """Delete GENERATIONS, all of them or, when one is needed, none. Their records stay in the history.
+
+    What is current, pinned, the one to roll back to, or under way is refused. `relstore gc` frees the disk.
+    """
+    here = settings(ctx)
+
+    async def ask(session: Session, _: ConsoleReporter) -> tuple[AppName, list[RowOut]]:
+        app = await the_app(session, here)
+        request = protocol.Delete(app, generations, here.who, dry_run)
+        _done, body = await session.ask(request, protocol.Done)
+        return app, sessions.rows(body, RowOut)
+
+    outcomes = on_each(here, ask)
+    documents = []
+    verb = "would be deleted" if dry_run else "deleted"
+    for one in outcomes:
+        if one.value is not None:
+            app, found = one.value
+            for row in found:
+                here.console.say(f"generation {row.number} of {app} on {one.target.label}: {verb}")
+            documents.append(
+                {"target": str(one.target), "app": app, "generations": [rows.fields(row) for row in found]}
+            )
+    here.console.document("delete-generations", dry_run=dry_run, hosts=documents)
+    finish([one.error for one in outcomes], here)

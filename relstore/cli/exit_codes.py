@@ -1,0 +1,45 @@
+"""Exit codes, and which error means which. The table is in docs/reference.md; nothing else decides."""
+
+from __future__ import annotations
+
+from relstore.errors import (
+    BusyError,
+    ConnectError,
+    ReleaseFailedError,
+    RelstoreError,
+    SomeHostsFailedError,
+    UsageError,
+)
+
+DONE = 0
+FAILED = 1
+USAGE = 2
+ROLLED_BACK = 3
+SOME_HOSTS_FAILED = 4
+BUSY = 5
+CANNOT_CONNECT = 6
+INTERRUPTED = 130
+
+MEANINGS = {
+    DONE: "done",
+    FAILED: "failed, and nothing was changed",
+    USAGE: "the command line or the configuration is wrong",
+    ROLLED_BACK: "the release failed and the host is back on the former one",
+    SOME_HOSTS_FAILED: "several hosts, and some failed",
+    BUSY: "another activation holds the lock",
+    CANNOT_CONNECT: "a host cannot be reached, or does not let us in or run the helper",
+    INTERRUPTED: "interrupted",
+}
+
+_BY_KIND: tuple[tuple[type[RelstoreError], int], ...] = (
+    (UsageError, USAGE),
+    (ReleaseFailedError, ROLLED_BACK),
+    (SomeHostsFailedError, SOME_HOSTS_FAILED),
+    (BusyError, BUSY),
+    (ConnectError, CANNOT_CONNECT),
+)
+
+
+def exit_code(error: RelstoreError) -> int:
+    """The code that an error ends the program with."""
+    return next((code for kind, code in _BY_KIND if isinstance(error, kind)), FAILED)

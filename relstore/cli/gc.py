@@ -1,0 +1,95 @@
+"""``relstore gc``: plan, show, sweep."""
+
+from __future__ import annotations
+
+import click
+
+from relstore import protocol
+from relstore.cli import text
+from relstore.cli.command import Command, example
+from relstore.cli.options import Duration, Settings, settings
+from relstore.cli.progress import ConsoleReporter
+from relstore.cli.work import finish, on_each, the_app
+from relstore.client import session as sessions
+from relstore.client.session import Session
+from relstore.protocol import Collected, Verdict
+
+_STYLES = {"keep": "green", "remove": "red", "removed": "red"}
+
+
+@example("relstore gc --keep 5 --dry-run", "relstore gc --keep 3 --keep-within 30d", "relstore gc")
+@click.command(cls=Command)
+@click.option("--keep", type=click.IntRange(min=1), metavar="N", help="Keep the last N good generations.")
+@click.option(
+    "--keep-within", type=Duration(), metavar="TIME", help="Keep what was released within TIME (30d)."
+)
+@click.option("--all-apps", is_flag=True, help="Apply the policy to every app of the store.")
+@click.option("--dry-run", is_flag=True, help="Show the plan, and remove nothing.")
+@click.pass_context
+def gc(ctx: click.Context, keep: int | None, keep_within: int | None, all_apps: bool, dry_run: bool) -> None:
+    """Free what nothing needs. Without a policy (here or in relstore.toml) no generation goes.
+
+    Never removed: what is current, pinned, the one to roll back to, waiting to be activated, being
+    uploaded, under way, or executed by any process.
+    """
+    here = settings(ctx)
+    if keep is None and keep_within is None:
+        keep, keep_within = here.config.keep, here.config.keep_within
+
+    async def ask(session: Session, _: ConsoleReporter) -> tuple[Collected, list[Verdict]]:
+        policy = keep is not None or keep_within is not None
+        app = None if all_apps or not policy else await the_app(session, here)
+        request = protocol.Collect(app, keep, keep_within, here.who, dry_run)
+        found, body = await session.ask(request, Collected)
+        return found, sessions.rows(body, Verdict)
+
+    outcomes = on_each(here, ask)
+    documents = []
+    for one in outcomes:
+        if one.value is None:
+            continue
+        found, verdicts = one.value
+        _show(here, one.target.label, found, verdicts, dry_run)
+        documents.append(
+            {
+                "target": str(one.target),
+                "removed_objects": found.objects,
+                "removed_bytes": found.bytes,
+                "kept_generations": found.kept_generations,
+                "warnings": list(found.warnings),
+                "verdicts": [verdict._asdict() for verdict in verdicts],
+            }
+        )
+    here.console.document("gc", dry_run=dry_run, hosts=documents)
+    finish([one.error for one in outcomes], here)
+
+
+def _show(here: Settings, host: str, found: Collected, verdicts: list[Verdict], dry_run: bool) -> None:
+    screen = here.console
+    gone = "remove" if dry_run else "removed"
+    shown = [
+        verdict for verdict in verdicts if verdict.kind == "generation" or not verdict.keep or screen.verbose
+    ]
+    if shown and not screen.quiet:
+        screen.table(
+            ["", "what", "frees", "why"],
+            [
+                [
+                    "keep" if verdict.keep else gone,
+                    f"{verdict.kind} {verdict.name[:12]}" + (f" of {verdict.app}" if verdict.app else ""),
+                    text.size(verdict.bytes) if verdict.kind == "build" and not verdict.keep else "-",
+                    verdict.reason,
+                ]
+                for verdict in shown
+            ],
+            _STYLES,
+        )
+    for warning in found.warnings:
+        screen.note(warning)
+    removed = [verdict for verdict in verdicts if not verdict.keep]
+    generations = sum(1 for verdict in removed if verdict.kind == "generation")
+    screen.say(
+        f"{host}: {'would free' if dry_run else 'freed'} {text.size(found.bytes)} ({found.bytes:,} bytes): "
+        f"{text.plural(generations, 'generation')}, {text.plural(len(removed) - generations, 'build')}, "
+        f"{text.plural(found.objects, 'object')}; {text.plural(found.kept_generations, 'generation')} kept"
+    )

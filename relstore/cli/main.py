@@ -1,0 +1,99 @@
+"""The program: commands by name, and errors to messages and exit codes in one place.
+
+A command's module is imported only when it is asked for, so that start-up stays short.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+import relstore
+from relstore.cli import exit_codes
+from relstore.cli.console import error_fields
+from relstore.cli.options import common_options, console
+from relstore.errors import RelstoreError
+
+COMMANDS = {
+    "push": "push",
+    "switch-generation": "switch_generation",
+    "rollback": "switch_generation",
+    "list-generations": "list_generations",
+    "status": "status",
+    "show": "show",
+    "diff": "diff",
+    "log": "log",
+    "attach": "attach",
+    "pin": "pin",
+    "unpin": "pin",
+    "delete-generations": "delete_generations",
+    "verify": "verify",
+    "gc": "gc",
+    "init": "init",
+    "demo": "demo",
+    "completion": "completion",
+}
+"""Command to module, in the order of the help."""
+
+
+class Program(click.Group):
+    """The group that loads its commands when they are wanted."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"relstore.cli.{COMMANDS[cmd_name]}")
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; an error of ours becomes its message and its exit code."""
+        try:
+            return super().invoke(ctx)
+        except RelstoreError as error:
+            screen = console(ctx)
+            screen.error(error)
+            screen.document(str(ctx.invoked_subcommand), error=error_fields(error))
+            ctx.exit(exit_codes.exit_code(error))
+
+    def main(self, *arguments: Any, **attributes: Any) -> Any:
+        """Run, and end with a documented code; errors of ours never show a traceback."""
+        try:
+            sys.exit(super().main(*arguments, **{**attributes, "standalone_mode": False}) or 0)
+        except click.exceptions.Exit as ended:
+            sys.exit(ended.exit_code)
+        except click.ClickException as error:
+            error.show()
+            sys.exit(exit_codes.USAGE)
+        except (click.Abort, KeyboardInterrupt):
+            sys.stderr.write(
+                "\ninterrupted; what a host had accepted goes on there (`relstore attach` follows it)\n"
+            )
+            sys.exit(exit_codes.INTERRUPTED)
+        except BrokenPipeError:
+            sys.stderr.close()  # the reader of our output has gone; nobody is left to tell
+            sys.exit(exit_codes.FAILED)
+
+
+main = Program(
+    name="relstore",
+    params=[*common_options()],
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    help="""Put releases on ordinary Linux hosts over SSH: stored under their content's name, made live by one
+    atomic switch, rolled back in one command.
+
+    \b
+    First steps:
+      relstore push ./site --to user@host:/srv/site
+      relstore list-generations --to user@host:/srv/site
+      relstore switch-generation -1 --to user@host:/srv/site
+    """,
+    no_args_is_help=True,
+)
+main = click.version_option(relstore.__version__, prog_name="relstore")(main)

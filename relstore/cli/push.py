@@ -1,0 +1,168 @@
+"""``relstore push``: build, scan, upload, record, activate."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+
+from relstore.cli import results, text
+from relstore.cli.command import Command, example
+from relstore.cli.options import Duration, Settings, settings
+from relstore.cli.progress import ConsoleReporter
+from relstore.cli.work import finish, on_each
+from relstore.client import config as configs
+from relstore.client import fleet, gitinfo, release
+from relstore.client.config_schema import shell_command
+from relstore.client.release import Preview, Restart
+from relstore.client.scan import Scan, scan
+from relstore.client.session import Session
+from relstore.errors import ArtifactError, RelstoreError, UsageError
+from relstore.store.names import AppName
+from relstore.store.record import MAX_NOTE, Description
+
+
+@example(
+    "relstore push ./target/release/web --to deploy@web1:/srv/web",
+    "relstore push -m 'new checkout'          # artifact and target from relstore.toml",
+    "relstore push ./site --dry-run",
+)
+@click.command(cls=Command)
+@click.argument("artifact", required=False, metavar="[ARTIFACT]")
+@click.option("-m", "--note", default="", metavar="TEXT", help="A note for the record of the generation.")
+@click.option("--build", metavar="COMMAND", help="Run this first (sh -c); stop when it fails.")
+@click.option("--restart", metavar="COMMAND", help="Run this on the host (sh -c) after the switch.")
+@click.option(
+    "--restart-timeout", type=Duration(), metavar="TIME", help="How long that may take.  [default: 60s]"
+)
+@click.option("--switch/--no-switch", default=True, help="Activate the release, or only store it.")
+@click.option(
+    "--allow-outside-links/--no-allow-outside-links",
+    default=None,
+    help="Accept symlinks that lead out of the build.",
+)
+@click.option("--dry-run", is_flag=True, help="Show what would be sent, and change nothing.")
+@click.pass_context
+def push(
+    ctx: click.Context,
+    artifact: str | None,
+    note: str,
+    build: str | None,
+    restart: str | None,
+    restart_timeout: int | None,
+    switch: bool,
+    allow_outside_links: bool | None,
+    dry_run: bool,
+) -> None:
+    """Store ARTIFACT (a file or a directory) on the host and make it live.
+
+    What the host has already is not sent again. Pushing what is current changes nothing.
+    """
+    here = settings(ctx)
+    here.need_targets()
+    if len(note) > MAX_NOTE:
+        raise UsageError(f"the note has {len(note)} characters; at most {MAX_NOTE}")
+    path = _artifact(artifact, here)
+    _build(shell_command(build) if build else here.config.build, here)
+    app = here.app or AppName.from_artifact(path.resolve().name)
+    if app is None:
+        raise UsageError(f"{path.name!r} does not make a name for the app", hint="Give --app NAME.")
+    scanned = scan(path)
+    outside = _may_leave(allow_outside_links, here)
+    _check_links(scanned, allowed=outside)
+    screen = here.console
+    screen.detail(
+        f"{path}: {text.plural(len(scanned.sources), 'distinct file')}, "
+        f"{text.size(scanned.manifest.size)}, build {scanned.build.short}"
+    )
+    if dry_run:
+        _dry_run(here, app, scanned, outside)
+        return
+    git = gitinfo.describe(path.resolve() if path.is_dir() else path.resolve().parent)
+    description = Description(here.who, git.commit if git else None, git.dirty if git else False, note)
+    command = shell_command(restart) if restart else here.config.restart
+    seconds = restart_timeout or here.config.restart_timeout or configs.DEFAULT_RESTART_TIMEOUT
+    plan = fleet.Push(app, scanned, description, Restart(command, seconds), switch, outside)
+    with ConsoleReporter(screen, several=len(here.targets) > 1) as reporter:
+        ended = asyncio.run(fleet.push(plan, here.targets, here.around, reporter))
+    results.show("push", app, ended, here)
+
+
+def _artifact(given: str | None, here: Settings) -> Path:
+    path = Path(given) if given else here.config.artifact
+    if path is None:
+        raise UsageError(
+            "nothing to push", hint="Name it: relstore push PATH, or set `artifact` in relstore.toml."
+        )
+    return path
+
+
+def _may_leave(flag: bool | None, here: Settings) -> bool:
+    return bool(here.config.allow_outside_links if flag is None else flag)
+
+
+def _build(command: tuple[str, ...] | None, here: Settings) -> None:
+    """Run the build command where relstore.toml is, its output to our own standard error."""
+    if command is None:
+        return
+    directory = here.config.path.parent if here.config.path else Path.cwd()
+    try:
+        code = subprocess.run(command, cwd=directory, stdout=sys.stderr, check=False).returncode
+    except OSError as error:
+        raise ArtifactError(f"the build command {command[0]!r} cannot be run: {error.strerror}") from None
+    if code:
+        raise ArtifactError(
+            f"the build command ended with {f'signal {-code}' if code < 0 else f'exit code {code}'}",
+            state="Nothing was pushed.",
+            hint="Its output is above.",
+        )
+
+
+def _check_links(scanned: Scan, *, allowed: bool) -> None:
+    """The host refuses these too; here it costs no connection."""
+    outside = [] if allowed else scanned.manifest.outside_links()
+    if outside:
+        raise ArtifactError(
+            f"the symlink {outside[0].path!r} -> {outside[0].target!r} leads out of the build",
+            state="Nothing was pushed.",
+            hint="Make it point inside, or allow it with --allow-outside-links.",
+        )
+
+
+def _dry_run(here: Settings, app: AppName, scanned: Scan, outside: bool) -> None:
+    async def ask(session: Session, _: ConsoleReporter) -> Preview:
+        release.check_executable(session, scanned)
+        return await release.preview(session, app, scanned, allow_outside_links=outside)
+
+    outcomes = on_each(here, ask)
+    previews = [(one.target, one.value) for one in outcomes if one.value is not None]
+    for target, preview in previews:
+        if preview.unchanged:
+            line = f"generation {preview.current} is current already, nothing would change"
+        else:
+            line = (
+                f"would send {text.plural(preview.missing, 'object')}, {text.size(preview.bytes)}, "
+                f"for the build {scanned.build.short}"
+            )
+        here.console.report(f"{app} on {target.label}: {line}")
+    here.console.document(
+        "push",
+        app=app,
+        dry_run=True,
+        hosts=[
+            {
+                "target": str(target),
+                "build": scanned.build,
+                "unchanged": preview.unchanged,
+                "current": preview.current or None,
+                "missing_objects": preview.missing,
+                "missing_bytes": preview.bytes,
+            }
+            for target, preview in previews
+        ],
+    )
+    errors: list[RelstoreError | None] = [one.error for one in outcomes]
+    finish(errors, here)

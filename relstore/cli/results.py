@@ -1,0 +1,66 @@
+"""Showing how a push or a switch ended, host by host, and ending the program accordingly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from relstore.cli import text
+from relstore.cli.console import error_fields
+from relstore.cli.options import Settings
+from relstore.cli.work import finish
+from relstore.client.fleet import SKIPPED, STAGED, UNCHANGED, Result
+from relstore.store.journal import ACTIVE
+from relstore.store.names import AppName
+
+_STYLES = {ACTIVE: "green", UNCHANGED: "green", "error": "red", SKIPPED: "yellow", STAGED: "cyan"}
+
+
+def show(command: str, app: AppName, results: Sequence[Result], settings: Settings) -> None:
+    """Print what each host recorded, and end the program when one failed."""
+    screen = settings.console
+    screen.document(command, app=app, hosts=[_fields(result) for result in results])
+    if len(results) == 1:
+        if results[0].error is None:
+            screen.say(_sentence(app, results[0]))
+    else:
+        screen.table(
+            ["host", "outcome", "generation", "current", "sent"],
+            [
+                [
+                    str(result.target),
+                    result.outcome,
+                    str(result.generation or "-"),
+                    str(result.current or "-"),
+                    text.size(result.sent),
+                ]
+                for result in results
+            ],
+            _STYLES,
+        )
+    finish([result.error for result in results], settings)
+
+
+def _sentence(app: AppName, result: Result) -> str:
+    where = f"{app} on {result.target.label}"
+    if result.outcome == ACTIVE:
+        before = f" (before: {result.previous})" if result.previous else ""
+        return f"generation {result.generation} is active: {where}{before}"
+    if result.outcome == UNCHANGED:
+        return f"generation {result.current} is current already, nothing was changed: {where}"
+    current = f"; current is {result.current}" if result.current else "; nothing is current"
+    return f"generation {result.generation} is stored, not activated: {where}{current}"
+
+
+def _fields(result: Result) -> dict[str, Any]:
+    return {
+        "target": str(result.target),
+        "outcome": result.outcome,
+        "generation": result.generation or None,
+        "previous": result.previous or None,
+        "current": result.current or None,
+        "job": result.job or None,
+        "reason": result.reason,
+        "sent_bytes": result.sent,
+        "error": error_fields(result.error) if result.error else None,
+    }

@@ -1,0 +1,96 @@
+"""``relstore show``: a generation's record and its files."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from relstore.cli import rows, text
+from relstore.cli.command import Spec, SpecCommand, example
+from relstore.cli.fetch import fetch
+from relstore.cli.options import settings
+from relstore.cli.progress import ConsoleReporter
+from relstore.cli.work import finish, on_each, the_app
+from relstore.client.session import Session
+from relstore.protocol import RowOut
+from relstore.store.manifest import Directory, Entry, Manifest, Symlink
+from relstore.store.names import AppName
+
+
+@example("relstore show 42", "relstore show -1")
+@click.command(cls=SpecCommand)
+@click.argument("generation", type=Spec())
+@click.pass_context
+def show(ctx: click.Context, generation: str) -> None:
+    """Show the record of GENERATION and what is in its build."""
+    here = settings(ctx)
+
+    async def ask(session: Session, _: ConsoleReporter) -> tuple[AppName, RowOut, Manifest]:
+        app = await the_app(session, here)
+        return app, *await fetch(session, app, generation)
+
+    outcomes = on_each(here, ask)
+    documents = []
+    for one in outcomes:
+        if one.value is None:
+            continue
+        app, row, manifest = one.value
+        documents.append(
+            {
+                "target": str(one.target),
+                "app": app,
+                "generation": rows.fields(row),
+                "entries": [_entry_fields(entry) for entry in manifest.entries],
+            }
+        )
+        for line in _lines(app, row):
+            here.console.report(line)
+        here.console.table(
+            ["kind", "size", "object", "path"], [_entry_cells(entry) for entry in manifest.entries]
+        )
+    here.console.document("show", hosts=documents)
+    finish([one.error for one in outcomes], here)
+
+
+def _lines(app: str, row: RowOut) -> list[str]:
+    lines = [
+        f"generation {row.number} of {app}: {row.state}",
+        f"  build     {row.build}",
+        f"  released  {text.moment(row.created)} by {row.who}",
+        f"  commit    {row.commit or '-'}{' with uncommitted changes' if row.dirty else ''}",
+        f"  content   {text.plural(row.files, 'file')}, {text.size(row.size)}",
+    ]
+    if row.note:
+        lines.append(f"  note      {row.note}")
+    if row.pins:
+        lines.append(f"  pinned as {', '.join(row.pins)}")
+    if row.outcome:
+        lines.append(f"  outcome   {row.outcome}, {text.moment(row.outcome_at)}")
+    if row.reason:
+        lines.append(f"  reason    {row.reason}")
+    return lines
+
+
+def _entry_cells(entry: Entry) -> list[str]:
+    if isinstance(entry, Directory):
+        return ["directory", "-", "-", entry.path]
+    if isinstance(entry, Symlink):
+        return ["symlink", "-", "-", f"{entry.path} -> {entry.target}"]
+    kind = "executable" if entry.content.executable else "file"
+    return [kind, text.size(entry.content.size), entry.content.blake3.short, entry.path]
+
+
+def _entry_fields(entry: Entry) -> dict[str, Any]:
+    if isinstance(entry, Directory):
+        return {"path": entry.path, "kind": "directory"}
+    if isinstance(entry, Symlink):
+        return {"path": entry.path, "kind": "symlink", "target": entry.target}
+    return {
+        "path": entry.path,
+        "kind": "file",
+        "executable": entry.content.executable,
+        "size_bytes": entry.content.size,
+        "blake3": entry.content.blake3,
+        "sha256": entry.content.sha256.hex(),
+    }

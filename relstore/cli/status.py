@@ -1,0 +1,81 @@
+"""``relstore status``: what is current, what can be gone back to, what is wrong, at a glance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from relstore import protocol
+from relstore.cli import rows, text
+from relstore.cli.command import Command, example
+from relstore.cli.options import settings
+from relstore.cli.progress import ConsoleReporter
+from relstore.cli.work import finish, on_each, the_app
+from relstore.client.session import Session
+from relstore.protocol import StatusOut
+from relstore.store.names import AppName
+
+
+@example("relstore status --to deploy@web1:/srv/web")
+@click.command(cls=Command)
+@click.pass_context
+def status(ctx: click.Context) -> None:
+    """Show what is current, since when and by whom, and whether anything is wrong."""
+    here = settings(ctx)
+
+    async def ask(session: Session, _: ConsoleReporter) -> tuple[AppName, str, StatusOut]:
+        app = await the_app(session, here)
+        found, _body = await session.ask(protocol.Status(app), StatusOut)
+        return app, session.hello.root, found
+
+    outcomes = on_each(here, ask)
+    documents = []
+    for one in outcomes:
+        if one.value is None:
+            continue
+        app, root, found = one.value
+        documents.append({"target": str(one.target), "app": app, "root": root, **_fields(found)})
+        for line in _lines(app, one.target.label, root, found):
+            here.console.report(line)
+    here.console.document("status", hosts=documents)
+    finish([one.error for one in outcomes], here)
+
+
+def _lines(app: str, host: str, root: str, found: StatusOut) -> list[str]:
+    lines = [f"{app} on {host}, {root}"]
+    row = found.current
+    if row is None:
+        lines.append("  current      none")
+    else:
+        lines.append(f"  current      {row.number}, build {row.build.short}, commit {rows.commit(row)}")
+        lines.append(f"  active since {text.moment(row.outcome_at)}, released by {row.who}")
+        if row.note:
+            lines.append(f"  note         {row.note}")
+    back = str(found.rollback_target) if found.rollback_target else "none"
+    lines.append(f"  -1 goes to   {back}")
+    lines.append(f"  generations  {found.generations}, newest {found.newest or '-'}")
+    inodes = "" if found.free_inodes is None else f", {found.free_inodes:,} inodes"
+    lines.append(f"  free         {text.size(found.free_bytes)}{inodes}")
+    if found.job:
+        lines.append(f"  under way    job {found.job} (`relstore attach` follows it)")
+    if found.unresolved:
+        lines.append("  unresolved   a job died before its outcome; the next push or switch resolves it")
+    if found.drift:
+        lines.append(f"  drift        {found.drift}")
+    return lines
+
+
+def _fields(found: StatusOut) -> dict[str, Any]:
+    return {
+        "current": rows.fields(found.current) if found.current else None,
+        "rollback_target": found.rollback_target or None,
+        "newest": found.newest or None,
+        "generations": found.generations,
+        "job": found.job,
+        "unresolved": found.unresolved,
+        "drift": found.drift or None,
+        "builds": found.builds,
+        "free_bytes": found.free_bytes,
+        "free_inodes": found.free_inodes,
+    }

@@ -1,0 +1,77 @@
+"""``relstore verify``: check the whole store against what its formats promise."""
+
+from __future__ import annotations
+
+import click
+
+from relstore import protocol
+from relstore.cli import text
+from relstore.cli.command import Command, example
+from relstore.cli.options import settings
+from relstore.cli.progress import ConsoleReporter
+from relstore.cli.work import finish, on_each
+from relstore.client.session import Session
+from relstore.errors import DamagedError, FormatError, RelstoreError
+from relstore.protocol import Verified
+from relstore.store import pack
+
+Findings = list[tuple[str, str]]
+
+
+@example("relstore verify --to deploy@web1:/srv/web")
+@click.command(cls=Command)
+@click.pass_context
+def verify(ctx: click.Context) -> None:
+    """Check every digest, record, journal, link and mode in the store. Changes nothing.
+
+    Ends with exit code 1 when anything is wrong, and names each thing.
+    """
+    here = settings(ctx)
+
+    async def ask(session: Session, reporter: ConsoleReporter) -> tuple[Verified, Findings]:
+        async for event, body in session.follow_with_body(protocol.Verify(), Verified):
+            if isinstance(event, protocol.Step):
+                reporter.detail(session.label, f"{event.name} {event.done} of {event.total}")
+            else:
+                return event, _findings(body)
+        raise RuntimeError("a check without an end")
+
+    outcomes = on_each(here, ask)
+    documents = []
+    errors: list[RelstoreError | None] = []
+    for one in outcomes:
+        errors.append(one.error)
+        if one.value is None:
+            continue
+        found, findings = one.value
+        here.console.say(
+            f"{one.target.label}: {text.plural(found.generations, 'generation')}, "
+            f"{text.plural(found.builds, 'build')}, {text.plural(found.objects, 'object')}, "
+            f"{text.size(found.bytes)}: {text.plural(len(findings), 'problem')}"
+        )
+        for path, problem in findings:
+            here.console.report(f"{path}: {problem}")
+        documents.append(
+            {
+                "target": str(one.target),
+                **found._asdict(),
+                "findings": [{"path": path, "problem": problem} for path, problem in findings],
+            }
+        )
+        if findings:
+            errors[-1] = DamagedError(
+                f"{text.plural(len(findings), 'problem')} in the store",
+                state="Nothing was changed.",
+                hint="Push the affected build again: what is damaged is sent anew.",
+            ).on(one.target.label)
+    here.console.document("verify", hosts=documents)
+    finish(errors, here)
+
+
+def _findings(body: bytes) -> Findings:
+    found = []
+    for value in pack.decode_stream(body, what="list of findings", limit=protocol.MAX_BODY_BYTES):
+        if not isinstance(value, list) or [type(item) for item in value] != [str, str]:
+            raise FormatError("a list of findings that is not [path, problem]")
+        found.append((value[0], value[1]))
+    return found

@@ -1,0 +1,98 @@
+"""Running a command's work on its targets, and what comes of several at once.
+
+One target: its error is the command's. Several: each is shown, and the command fails with the code for
+"some hosts failed" when any did.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import click
+
+from relstore import protocol
+from relstore.cli.exit_codes import exit_code
+from relstore.cli.options import Settings
+from relstore.cli.progress import ConsoleReporter
+from relstore.client.hosts import connected
+from relstore.client.session import Session
+from relstore.client.target import Target
+from relstore.errors import RelstoreError, SomeHostsFailedError, UsageError
+from relstore.store.names import AppName
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Outcome(Generic[T]):
+    """What one host gave: a value or an error."""
+
+    target: Target
+    value: T | None
+    error: RelstoreError | None
+
+
+def on_each(
+    settings: Settings, work: Callable[[Session, ConsoleReporter], Awaitable[T]], *, at_once: bool = True
+) -> list[Outcome[T]]:
+    """Do ``work`` on all targets, side by side or one after the other. Raises a single target's error."""
+    targets = settings.need_targets()
+    with ConsoleReporter(settings.console, several=len(targets) > 1) as reporter:
+        outcomes = asyncio.run(_gather(settings, targets, reporter, work, at_once))
+    if len(outcomes) == 1 and outcomes[0].error is not None:
+        raise outcomes[0].error
+    return outcomes
+
+
+def finish(errors: Sequence[RelstoreError | None], settings: Settings) -> None:
+    """Show the errors of the hosts and end with their exit code; return when there are none.
+
+    The command has shown its report and its JSON document, errors included, before.
+    """
+    failed = [error for error in errors if error is not None]
+    for error in failed:
+        settings.console.error(error)
+    if failed and len(errors) > 1:
+        summary = SomeHostsFailedError(
+            f"{len(failed)} of {len(errors)} hosts failed",
+            hint="Each host's own message says what to do there; then run the command again.",
+        )
+        settings.console.error(summary)
+        failed = [summary]
+    if failed:
+        raise click.exceptions.Exit(exit_code(failed[0]))
+
+
+async def the_app(session: Session, settings: Settings) -> AppName:
+    """The app that is meant: the given one, or the only one of the store. Raises UsageError."""
+    if settings.app is not None:
+        return settings.app
+    found, _ = await session.ask(protocol.Apps(), protocol.AppsOut)
+    if len(found.names) == 1:
+        return found.names[0]
+    have = f"It has {', '.join(found.names)}." if found.names else "It has no apps yet."
+    raise UsageError(f"which app of the store at {session.hello.root}? {have}", hint="Give --app NAME.").on(
+        session.label
+    )
+
+
+async def _gather(
+    settings: Settings,
+    targets: Sequence[Target],
+    reporter: ConsoleReporter,
+    work: Callable[[Session, ConsoleReporter], Awaitable[T]],
+    at_once: bool,
+) -> list[Outcome[T]]:
+    async def one(target: Target) -> Outcome[T]:
+        try:
+            async with connected(target, settings.around, reporter) as session:
+                return Outcome(target, await work(session, reporter), None)
+        except RelstoreError as error:
+            return Outcome(target, None, error.on(target.label))
+
+    if at_once:
+        return list(await asyncio.gather(*map(one, targets)))
+    return [await one(target) for target in targets]
