@@ -13,7 +13,7 @@ from collections.abc import Callable
 from relstore.client.transport.base import Exit
 from relstore.client.transport.inbox import Inbox
 from relstore.client.transport.tail import Tail
-from relstore.errors import ConnectionLostError
+from relstore.errors import ConnectionLostError, RelstoreError
 
 CLOSE_GRACE = 2.0
 """Seconds that a command has to end by itself once its input has ended."""
@@ -51,15 +51,28 @@ class Exchange:
 
     def hold_writer(self) -> None:
         """The buffers towards the command are full."""
-        if self.exit is None and not self._over.is_set():
+        if not self.ended:
             self._room.clear()
 
     def release_writer(self) -> None:
         """They have room again."""
         self._room.set()
 
+    @property
+    def ended(self) -> bool:
+        """Nobody is there to write to, though the way there may still look open."""
+        return self.exit is not None or self._over.is_set()
+
+    def write_error(self, host: str) -> RelstoreError:
+        """Why nothing more can be written to the command on ``host``."""
+        if self.lost is not None:
+            return self.lost.with_traceback(None)
+        return ConnectionLostError(
+            "the command there ended while we were sending to it", hint="Run the same again."
+        ).on(host)
+
     async def room(self) -> None:
-        """Return when there is room to write, or nobody to write to any more."""
+        """Return when there is room to write, or when it has ended."""
         await self._room.wait()
 
     async def wait_over(self, seconds: float) -> None:

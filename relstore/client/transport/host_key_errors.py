@@ -17,7 +17,7 @@ def refused(verdict: Verdict, target: SSHTarget, file: str) -> HostKeyError:
     if verdict.standing is Standing.CHANGED:
         return _changed(verdict, target)
     return HostKeyError(
-        f"{label_of(target)}: the host's key is not known: {verdict.key}",
+        f"the host's key is not known: {verdict.key}",
         state=_STATE,
         hint=(
             "Compare the fingerprint with the host's own (there: `ssh-keygen -lf /etc/ssh/ssh_host_"
@@ -27,29 +27,29 @@ def refused(verdict: Verdict, target: SSHTarget, file: str) -> HostKeyError:
     )
 
 
-def revoked(target: SSHTarget, entries: tuple[Entry, ...]) -> HostKeyError:
+def revoked(entries: tuple[Entry, ...]) -> HostKeyError:
     """The error for a key, or an authority, that one of ``entries`` revokes."""
     lines = ", ".join(f"{entry.path}:{entry.line}" for entry in entries)
     return HostKeyError(
-        f"{label_of(target)}: the host's key is marked as revoked in {lines}",
+        f"the host's key is marked as revoked in {lines}",
         state=_STATE,
         hint="Ask who runs the host: that key may be in somebody else's hands.",
     )
 
 
-def unknown_authority(authority: HostKey, target: SSHTarget, file: str) -> HostKeyError:
+def unknown_authority(authority: HostKey, file: str) -> HostKeyError:
     """The error for a host certificate that somebody unknown has signed."""
     return HostKeyError(
-        f"{label_of(target)}: the host's certificate is signed by an unknown authority: {authority}",
+        f"the host's certificate is signed by an unknown authority: {authority}",
         state=_STATE,
         hint=f"If that authority is yours, give it a @cert-authority line for this host in {file}.",
     )
 
 
-def invalid(target: SSHTarget, reason: str) -> HostKeyError:
+def invalid(reason: str) -> HostKeyError:
     """The error for a certificate that has expired or is another host's, or a key that is none."""
     return HostKeyError(
-        f"{label_of(target)}: the host cannot prove who it is: {reason}",
+        f"the host cannot prove who it is: {reason}",
         state=_STATE,
         hint="Whoever signs the certificates of your hosts can give it a new one.",
     )
@@ -66,8 +66,7 @@ def _changed(verdict: Verdict, target: SSHTarget) -> HostKeyError:
     old = (same_type or list(verdict.others))[0]
     remove = shlex.join(["ssh-keygen", "-f", old.path, "-R", verdict.name])
     return HostKeyError(
-        f"{label_of(target)}: the host's key has CHANGED: it is {verdict.key}, "
-        f"but {old.path}:{old.line} has {old.key}",
+        f"the host's key has CHANGED: it is {verdict.key}, but {old.path}:{old.line} has {old.key}",
         state=_STATE,
         hint=(
             "Either the host was installed anew, or somebody is between you and it. Only if you know "

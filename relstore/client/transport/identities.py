@@ -73,7 +73,7 @@ class Identities:
 
     async def _agent_keys(self) -> list[asyncssh.SSHKeyPair]:
         """The agent's keys, each that has a certificate of ours with it first."""
-        if self._settings.agent_path is None:
+        if not self._settings.agent_path:
             return []
         try:
             self._agent = await asyncssh.connect_agent(self._settings.agent_path)

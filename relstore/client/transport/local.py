@@ -14,7 +14,7 @@ from typing import cast
 
 from relstore.client.transport.base import Exit
 from relstore.client.transport.exchange import CLOSE_GRACE, PIECE, Exchange
-from relstore.errors import ConnectError, ConnectionLostError
+from relstore.errors import ConnectError
 
 LABEL = "this machine"
 
@@ -46,9 +46,9 @@ class LocalTransport:
             )
         except OSError as exc:
             raise ConnectError(
-                f"cannot start a command on {LABEL}: {exc.strerror or exc}",
+                f"cannot start a command: {exc.strerror or exc}",
                 hint=f"It is started with /bin/sh in {self._home}.",
-            ) from None
+            ).on(LABEL) from None
         self._channels.append(channel)
         return channel
 
@@ -71,11 +71,8 @@ class LocalChannel(asyncio.SubprocessProtocol):
 
     async def write(self, data: bytes) -> None:
         for start in range(0, len(data), PIECE):
-            if self._stdin.is_closing():
-                raise ConnectionLostError(
-                    f"the command on {LABEL} ended while we were sending to it",
-                    hint="Run the same again.",
-                )
+            if self._exchange.ended or self._stdin.is_closing():
+                raise self._exchange.write_error(LABEL)
             self._stdin.write(data[start : start + PIECE])
             await self._exchange.room()
 

@@ -24,7 +24,7 @@ from relstore.client.transport.ssh_client import Client
 from relstore.client.transport.ssh_config import HostSettings, Surroundings, existing
 from relstore.client.transport.ssh_errors import Attempt, connection_lost, explain
 from relstore.client.transport.ssh_options import connection_options
-from relstore.errors import ConnectError
+from relstore.errors import ConnectError, RelstoreError
 
 LOGIN_TIMEOUT = 120.0
 """Seconds for a login: a person may have to touch a security key."""
@@ -80,11 +80,11 @@ class SSHTransport:
             await self._connection.create_session(lambda: channel, command, encoding=None, window=WINDOW)
         except (asyncssh.Error, OSError) as exc:
             if self._connection.is_closed() or not isinstance(exc, asyncssh.ChannelOpenError):
-                raise connection_lost(self.label, self._client.lost or exc) from None
+                raise connection_lost(self._client.lost or exc).on(self.label) from None
             raise ConnectError(
-                f"{self.label} will not run a command: {exc.reason}",
+                f"the host will not run a command: {exc.reason}",
                 hint="Its sshd may allow too few sessions (MaxSessions), or this key only forwarding.",
-            ) from None
+            ).on(self.label) from None
         return channel
 
     async def close(self) -> None:
@@ -107,18 +107,23 @@ class _Dialler:
         jump: str = "",
     ) -> tuple[asyncssh.SSHClientConnection, Client]:
         """Connect, through ``tunnel`` if given (to the host that messages call ``jump``)."""
-        settings = HostSettings.load(target, self._around)
-        if label_of(target) in self._dialled:
-            raise ConnectError(
-                f"{label_of(target)} is to be reached by way of itself",
-                hint="ProxyJump in ~/.ssh/config goes round in a circle: exempt the jump host from it.",
-            )
-        self._dialled.add(label_of(target))
-        if tunnel is None:
-            for hop in settings.jumps:
-                tunnel, _ = await self.dial(hop, tunnel, jump)
-                jump = label_of(hop)
-        return await self._log_in(target, settings, tunnel, jump)
+        label = label_of(target)
+        try:
+            if label in self._dialled:
+                raise ConnectError(
+                    "it is to be reached by way of itself",
+                    hint="ProxyJump in ~/.ssh/config goes round in a circle: exempt the jump host from it.",
+                )
+            self._dialled.add(label)
+            settings = HostSettings.load(target, self._around)
+            if tunnel is None:
+                for hop in settings.jumps:
+                    tunnel, _ = await self.dial(hop, tunnel, jump)
+                    jump = label_of(hop)
+            return await self._log_in(target, settings, tunnel, jump)
+        except RelstoreError as exc:
+            exc.on(label)  # a jump that failed is named already
+            raise
 
     async def _log_in(
         self,
@@ -164,7 +169,7 @@ def _known_hosts(settings: HostSettings) -> KnownHosts:
         return KnownHosts.read((*settings.user_known_hosts, *settings.global_known_hosts))
     except OSError as exc:
         raise ConnectError(
-            f"{settings.label} cannot be recognised: {exc.filename}: {exc.strerror}",
+            f"the known hosts cannot be read: {exc.filename}: {exc.strerror}",
             state="Nothing was contacted.",
             hint="Make that file readable, or name another with UserKnownHostsFile in ~/.ssh/config.",
         ) from None

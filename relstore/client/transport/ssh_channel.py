@@ -28,10 +28,9 @@ class SSHChannel(asyncssh.SSHClientSession[bytes]):
 
     async def write(self, data: bytes) -> None:
         for start in range(0, len(data), PIECE):
-            try:
-                self._channel.write(data[start : start + PIECE])
-            except OSError:
-                raise self._write_error() from None
+            if self._exchange.ended or self._channel.is_closing():
+                raise self._exchange.write_error(self._label)
+            self._channel.write(data[start : start + PIECE])
             await self._exchange.room()
 
     async def close(self) -> Exit:
@@ -70,7 +69,7 @@ class SSHChannel(asyncssh.SSHClientSession[bytes]):
     def connection_lost(self, exc: Exception | None) -> None:
         # A channel that closes in order has said before how its command ended.
         in_order = exc is None and self._exchange.exit is not None
-        self._exchange.closed(None if in_order else connection_lost(self._label, exc))
+        self._exchange.closed(None if in_order else self._lost(exc))
 
     def pause_writing(self) -> None:
         self._exchange.hold_writer()
@@ -86,10 +85,7 @@ class SSHChannel(asyncssh.SSHClientSession[bytes]):
     def _release(self) -> None:
         self._channel.resume_reading()
 
-    def _write_error(self) -> ConnectionLostError:
-        if self._exchange.lost is not None:
-            return self._exchange.lost
-        return ConnectionLostError(
-            f"{self._label}: the command there ended while we were sending to it",
-            hint="Run the same again.",
-        )
+    def _lost(self, exc: Exception | None) -> ConnectionLostError:
+        error = connection_lost(exc)
+        error.on(self._label)
+        return error

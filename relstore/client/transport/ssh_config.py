@@ -15,7 +15,7 @@ from typing import cast
 from asyncssh import ConfigParseError
 from asyncssh.config import SSHClientConfig, SSHConfig
 
-from relstore.client.transport.address import Address, SSHTarget, check_address, label_of
+from relstore.client.transport.address import Address, SSHTarget, check_address
 from relstore.client.transport.host_key import DEFAULT_PORT
 from relstore.errors import ConnectError
 
@@ -43,7 +43,6 @@ class Surroundings:
 class HostSettings:
     """How one host is to be reached and trusted. Paths are absolute; ``jumps`` are dialled in order."""
 
-    label: str
     host: str
     port: int
     user: str
@@ -70,9 +69,10 @@ class HostSettings:
             return cls._from(config, target, around)
         except (ValueError, OSError) as exc:
             raise ConnectError(
-                f"the SSH configuration for {label_of(target)} cannot be used: {exc}",
+                f"the SSH configuration for it cannot be used: {exc}",
                 state="Nothing was contacted.",
-                hint=f"Correct it, then compare with `ssh -G {target.host}`.",
+                # asyncssh is stricter than ssh(1) here, so that a file which ssh takes may end up at this.
+                hint=f"Correct it; a comment needs a line of its own. Compare with `ssh -G {target.host}`.",
             ) from None
 
     @classmethod
@@ -90,7 +90,6 @@ class HostSettings:
         jumps, proxy_command = _way(config)
         default_identities = tuple(f"~/.ssh/{name}" for name in DEFAULT_IDENTITIES)
         return cls(
-            label=label_of(target),
             host=text("Hostname") or target.host,
             port=port,
             user=text("User") or around.user,

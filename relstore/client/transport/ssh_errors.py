@@ -10,7 +10,7 @@ from typing import NamedTuple
 import asyncssh
 
 from relstore.client.transport import host_key_errors
-from relstore.client.transport.address import SSHTarget, label_of
+from relstore.client.transport.address import SSHTarget
 from relstore.client.transport.known_hosts import Entry, Standing
 from relstore.client.transport.ssh_client import Client, Stage
 from relstore.client.transport.ssh_config import HostSettings
@@ -21,7 +21,7 @@ _MAX_REASON = 300
 
 _BY_ERRNO = {
     errno.ECONNREFUSED: (
-        "refused the connection",
+        "refuses the connection",
         "Is sshd running there, on that port, and does a firewall let you through?",
     ),
     errno.EHOSTUNREACH: (
@@ -42,10 +42,6 @@ class Attempt(NamedTuple):
     revoked: tuple[Entry, ...] = ()
     jump: str = ""
     proxy_said: str = ""
-
-    @property
-    def label(self) -> str:
-        return label_of(self.target)
 
     @property
     def where(self) -> str:
@@ -80,7 +76,7 @@ def explain(exc: Exception, attempt: Attempt) -> ConnectError:
         case socket.gaierror():
             return _error(
                 attempt,
-                f"has no address: {attempt.settings.host!r} cannot be resolved ({exc.strerror})",
+                f"cannot be reached: the name cannot be resolved ({exc.strerror})",
                 "Check the spelling; a name of your own goes into ~/.ssh/config as Host with HostName.",
             )
         case OSError():
@@ -90,11 +86,11 @@ def explain(exc: Exception, attempt: Attempt) -> ConnectError:
     return _error(attempt, f"cannot be connected to: {_short(str(exc))}", _BY_HAND)
 
 
-def connection_lost(label: str, exc: Exception | None) -> ConnectionLostError:
+def connection_lost(exc: Exception | None) -> ConnectionLostError:
     """The connection ended in the middle; ``exc`` is what asyncssh says of it."""
     reason = _short(str(exc)) if exc else "the host hung up"
     return ConnectionLostError(
-        f"{label}: the connection broke off: {reason}",
+        f"the connection broke off: {reason}",
         hint="When the host can be reached again, run the same command again.",
     )
 
@@ -107,20 +103,19 @@ _BY_HAND = "`ssh -v` to the same host says more."
 
 
 def _error(attempt: Attempt, what: str, hint: str) -> ConnectError:
-    dialled = "" if attempt.where in attempt.label else f" ({attempt.where})"
-    return ConnectError(f"{attempt.label}{dialled} {what}", state=_STATE, hint=hint)
+    return ConnectError(f"{attempt.where} {what}", state=_STATE, hint=hint)
 
 
 def _host_key(exc: asyncssh.HostKeyNotVerifiable, attempt: Attempt) -> ConnectError:
     verdict, authority = attempt.client.verdict, attempt.client.unknown_authority
     file = attempt.settings.user_known_hosts[0] if attempt.settings.user_known_hosts else "known_hosts"
     if attempt.revoked and "revoked" in exc.reason:
-        return host_key_errors.revoked(attempt.target, attempt.revoked)
+        return host_key_errors.revoked(attempt.revoked)
     if authority is not None:
-        return host_key_errors.unknown_authority(authority, attempt.target, file)
+        return host_key_errors.unknown_authority(authority, file)
     if verdict is not None and verdict.standing is not Standing.TRUSTED:
         return host_key_errors.refused(verdict, attempt.target, file)
-    return host_key_errors.invalid(attempt.target, _short(exc.reason))
+    return host_key_errors.invalid(_short(exc.reason))
 
 
 def _denied(attempt: Attempt) -> ConnectError:
@@ -141,7 +136,7 @@ def _denied(attempt: Attempt) -> ConnectError:
     else:
         hint = "Make a key with `ssh-keygen -t ed25519`, and bring it to the host with ssh-copy-id."
     return ConnectError(
-        f"{attempt.label} does not let us in as {attempt.settings.user}", state=" ".join(notes), hint=hint
+        f"the host does not let us in as {attempt.settings.user}", state=" ".join(notes), hint=hint
     )
 
 
@@ -149,7 +144,7 @@ def _too_many_keys(attempt: Attempt) -> ConnectError:
     offered = attempt.client.identities.offered
     user = attempt.settings.user
     return ConnectError(
-        f"{attempt.label} hung up after {len(offered)} keys that it does not accept for {user}",
+        f"the host hung up after {len(offered)} keys that it does not accept for {user}",
         state=f"Keys offered: {', '.join(offered)}.",
         hint="Name the right one for this host in ~/.ssh/config: IdentityFile, and IdentitiesOnly yes.",
     )

@@ -12,7 +12,7 @@ from relstore.client.transport.ssh_config import HostSettings
 
 KEEPALIVE_INTERVAL = 15
 KEEPALIVE_COUNT = 3
-"""A host that is silent for 45 to 60 s is lost; a plain TCP connection would wait for hours."""
+"""A host that is silent for a minute is lost; a plain TCP connection would wait for hours."""
 
 # The fastest here by far: processors have instructions for it. Not every sshd has it (dropbear).
 FAST_CIPHERS = "^aes128-gcm@openssh.com,aes256-gcm@openssh.com"

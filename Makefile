@@ -1,0 +1,47 @@
+# `make demo` and `make test` set themselves up; nothing else is needed but Python, git and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test check format bench host-tests reference clean
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "relstore needs Python 3.11 or newer; set PYTHON=")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	$(BIN)/python -m compileall -q $(VENV)/lib || true
+	touch $@
+
+demo: $(STAMP)
+	$(BIN)/relstore demo
+
+test: $(STAMP)
+	$(BIN)/python -m pytest
+
+check: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/vermin --target=3.9- --no-tips --violations --eval-annotations --no-parse-comments \
+		relstore/__init__.py relstore/errors.py relstore/framing.py relstore/shape.py relstore/protocol.py \
+		relstore/remote_helper.py relstore/remote_stage.py relstore/store relstore/gc relstore/host
+
+# The tests of the host side under an old interpreter: make host-tests OLD_PYTHON=pypy3
+OLD_PYTHON ?= pypy3
+host-tests: $(STAMP)
+	tests/run_host_side $(OLD_PYTHON)
+
+format: $(STAMP)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(STAMP)
+	$(BIN)/python -m bench
+
+reference: $(STAMP)
+	$(BIN)/python docs/generate_reference.py
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

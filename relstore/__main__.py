@@ -1,0 +1,5 @@
+"""``python -m relstore``."""
+
+from relstore.cli.main import main
+
+main()
