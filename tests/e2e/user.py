@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -10,6 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from relstore.client import release
+from relstore.client.hosts import Surroundings, connected
+from relstore.client.release import Restart
+from relstore.client.reporter import Reporter
+from relstore.client.target import Target
+from relstore.store.names import AppName
 from tests.hosts.sshd import Sshd
 
 PROGRAM = (sys.executable, "-m", "relstore")
@@ -96,3 +103,19 @@ def make_site(directory: Path, version: str) -> Path:
     if not link.is_symlink():
         link.symlink_to("deep/er")
     return directory
+
+
+def switch_often(user: User, target: str, specs: list[str], times: int) -> None:
+    """Activate the generations in turn over one session, as a program that uses the client would."""
+    around = Surroundings(str(user.home), "tester", None, (str(user.home / ".ssh" / "config"),), 10, None)
+
+    async def run() -> None:
+        async with connected(Target.parse(target), around, Reporter()) as session:
+            for number in range(times):
+                spec = specs[number % len(specs)]
+                restart = Restart(None, 60)
+                async for event in release.activate(session, AppName("site"), spec, "tester", restart):
+                    last = event
+                assert last.outcome == "active", last
+
+    asyncio.run(run())
