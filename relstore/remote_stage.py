@@ -2,19 +2,19 @@
 
 The client sends this file's source and then one line, ``nonce digest length root``: a question whose
 answer proves that it is relstore that speaks and not a chatty shell, the bundle's SHA-256, its length
-when compressed, and the store's path in hexadecimal. The reply is ``relstore-helper 1 PROOF have`` (or ``need``, upon
-which the bundle follows). It runs alone, before anything else of relstore is there, on any python3
-that got past the version check; so it holds itself to old syntax and the standard library. A helper
-in the store is trusted only where nobody else can write; otherwise the bundle is asked for and run
-from memory, and the session itself then says what is wrong with the store.
+when compressed, and the store's path in hexadecimal. The reply is ``relstore-helper 1 PROOF have``, or
+``need``, upon which the bundle follows. It runs alone, before anything else of relstore is there, on
+any python3 that got past the version check; so it holds itself to old syntax and the standard library.
+A helper in the store is trusted only where nobody else can write; otherwise the bundle is asked for and
+run from memory, and the session itself then says what is wrong with the store.
 """
 
 import hashlib
 import os
 import stat
 import sys
-import typing
 import zlib
+from typing import BinaryIO
 
 GREETING = "relstore-helper 1"
 
@@ -22,8 +22,7 @@ GREETING = "relstore-helper 1"
 MAX_BUNDLE_BYTES = 8 * 1024 * 1024
 
 
-def main(source):
-    # type: (typing.BinaryIO) -> None
+def main(source: BinaryIO) -> None:
     nonce, name, length, root = source.readline(16384).split()
     path = os.fsdecode(bytes.fromhex(root.decode("ascii")))
     digest = name.decode("ascii")
@@ -43,14 +42,12 @@ def main(source):
     serve(path, digest, helper, source)
 
 
-def answer(proof, word):
-    # type: (str, str) -> None
+def answer(proof: str, word: str) -> None:
     """One line on standard output."""
     os.write(1, " ".join([GREETING, proof, word]).encode("ascii") + b"\n")
 
 
-def is_trusted(helper):
-    # type: (str) -> bool
+def is_trusted(helper: str) -> bool:
     """Whether the unpacked helper, and each directory from the store on, is ours alone to change."""
     helpers = os.path.dirname(helper)
     for directory in (os.path.dirname(helpers), helpers, helper):
@@ -63,8 +60,7 @@ def is_trusted(helper):
     return True
 
 
-def in_memory(bundle):
-    # type: (bytes) -> str
+def in_memory(bundle: bytes) -> str:
     """The path of an unnamed file that holds ``bundle``, from which Python can import."""
     if hasattr(os, "memfd_create"):
         fd = os.memfd_create("relstore-helper")

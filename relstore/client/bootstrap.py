@@ -90,6 +90,12 @@ async def _greet(channel: Channel, label: str, path: str, python: str | None) ->
         if not data or len(received) > _MAX_CHATTER_BYTES:
             status = await channel.close()
             raise diagnose(received, channel.stderr(), status).on(label)
+        if nonce.encode() in received:
+            raise HelperError(
+                "the host sends back what it is sent, instead of running it",
+                state="Nothing was changed.",
+                hint="Is the account's login shell a real one? Try by hand: ssh HOST python3 --version",
+            ).on(label)
     if match[2] == b"need":
         await channel.write(packed.compressed)
     return Started(channel, received[match.end() :], received[: match.start()])

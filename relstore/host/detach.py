@@ -9,7 +9,9 @@ import os
 import subprocess
 import sys
 
-from relstore.host.jobs import LOG, Job
+from relstore.errors import StoreError
+from relstore.host.jobs import DONE, LOG, Job, JobState
+from relstore.store.journal import FAILED
 from relstore.store.names import AppName
 
 METHOD = "nohup"
@@ -18,7 +20,7 @@ METHOD = "nohup"
 def start(helper: str, root: str, app: AppName, job: Job, lock: int) -> None:
     """Start the process of ``job``; it inherits ``lock``, which it holds for as long as it lives.
 
-    ``helper``: the path of the unpacked helper. The environment is the session's.
+    ``helper``: the path of the unpacked helper. The environment is the session's. Raises StoreError.
     """
     log = os.open(LOG, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW, dir_fd=job.directory.fd)
     try:
@@ -31,6 +33,14 @@ def start(helper: str, root: str, app: AppName, job: Job, lock: int) -> None:
             pass_fds=(lock,),
             cwd="/",
         )
+    except OSError as error:
+        problem = f"the job could not be started: {METHOD}: {error.strerror}"
+        job.write_state(JobState(DONE, 0, FAILED, 0, problem))
+        raise StoreError(
+            problem,
+            state="Nothing was switched; the generation is stored.",
+            hint=f"The host needs {METHOD} (coreutils or busybox) on the account's PATH.",
+        ) from None
     finally:
         os.close(log)
         os.close(lock)

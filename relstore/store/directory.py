@@ -10,6 +10,7 @@ import contextlib
 import errno
 import os
 import stat
+import sys
 from collections.abc import Iterator
 from types import TracebackType
 
@@ -154,7 +155,7 @@ class Dir:
             component(new),
             src_dir_fd=self.fd,
             dst_dir_fd=to.fd,
-            follow_symlinks=False,
+            follow_symlinks=_LINK_WORD,
         )
 
     def remove_tree(self, name: str) -> None:
@@ -170,6 +171,10 @@ class Dir:
                 inner.remove_tree(child)
         self.rmdir(name)
 
+
+_LINK_WORD = sys.implementation.name == "pypy"
+"""What makes os.link call linkat(2) without following symlinks: False, as one would think, but PyPy
+then passes a flag that linkat refuses, and passes none for True."""
 
 TEMPORARY = ".tmp-"
 """How every temporary name begins; what a crash leaves under such a name is nobody's."""

@@ -73,7 +73,7 @@ class Digest(str):
     @property
     def raw(self) -> bytes:
         """The 32 bytes."""
-        return bytes.fromhex(self)
+        return bytes.fromhex(str(self))  # PyPy wants exactly a str
 
     @property
     def short(self) -> str:

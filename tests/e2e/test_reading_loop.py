@@ -53,10 +53,13 @@ def two_generations(user: User, tmp_path: Path) -> Path:
 
 
 def test_no_read_fails_during_a_thousand_switches(two_generations: Path, tmp_path: Path) -> None:
-    with Store.open(str(two_generations)) as store, store.app(AppName("site")) as app:
-        with reading(two_generations / "apps/site/current", tmp_path) as seen:
-            for number in range(SWITCHES):
-                app.switch(1 + number % 2)
+    with (
+        Store.open(str(two_generations)) as store,
+        store.app(AppName("site")) as app,
+        reading(two_generations / "apps/site/current", tmp_path) as seen,
+    ):
+        for number in range(SWITCHES):
+            app.switch(1 + number % 2)
     print(f"{SWITCHES} switches, {seen.reads} reads, {seen.failures} failed")
     assert seen.reads > SWITCHES
     assert seen.failures == 0

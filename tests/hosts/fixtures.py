@@ -15,14 +15,14 @@ NO_SSHD = "no sshd here (Debian: openssh-server)"
 @pytest.fixture(scope="session")
 def sshd_account() -> str | None:
     """The account that tests log in to; None for the one that runs them."""
-    return os.environ.get("RELSTORE_TEST_ACCOUNT")  # noqa: TID251 - meant for the tests alone
+    return os.environ.get("RELSTORE_TEST_ACCOUNT")
 
 
 @pytest.fixture(scope="session")
 def need_sshd() -> None:
     """Skip where there is no OpenSSH server; fail instead where RELSTORE_REQUIRE_SSHD says so."""
     if not os.access(SSHD, os.X_OK):
-        if os.environ.get("RELSTORE_REQUIRE_SSHD") == "1":  # noqa: TID251 - as above
+        if os.environ.get("RELSTORE_REQUIRE_SSHD") == "1":
             pytest.fail(NO_SSHD)
         pytest.skip(NO_SSHD)
 

@@ -20,10 +20,10 @@ class Channel(Protocol):
     """One command that runs on the host."""
 
     async def read(self, limit: int) -> bytes:
-        """Up to ``limit`` bytes of its standard output; ``b""`` at the end. ConnectionLostError when cut off."""
+        """Up to ``limit`` bytes of its standard output; ``b""`` at the end. Raises ConnectionLostError."""
 
     async def write(self, data: bytes) -> None:
-        """Send to its standard input; returns when the buffers have room. ConnectionLostError when cut off."""
+        """Send to its standard input; returns when there is room again. Raises ConnectionLostError."""
 
     async def close(self) -> Exit:
         """End its input, wait briefly for it to end, release it. Never raises; may be called twice."""
