@@ -194,7 +194,8 @@ class Probed(NamedTuple):
     """The number of the current generation, or 0."""
     current_build: Optional[Digest]
     waiting: int
-    """A generation of this very build that is newer than the current one and was never active, or 0."""
+    """A generation of this very build that is recorded and still to be activated, or 0: it is newer than
+    the current one and was never active, or it is current but its job died before the outcome."""
 
 
 class Begun(NamedTuple):

@@ -11,18 +11,19 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from relstore.cli.console import Console
-from relstore.client import config as configs
-from relstore.client.config import Config
 from relstore.client.duration import duration
-from relstore.client.hosts import Surroundings
-from relstore.client.target import Target
+from relstore.client.surroundings import Surroundings
 from relstore.errors import UsageError
 from relstore.store.names import AppName
+
+if TYPE_CHECKING:
+    from relstore.client.config import Config
+    from relstore.client.target import Target
 
 _SYSTEM_SSH_CONFIG = "/etc/ssh/ssh_config"
 
@@ -95,6 +96,10 @@ def common_options() -> list[click.Option]:
 
 def settings(context: click.Context) -> Settings:
     """Put together flags, environment and relstore.toml. Raises ConfigError, TargetError, UsageError."""
+    # Not at the top: `--help`, `--version` and completion need neither.
+    from relstore.client import config as configs
+    from relstore.client.target import Target
+
     flags = context.find_root().ensure_object(dict)
     home = os.path.expanduser("~")
     here = Path.cwd()

@@ -62,7 +62,7 @@ def verify(ctx: click.Context) -> None:
             errors[-1] = DamagedError(
                 f"{text.plural(len(findings), 'problem')} in the store",
                 state="Nothing was changed.",
-                hint="Push the affected build again: what is damaged is sent anew.",
+                hint="Delete the generations of a damaged build, run `relstore gc`, and push it again.",
             ).on(one.target.label)
     here.console.document("verify", hosts=documents)
     finish(errors, here)

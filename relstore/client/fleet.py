@@ -14,11 +14,12 @@ from dataclasses import dataclass, replace
 
 from relstore import protocol
 from relstore.client import release
-from relstore.client.hosts import Surroundings, connected
+from relstore.client.hosts import connected
 from relstore.client.release import Restart
 from relstore.client.reporter import Reporter
 from relstore.client.scan import Scan
 from relstore.client.session import Session
+from relstore.client.surroundings import Surroundings
 from relstore.client.target import Target
 from relstore.errors import ReleaseFailedError, RelstoreError
 from relstore.store.journal import ACTIVE, FAILED, INTERRUPTED, ROLLED_BACK, STUCK
@@ -171,7 +172,7 @@ def _failure(target: Target, ended: protocol.Ended) -> RelstoreError | None:
         error = RelstoreError(
             f"generation {ended.generation} was not activated: {ended.reason}",
             state=f"{now[0].upper()}{now[1:]}; nothing was switched.",
-            hint="`relstore verify` checks the store; pushing the build again sends what is damaged.",
+            hint="If the build is damaged: delete its generations, run `relstore gc`, and push it again.",
         )
     else:
         error = RelstoreError(

@@ -4,28 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
 from relstore.client.reporter import Reporter
 from relstore.client.session import Session
+from relstore.client.surroundings import Surroundings
 from relstore.client.target import Target
 from relstore.client.transport.base import Transport
 from relstore.client.transport.local import LocalTransport
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What the command layer knows of the account that relstore runs as, and how to reach hosts."""
-
-    home: str
-    user: str
-    agent_path: str | None
-    """SSH_AUTH_SOCK."""
-    ssh_config_paths: tuple[str, ...]
-    connect_timeout: float
-    """Seconds."""
-    python: str | None
-    """The interpreter on the hosts; None: find one."""
 
 
 @asynccontextmanager

@@ -53,7 +53,7 @@ class Preview:
 async def preview(session: Session, app: AppName, scan: Scan, *, allow_outside_links: bool) -> Preview:
     """Ask what would be sent, and change nothing that lasts."""
     probed, _ = await session.ask(protocol.Probe(app, scan.build), protocol.Probed)
-    if probed.current and probed.current_build == scan.build:
+    if probed.current and probed.current_build == scan.build and not probed.waiting:
         return Preview(True, probed.current, 0, 0)
     if probed.present:
         return Preview(False, probed.current, 0, 0)
@@ -77,10 +77,10 @@ async def prepare(
     """Upload what is missing, publish, record the generation; nothing for what is current already."""
     check_executable(session, scan)
     probed, _ = await session.ask(protocol.Probe(app, scan.build), protocol.Probed)
-    if probed.current and probed.current_build == scan.build:
-        return Prepared(0, probed.current, 0)
     if probed.waiting:
         return Prepared(probed.waiting, probed.current, 0)
+    if probed.current and probed.current_build == scan.build:
+        return Prepared(0, probed.current, 0)
     record = protocol.Release(app, scan.build, *description)
     if probed.present:
         try:

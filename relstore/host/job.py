@@ -21,6 +21,7 @@ from relstore.store.root import explain
 from relstore.store.store import Store
 
 BUSY = "busy"
+_INSTANT_S = 0.3
 _LOG = 2
 
 
@@ -53,12 +54,16 @@ def _guarded(store: Store, app: App, job: Job) -> Ending:
 def _locked(store: Store, app: App, job: Job) -> Ending:
     lock = locks.open_lock(app.directory, LOCK)
     try:
-        if not locks.try_lock(lock, exclusive=True):
+        # A session that looks whether the lock is free holds it for an instant.
+        if not locks.lock_within(lock, exclusive=True, seconds=_INSTANT_S):
             return Ending(BUSY, 0, holder(app))
         os.ftruncate(lock, 0)
         os.pwrite(lock, f"{job.id} {job.request().who}\n".encode(), 0)
-        recovery.recover(store, app, _LOG)
-        return Activation(store, app, job, job.request(), _LOG).run()
+        request = job.request()
+        recovered = recovery.recover(store, app, _LOG)
+        if recovered and recovered.outcome == journal.ACTIVE and app.current() == request.generation:
+            return recovered  # what the dead job had begun is what is asked for, and is done now
+        return Activation(store, app, job, request, _LOG).run()
     finally:
         os.close(lock)
         sys.stderr.flush()

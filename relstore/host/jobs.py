@@ -81,9 +81,12 @@ class Job:
 
     def is_alive(self) -> bool:
         """Whether the job's process lives, by the lock that it holds."""
-        fd = locks.open_lock(self.directory, LOCK)
         try:
-            return not locks.try_lock(fd, exclusive=True)
+            fd = self.directory.open_file(LOCK)  # only to look, so that a read-only file system will do
+        except FileNotFoundError:
+            return False
+        try:
+            return not locks.try_lock(fd, exclusive=False)
         finally:
             os.close(fd)
 

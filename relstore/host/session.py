@@ -12,14 +12,14 @@ from collections.abc import Callable
 from typing import Any
 
 from relstore import protocol
-from relstore.errors import FormatError, NotFoundError, ProtocolError, RefusedError, RelstoreError
+from relstore.errors import NotFoundError, ProtocolError, RefusedError, RelstoreError
 from relstore.host import capabilities, collecting, reports, switching
 from relstore.host.helpers import Bundle
 from relstore.host.wire import Wire
-from relstore.store import history, pack, publish
+from relstore.store import pack, publish
 from relstore.store.app import NewBuild
 from relstore.store.builds import check_manifest_name
-from relstore.store.history import Row, resolve
+from relstore.store.history import resolve
 from relstore.store.manifest import MAX_BYTES, Manifest
 from relstore.store.record import Description
 from relstore.store.root import explain
@@ -67,9 +67,6 @@ class Session:
             self._wire.send(capabilities.hello(self._root))
             while self._one():
                 pass
-        except (ProtocolError, FormatError) as error:
-            # The two sides are out of step: say so once and end.
-            self._wire.send(protocol.Failure.of(error))
         except BrokenPipeError:
             pass  # the client is gone; what it had accepted goes on without it
         finally:
@@ -79,7 +76,12 @@ class Session:
                 self._opened.close()
 
     def _one(self) -> bool:
-        message = self._wire.receive()
+        try:
+            message = self._wire.receive()
+        except RelstoreError as error:
+            # The two sides are out of step: say so once and end.
+            self._wire.send(protocol.Failure.of(error))
+            return False
         if message is None:
             return False
         try:
@@ -107,27 +109,7 @@ class Session:
                 raise
             self._wire.send(protocol.Probed(False, 0, None, 0))
             return
-        rows: list[Row] = []
-        if ask.app in store.app_names():
-            with store.app(ask.app) as app:
-                rows = app.rows()
-        current = next((row for row in rows if row.state == history.CURRENT), None)
-        number = current.generation.number if current else 0
-        waiting = [
-            row.generation.number
-            for row in rows
-            if row.state == history.NEVER_ACTIVE
-            and row.generation.build == ask.build
-            and row.generation.number > number
-        ]
-        self._wire.send(
-            protocol.Probed(
-                store.builds.has(ask.build),
-                number,
-                current.generation.build if current else None,
-                waiting[-1] if waiting else 0,
-            )
-        )
+        self._wire.send(switching.probe(store, ask))
 
     def _begin(self, ask: protocol.Begin) -> None:
         raw = self._wire.whole_body(MAX_BYTES)

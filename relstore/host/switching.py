@@ -15,7 +15,7 @@ from relstore.host import detach, helpers, jobs, recovery, reports, watch
 from relstore.host.helpers import Bundle
 from relstore.host.job import BUSY, holder
 from relstore.host.jobs import Job, JobRequest
-from relstore.protocol import Accepted, Activate, Ended, Output, StatusOut, Step, Watch
+from relstore.protocol import Accepted, Activate, Ended, Output, Probe, Probed, StatusOut, Step, Watch
 from relstore.store import history, journal, locks, room
 from relstore.store.app import LOCK, App
 from relstore.store.history import Row
@@ -25,6 +25,34 @@ from relstore.store.store import Store
 Reported = Union[Accepted, Step, Output, Ended]
 
 UNCHANGED = "unchanged"
+
+
+def probe(store: Store, ask: Probe) -> Probed:
+    """What is known of a build that somebody is about to push."""
+    rows: list[Row] = []
+    settled = True
+    if ask.app in store.app_names():
+        with store.app(ask.app) as app:
+            rows = app.rows()
+            settled = recovery.unresolved(app.events()) is None
+    current = next((row for row in rows if row.state == history.CURRENT), None)
+    number = current.generation.number if current else 0
+    waiting = [
+        row.generation.number
+        for row in rows
+        if row.generation.build == ask.build
+        and (
+            (row.state == history.NEVER_ACTIVE and row.generation.number > number)
+            # Switched to by a job that died: it is current, but nobody knows whether it is well.
+            or (row is current and not settled)
+        )
+    ]
+    return Probed(
+        store.builds.has(ask.build),
+        number,
+        current.generation.build if current else None,
+        waiting[-1] if waiting else 0,
+    )
 
 
 def activate(store: Store, bundle: Bundle, ask: Activate) -> Iterator[Reported]:

@@ -42,8 +42,11 @@ class Checker:
 
     def builds(self, build: Digest) -> list[Finding]:
         """The manifest against its name, the tree against the manifest, the bytes against SHA-256."""
+        findings = self._store.builds.check(build, self._proved)
+        if not self._store.builds.has(build):
+            return []  # collected meanwhile
         self._builds += 1
-        return self._store.builds.check(build, self._proved)
+        return findings
 
     def apps(self) -> Iterator[Finding]:
         """Each app's chain, journal, pins and links."""

@@ -22,7 +22,9 @@ def store(user: User, site: Path, tmp_path: Path) -> Path:
     path = tmp_path / "store"
     user.does("push", site, "--to", path, "-m", "first")
     user.does("push", make_site(site, "two"), "--to", path)
-    failed = user.run("push", make_site(site, "three"), "--to", path, "--restart", 'exit "$FAIL" 2>/dev/null; exit 1')
+    failed = user.run(
+        "push", make_site(site, "three"), "--to", path, "--restart", 'exit "$FAIL" 2>/dev/null; exit 1'
+    )
     assert failed.code == 3
     return path
 
@@ -110,7 +112,10 @@ def test_wrong_input_costs_nothing(
     user: User, store: Path, site: Path, words: list[str], code: int, says: str
 ) -> None:
     before = {path: path.lstat().st_mtime_ns for path in store.rglob("*") if "__pycache__" not in path.parts}
-    ran = user.run(*[str(site) if word == "SITE" else word for word in words], *([] if "--to" in words else ["--to", store]))
+    ran = user.run(
+        *[str(site) if word == "SITE" else word for word in words],
+        *([] if "--to" in words else ["--to", store]),
+    )
     assert ran.code == code, ran.err
     assert says in ran.err
     after = {path: path.lstat().st_mtime_ns for path in store.rglob("*") if "__pycache__" not in path.parts}
@@ -190,7 +195,9 @@ def test_diff_and_show(user: User, store: Path, site: Path) -> None:
 
 def test_a_damaged_file_is_found_and_sent_anew(user: User, store: Path, site: Path) -> None:
     tree = store / "apps/site/generations/1"
-    victim = next(path for path in (store / "objects").rglob("*") if path.is_file() and path.stat().st_size == 5000)
+    victim = next(
+        path for path in (store / "objects").rglob("*") if path.is_file() and path.stat().st_size == 5000
+    )
     victim.chmod(0o644)
     victim.write_bytes(b"y" * 5000)
     victim.chmod(0o444)
@@ -227,10 +234,14 @@ def test_only_one_activation_at_a_time(user: User, store: Path, site: Path, tmp_
     assert first.returncode == 0
 
 
-def test_interrupting_the_client_leaves_the_host_to_it(user: User, store: Path, site: Path, tmp_path: Path) -> None:
+def test_interrupting_the_client_leaves_the_host_to_it(
+    user: User, store: Path, site: Path, tmp_path: Path
+) -> None:
     gate = tmp_path / "gate"
     os.mkfifo(gate)
-    with user.start("push", make_site(site, "a"), "--to", store, "-v", "--restart", f"read x < {gate}") as client:
+    with user.start(
+        "push", make_site(site, "a"), "--to", store, "-v", "--restart", f"read x < {gate}"
+    ) as client:
         assert client.stderr is not None
         for line in client.stderr:
             if "restarting" in line:

@@ -51,7 +51,9 @@ RUN = 'exec /bin/sh -c "$SSH_ORIGINAL_COMMAND"'
         pytest.param(f"printf 'no newline'\n{RUN}", "prints 'no newline'", id="chatty-without-newline"),
         pytest.param(f"echo 'Authorized use only' >&2\n{RUN}", "is active", id="banner-on-stderr"),
         pytest.param('set -x\n/bin/sh -c "$SSH_ORIGINAL_COMMAND"', "traces its commands", id="set-x"),
-        pytest.param(f"export LC_ALL=C PYTHONSTARTUP=/nonexistent PYTHONHOME=\n{RUN}", "is active", id="environment"),
+        pytest.param(
+            f"export LC_ALL=C PYTHONSTARTUP=/nonexistent PYTHONHOME=\n{RUN}", "is active", id="environment"
+        ),
         pytest.param(f"umask 077\n{RUN}", "is active", id="umask"),
     ],
 )
@@ -71,10 +73,14 @@ def test_a_shell_that_talks_is_told_of_and_the_push_goes_on(
         pytest.param("exec /usr/sbin/nologin", "refuses commands (nologin)", id="nologin"),
         pytest.param("exit 1", "ended at once without running anything", id="false"),
         pytest.param(f"PATH=/nonexistent\n{RUN}", "no python3 on the host", id="no-python"),
-        pytest.param("echo 'This service allows sftp connections only.'; exit 1", "only use SFTP", id="sftp-only"),
+        pytest.param(
+            "echo 'This service allows sftp connections only.'; exit 1", "only use SFTP", id="sftp-only"
+        ),
         pytest.param("exec cat", "sends back what it is sent", id="echo-server"),
         pytest.param("exec yes", "printed without end", id="endless"),
-        pytest.param("echo 'fork: Cannot allocate memory' >&2; exit 254", "Cannot allocate memory", id="other"),
+        pytest.param(
+            "echo 'fork: Cannot allocate memory' >&2; exit 254", "Cannot allocate memory", id="other"
+        ),
     ],
 )
 @pytest.mark.usefixtures("need_sshd")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import shutil
 import subprocess
@@ -15,7 +14,7 @@ from tests.e2e.user import User, make_site
 CANDIDATES = (
     "/usr/bin/python3",
     "/usr/bin/pypy3",
-    *sorted(glob.glob(os.path.expanduser("~/.pyenv/versions/3.*/bin/python3"))),
+    *sorted(map(str, Path("~/.pyenv/versions").expanduser().glob("3.*/bin/python3"))),
 )
 
 

@@ -130,7 +130,7 @@ def test_a_restart_that_fails_puts_the_link_back(
 ) -> None:
     user.may_log_in_to(server)
     to = ("--to", target_of(server, store_path))
-    restart = ("--restart", "grep -q one \"$RELSTORE_PATH/index.html\" || { echo this one is broken; exit 7; }")
+    restart = ("--restart", 'grep -q one "$RELSTORE_PATH/index.html" || { echo this one is broken; exit 7; }')
     user.does("push", site, *to, *restart)
     make_site(site, "two")
     failed = user.run("push", site, *to, *restart)

@@ -33,7 +33,9 @@ def reading(link: Path, directory: Path) -> Iterator[Reading]:
     ready, stop = directory / "ready", directory / "stop"
     seen = Reading()
     words = [sys.executable, str(Path(__file__).with_name("reader.py")), str(link), "index.html"]
-    with subprocess.Popen([*words, str(ready), str(stop), "1", "2"], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [*words, str(ready), str(stop), "1", "2"], stdout=subprocess.PIPE, text=True
+    ) as process:
         while not ready.exists():
             time.sleep(0.005)
         try:

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from relstore.client import release
-from relstore.client.hosts import Surroundings, connected
+from relstore.client.hosts import connected
 from relstore.client.release import Restart
 from relstore.client.reporter import Reporter
+from relstore.client.surroundings import Surroundings
 from relstore.client.target import Target
 from relstore.store.names import AppName
 from tests.hosts.sshd import Sshd
@@ -96,7 +97,7 @@ def make_site(directory: Path, version: str) -> Path:
     (directory / "deep" / "er").mkdir(parents=True, exist_ok=True)
     (directory / "deep" / "er" / "näme with blank").write_text("x" * 5000)
     program = directory / "run"
-    program.write_text("#!/bin/sh\ncat \"$(dirname \"$0\")/index.html\"\n")
+    program.write_text('#!/bin/sh\ncat "$(dirname "$0")/index.html"\n')
     program.chmod(0o755)
     (directory / "same-bytes-plain").write_bytes(program.read_bytes())
     link = directory / "link"

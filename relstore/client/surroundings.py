@@ -1,0 +1,20 @@
+"""What the client must know of the account that runs it. The command layer finds it out and passes it in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """The account that relstore runs as, and how it reaches hosts."""
+
+    home: str
+    user: str
+    agent_path: str | None
+    """SSH_AUTH_SOCK."""
+    ssh_config_paths: tuple[str, ...]
+    connect_timeout: float
+    """Seconds."""
+    python: str | None
+    """The interpreter on the hosts; None: find one."""

@@ -1,0 +1,59 @@
+"""What is printed where, and in which form."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from relstore.cli.console import Console
+from relstore.errors import NoSpaceError
+
+
+def make(*, as_json: bool = False, quiet: bool = False, verbose: bool = False) -> Console:
+    return Console(as_json, quiet, verbose, terminal=False, color=False)
+
+
+def test_reports_go_to_standard_output_and_all_else_to_standard_error(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    screen = make(verbose=True)
+    screen.report("report")
+    screen.note("note")
+    screen.detail("detail")
+    out, err = capsys.readouterr()
+    assert out == "report\n"
+    assert err == "note: note\ndetail\n"
+
+
+def test_quiet_leaves_the_report(capsys: pytest.CaptureFixture[str]) -> None:
+    screen = make(quiet=True)
+    screen.report("report")
+    screen.say("said")
+    screen.note("note")
+    assert capsys.readouterr() == ("report\n", "")
+
+
+def test_json_prints_one_document_and_no_text(capsys: pytest.CaptureFixture[str]) -> None:
+    screen = make(as_json=True)
+    screen.report("report")
+    screen.say("said")
+    screen.table(["a"], [["b"]])
+    screen.error(NoSpaceError("full"))
+    screen.document("status", hosts=["\x1b"])
+    out, err = capsys.readouterr()
+    assert json.loads(out) == {"schema": 1, "command": "status", "hosts": ["\x1b"]}
+    assert "\x1b" not in out
+    assert err == ""
+
+
+def test_an_error_says_where_what_and_what_next(capsys: pytest.CaptureFixture[str]) -> None:
+    make().error(NoSpaceError("full\x1b[2J", state="Nothing was changed.", hint="Free some.").on("web1"))
+    assert capsys.readouterr().err == (
+        "error: web1: full\\x1b[2J\n  now:  Nothing was changed.\n  next: Free some.\n"
+    )
+
+
+def test_a_table_in_a_pipe_is_plain_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    make().table(["gen", "note"], [["1", "evil\n\x1b[31m"]], {"1": "red"})
+    assert capsys.readouterr().out == "gen  note\n1    evil\\n\\x1b[31m\n"

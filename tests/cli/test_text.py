@@ -1,0 +1,56 @@
+"""Values as text."""
+
+from __future__ import annotations
+
+import pytest
+
+from relstore.cli import text
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("plain näme ✓", "plain näme ✓"),
+        ("\x1b[31mred", "\\x1b[31mred"),
+        ("a\rb", "a\\x0db"),
+        ("a\x08b", "a\\x08b"),
+        ("c1 \x9b31m", "c1 \\x9b31m"),
+        ("\u202egnp.exe", "\\u202egnp.exe"),
+        ("\u2066x\u2069", "\\u2066x\\u2069"),
+        ("\u2028line", "\\u2028line"),
+        ("two\nlines\tand a tab", "two\nlines\tand a tab"),
+        ("half \udce9", "half \\udce9"),
+        ("\x00\x7f", "\\x00\\x7f"),
+    ],
+)
+def test_escape(given: str, shown: str) -> None:
+    assert text.escape(given) == shown
+
+
+def test_one_line_has_no_line_ends() -> None:
+    assert text.one_line("a\nb\tc\x1b") == "a\\nb\\tc\\x1b"
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"),
+    [
+        (0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (43_890_000, "43.9 MB"),
+        (999_949_999, "999.9 MB"), (999_999_999, "1.0 GB"), (5 * 10**15, "5000.0 TB"),
+    ],
+)  # fmt: skip
+def test_size(count: int, shown: str) -> None:
+    assert text.size(count) == shown
+
+
+def test_moments() -> None:
+    assert text.moment(0) == "-"
+    assert text.iso(0) is None
+    assert text.iso(1_795_409_261) == "2026-11-23T04:47:41Z"
+
+
+def test_plural() -> None:
+    assert [text.plural(count, "file") for count in (0, 1, 1200)] == ["0 files", "1 file", "1,200 files"]
+
+
+def test_columns_are_aligned_and_ragged_at_the_end() -> None:
+    assert text.columns(["a", "name"], [["10", "x"], ["2", "longer"]]) == ["a   name", "10  x", "2   longer"]
