@@ -1,0 +1,52 @@
+"""An upload that broke off goes on where it stopped, and what was staged is verified before it is used."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.host_state import problems
+from tests.e2e.test_dropped_connections import kill_client, kill_sshd_child, run_cut
+from tests.e2e.user import User, target_of
+from tests.hosts.sshd import Sshd
+
+pytestmark = pytest.mark.sshd
+SIZE = 40_000_000
+
+
+@pytest.mark.parametrize("cut", [kill_client, kill_sshd_child])
+def test_a_large_file(server: Sshd, store_path: Path, user: User, tmp_path: Path, cut) -> None:  # type: ignore[no-untyped-def]
+    user.may_log_in_to(server)
+    artifact = tmp_path / "artifact"
+    artifact.write_bytes(os.urandom(SIZE))
+    assert run_cut(user, server, store_path, 300, cut, "push", artifact)
+    (part,) = (path for path in (store_path / "staging").rglob("*") if path.is_file())
+    staged = part.stat().st_size
+    assert 0 < staged < SIZE
+    to = ("--to", target_of(server, store_path))
+    sent = user.does("push", artifact, *to, "--json").document["hosts"][0]["sent_bytes"]
+    assert sent <= SIZE - staged
+    assert (store_path / "apps/artifact/current/artifact").read_bytes() == artifact.read_bytes()
+    assert not list((store_path / "staging").iterdir())
+
+
+def test_what_was_staged_and_rotted_is_not_believed(
+    server: Sshd, store_path: Path, user: User, tmp_path: Path
+) -> None:
+    user.may_log_in_to(server)
+    artifact = tmp_path / "artifact"
+    artifact.write_bytes(os.urandom(SIZE))
+    assert run_cut(user, server, store_path, 300, kill_sshd_child, "push", artifact)
+    (part,) = (path for path in (store_path / "staging").rglob("*") if path.is_file())
+    with part.open("r+b") as file:
+        file.write(b"rotten")
+    to = ("--to", target_of(server, store_path))
+    refused = user.run("push", artifact, *to)
+    assert refused.code == 1
+    assert "did not arrive as it was named" in refused.err
+    assert "changed during the push" not in refused.out
+    user.does("push", artifact, *to)
+    assert (store_path / "apps/artifact/current/artifact").read_bytes() == artifact.read_bytes()
+    assert problems(store_path) == []
