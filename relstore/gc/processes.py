@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from relstore.store.names import Digest
 
-_BUILD = re.compile(rb"/builds/([0-9a-f]{64})(?:/|$)")
+_BUILD = re.compile(rb"/builds/([0-9a-f]{64})(?![0-9a-f])")
 _CMDLINE_BYTES = 64 * 1024
 
 

@@ -66,7 +66,8 @@ class Activation:
 
     def settle(self, previous: int) -> Ending:
         """The link is switched: restart, and record *active*; or go back and record why."""
-        self._step(RESTARTING, previous)
+        if self._request.restart is not None:
+            self._step(RESTARTING, previous)
         problem = self._restart(self._target, self._generations.get(previous))
         if not problem:
             return self._end(journal.ACTIVE, previous, "")

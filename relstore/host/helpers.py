@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from relstore.errors import ProtocolError
 from relstore.store.directory import TEMPORARY, Dir
-from relstore.store.durable import sync_directory, write_all
+from relstore.store.durable import Durability, sync_directory, write_all
 from relstore.store.names import random_suffix
 
 AREA = "helpers"
@@ -32,15 +32,15 @@ class Bundle(NamedTuple):
     """A zip file (of a session's first run), or the unpacked directory."""
 
 
-def install(root: Dir, bundle: Bundle) -> str:
+def install(root: Dir, bundle: Bundle, durability: Durability) -> str:
     """The path of the unpacked helper below ``root``, unpacking it where it is missing."""
     with root.make_or_open(AREA) as helpers:
         if helpers.lstat(bundle.digest) is None:
-            _unpack(helpers, bundle)
+            _unpack(helpers, bundle, durability)
     return f"{root.path}/{AREA}/{bundle.digest}"
 
 
-def _unpack(helpers: Dir, bundle: Bundle) -> None:
+def _unpack(helpers: Dir, bundle: Bundle, durability: Durability) -> None:
     with open(bundle.path, "rb") as file:
         if hashlib.sha256(file.read()).hexdigest() != bundle.digest:
             raise ProtocolError("the helper's bundle is not what its name says")
@@ -49,8 +49,9 @@ def _unpack(helpers: Dir, bundle: Bundle) -> None:
     temporary = TEMPORARY + random_suffix()
     with helpers.make(temporary) as directory:
         for name in names:
-            _write(directory, name.split("/"), archive.get_data(name))
-        _sync_tree(directory)
+            _write(directory, name.split("/"), archive.get_data(name), durability)
+        _fill(directory, durability)
+        durability.barrier(directory)
     try:
         helpers.rename(temporary, helpers, bundle.digest)
     except OSError:
@@ -60,24 +61,25 @@ def _unpack(helpers: Dir, bundle: Bundle) -> None:
     sync_directory(helpers)
 
 
-def _write(directory: Dir, parts: list[str], data: bytes) -> None:
+def _write(directory: Dir, parts: list[str], data: bytes, durability: Durability) -> None:
     if len(parts) > 1:
         with contextlib.suppress(FileExistsError):
             directory.make(parts[0]).close()
         with directory.sub(parts[0]) as inner:
-            _write(inner, parts[1:], data)
+            _write(inner, parts[1:], data, durability)
         return
     fd = directory.create_file(parts[0], 0o644)
     try:
         write_all(fd, data)
-        os.fsync(fd)
+        durability.file_written(fd)
     finally:
         os.close(fd)
 
 
-def _sync_tree(directory: Dir) -> None:
+def _fill(directory: Dir, durability: Durability) -> None:
+    """Every directory from the bottom up is durable at the barrier."""
     for entry in list(directory.entries()):
         if entry.is_dir(follow_symlinks=False):
             with directory.sub(entry.name) as inner:
-                _sync_tree(inner)
-    sync_directory(directory)
+                _fill(inner, durability)
+    durability.directory_filled(directory)

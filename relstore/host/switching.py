@@ -57,7 +57,7 @@ def probe(store: Store, ask: Probe) -> Probed:
 
 def activate(store: Store, bundle: Bundle, ask: Activate) -> Iterator[Reported]:
     """Start a job and follow it. Raises BusyError, NotFoundError before anything is changed."""
-    helper = helpers.install(store.root, bundle)
+    helper = helpers.install(store.root, bundle, store.durability)
     with store.app(ask.app) as app:
         # Shared, so that the collector cannot take the generation between the look and the job.
         with store.shared():
