@@ -45,27 +45,28 @@ def leased_objects(manifests: Collection[bytes]) -> frozenset[str]:
 
 def measure(store: Store, plan: Plan, leased: frozenset[str]) -> Measure:
     """Count links: a file goes when all links but the shelf's are in builds that go."""
-    links: dict[int, int] = {}
+    stay: dict[int, int] = {}
     sizes: dict[int, int] = {}
-    by_build = dict.fromkeys(plan.dead_builds, 0)
     owner: dict[int, Digest] = {}
     for build in plan.dead_builds:
         for found in _files(store.builds.directory, build):
-            if found.st_nlink == 1:
-                by_build[build] += found.st_size  # the manifest, and empty files
-            else:
-                links[found.st_ino] = links.get(found.st_ino, 0) + 1
-                sizes[found.st_ino] = found.st_size
-                owner.setdefault(found.st_ino, build)
+            stay[found.st_ino] = stay.get(found.st_ino, found.st_nlink) - 1
+            sizes[found.st_ino] = found.st_size
+            owner.setdefault(found.st_ino, build)
+    by_build = dict.fromkeys(plan.dead_builds, 0)
+    for inode, count in stay.items():
+        # Never on the shelf, or no longer: manifests, empty files, copies that the limit of links made.
+        if not count:
+            by_build[owner[inode]] += sizes[inode]
     objects = 0
     loose = 0
     for shard, name in store.objects.refs():
         entry = store.objects.shard(shard).lstat(name)
-        if entry is None or name in leased or entry.st_nlink - links.get(entry.st_ino, 0) != 1:
+        if entry is None or name in leased or stay.get(entry.st_ino, entry.st_nlink) != 1:
             continue
         objects += 1
         if entry.st_ino in owner:
-            by_build[owner[entry.st_ino]] += sizes[entry.st_ino]
+            by_build[owner[entry.st_ino]] += entry.st_size
         else:
             loose += entry.st_size
     return Measure(objects, loose + sum(by_build.values()), by_build)

@@ -1,0 +1,247 @@
+"""Write docs/reference.md from the program: commands, options, exit codes, targets, configuration, JSON.
+
+``python docs/generate_reference.py`` writes it; with ``--check`` it only says whether it is current.
+What the program cannot know of itself (prose, the fields of the JSON documents) stands in
+docs/reference.toml. Not for explaining how to do things; that is docs/guide.md.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from relstore import errors
+from relstore.cli import exit_codes
+from relstore.cli.main import COMMANDS, main
+from relstore.cli.options import common_options
+from relstore.client import fleet
+from relstore.client.config_schema import KEYS
+from relstore.client.config_template import TEMPLATE
+from relstore.client.target import Target
+from relstore.store import history, journal
+
+DOCS = Path(__file__).resolve().parent
+REFERENCE = DOCS / "reference.md"
+
+TARGETS = (
+    "deploy@web1:/srv/web",
+    "deploy@web1:2222:/srv/web",
+    "ssh://deploy@web1:2222/srv/web",
+    "web1:apps/web",
+    "web1",
+    "deploy@[2001:db8::1]:/srv/web",
+    "/srv/web",
+    "./store",
+)
+"""One of each form; what it means is asked of the program."""
+
+CLIENT_OUTCOMES = (fleet.UNCHANGED, fleet.STAGED, fleet.SKIPPED, "error")
+OTHER_FLAGS = {
+    "to": "`--to`",
+    "artifact": "the argument of `push`",
+    "default-env": "`--env`",
+    "env.NAME": "`--env`",
+}
+"""The keys that are not given by a flag of their own name."""
+
+
+def data() -> dict[str, Any]:
+    """docs/reference.toml."""
+    return tomllib.loads((DOCS / "reference.toml").read_text(encoding="utf-8"))
+
+
+def reference() -> str:
+    """The whole page. Raises ValueError where docs/reference.toml and the program do not agree."""
+    known = data()
+    prose = known["prose"]
+    codes = {str(code): meaning for code, meaning in exit_codes.MEANINGS.items()}
+    parts = [
+        "# Command reference",
+        prose["head"],
+        "## Commands",
+        prose["commands"],
+        *(_command(name, known["documents"].get(name)) for name in COMMANDS),
+        "## Common options",
+        prose["common"],
+        _table(("option", "environment", "meaning"), map(_common_row, common_options())),
+        "## Targets",
+        prose["targets"],
+        _table(("written", "host", "user", "port", "store"), map(_target_row, TARGETS)),
+        "## Generations",
+        prose["generations"],
+        _explained(("state", "meaning"), history.STATES, known["states"]),
+        "## Outcomes",
+        prose["outcomes"],
+        _explained(("outcome", "meaning"), journal.OUTCOMES, known["outcomes"]),
+        prose["client_outcomes"],
+        _explained(("outcome", "meaning"), CLIENT_OUTCOMES, known["client_outcomes"]),
+        "## Exit codes",
+        _table(
+            ("code", "meaning", "what to know"),
+            [
+                (f"`{code}`", codes[code], text)
+                for code, text in _matched("exit codes", codes, known["exit_codes"])
+            ],
+        ),
+        prose["exit_codes"],
+        "## relstore.toml",
+        prose["configuration"],
+        _table(("key", "flag", "meaning", "example"), _configuration()),
+        "## Environment variables",
+        prose["environment"],
+        _explained(("variable", "meaning"), _variables(known["variables"]), known["variables"]),
+        prose["restart_environment"],
+        _table(("variable", "meaning"), ((f"`{k}`", v) for k, v in known["restart_variables"].items())),
+        "## JSON",
+        prose["json"],
+        *(_shape(name, fields) for name, fields in known["shapes"].items()),
+        "### Kinds of errors",
+        _table(("kind", "meaning"), _kinds(errors.RelstoreError)),
+    ]
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def _command(name: str, document: Mapping[str, Sequence[str]] | None) -> str:
+    """One command: usage, help, arguments and options of its own, examples, its JSON document."""
+    command = main.get_command(click.Context(main), name)
+    if command is None:
+        raise ValueError(f"there is no command {name}")
+    usage = " ".join(command.collect_usage_pieces(click.Context(command, info_name=name)))
+    parts = [f"### {name}", f"```text\nrelstore {name} {usage}\n```", inspect.cleandoc(command.help or "")]
+    common = {option.name for option in common_options()}
+    own = [
+        parameter
+        for parameter in command.params
+        if isinstance(parameter, click.Option) and parameter.name not in common
+    ]
+    if own:
+        parts.append(_table(("option", "meaning"), ((_flags(option), option.help or "") for option in own)))
+    examples = [line for line in (command.epilog or "").splitlines() if line.startswith("  ")]
+    if examples:
+        parts.append("```sh\n" + "\n".join(line.strip() for line in examples) + "\n```")
+    if document:
+        parts += ["JSON:", _fields(document)]
+    return "\n\n".join(parts)
+
+
+def _flags(option: click.Option) -> str:
+    """``-m`` ``--note TEXT``, and both words of a switch."""
+    names = [f"`{name}`" for name in (*option.opts, *option.secondary_opts)]
+    if option.is_flag:
+        return ", ".join(names)
+    metavar = option.make_metavar(click.Context(click.Command("")))
+    return ", ".join(names)[:-1] + f" {metavar}`"
+
+
+def _common_row(option: click.Option) -> tuple[str, str, str]:
+    return _flags(option), f"`{option.envvar}`" if option.envvar else "", option.help or ""
+
+
+def _target_row(text: str) -> tuple[str, ...]:
+    target = Target.parse(text)
+    if target.host is None:
+        return f"`{text}`", "this machine", "", "", f"`{target.path}`"
+    path = target.path if target.path.startswith("/") else f"~/{target.path}"
+    return (
+        f"`{text}`",
+        target.host,
+        target.user or "as ssh_config says",
+        str(target.port or "as ssh_config says"),
+        f"`{path}`",
+    )
+
+
+def _configuration() -> Iterator[tuple[str, str, str, str]]:
+    """A row for each key, out of the comments of the template that ``relstore init`` writes."""
+    found: dict[str, tuple[str, str]] = {}
+    for paragraph in TEMPLATE.split("\n\n"):
+        lines = paragraph.splitlines()
+        meaning = " ".join(line[2:] for line in lines if line.startswith("# "))
+        for line in lines:
+            key, value = _setting(line)
+            if key and meaning:
+                found.setdefault(key, (meaning, value))
+    _matched("keys", {*KEYS, "default-env", "env.NAME"}, dict.fromkeys(found, ""))
+    flags = {flag for command in COMMANDS for flag in _option_names(command)}
+    for key, (meaning, value) in found.items():
+        flag = OTHER_FLAGS.get(key, f"`--{key}`")
+        if key not in OTHER_FLAGS and f"--{key}" not in flags:
+            raise ValueError(f"the key {key} has no flag")
+        yield f"`{key}`", flag, meaning, f"`{value}`"
+
+
+def _setting(line: str) -> tuple[str, str]:
+    """The key and the value that a line of the template disables, or two empty texts."""
+    if re.match(r"#\[env\.", line):
+        return "env.NAME", line[1:]
+    match = re.match(r"#([a-z-]+) = (.*)", line)
+    return (match[1], match[2]) if match else ("", "")
+
+
+def _variables(texts: Mapping[str, str]) -> list[str]:
+    """The variables of the options must all be explained; others are only known to the prose."""
+    names = {str(option.envvar) for option in common_options() if option.envvar}
+    _matched("variables", names, {name: "" for name in texts if name.startswith("RELSTORE_")})
+    return list(texts)
+
+
+def _option_names(name: str) -> list[str]:
+    command = main.get_command(click.Context(main), name)
+    return [flag for parameter in (command.params if command else ()) for flag in parameter.opts]
+
+
+def _shape(name: str, fields: Mapping[str, Sequence[str]]) -> str:
+    return f"### JSON: {name}\n\n{_fields(fields)}"
+
+
+def _fields(fields: Mapping[str, Sequence[str]]) -> str:
+    return _table(
+        ("field", "type", "meaning"),
+        ((f"`{name}`", _type(kind), meaning) for name, (kind, meaning) in fields.items()),
+    )
+
+
+def _type(kind: str) -> str:
+    """The names of shapes become links to their tables."""
+    plain = r"string|integer|boolean|list|of|or|null"
+    return re.sub(rf"\b(?!(?:{plain})\b)[a-z][a-z-]*", lambda name: f"[{name[0]}](#json-{name[0]})", kind)
+
+
+def _kinds(kind: type[errors.RelstoreError]) -> Iterator[tuple[str, str]]:
+    first = inspect.cleandoc(kind.__doc__ or "").splitlines()[0]
+    meaning = "Any other." if kind is errors.RelstoreError else first
+    yield f"`{kind.__name__.removesuffix('Error')}`", meaning
+    for below in kind.__subclasses__():
+        yield from _kinds(below)
+
+
+def _explained(headers: tuple[str, str], names: Iterable[str], texts: Mapping[str, str]) -> str:
+    return _table(headers, ((f"`{name}`", text) for name, text in _matched(headers[0], names, texts)))
+
+
+def _matched(what: str, names: Iterable[str], texts: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Each name with its text. Raises ValueError unless there is one for each, and no other."""
+    names = list(names)
+    if set(names) != set(texts):
+        raise ValueError(f"{what}: {sorted(set(names) ^ set(texts))} only in one of program and reference")
+    return [(name, texts[name]) for name in names]
+
+
+def _table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [headers, ["---"] * len(headers), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+if __name__ == "__main__":
+    page = reference()
+    if "--check" not in sys.argv[1:]:
+        REFERENCE.write_text(page, encoding="utf-8")
+    elif not REFERENCE.exists() or REFERENCE.read_text(encoding="utf-8") != page:
+        sys.exit("docs/reference.md is not current: run `make reference`")

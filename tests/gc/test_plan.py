@@ -1,0 +1,180 @@
+"""The plan keeps all that is needed, whatever the policy, and says why."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+
+from relstore.gc.plan import Plan, Roots, make_plan
+from relstore.gc.policy import Policy
+from relstore.store import history
+from relstore.store.history import Row
+from relstore.store.journal import ACTIVE, FAILED, INTERRUPTED, ROLLED_BACK
+from relstore.store.names import AppName, Digest
+from tests.gc.histories import DAY, NOW, WEB, History, build, histories, policies, rows
+
+NOTHING = Policy(0, None)
+"""A policy that keeps none."""
+
+
+def plan_of(found: list[Row], policy: Policy = NOTHING, **more: object) -> Plan:
+    parts = {"jobs": {}, "leased": (), "running": (), **more}
+    roots = Roots({WEB: found}, **parts)  # type: ignore[arg-type]
+    return make_plan(roots, [row.generation.build for row in found], policy, None, NOW)
+
+
+def reasons(plan: Plan) -> dict[int, tuple[bool, str]]:
+    return {one.number: (one.keep, one.reason) for one in plan.generations}
+
+
+def test_what_is_needed_stays_and_says_why() -> None:
+    found = rows(
+        ACTIVE, FAILED, ACTIVE, ACTIVE, ROLLED_BACK, ACTIVE, INTERRUPTED, "",
+        current=6, pins=[("stable", 3), ("best", 3)],
+    )  # fmt: skip
+    plan = plan_of(found, jobs={WEB: {2}}, running=[build("5")])
+    assert reasons(plan) == {
+        1: (False, "beyond the last 0 good ones"),
+        2: (True, "a job is about it"),
+        3: (True, "pinned as stable, best"),
+        4: (True, "the one to roll back to"),
+        5: (True, "a process runs it"),
+        6: (True, "current"),
+        7: (True, "waits to be activated"),
+        8: (True, "waits to be activated"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "current", "expected"),
+    [
+        pytest.param((ACTIVE, FAILED, ACTIVE), 3, 1, id="a failed one between is passed over"),
+        pytest.param((FAILED, ACTIVE), 2, None, id="none is good"),
+        pytest.param((ACTIVE, ACTIVE, ACTIVE), 2, 1, id="back on an older one"),
+        pytest.param((ACTIVE, ACTIVE), None, 2, id="no link at all"),
+    ],
+)
+def test_the_one_to_roll_back_to(outcomes: tuple[str, ...], current: int | None, expected: int | None) -> None:
+    plan = plan_of(rows(*outcomes, current=current))
+    named = [number for number, (_, reason) in reasons(plan).items() if reason == "the one to roll back to"]
+    assert named == ([] if expected is None else [expected])
+
+
+def test_what_was_never_active_waits_only_after_the_current_one() -> None:
+    found = reasons(plan_of(rows("", ACTIVE, "", current=2)))
+    assert found[1] == (False, "never active, and older than the current one")
+    assert found[3] == (True, "waits to be activated")
+
+
+def test_deleted_ones_are_not_spoken_of_and_keep_no_build() -> None:
+    plan = plan_of(rows(ACTIVE, ACTIVE, ACTIVE, current=3, deleted=[1]), Policy(5, None))
+    assert set(reasons(plan)) == {2, 3}
+    assert plan.dead_builds == [build("1")]
+
+
+def test_a_policy_for_one_app_leaves_the_others_alone() -> None:
+    other = AppName("other")
+    roots = Roots({WEB: rows(ACTIVE, ACTIVE, ACTIVE), other: rows(ACTIVE, ACTIVE, ACTIVE)}, {}, (), ())
+    plan = make_plan(roots, [], Policy(0, None), WEB, NOW)
+    assert [(one.app, one.number) for one in plan.dead_generations] == [(WEB, 1), (WEB, 2)]
+    assert {one.reason for one in plan.generations if one.app == other} == {
+        "no policy was given", "the one to roll back to",
+    }  # fmt: skip
+
+
+def test_a_build_stays_for_any_reason_that_there_is() -> None:
+    found = rows(ACTIVE, ACTIVE, current=2, deleted=[1])
+    roots = Roots({WEB: found}, {}, [build("a")], [build("b")])
+    plan = make_plan(roots, [build(letter) for letter in "cba2"], NOTHING, None, NOW)
+    assert [(one.build, one.keep, one.reason) for one in plan.builds] == [
+        (build("2"), True, "of web 2"),
+        (build("a"), True, "an upload is making it"),
+        (build("b"), True, "a process runs it"),
+        (build("c"), False, "no generation needs it"),
+    ]
+
+
+def test_a_build_of_many_generations_names_a_few() -> None:
+    many = [row._replace(generation=row.generation._replace(build=build("1"))) for row in rows(*[ACTIVE] * 9)]
+    plan = make_plan(Roots({WEB: many}, {}, (), ()), [build("1")], Policy(9, None), None, NOW)
+    assert plan.builds[0].reason == "of web 1, web 2, web 3, web 4, web 5"
+
+
+# --- for any history and any policy ---------------------------------------------------------------
+
+
+def protected(found: History) -> set[int]:
+    """What may never go, put together again from the promises."""
+    here = [row for row in found.rows if row.state != history.DELETED]
+    current = next((row.generation.number for row in here if row.state == history.CURRENT), 0)
+    good = [row.generation.number for row in here if row.is_good and row.state != history.CURRENT]
+    before = [number for number in good if not current or number < current]
+    return {
+        row.generation.number
+        for row in here
+        if row.generation.number in {current, *before[-1:], *found.jobs}
+        or row.pins
+        or row.generation.build in found.running
+        or (row.state == history.NEVER_ACTIVE and row.generation.number > current)
+    }
+
+
+def plan(found: History, policy: Policy) -> Plan:
+    return make_plan(found.roots, found.builds, policy, None, NOW)
+
+
+def kept(made: Plan) -> set[int]:
+    return {one.number for one in made.generations if one.keep}
+
+
+@given(histories(), policies())
+def test_what_is_needed_never_goes(found: History, policy: Policy) -> None:
+    made = plan(found, policy)
+    assert protected(found) <= kept(made)
+    needed: set[Digest] = {row.generation.build for row in found.rows if row.generation.number in protected(found)}
+    assert not (needed | found.leased | found.running) & set(made.dead_builds)
+
+
+@given(histories(), policies())
+def test_each_verdict_is_given_once_with_a_reason(found: History, policy: Policy) -> None:
+    made = plan(found, policy)
+    here = [row.generation.number for row in found.rows if row.state != history.DELETED]
+    assert [one.number for one in made.generations] == here
+    assert [one.build for one in made.builds] == sorted(found.builds)
+    assert all(one.reason for one in (*made.generations, *made.builds))
+
+
+@given(histories(), policies())
+def test_a_build_stays_exactly_when_something_needs_it(found: History, policy: Policy) -> None:
+    made = plan(found, policy)
+    wanted = {one.build for one in made.generations if one.keep} | found.leased | found.running
+    assert set(made.dead_builds) == set(found.builds) - wanted
+
+
+@given(histories(), policies())
+def test_keep_keeps_exactly_the_last_good_ones_and_what_is_needed(found: History, policy: Policy) -> None:
+    if policy.keep is None:
+        return
+    good = [row.generation.number for row in found.rows if row.is_good]
+    last = set(good[max(0, len(good) - policy.keep) :])
+    assert kept(plan(found, Policy(policy.keep, None))) == last | protected(found)
+
+
+@given(histories(), policies())
+def test_failed_ones_change_nothing_for_the_others(found: History, policy: Policy) -> None:
+    """Neither counted as good nor as anything else: without them all others are judged the same."""
+    without = found._replace(rows=[row for row in found.rows if row.state != history.FAILED])
+    failed = {row.generation.number for row in found.rows} - {row.generation.number for row in without.rows}
+    assert kept(plan(without, policy)) == kept(plan(found, policy)) - failed
+
+
+@given(histories(), policies())
+def test_without_a_policy_every_generation_stays(found: History, policy: Policy) -> None:
+    made = plan(found, Policy(None, None))
+    assert made.dead_generations == []
+    assert kept(plan(found, policy)) <= kept(made)
+
+
+@given(histories())
+def test_a_policy_that_reaches_far_enough_keeps_all(found: History) -> None:
+    assert plan(found, Policy(None, 20 * DAY)).dead_generations == []

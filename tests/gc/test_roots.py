@@ -1,0 +1,112 @@
+"""What the host has that keeps things alive is found; what cannot be read is never taken for nothing."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from relstore.errors import RelstoreError
+from relstore.gc import roots
+from relstore.store.names import AppName
+from relstore.store.store import Store
+from tests.host_side import WEB, artifact, begin_upload, build_of, go_live, release
+
+
+def age(path: Path, seconds: float) -> None:
+    then = time.time() - seconds
+    os.utime(path, (then, then))
+
+
+def test_every_app_with_its_rows_and_jobs(store: Store) -> None:
+    other = AppName("other")
+    go_live(store, {"a": b"one"})
+    release(store, {"a": b"two"})
+    go_live(store, {"a": b"one"}, name=other)
+    found = roots.find(store, {WEB: {2}})
+    assert {name: [row.state for row in rows] for name, rows in found.roots.apps.items()} == {
+        WEB: ["current", "never-active"],
+        other: ["current"],
+    }
+    assert found.roots.jobs == {WEB: {2}}
+    assert found.roots.leased == frozenset()
+    assert (found.leased_manifests, found.dead_leases, found.stale_staging) == ([], [], [])
+
+
+def test_an_upload_under_way_is_a_root_and_ends_as_one(store: Store) -> None:
+    made = artifact({"a": b"new"})
+    upload = begin_upload(store, made)
+    found = roots.find(store, {})
+    assert found.roots.leased == {made.build}
+    assert found.leased_manifests == [made.raw]
+    upload.close(done=False)
+    assert roots.find(store, {}).roots.leased == frozenset()
+
+
+def test_two_uploads_of_one_build_are_two_leases(store: Store) -> None:
+    made = artifact({"a": b"new"})
+    first, second = begin_upload(store, made), begin_upload(store, made)
+    assert roots.find(store, {}).leased_manifests == [made.raw, made.raw]
+    first.close(done=True)
+    found = roots.find(store, {})
+    assert (found.roots.leased, found.leased_manifests) == ({made.build}, [made.raw])
+    second.close(done=True)
+
+
+def test_a_lease_that_nobody_holds_is_dead(store: Store, tmp_path: Path) -> None:
+    """As a helper that was killed leaves it."""
+    made = artifact({"a": b"new"})
+    (tmp_path / "store" / "leases" / made.build).write_bytes(made.raw)
+    found = roots.find(store, {})
+    assert found.dead_leases == [made.build]
+    assert found.roots.leased == frozenset()
+
+
+def test_what_was_staged_is_stale_after_its_grace_and_without_a_lease(store: Store, tmp_path: Path) -> None:
+    staging = tmp_path / "store" / "staging"
+    uploads = [begin_upload(store, artifact({"a": text})) for text in (b"held", b"broken", b"young")]
+    for upload in uploads:
+        upload.put(0, 0, b"h")
+        age(staging / upload.build, roots.STAGING_GRACE_S + 60)
+    age(staging / uploads[2].build, roots.STAGING_GRACE_S - 60)
+    for upload in uploads[1:]:
+        upload.close(done=False)
+    age(staging / uploads[1].build, roots.STAGING_GRACE_S + 60)
+    assert roots.find(store, {}).stale_staging == [uploads[1].build]
+    uploads[0].close(done=True)
+
+
+def test_a_process_that_runs_a_build_is_a_root(store: Store, tmp_path: Path) -> None:
+    go_live(store, {"a": b"one"})
+    build = build_of(store, 1)
+    before = os.getcwd()
+    os.chdir(tmp_path / "store" / "builds" / build / "tree")
+    try:
+        assert build in roots.find(store, {}).roots.running
+    finally:
+        os.chdir(before)
+    assert build not in roots.find(store, {}).roots.running
+
+
+@pytest.mark.parametrize("what", ["record", "journal", "link", "pin", "app", "lease"])
+def test_a_root_that_cannot_be_read_ends_it(store: Store, tmp_path: Path, what: str) -> None:
+    go_live(store, {"a": b"one"})
+    app = tmp_path / "store" / "apps" / WEB
+    if what == "record":
+        (app / "records" / "1").chmod(0o644)
+        (app / "records" / "1").write_bytes(b"else")
+    elif what == "journal":
+        (app / "journal").write_bytes(b"else")
+    elif what == "link":
+        (app / "current").unlink()
+        (app / "current").symlink_to("/somewhere/else")
+    elif what == "pin":
+        (app / "pins" / "stable").write_bytes(b"else")
+    elif what == "app":
+        (tmp_path / "store" / "apps" / "Not An App").mkdir()
+    else:
+        (tmp_path / "store" / "leases" / "a").mkdir()
+    with pytest.raises((RelstoreError, OSError)):
+        roots.find(store, {})

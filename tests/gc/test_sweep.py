@@ -1,0 +1,239 @@
+"""The sweep removes what the plan says and nothing else, and frees exactly what was measured."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import stat
+from pathlib import Path
+
+import pytest
+
+from relstore.errors import RefusedError
+from relstore.gc import roots, sweep
+from relstore.gc.plan import Plan, make_plan
+from relstore.gc.policy import Policy
+from relstore.store import journal, publish
+from relstore.store.names import AppName
+from relstore.store.store import Store
+from tests.e2e.host_state import problems
+from tests.host_side import (
+    NOW,
+    WEB,
+    Content,
+    Link,
+    Program,
+    artifact,
+    begin_upload,
+    build_of,
+    go_live,
+    outcomes,
+    push_build,
+    record,
+    release,
+)
+
+LAST = Policy(1, None)
+
+
+def plan_for(store: Store, policy: Policy = LAST) -> Plan:
+    return make_plan(roots.find(store, {}).roots, store.builds.ids(), policy, None, NOW)
+
+
+def collect(store: Store, policy: Policy = LAST) -> sweep.Measure:
+    """Measure and sweep, as the host does."""
+    with store.exclusive():
+        plan = plan_for(store, policy)
+        leased = sweep.leased_objects(roots.find(store, {}).leased_manifests)
+        measured = sweep.measure(store, plan, leased)
+        sweep.sweep(store, plan, leased, "me@desk", NOW)
+    return measured
+
+
+def used(top: Path) -> tuple[int, int]:
+    """(objects, bytes) of all regular files, hard links counted once."""
+    found = {}
+    for area in ("objects", "builds", "trash"):
+        for directory, _, files in os.walk(top / area):
+            for name in files:
+                entry = os.lstat(os.path.join(directory, name))
+                if stat.S_ISREG(entry.st_mode):
+                    found[entry.st_ino] = entry.st_size
+    shelf = sum(len(files) for _, _, files in os.walk(top / "objects"))
+    return shelf, sum(found.values())
+
+
+def collects_what_it_measured(store: Store, policy: Policy = LAST) -> sweep.Measure:
+    top = Path(store.root.path)
+    before = used(top)
+    measured = collect(store, policy)
+    after = used(top)
+    assert (measured.objects, measured.bytes) == (before[0] - after[0], before[1] - after[1])
+    assert sum(measured.by_build.values()) <= measured.bytes
+    assert problems(top) == []
+    return measured
+
+
+# --- exactly what was measured ------------------------------------------------------------------
+
+
+def test_nothing_to_remove(store: Store) -> None:
+    go_live(store, {"a": b"one"})
+    assert collects_what_it_measured(store) == (0, 0, {})
+
+
+def one_of_everything(version: bytes) -> dict[str, Content]:
+    return {
+        "shared": b"in all of them",
+        "own": b"only here " + version,
+        "twice/own": b"only here " + version,
+        "run": Program(b"only here " + version),
+        "empty": b"",
+        "empty-program": Program(b""),
+        "nothing": None,
+        "link": Link("own"),
+    }
+
+
+def test_one_of_everything(store: Store) -> None:
+    for version in (b"1", b"2", b"3"):
+        go_live(store, one_of_everything(version))
+    first = build_of(store, 1)
+    measured = collects_what_it_measured(store)
+    assert measured.objects == 2
+    assert measured.bytes == 2 * len(b"only here 1") + len(artifact(one_of_everything(b"1")).raw)
+    assert measured.by_build == {first: measured.bytes}
+
+
+def test_a_file_that_several_dead_builds_share_counts_once(store: Store) -> None:
+    for version in (b"1", b"2", b"3", b"4"):
+        go_live(store, {"old": b"shared by the first two" if version < b"3" else b"by the last", "own": version})
+    measured = collects_what_it_measured(store)
+    assert measured.objects == 3
+
+
+def test_objects_that_no_build_uses_go(store: Store, tmp_path: Path) -> None:
+    """As a push that was cut off in the middle of its publishing leaves them."""
+    go_live(store, {"a": b"one"})
+    shutil.rmtree(tmp_path / "store" / "builds" / push_build(store, {"b": b"loose", "c": Program(b"loose too")}))
+    measured = collects_what_it_measured(store)
+    assert measured == (2, len(b"loose") + len(b"loose too"), {})
+
+
+def take_over(directory: Path, content: bytes) -> None:
+    """What is done where a file system has no more links to give: a copy takes over the object's name."""
+    (name,) = artifact({"a": content}).data
+    shelf = directory / "store" / "objects" / name[:2] / name
+    shutil.copy2(shelf, directory / "copy")
+    os.replace(directory / "copy", shelf)
+
+
+def test_copies_beyond_the_limit_of_links(store: Store, tmp_path: Path) -> None:
+    go_live(store, {"a": b"in many builds", "b": b"1"})
+    go_live(store, {"a": b"in many builds", "b": b"2"})
+    take_over(tmp_path, b"in many builds")
+    go_live(store, {"a": b"in many builds", "b": b"3"})
+    go_live(store, {"a": b"in many builds", "b": b"4"})
+    measured = collects_what_it_measured(store)
+    assert measured.objects == 2
+
+
+def test_a_copy_of_which_one_build_has_the_only_link(store: Store, tmp_path: Path) -> None:
+    go_live(store, {"a": b"taken over", "b": b"taken over"})
+    take_over(tmp_path, b"taken over")
+    go_live(store, {"a": b"2"})
+    go_live(store, {"a": b"3"})
+    measured = collects_what_it_measured(store)
+    assert measured.objects == 1
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_any_history(store: Store, seed: int) -> None:
+    chance = random.Random(seed)
+    pool = [bytes([65 + number]) * (number * 7) for number in range(8)]
+    for _ in range(chance.randint(1, 8)):
+        tree: dict[str, Content] = {
+            f"{directory}{name}": chance.choice([Program(data), data, data])
+            for directory in ("", "deep/")
+            for name, data in enumerate(chance.sample(pool, chance.randint(0, 5)))
+        }
+        number = release(store, {**tree, "always": b"there"}, name=AppName(chance.choice(["web", "api"])))
+        for name in store.app_names():
+            with store.app(name) as app:
+                if number in app.linked() and chance.random() < 0.7:
+                    event = chance.choice([journal.ACTIVE, journal.ACTIVE, journal.FAILED])
+                    record(store, number, event, name=name)
+    if chance.random() < 0.5:
+        shutil.rmtree(f"{store.root.path}/builds/{push_build(store, {'loose': pool[-1] + b'!'})}")
+    collects_what_it_measured(store, Policy(chance.randint(0, 3), None))
+    collects_what_it_measured(store, Policy(0, None))
+
+
+# --- what it leaves alone -------------------------------------------------------------------------
+
+
+def test_all_that_an_upload_relies_on_stays_in_both_variants(store: Store) -> None:
+    push_build(store, {"a": b"shared", "b": b"not"})
+    push_build(store, {"a": Program(b"shared")})
+    upload = begin_upload(store, artifact({"new": b"new", "old": b"shared"}))
+    assert [item.content for item in upload.missing()] == [0]
+    measured = collects_what_it_measured(store, Policy(0, None))
+    assert measured.objects == 1
+    upload.put(0, 0, b"new")
+    publish.publish(upload, publish.survey(upload))
+    upload.close(done=True)
+    assert problems(Path(store.root.path)) == []
+
+
+def test_staging_and_leases_are_not_its_business(store: Store, tmp_path: Path) -> None:
+    upload = begin_upload(store, artifact({"a": b"half of it"}))
+    upload.put(0, 0, b"half")
+    collect(store)
+    assert (tmp_path / "store" / "staging" / upload.build).is_dir()
+    upload.put(0, 4, b" of it")
+    upload.close(done=True)
+
+
+def test_records_stay_and_the_journal_tells(store: Store) -> None:
+    for text in (b"1", b"2", b"3"):
+        go_live(store, {"a": text})
+    collect(store)
+    with store.app(WEB) as app:
+        assert [found.number for found in app.generations()] == [1, 2, 3]
+        assert app.linked() == [2, 3]
+        assert outcomes(app)[-1] == (journal.DELETED, 1)
+        assert app.events()[-1].reason == "beyond the last 1 good ones"
+        assert [row.state for row in app.rows()] == ["deleted", "good", "current"]
+
+
+def test_what_an_interrupted_sweep_left_in_the_trash_goes(store: Store, tmp_path: Path) -> None:
+    go_live(store, {"a": b"1"})
+    left = tmp_path / "store" / "trash" / f"{build_of(store, 1)}.0123abcd" / "tree"
+    left.mkdir(parents=True)
+    (left / "a").write_bytes(b"1")
+    collect(store)
+    assert list((tmp_path / "store" / "trash").iterdir()) == []
+
+
+def test_a_link_that_was_moved_by_hand_meanwhile_stops_it(store: Store, tmp_path: Path) -> None:
+    for text in (b"1", b"2", b"3"):
+        go_live(store, {"a": text})
+    plan = plan_for(store)
+    with store.app(WEB) as app:
+        app.switch(1)
+    with store.exclusive(), pytest.raises(RefusedError, match="generation 1 of web became current"):
+        sweep.sweep(store, plan, frozenset(), "me@desk", NOW)
+    assert len(store.builds.ids()) == 3
+    assert (tmp_path / "store" / "apps" / WEB / "current" / "a").read_bytes() == b"1"
+
+
+def test_a_second_sweep_finds_nothing(store: Store) -> None:
+    for text in (b"1", b"2", b"3"):
+        go_live(store, {"a": text})
+    assert collect(store).bytes > 0
+    with store.app(WEB) as app:
+        before = app.events()
+    assert collect(store) == (0, 0, {})
+    with store.app(WEB) as app:
+        assert app.events() == before
