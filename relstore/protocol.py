@@ -102,6 +102,9 @@ class Activate(NamedTuple):
     """The command to run on the host after the switch, as words."""
     restart_timeout: int
     """Seconds."""
+    lock_wait: int = 0
+    """Seconds to wait for another activation to end."""
+    override_hold: bool = False
 
 
 class Watch(NamedTuple):
@@ -164,6 +167,30 @@ class Delete(NamedTuple):
     dry_run: bool
 
 
+class Hold(NamedTuple):
+    """Refuse activations until ``Unhold``. Reply: Done."""
+
+    app: AppName
+    who: str
+    message: str
+
+
+class Unhold(NamedTuple):
+    """Reply: Unheld."""
+
+    app: AppName
+
+
+class Mark(NamedTuple):
+    """Say by hand that a generation is good or bad. Reply: RowOut."""
+
+    app: AppName
+    spec: str
+    good: bool
+    who: str
+    reason: str
+
+
 class Verify(NamedTuple):
     """Check everything on disk. Events: Step. Reply: Verified, its body a stream of [path, problem]."""
 
@@ -185,6 +212,16 @@ class Collect(NamedTuple):
 
 class Done(NamedTuple):
     pass
+
+
+class HoldOut(NamedTuple):
+    who: str
+    since: int
+    message: str
+
+
+class Unheld(NamedTuple):
+    was_held: bool
 
 
 class Probed(NamedTuple):
@@ -296,6 +333,7 @@ class StatusOut(NamedTuple):
     """Whether a job died between its switch and its outcome; the next activation resolves that."""
     drift: str
     """What is wrong with the ``current`` link, or ``""``."""
+    hold: Optional[HoldOut]
     builds: int
     free_bytes: int
     free_inodes: Optional[int]
@@ -346,17 +384,17 @@ class Failure(NamedTuple):
 
 REQUESTS = (
     Probe, Begin, Put, Publish, Release, Activate, Watch, List, Fetch, Log, Apps, Status, Pin, Unpin, Delete,
-    Verify, Collect,
+    Hold, Unhold, Mark, Verify, Collect,
 )  # fmt: skip
 EVENTS = (Accepted, Step, Output)
 REPLIES = (
-    Hello, Done, Probed, Begun, Published, Released, Ended, RowOut, Listed, AppsOut, StatusOut, Verified,
-    Collected, Failure,
+    Hello, Done, Probed, Begun, Published, Released, Ended, RowOut, Listed, AppsOut, StatusOut, Unheld,
+    Verified, Collected, Failure,
 )  # fmt: skip
 
 Request = Union[
     Probe, Begin, Put, Publish, Release, Activate, Watch, List, Fetch, Log, Apps, Status, Pin, Unpin, Delete,
-    Verify, Collect,
+    Hold, Unhold, Mark, Verify, Collect,
 ]  # fmt: skip
 
 _BY_NAME: dict[str, Any] = {kind.__name__: kind for kind in (*REQUESTS, *EVENTS, *REPLIES)}

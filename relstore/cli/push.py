@@ -10,14 +10,14 @@ from pathlib import Path
 import click
 
 from relstore.cli import results, text
+from relstore.cli.activating import activation_options, restart_of, turn_of
 from relstore.cli.command import Command, example
-from relstore.cli.options import Duration, Settings, settings
+from relstore.cli.options import Settings, settings
 from relstore.cli.progress import ConsoleReporter
 from relstore.cli.work import finish, on_each
-from relstore.client import config as configs
 from relstore.client import fleet, gitinfo, release
 from relstore.client.config_schema import shell_command
-from relstore.client.release import Preview, Restart
+from relstore.client.release import Preview
 from relstore.client.scan import Scan, scan
 from relstore.client.session import Session
 from relstore.errors import ArtifactError, RelstoreError, UsageError
@@ -34,10 +34,7 @@ from relstore.store.record import MAX_NOTE, Description
 @click.argument("artifact", required=False, metavar="[ARTIFACT]")
 @click.option("-m", "--note", default="", metavar="TEXT", help="A note for the record of the generation.")
 @click.option("--build", metavar="COMMAND", help="Run this first (sh -c); stop when it fails.")
-@click.option("--restart", metavar="COMMAND", help="Run this on the host (sh -c) after the switch.")
-@click.option(
-    "--restart-timeout", type=Duration(), metavar="TIME", help="How long that may take.  [default: 60s]"
-)
+@activation_options
 @click.option("--switch/--no-switch", default=True, help="Activate the release, or only store it.")
 @click.option(
     "--allow-outside-links/--no-allow-outside-links",
@@ -53,6 +50,8 @@ def push(
     build: str | None,
     restart: str | None,
     restart_timeout: int | None,
+    lock_wait: int | None,
+    override_hold: bool,
     switch: bool,
     allow_outside_links: bool | None,
     dry_run: bool,
@@ -83,9 +82,9 @@ def push(
         return
     git = gitinfo.describe(path.resolve() if path.is_dir() else path.resolve().parent)
     description = Description(here.who, git.commit if git else None, git.dirty if git else False, note)
-    command = shell_command(restart) if restart else here.config.restart
-    seconds = restart_timeout or here.config.restart_timeout or configs.DEFAULT_RESTART_TIMEOUT
-    plan = fleet.Push(app, scanned, description, Restart(command, seconds), switch, outside)
+    how = restart_of(here, restart, restart_timeout)
+    turn = turn_of(lock_wait, override_hold)
+    plan = fleet.Push(app, scanned, description, how, turn, switch, outside)
     with ConsoleReporter(screen, several=len(here.targets) > 1) as reporter:
         ended = asyncio.run(fleet.push(plan, here.targets, here.around, reporter))
     results.show("push", app, ended, here)

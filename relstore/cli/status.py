@@ -13,7 +13,7 @@ from relstore.cli.options import settings
 from relstore.cli.progress import ConsoleReporter
 from relstore.cli.work import finish, on_each, the_app
 from relstore.client.session import Session
-from relstore.protocol import StatusOut
+from relstore.protocol import HoldOut, StatusOut
 from relstore.store.names import AppName
 
 
@@ -61,6 +61,9 @@ def _lines(app: str, host: str, root: str, found: StatusOut) -> list[str]:
         lines.append(f"  under way    job {found.job} (`relstore attach` follows it)")
     if found.unresolved:
         lines.append("  unresolved   a job died before its outcome; the next push or switch resolves it")
+    if found.hold:
+        since = text.moment(found.hold.since)
+        lines.append(f"  held         by {found.hold.who} since {since}: {found.hold.message}")
     if found.drift:
         lines.append(f"  drift        {found.drift}")
     return lines
@@ -75,7 +78,14 @@ def _fields(found: StatusOut) -> dict[str, Any]:
         "job": found.job,
         "unresolved": found.unresolved,
         "drift": found.drift or None,
+        "hold": _hold_fields(found.hold),
         "builds": found.builds,
         "free_bytes": found.free_bytes,
         "free_inodes": found.free_inodes,
     }
+
+
+def _hold_fields(hold: HoldOut | None) -> dict[str, Any] | None:
+    if hold is None:
+        return None
+    return {"who": hold.who, "since": text.iso(hold.since), "message": hold.message}

@@ -7,24 +7,18 @@ from dataclasses import replace
 import click
 
 from relstore.cli import results
+from relstore.cli.activating import activation_options, restart_of, turn_of
 from relstore.cli.command import Command, Spec, SpecCommand, example
-from relstore.cli.options import Duration, Settings, settings
+from relstore.cli.options import Settings, settings
 from relstore.cli.progress import ConsoleReporter
 from relstore.cli.work import on_each, the_app
-from relstore.client import config as configs
 from relstore.client import fleet
-from relstore.client.config_schema import shell_command
 from relstore.client.fleet import Result, Switch
-from relstore.client.release import Restart
+from relstore.client.release import Restart, Turn
 from relstore.client.session import Session
 from relstore.client.target import Target
 from relstore.store.names import AppName
 from relstore.store.record import Description
-
-_RESTART = click.option("--restart", metavar="COMMAND", help="Run this on the host (sh -c) after the switch.")
-_TIMEOUT = click.option(
-    "--restart-timeout", type=Duration(), metavar="TIME", help="How long that may take.  [default: 60s]"
-)
 
 
 @example(
@@ -34,38 +28,49 @@ _TIMEOUT = click.option(
 )
 @click.command("switch-generation", cls=SpecCommand)
 @click.argument("generation", type=Spec())
-@_RESTART
-@_TIMEOUT
+@activation_options
 @click.pass_context
 def switch_generation(
-    ctx: click.Context, generation: str, restart: str | None, restart_timeout: int | None
+    ctx: click.Context,
+    generation: str,
+    restart: str | None,
+    restart_timeout: int | None,
+    lock_wait: int | None,
+    override_hold: bool,
 ) -> None:
     """Make GENERATION current: a number, -1 or +1 (counted over good ones), the beginning of a build
     id, or commit:PREFIX.
 
     The same transaction as a push: it is checked, switched, restarted, and put back when that fails.
     """
-    _switch("switch-generation", settings(ctx), generation, restart, restart_timeout)
+    here = settings(ctx)
+    turn = turn_of(lock_wait, override_hold)
+    _switch("switch-generation", here, generation, restart_of(here, restart, restart_timeout), turn)
 
 
 @example("relstore rollback --to deploy@web1:/srv/web")
 @click.command("rollback", cls=Command)
-@_RESTART
-@_TIMEOUT
+@activation_options
 @click.pass_context
-def rollback(ctx: click.Context, restart: str | None, restart_timeout: int | None) -> None:
+def rollback(
+    ctx: click.Context,
+    restart: str | None,
+    restart_timeout: int | None,
+    lock_wait: int | None,
+    override_hold: bool,
+) -> None:
     """Go back to the last good generation: switch-generation -1."""
-    _switch("rollback", settings(ctx), "-1", restart, restart_timeout)
+    here = settings(ctx)
+    turn = turn_of(lock_wait, override_hold)
+    _switch("rollback", here, "-1", restart_of(here, restart, restart_timeout), turn)
 
 
-def _switch(command: str, here: Settings, spec: str, restart: str | None, seconds: int | None) -> None:
-    words = shell_command(restart) if restart else here.config.restart
-    timeout = seconds or here.config.restart_timeout or configs.DEFAULT_RESTART_TIMEOUT
+def _switch(command: str, here: Settings, spec: str, restart: Restart, turn: Turn) -> None:
     description = Description(here.who, None, False, "")
 
     async def switch(session: Session, reporter: ConsoleReporter) -> tuple[AppName, Result]:
         app = await the_app(session, here)
-        plan = Switch(app, description, Restart(words, timeout))
+        plan = Switch(app, description, restart, turn)
         return app, await fleet.switch(session, _NO_TARGET, plan, spec, reporter)
 
     outcomes = on_each(here, switch, at_once=False)

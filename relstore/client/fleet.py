@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from relstore import protocol
 from relstore.client import release
 from relstore.client.hosts import connected
-from relstore.client.release import Restart
+from relstore.client.release import Restart, Turn
 from relstore.client.reporter import Reporter
 from relstore.client.scan import Scan
 from relstore.client.session import Session
@@ -39,6 +39,7 @@ class Push:
     scan: Scan
     description: Description
     restart: Restart
+    turn: Turn
     switch: bool
     allow_outside_links: bool
 
@@ -102,7 +103,8 @@ async def switch(
     """Activate ``spec`` at one host and follow it to what the host recorded."""
     label = session.label
     try:
-        async for event in release.activate(session, plan.app, spec, plan.description.who, plan.restart):
+        who = plan.description.who
+        async for event in release.activate(session, plan.app, spec, who, plan.restart, plan.turn):
             if isinstance(event, protocol.Accepted):
                 reporter.detail(label, f"job {event.job} owns the activation (by {event.held_by})")
             report_event(event, label, reporter)
@@ -120,6 +122,7 @@ class Switch:
     app: AppName
     description: Description
     restart: Restart
+    turn: Turn
 
 
 def report_event(event: object, label: str, reporter: Reporter) -> None:

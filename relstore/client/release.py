@@ -30,6 +30,14 @@ class Restart:
 
 
 @dataclass(frozen=True)
+class Turn:
+    """How an activation takes its turn: seconds to wait for another one, and whether a hold counts."""
+
+    lock_wait: int = 0
+    override_hold: bool = False
+
+
+@dataclass(frozen=True)
 class Prepared:
     """A build that is on a host. ``number`` is its generation, 0 when it is current already."""
 
@@ -109,9 +117,11 @@ def check_executable(session: Session, scan: Scan) -> None:
 
 
 async def activate(
-    session: Session, app: AppName, spec: str, who: str, restart: Restart
+    session: Session, app: AppName, spec: str, who: str, restart: Restart, turn: Turn
 ) -> AsyncIterator[Any]:
     """Accepted, then what the host does, and last the Ended that it recorded."""
-    request = protocol.Activate(app, spec, who, restart.command, restart.timeout)
+    request = protocol.Activate(
+        app, spec, who, restart.command, restart.timeout, turn.lock_wait, turn.override_hold
+    )
     async for event in session.follow(request, protocol.Ended):
         yield event

@@ -49,8 +49,8 @@ class Activation:
         self._generations = {found.number: found for found in app.generations()}
         self._target = self._generations[request.generation]
 
-    def run(self) -> Ending:
-        """From the request to a recorded outcome. Raises OSError only where nothing was switched."""
+    def run(self, remark: str = "") -> Ending:
+        """From the request to a recorded outcome; ``remark`` goes into the record of the intent."""
         previous = self._app.current() or 0
         self._step(VERIFYING, previous)
         problems = self._store.builds.check(self._target.build)
@@ -59,7 +59,7 @@ class Activation:
             reason = f"the build is damaged in the store: {first} ({len(problems)} findings)"
             return self._end(journal.FAILED, previous, reason)
         self._step(SWITCHING, previous)
-        self._record(journal.SWITCHING, previous, "")
+        self._record(journal.SWITCHING, previous, remark)
         self._app.ensure_link(self._target)
         self._app.switch(self._target.number)
         return self.settle(previous)

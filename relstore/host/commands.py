@@ -21,6 +21,8 @@ def run(words: Sequence[str], *, variables: Mapping[str, str], directory: str, l
 
     Its output goes to the descriptor ``log``. After ``seconds`` its whole process group is killed.
     """
+    if not words:
+        return "a command without any words cannot be run"
     environment = {**os.environ, **variables}  # noqa: TID251 - what the command inherits, not what we obey
     try:
         process = subprocess.Popen(
@@ -34,6 +36,8 @@ def run(words: Sequence[str], *, variables: Mapping[str, str], directory: str, l
         )
     except OSError as error:
         return f"{words[0]!r} cannot be run: {error.strerror}"
+    except ValueError as error:  # a NUL byte among the words
+        return f"{words[0]!r} cannot be run: {error}"
     try:
         code = process.wait(timeout=seconds)
     except subprocess.TimeoutExpired:

@@ -13,7 +13,7 @@ import os
 import zipimport
 from typing import NamedTuple
 
-from relstore.errors import ProtocolError
+from relstore.errors import ProtocolError, StoreError
 from relstore.store.directory import TEMPORARY, Dir
 from relstore.store.durable import Durability, sync_directory, write_all
 from relstore.store.names import random_suffix
@@ -47,16 +47,16 @@ def _unpack(helpers: Dir, bundle: Bundle, durability: Durability) -> None:
     archive = zipimport.zipimporter(bundle.path)
     names = archive.get_data(INDEX).decode("ascii").splitlines()
     temporary = TEMPORARY + random_suffix()
-    with helpers.make(temporary) as directory:
-        for name in names:
-            _write(directory, name.split("/"), archive.get_data(name), durability)
-        _fill(directory, durability)
-        durability.barrier(directory)
     try:
+        with helpers.make(temporary) as directory:
+            for name in names:
+                _write(directory, name.split("/"), archive.get_data(name), durability)
+            _fill(directory, durability)
+            durability.barrier(directory)
         helpers.rename(temporary, helpers, bundle.digest)
-    except OSError:
+    except (OSError, StoreError):
         helpers.remove_tree(temporary)
-        if helpers.lstat(bundle.digest) is None:
+        if helpers.lstat(bundle.digest) is None:  # else another session was faster
             raise
     sync_directory(helpers)
 

@@ -1,4 +1,4 @@
-"""The job's process: take the app's lock, resolve what a dead job left, activate, record, end.
+"""The job's process: take the app's lock, mind a hold, resolve what a dead job left, activate, record, end.
 
 Started by ``detach``; nobody waits for it and nobody reads its streams but its log. Whatever goes
 wrong becomes an outcome in the job's state, since there is no one else to tell.
@@ -9,18 +9,23 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 
 from relstore.errors import RelstoreError
 from relstore.host import jobs, recovery
 from relstore.host.activation import Activation, Ending
 from relstore.host.jobs import Job, JobState
+from relstore.store import hold as holds
 from relstore.store import journal, locks
 from relstore.store.app import LOCK, App
+from relstore.store.hold import Hold
 from relstore.store.names import AppName, JobId
 from relstore.store.root import explain
 from relstore.store.store import Store
 
 BUSY = "busy"
+HELD = "held"
+WAITING = "waiting"
 _INSTANT_S = 0.3
 _LOG = 2
 
@@ -52,27 +57,49 @@ def _guarded(store: Store, app: App, job: Job) -> Ending:
 
 
 def _locked(store: Store, app: App, job: Job) -> Ending:
+    request = job.request()
     lock = locks.open_lock(app.directory, LOCK)
     try:
-        # A session that looks whether the lock is free holds it for an instant.
-        if not locks.lock_within(lock, exclusive=True, seconds=_INSTANT_S):
+        if not _take(lock, app, job, request.lock_wait):
             return Ending(BUSY, 0, holder(app))
         os.ftruncate(lock, 0)
-        os.pwrite(lock, f"{job.id} {job.request().who}\n".encode(), 0)
-        request = job.request()
+        os.pwrite(lock, f"{job.id} {request.generation} {request.who}\n".encode(), 0)
+        hold = holds.read(app.directory)
+        if hold is not None and not request.override_hold:
+            return Ending(HELD, 0, describe_hold(app, hold))
         recovered = recovery.recover(store, app, _LOG)
         if recovered and recovered.outcome == journal.ACTIVE and app.current() == request.generation:
             return recovered  # what the dead job had begun is what is asked for, and is done now
-        return Activation(store, app, job, request, _LOG).run()
+        overridden = f"in spite of a hold: {describe_hold(app, hold)}" if hold else ""
+        return Activation(store, app, job, request, _LOG).run(overridden)
     finally:
         os.close(lock)
         sys.stderr.flush()
 
 
+def _take(lock: int, app: App, job: Job, seconds: int) -> bool:
+    # A session that looks whether the lock is free holds it for an instant.
+    if locks.lock_within(lock, exclusive=True, seconds=_INSTANT_S):
+        return True
+    if not seconds:
+        return False
+    os.write(_LOG, f"relstore: waiting up to {seconds} s: {holder(app)}\n".encode())
+    job.write_state(JobState(WAITING, 0, "", app.current() or 0, ""))
+    return locks.lock_within(lock, exclusive=True, seconds=seconds)
+
+
 def holder(app: App) -> str:
-    """Who holds the app's lock, for people."""
-    words = (app.directory.read_or_none(LOCK, 4096) or b"").decode("utf-8", "replace").split(None, 1)
-    if not words:
+    """Who holds the app's lock, since when and for what, for people."""
+    words = (app.directory.read_or_none(LOCK, 4096) or b"").decode("utf-8", "replace").split(None, 2)
+    if len(words) < 3:
         return f"another activation of {app.name} is under way"
-    who = f" by {words[1].strip()}" if len(words) > 1 else ""
-    return f"another activation of {app.name} is under way: job {words[0]}{who}"
+    ident, number, who = words
+    return (
+        f"another activation of {app.name} is under way: job {ident}, generation {number}, by {who.strip()}"
+    )
+
+
+def describe_hold(app: App, hold: Hold) -> str:
+    """Who holds the app, since when and why, for people."""
+    since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(hold.since))
+    return f"{app.name} is held by {hold.who} since {since}: {hold.message}"

@@ -16,8 +16,8 @@ from relstore.errors import DamagedError, FormatError, NotFoundError, ProtocolEr
 from relstore.store import app as apps
 from relstore.store import durable, locks, pack
 from relstore.store.app import App
-from relstore.store.directory import Dir
-from relstore.store.names import JobId
+from relstore.store.directory import TEMPORARY, Dir
+from relstore.store.names import JobId, random_suffix
 
 REQUEST = "request"
 STATE = "state"
@@ -43,6 +43,9 @@ class JobRequest(NamedTuple):
     restart: Optional[tuple[str, ...]]
     restart_timeout: int
     """Seconds."""
+    lock_wait: int = 0
+    """Seconds to wait for another activation to end."""
+    override_hold: bool = False
 
 
 class JobState(NamedTuple):
@@ -121,12 +124,16 @@ def create(app: App, request: JobRequest) -> tuple[Job, int]:
     """A new job's directory and the descriptor of its held lock, which its process inherits."""
     with app.directory.sub(apps.JOBS) as jobs:
         ident = JobId.new(time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(request.created)))
-        directory = jobs.make(ident)
+        # It gets its name when it is whole and its lock is held, so that nobody finds half a job.
+        temporary = TEMPORARY + random_suffix()
+        directory = jobs.make(temporary)
         lock = locks.open_lock(directory, LOCK)
         locks.try_lock(lock, exclusive=True)
         os.close(directory.create_file(LOG, 0o644))
         durable.replace_file(directory, REQUEST, _encode(request))
+        jobs.rename(temporary, jobs, ident)
         durable.sync_directory(jobs)
+        directory.path = f"{jobs.path}/{ident}"
     return Job(ident, directory), lock
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from relstore import protocol
 from relstore.errors import NotFoundError, ProtocolError, RefusedError, RelstoreError
-from relstore.host import capabilities, collecting, reports, switching
+from relstore.host import capabilities, collecting, reports, switching, words
 from relstore.host.helpers import Bundle
 from relstore.host.wire import Wire
 from relstore.store import pack, publish
@@ -57,6 +57,9 @@ class Session:
             protocol.Pin: self._pin,
             protocol.Unpin: self._unpin,
             protocol.Delete: self._delete,
+            protocol.Hold: self._hold,
+            protocol.Unhold: self._unhold,
+            protocol.Mark: self._mark,
             protocol.Verify: self._verify,
             protocol.Collect: self._collect,
         }
@@ -263,6 +266,16 @@ class Session:
     def _delete(self, ask: protocol.Delete) -> None:
         rows = collecting.delete(self._store(), ask)
         self._wire.send(protocol.Done(), reports.stream([reports.row_out(row) for row in rows]))
+
+    def _hold(self, ask: protocol.Hold) -> None:
+        words.hold(self._store(), ask)
+        self._wire.send(protocol.Done())
+
+    def _unhold(self, ask: protocol.Unhold) -> None:
+        self._wire.send(protocol.Unheld(words.unhold(self._store(), ask)))
+
+    def _mark(self, ask: protocol.Mark) -> None:
+        self._wire.send(reports.row_out(words.mark(self._store(), ask)))
 
     def _collect(self, ask: protocol.Collect) -> None:
         collected, verdicts = collecting.collect(self._store(), ask)

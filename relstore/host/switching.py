@@ -10,13 +10,24 @@ import time
 from collections.abc import Iterator
 from typing import Union
 
-from relstore.errors import BusyError, StoreError
+from relstore.errors import BusyError, RefusedError, StoreError
 from relstore.host import detach, helpers, jobs, recovery, reports, watch
 from relstore.host.helpers import Bundle
-from relstore.host.job import BUSY, holder
+from relstore.host.job import BUSY, HELD, describe_hold, holder
 from relstore.host.jobs import Job, JobRequest
-from relstore.protocol import Accepted, Activate, Ended, Output, Probe, Probed, StatusOut, Step, Watch
-from relstore.store import history, journal, locks, room
+from relstore.protocol import (
+    Accepted,
+    Activate,
+    Ended,
+    HoldOut,
+    Output,
+    Probe,
+    Probed,
+    StatusOut,
+    Step,
+    Watch,
+)
+from relstore.store import history, hold, journal, locks, room
 from relstore.store.app import LOCK, App
 from relstore.store.history import Row
 from relstore.store.names import AppName
@@ -64,13 +75,23 @@ def activate(store: Store, bundle: Bundle, ask: Activate) -> Iterator[Reported]:
             rows = app.rows()
             row = history.resolve(ask.spec, rows)
             number = row.generation.number
-            _check_free(app)
+            _check_hold(app, ask)
+            if not ask.lock_wait:
+                _check_free(app)
             current = app.current() or 0
             settled = recovery.unresolved(app.events()) is None
             if row.state == history.CURRENT and row.outcome == journal.ACTIVE and settled:
                 yield Ended(None, UNCHANGED, number, current, current, "")
                 return
-            request = JobRequest(number, ask.who, int(time.time()), ask.restart, ask.restart_timeout)
+            request = JobRequest(
+                number,
+                ask.who,
+                int(time.time()),
+                ask.restart,
+                ask.restart_timeout,
+                ask.lock_wait,
+                ask.override_hold,
+            )
             job, lock = jobs.create(app, request)
         detach.start(helper, store.root.path, app.name, job, lock)
         yield Accepted(job.id, number, current, detach.METHOD)
@@ -102,6 +123,7 @@ def status(store: Store, name: AppName) -> StatusOut:
             running,
             running is None and recovery.unresolved(app.events()) is not None,
             drift,
+            _hold_out(app),
             len(store.builds.ids()),
             free_bytes,
             free_inodes,
@@ -124,6 +146,8 @@ def _follow(app: App, job: Job) -> Iterator[Reported]:
         for event in watch.follow(app, job):
             if isinstance(event, Ended) and event.outcome == BUSY:
                 raise BusyError(event.reason, state="Nothing was changed.", hint=_WAIT)
+            if isinstance(event, Ended) and event.outcome == HELD:
+                raise RefusedError(event.reason, state="Nothing was changed.", hint=_UNHOLD)
             yield event
     finally:
         job.close()
@@ -138,8 +162,20 @@ def _check_free(app: App) -> None:
         os.close(lock)
 
 
+def _check_hold(app: App, ask: Activate) -> None:
+    found = hold.read(app.directory)
+    if found is not None and not ask.override_hold:
+        raise RefusedError(describe_hold(app, found), state="Nothing was changed.", hint=_UNHOLD)
+
+
+def _hold_out(app: App) -> HoldOut | None:
+    found = hold.read(app.directory)
+    return None if found is None else HoldOut(*found)
+
+
 def _count(rows: list[Row]) -> int:
     return sum(1 for row in rows if row.state != history.DELETED)
 
 
-_WAIT = "Wait for it (`relstore attach` follows it), then try again."
+_WAIT = "Wait for it (`relstore attach` follows it) and try again, or give --lock-wait 5m."
+_UNHOLD = "Ask whoever holds it; then `relstore unhold`, or --override-hold for this once."

@@ -27,6 +27,10 @@ SPEC_HELP = (
     "a number, -1 or +1 (counted over good generations), the beginning of a build id, or commit:PREFIX"
 )
 
+_JUDGEMENTS = (*journal.OUTCOMES, journal.MARKED_GOOD, journal.MARKED_BAD)
+_SAY_GOOD = (journal.ACTIVE, journal.MARKED_GOOD)
+_SAY_BAD = (journal.ROLLED_BACK, journal.STUCK, journal.MARKED_BAD)
+
 
 class Row(NamedTuple):
     """A generation and what became of it."""
@@ -34,7 +38,7 @@ class Row(NamedTuple):
     generation: Generation
     state: str
     outcome: str
-    """The last outcome in the journal (``active``, ``rolled-back``, …), or ``""``."""
+    """The last outcome or mark in the journal (``active``, ``rolled-back``, …), or ``""``."""
     outcome_at: int
     reason: str
     pins: tuple[str, ...]
@@ -42,7 +46,7 @@ class Row(NamedTuple):
     @property
     def is_good(self) -> bool:
         """Whether it may be gone back to."""
-        return self.state == GOOD or (self.state == CURRENT and self.outcome == journal.ACTIVE)
+        return self.state == GOOD or (self.state == CURRENT and self.outcome in _SAY_GOOD)
 
 
 def rows(
@@ -59,12 +63,13 @@ def rows(
     last: dict[int, Event] = {}
     was_good: set[int] = set()
     for event in events:
-        if event.event in journal.OUTCOMES:
-            last[event.generation] = event
-            if event.event == journal.ACTIVE:
-                was_good.add(event.generation)
-            elif event.event in (journal.ROLLED_BACK, journal.STUCK):
-                was_good.discard(event.generation)
+        if event.event not in _JUDGEMENTS:
+            continue
+        last[event.generation] = event
+        if event.event in _SAY_GOOD:
+            was_good.add(event.generation)
+        elif event.event in _SAY_BAD:
+            was_good.discard(event.generation)
     found = []
     for generation in generations:
         number = generation.number

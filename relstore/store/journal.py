@@ -2,11 +2,12 @@
 
 Every entry is durable before anyone is told of it, and its checksum covers the entry before, so
 that the past cannot be edited unseen. A crash can tear only the last entry; the next writer cuts
-that off. Only who holds the app's lock appends. The format is in ``docs/formats/journal.md``.
+that off. The format is in ``docs/formats/journal.md``.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 from typing import Any, NamedTuple
@@ -32,13 +33,16 @@ FAILED = "failed"
 STUCK = "stuck"
 INTERRUPTED = "interrupted"
 DELETED = "deleted"
+MARKED_GOOD = "marked-good"
+MARKED_BAD = "marked-bad"
 
 OUTCOMES = (ACTIVE, ROLLED_BACK, FAILED, STUCK, INTERRUPTED)
-EVENTS = (SWITCHING, *OUTCOMES, DELETED)
+EVENTS = (SWITCHING, *OUTCOMES, DELETED, MARKED_GOOD, MARKED_BAD)
 
 
 class Event(NamedTuple):
-    """One entry. ``switching`` is the intent, the outcomes end it; ``deleted`` removes a generation."""
+    """One entry. ``switching`` is the intent, the outcomes end it; ``deleted`` removes a generation; the
+    marks are a person's word on one."""
 
     time: int
     """Seconds since 1970, by the host's clock."""
@@ -115,10 +119,12 @@ def read(directory: Dir) -> Journal:
 
 
 def append(directory: Dir, event: Event) -> None:
-    """Durable when this returns. Only under the app's lock. Raises DamagedError, OSError."""
+    """Durable when this returns. Writers take turns by a lock on the file. Raises DamagedError, OSError."""
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     fd = os.open(NAME, flags, 0o644, dir_fd=directory.fd)
     try:
+        # A job, a collector and a person's mark may all want to write; each is done in an instant.
+        fcntl.flock(fd, fcntl.LOCK_EX)
         journal = read(directory)
         os.ftruncate(fd, journal.length)
         os.lseek(fd, 0, os.SEEK_END)

@@ -13,7 +13,7 @@ from typing import Any
 
 from relstore.client import release
 from relstore.client.hosts import connected
-from relstore.client.release import Restart
+from relstore.client.release import Restart, Turn
 from relstore.client.reporter import Reporter
 from relstore.client.surroundings import Surroundings
 from relstore.client.target import Target
@@ -115,7 +115,9 @@ def switch_often(user: User, target: str, specs: list[str], times: int) -> None:
             for number in range(times):
                 spec = specs[number % len(specs)]
                 restart = Restart(None, 60)
-                async for event in release.activate(session, AppName("site"), spec, "tester", restart):
+                async for event in release.activate(
+                    session, AppName("site"), spec, "tester", restart, Turn()
+                ):
                     last = event
                 assert last.outcome == "active", last
 

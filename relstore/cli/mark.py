@@ -1,0 +1,43 @@
+"""``relstore mark``: a person's word on whether a generation is good."""
+
+from __future__ import annotations
+
+import click
+
+from relstore import protocol
+from relstore.cli import rows
+from relstore.cli.command import Spec, SpecCommand, example
+from relstore.cli.options import settings
+from relstore.cli.progress import ConsoleReporter
+from relstore.cli.work import finish, on_each, the_app
+from relstore.client.session import Session
+from relstore.protocol import RowOut
+from relstore.store.names import AppName
+from relstore.store.record import MAX_NOTE
+
+
+@example("relstore mark bad 42 -m 'leaks memory'", "relstore mark good 41")
+@click.command(cls=SpecCommand)
+@click.argument("word", type=click.Choice(["good", "bad"]))
+@click.argument("generation", type=Spec())
+@click.option("-m", "--message", default="", metavar="TEXT", help="Why, for the record.")
+@click.pass_context
+def mark(ctx: click.Context, word: str, generation: str, message: str) -> None:
+    """Say that GENERATION is good or bad. What is bad is never what -1 means, nor kept as a good one."""
+    here = settings(ctx)
+
+    async def ask(session: Session, _: ConsoleReporter) -> tuple[AppName, RowOut]:
+        app = await the_app(session, here)
+        request = protocol.Mark(app, generation, word == "good", here.who, message[:MAX_NOTE])
+        row, _body = await session.ask(request, RowOut)
+        return app, row
+
+    outcomes = on_each(here, ask)
+    documents = []
+    for one in outcomes:
+        if one.value is not None:
+            app, row = one.value
+            here.console.say(f"generation {row.number} of {app} on {one.target.label} is marked {word}")
+            documents.append({"target": str(one.target), "app": app, "generation": rows.fields(row)})
+    here.console.document("mark", word=word, hosts=documents)
+    finish([one.error for one in outcomes], here)

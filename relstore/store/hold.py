@@ -1,0 +1,65 @@
+"""A hold: a person's word that an app is not to be activated for now, until it is taken back.
+
+Unlike a lock it belongs to no process, survives everything, and is never waited out. One file beside
+the app's link. Not for taking turns (``locks``).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from relstore.errors import DamagedError, FormatError
+from relstore.store import durable, pack
+from relstore.store.directory import Dir
+
+NAME = "hold"
+MAX_MESSAGE = 2000
+_MAX_BYTES = 16 * 1024
+_MAGIC = "relstore-hold"
+_VERSION = 1
+
+
+class Hold(NamedTuple):
+    who: str
+    since: int
+    """Seconds since 1970, by the host's clock."""
+    message: str
+
+    def encode(self) -> bytes:
+        return pack.encode([_MAGIC, _VERSION, *self])
+
+    @classmethod
+    def parse(cls, raw: bytes) -> Hold:
+        """Raises FormatError."""
+        value = pack.decode(raw, what="hold", limit=_MAX_BYTES)
+        types = [type(item) for item in value] if isinstance(value, list) else []
+        if types != [str, int, str, int, str] or value[:2] != [_MAGIC, _VERSION]:
+            raise FormatError("not a hold, or one of an unknown version")
+        return cls(*value[2:])
+
+
+def read(app: Dir) -> Hold | None:
+    """The hold of the app in this directory, or None. Raises DamagedError: when unsure, it is held."""
+    raw = app.read_or_none(NAME, _MAX_BYTES)
+    if raw is None:
+        return None
+    try:
+        return Hold.parse(raw)
+    except FormatError as error:
+        raise DamagedError(
+            f"the file {app.path}/{NAME} cannot be read: {error.what}",
+            state="The app counts as held.",
+            hint="`relstore unhold` removes it.",
+        ) from None
+
+
+def place(app: Dir, hold: Hold) -> None:
+    """Durable when this returns; it takes the place of a former one."""
+    durable.replace_file(app, NAME, hold.encode())
+
+
+def lift(app: Dir) -> bool:
+    """Whether there was one."""
+    found = app.lstat(NAME) is not None
+    durable.remove_name(app, NAME)
+    return found
