@@ -68,13 +68,18 @@ class Activation:
         """The link is switched: restart, and record *active*; or go back and record why."""
         if self._request.restart is not None:
             self._step(RESTARTING, previous)
+        begin = os.fstat(self._log).st_size
         problem = self._restart(self._target, self._generations.get(previous))
         if not problem:
             return self._end(journal.ACTIVE, previous, "")
-        reason = problem + self._tail()
+        reason = problem + self._tail(begin)
         self._say(f"relstore: {problem}; going back to {_called(previous)}")
-        self._step(RETURNING, previous)
+        self._step(RETURNING, previous, reason)
         self._app.switch(previous or None)
+        return self.settle_return(previous, reason)
+
+    def settle_return(self, previous: int, reason: str) -> Ending:
+        """The link is back on ``previous`` (0: on nothing): restart that, and record why."""
         if previous:
             second = self._restart(self._generations[previous], self._target)
             if second:
@@ -105,8 +110,8 @@ class Activation:
             seconds=self._request.restart_timeout,
         )
 
-    def _step(self, name: str, previous: int) -> None:
-        self._job.write_state(JobState(name, previous, "", self._app.current() or 0, ""))
+    def _step(self, name: str, previous: int, reason: str = "") -> None:
+        self._job.write_state(JobState(name, previous, "", self._app.current() or 0, reason))
 
     def _end(self, outcome: str, previous: int, reason: str) -> Ending:
         self._record(outcome, previous, reason)
@@ -118,11 +123,10 @@ class Activation:
     def _say(self, line: str) -> None:
         os.write(self._log, line.encode("utf-8", "replace") + b"\n")
 
-    def _tail(self) -> str:
-        """The last lines of the log, for the record; the command's own words say most about a failure."""
-        size = self._job.log_size()
-        start = max(0, size - _TAIL_BYTES)
-        text = self._job.log_from(start, _TAIL_BYTES).decode("utf-8", "replace")
+    def _tail(self, begin: int) -> str:
+        """The last lines of the log from ``begin`` on; the command's own words say most about a failure."""
+        start = max(begin, os.fstat(self._log).st_size - _TAIL_BYTES)
+        text = os.pread(self._log, _TAIL_BYTES, start).decode("utf-8", "replace")
         lines = [line for line in text.splitlines() if not line.startswith("relstore: ")]
         return "".join(f"\n{line}" for line in lines[-10:])
 

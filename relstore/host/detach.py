@@ -22,7 +22,8 @@ def start(helper: str, root: str, app: AppName, job: Job, lock: int) -> None:
 
     ``helper``: the path of the unpacked helper. The environment is the session's. Raises StoreError.
     """
-    log = os.open(LOG, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW, dir_fd=job.directory.fd)
+    # Readable too: the job quotes the end of its log in the record of a failure.
+    log = os.open(LOG, os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW, dir_fd=job.directory.fd)
     try:
         process = subprocess.Popen(
             [METHOD, sys.executable, "-I", "-S", helper, "job", root, app, job.id],

@@ -51,9 +51,16 @@ def _guarded(store: Store, app: App, job: Job) -> Ending:
         problem = error.what
     except OSError as error:
         problem = explain(error, "during the activation").what
-    if recovery.unresolved(app.events()) is None:
+    if _is_settled(app):
         return Ending(journal.FAILED, 0, problem)
     return Ending(journal.INTERRUPTED, 0, f"{problem}; the next activation of {app.name} resolves it")
+
+
+def _is_settled(app: App) -> bool:
+    try:
+        return recovery.unresolved(app.events()) is None
+    except (RelstoreError, OSError):
+        return True  # the journal cannot be read, so nothing was begun
 
 
 def _locked(store: Store, app: App, job: Job) -> Ending:

@@ -104,10 +104,6 @@ class Job:
         finally:
             os.close(fd)
 
-    def log_size(self) -> int:
-        found = self.directory.lstat(LOG)
-        return found.st_size if found else 0
-
     def _read(self, name: str, kind: type[T]) -> T:
         try:
             value = pack.decode(self.directory.read(name, _LIMIT), what=f"job {name}", limit=_LIMIT)

@@ -37,14 +37,16 @@ def recover(store: Store, app: App, log: int) -> Ending | None:
         return None
     try:
         job = jobs.open_job(app, JobId.parse(event.job))
-        request = job.request()
+        request, state = job.request(), job.state()
     except (NotFoundError, DamagedError):
         return _undo_without_request(app, event)
     try:
-        if app.current() == event.generation:
+        current = app.current() or 0
+        if current == event.generation:
             ending = Activation(store, app, job, request, log).settle(event.previous)
+        elif state.step == activation.RETURNING and current == event.previous:
+            ending = Activation(store, app, job, request, log).settle_return(event.previous, state.reason)
         else:
-            # The link never moved, or a return was cut off after it had moved back.
             ending = Ending(journal.INTERRUPTED, event.previous, "the job died before the switch")
             activation.record_event(app, job, request, ending)
         job.write_state(

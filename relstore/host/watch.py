@@ -30,6 +30,10 @@ def follow(app: App, job: Job) -> Iterator[Step | Output | Ended]:
         # In this order: a job that ends between the two looks is seen alive once more, never missed.
         alive = job.is_alive()
         state = job.state()
+        if state.step not in (shown, jobs.QUEUED, jobs.DONE):
+            shown = state.step
+            pause = _FIRST_POLL_S
+            yield Step(state.step, 0, 0)
         while True:
             data = job.log_from(offset, _LOG_CHUNK)
             if not data:
@@ -42,10 +46,6 @@ def follow(app: App, job: Job) -> Iterator[Step | Output | Ended]:
         if not alive:
             yield _died(app, job, generation, state)
             return
-        if state.step not in (shown, jobs.QUEUED):
-            shown = state.step
-            pause = _FIRST_POLL_S
-            yield Step(state.step, 0, 0)
         time.sleep(pause)
         pause = min(pause * 1.5, _LAST_POLL_S)
 

@@ -1,0 +1,56 @@
+"""The demo goes as told, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+
+def processes_below(directory: Path) -> list[str]:
+    """The command lines of running processes that name ``directory``."""
+    found = []
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit():
+            try:
+                words = Path(entry.path, "cmdline").read_bytes()
+            except OSError:
+                continue
+            if os.fsencode(directory) in words:
+                found.append(words.replace(b"\0", b" ").decode())
+    return found
+
+
+def demo(directory: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-m", "relstore", "demo", *words],
+        env={**os.environ, "TMPDIR": str(directory), "RELSTORE_TO": "nowhere:/x"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_as_a_person_sees_it(tmp_path: Path) -> None:
+    ran = demo(tmp_path)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert ran.stderr == ""
+    assert "The host went back by itself" in ran.stdout
+    assert " 0 failed" in ran.stdout
+    assert list(tmp_path.iterdir()) == []
+    assert processes_below(tmp_path) == []
+
+
+def test_as_a_program_sees_it(tmp_path: Path) -> None:
+    ran = demo(tmp_path, "--json")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    figures = json.loads(ran.stdout)
+    assert figures["as_told"] is True
+    assert figures["failed"] == 0
+    assert figures["requests"] > 50
+    assert set(figures["versions"]) == {"1", "2"}
+    assert list(tmp_path.iterdir()) == []
