@@ -26,7 +26,7 @@ def start(helper: str, root: str, app: AppName, job: Job, lock: int) -> None:
     log = os.open(LOG, os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW, dir_fd=job.directory.fd)
     try:
         process = subprocess.Popen(
-            [METHOD, sys.executable, "-I", "-S", helper, "job", root, app, job.id],
+            [METHOD, sys.executable, "-I", "-S", "-X", "utf8", helper, "job", root, app, job.id],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -8,7 +8,6 @@ lives, so a job that died is told from one that works. What the job *did* is in 
 from __future__ import annotations
 
 import os
-import time
 from typing import Any, NamedTuple, Optional, TypeVar
 
 from relstore import shape
@@ -116,10 +115,13 @@ class Job:
             raise DamagedError(f"job {self.id} has no {name}") from None
 
 
-def create(app: App, request: JobRequest) -> tuple[Job, int]:
-    """A new job's directory and the descriptor of its held lock, which its process inherits."""
+def create(app: App, request: JobRequest, micros: int = 0) -> tuple[Job, int]:
+    """A new job's directory and the descriptor of its held lock, which its process inherits.
+
+    ``micros``: of the second in which the request was made, so that two in one second keep their order.
+    """
     with app.directory.sub(apps.JOBS) as jobs:
-        ident = JobId.new(time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(request.created)))
+        ident = JobId.new(request.created, micros)
         # It gets its name when it is whole and its lock is held, so that nobody finds half a job.
         temporary = TEMPORARY + random_suffix()
         directory = jobs.make(temporary)

@@ -83,16 +83,17 @@ def activate(store: Store, bundle: Bundle, ask: Activate) -> Iterator[Reported]:
             if row.state == history.CURRENT and row.outcome == journal.ACTIVE and settled:
                 yield Ended(None, UNCHANGED, number, current, current, "")
                 return
+            now = time.time_ns()
             request = JobRequest(
                 number,
                 ask.who,
-                int(time.time()),
+                now // 10**9,
                 ask.restart,
                 ask.restart_timeout,
                 ask.lock_wait,
                 ask.override_hold,
             )
-            job, lock = jobs.create(app, request)
+            job, lock = jobs.create(app, request, now % 10**9 // 1000)
         detach.start(helper, store.root.path, app.name, job, lock)
         yield Accepted(job.id, number, current, detach.METHOD)
         yield from _follow(app, job)

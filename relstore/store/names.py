@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 
 from relstore.errors import FormatError, UsageError
 
@@ -82,7 +83,10 @@ class Digest(str):
 
 
 class JobId(str):
-    """The name of one activation: its UTC start and a random part, so that names sort by time."""
+    """The name of one activation: its UTC start to the microsecond and a random part, so that names sort.
+
+    ``20261123T120000Z-0123abcd``: of the last eight digits five are the microseconds, three are random.
+    """
 
     __slots__ = ()
 
@@ -94,9 +98,10 @@ class JobId(str):
         return cls(text)
 
     @classmethod
-    def new(cls, now: str) -> JobId:
-        """``now``: the UTC time as ``20261123T120000Z``."""
-        return cls.parse(f"{now}-{random_suffix()}")
+    def new(cls, seconds: int, micros: int) -> JobId:
+        """For a start at ``seconds`` since 1970 and ``micros`` (0 to 999,999)."""
+        start = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(seconds))
+        return cls.parse(f"{start}-{micros:05x}{random_suffix()[:3]}")
 
 
 def parse_generation(text: str) -> int:

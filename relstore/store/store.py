@@ -14,9 +14,9 @@ from relstore.errors import DamagedError, NotFoundError, UsageError
 from relstore.store import locks
 from relstore.store.app import AREAS, App
 from relstore.store.builds import Builds
-from relstore.store.directory import Dir
-from relstore.store.durable import Durability
-from relstore.store.names import AppName
+from relstore.store.directory import TEMPORARY, Dir
+from relstore.store.durable import Durability, sync_directory
+from relstore.store.names import AppName, random_suffix
 from relstore.store.objects import Objects
 from relstore.store.root import open_root
 
@@ -89,10 +89,21 @@ class Store:
             yield App(name, directory, self.durability)
 
     def make_app(self, name: AppName) -> None:
-        """Make the app with all its areas where they are missing."""
-        with self.apps.make_or_open(name) as directory:
+        """Make the app where it is missing: whole, by one rename, so that nobody meets half of one."""
+        if self.apps.lstat(name) is not None:
+            return
+        temporary = TEMPORARY + random_suffix()
+        with self.apps.make(temporary) as directory:
             for area in AREAS:
-                directory.make_or_open(area).close()
+                directory.make(area).close()
+            sync_directory(directory)
+        try:
+            self.apps.rename(temporary, self.apps, name)
+        except OSError:
+            self.apps.remove_tree(temporary)
+            if self.apps.lstat(name) is None:  # else another push was faster
+                raise
+        sync_directory(self.apps)
 
     def _area(self, name: str) -> Dir:
         directory = self.root.make_or_open(name)

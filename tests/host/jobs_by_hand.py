@@ -1,0 +1,64 @@
+"""Jobs as the tests make them: asked for, run in this process or in one of their own, looked at after."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from relstore.host import jobs
+from relstore.host.activation import Activation, Ending
+from relstore.host.jobs import Job, JobRequest
+from relstore.store.app import App
+from relstore.store.store import Store
+from tests.host_side import NOW, run_job
+
+Make = Callable[[int, str], Job]
+
+
+def request(generation: int, restart: str = "", seconds: int = 20) -> JobRequest:
+    """``restart``: a shell line, or nothing."""
+    return JobRequest(generation, "me@desk", NOW, ("sh", "-c", restart) if restart else None, seconds)
+
+
+def create(app: App, generation: int, restart: str = "", seconds: int = 20) -> tuple[Job, int]:
+    """A job and the descriptor of its lock."""
+    return jobs.create(app, request(generation, restart, seconds))
+
+
+class Ran(NamedTuple):
+    """An activation that has ended."""
+
+    ending: Ending
+    log: str
+    job: Job
+
+
+def activate_here(store: Store, app: App, generation: int, restart: str = "", seconds: int = 20) -> Ran:
+    """Run an activation in this process, without the lock and the state's last word that its job sees to."""
+    job, lock = create(app, generation, restart, seconds)
+    log = os.open(f"{job.directory.path}/log", os.O_RDWR | os.O_APPEND)
+    try:
+        ending = Activation(store, app, job, job.request(), log).run()
+    finally:
+        os.close(log)
+        os.close(lock)
+    return Ran(ending, text_of(job), job)
+
+
+def run(helper: str, app: App, generation: int, restart: str = "", seconds: int = 20) -> Job:
+    """Run a whole job in a process of its own, to its end."""
+    job, lock = create(app, generation, restart, seconds)
+    code = run_job(helper, root_of(app), job, lock)
+    assert code == 0, text_of(job)
+    return job
+
+
+def text_of(job: Job) -> str:
+    """The beginning of a job's log."""
+    return job.log_from(0, 100_000).decode("utf-8", "replace")
+
+
+def root_of(app: App) -> Path:
+    return Path(app.directory.path).parent.parent

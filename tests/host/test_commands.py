@@ -1,0 +1,121 @@
+"""A deployer's command on the host: how it ends, what it is given, what becomes of one that hangs."""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from relstore.host import commands
+
+SHELL = ("sh", "-c")
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Iterator[int]:
+    fd = os.open(tmp_path / "log", os.O_RDWR | os.O_CREAT | os.O_APPEND)
+    yield fd
+    os.close(fd)
+
+
+def run(log: int, *words: str, seconds: int = 20, directory: str = "/", **variables: str) -> str:
+    return commands.run(words, variables=variables, directory=directory, log=log, seconds=seconds)
+
+
+def text(log: int) -> str:
+    return os.pread(log, 10_000, 0).decode()
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (("true",), ""),
+        (("false",), "`false` ended with exit code 1"),
+        ((*SHELL, "exit 7"), "`exit 7` ended with exit code 7"),
+        (("sh", "-c", "exit 7", "more"), "`sh -c exit 7 more` ended with exit code 7"),
+        ((*SHELL, "kill -KILL $$"), "`kill -KILL $$` was killed by signal 9"),
+        ((*SHELL, "kill -TERM $$"), "`kill -TERM $$` was killed by signal 15"),
+        (("/nonexistent/tool", "x"), "'/nonexistent/tool' cannot be run: No such file or directory"),
+        (("/etc/passwd",), "'/etc/passwd' cannot be run: Permission denied"),
+        (("/",), "'/' cannot be run: Permission denied"),
+    ],
+)
+def test_how_it_ends(log: int, words: tuple[str, ...], problem: str) -> None:
+    assert run(log, *words) == problem
+
+
+@pytest.mark.parametrize("words", [("a\0b",), ("true", "\0"), (), ("",)])
+def test_words_that_no_system_call_takes(log: int, words: tuple[str, ...]) -> None:
+    """They come from a client; a job that breaks off over them would break off again at each recovery."""
+    assert "cannot be run" in run(log, *words)
+
+
+def test_a_file_that_is_no_program(log: int, tmp_path: Path) -> None:
+    program = tmp_path / "program"
+    program.write_bytes(b"\0\1\2\3")
+    program.chmod(0o755)
+    assert run(log, str(program)) == f"'{program}' cannot be run: Exec format error"
+
+
+def test_a_long_line_is_cut_in_messages(log: int) -> None:
+    assert len(run(log, *SHELL, "false " + "x" * 1000)) < 250
+
+
+def test_both_streams_go_to_the_log_and_input_is_empty(log: int) -> None:
+    assert run(log, *SHELL, "echo out; echo err >&2; cat") == ""
+    assert text(log) == "out\nerr\n"
+
+
+def test_values_come_as_variables_and_never_in_the_line(log: int) -> None:
+    evil = "$(echo run); `echo run`\n'\""
+    assert run(log, *SHELL, 'printf %s "$RELSTORE_X"', RELSTORE_X=evil) == ""
+    assert text(log) == evil
+
+
+def test_the_environment_is_kept(log: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEPT", "kept")
+    monkeypatch.setenv("RELSTORE_X", "a former one")
+    assert run(log, *SHELL, 'echo "$KEPT $RELSTORE_X"', RELSTORE_X="new") == ""
+    assert text(log) == "kept new\n"
+
+
+def test_where_it_runs(log: int, tmp_path: Path) -> None:
+    assert run(log, "pwd", directory=str(tmp_path)) == ""
+    assert text(log) == f"{tmp_path}\n"
+
+
+def test_no_descriptors_leak_into_it(log: int, tmp_path: Path) -> None:
+    fd = os.open(tmp_path, os.O_RDONLY)
+    os.set_inheritable(fd, True)
+    assert run(log, *SHELL, f"test ! -e /proc/self/fd/{fd}") == ""
+    os.close(fd)
+
+
+def test_one_that_hangs_is_killed_with_its_whole_group(log: int, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    reader = os.open(gate, os.O_RDONLY | os.O_NONBLOCK)
+    line = f"exec 3> {gate}; sleep 600 & sleep 600"
+    began = time.monotonic()
+    assert run(log, *SHELL, line, seconds=1) == f"`{line}` did not end within 1 s and was killed"
+    assert time.monotonic() - began < 10
+    # The last of them that held the gate open is gone.
+    ready, _, _ = select.select([reader], [], [], 10)
+    assert ready
+    assert os.read(reader, 1) == b""
+    os.close(reader)
+
+
+def test_what_it_leaves_running_after_a_good_end_stays(log: int, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    assert run(log, *SHELL, f"(read line < {gate}; echo $line) &") == ""
+    gate.write_text("still here\n")
+    deadline = time.monotonic() + 10
+    while text(log) != "still here\n":
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

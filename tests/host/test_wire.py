@@ -1,0 +1,110 @@
+"""The helper's end of the conversation: frames in, frames out, and what may not come."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+
+from relstore import framing, protocol
+from relstore.errors import FormatError, ProtocolError, RelstoreError
+from relstore.host.wire import Wire
+from relstore.store.names import AppName, Digest
+from tests.host.conversation import Client, frame
+
+BUILD = Digest("0" * 64)
+LIST = protocol.List(AppName("web"))
+BEGIN = protocol.Begin(BUILD, False)
+
+
+def wire(data: bytes) -> Wire:
+    return Wire(io.BytesIO(data), io.BytesIO())
+
+
+def test_requests_come_one_by_one_and_then_nothing() -> None:
+    opened = wire(Client().say(LIST).say(protocol.Apps()).bytes)
+    assert opened.receive() == protocol.Message(LIST, 0)
+    assert opened.receive() == protocol.Message(protocol.Apps(), 0)
+    assert opened.receive() is None
+    assert opened.receive() is None
+
+
+def test_a_body_comes_in_its_pieces() -> None:
+    pieces = [b"a" * framing.MAX_FRAME_BYTES, b"b", b"c" * 10]
+    opened = wire(Client().say(BEGIN, *pieces).say(LIST).bytes)
+    message = opened.receive()
+    assert message == protocol.Message(BEGIN, framing.MAX_FRAME_BYTES + 11)
+    assert list(opened.body()) == pieces
+    assert list(opened.body()) == []
+    assert opened.receive() == protocol.Message(LIST, 0)
+
+
+@pytest.mark.parametrize("taken", [0, 1, 2])
+def test_what_nobody_read_of_a_body_is_dropped(taken: int) -> None:
+    opened = wire(Client().say(BEGIN, b"one", b"two", b"three").say(LIST).bytes)
+    opened.receive()
+    pieces = opened.body()
+    assert [next(pieces) for _ in range(taken)] == [b"one", b"two", b"three"][:taken]
+    assert opened.receive() == protocol.Message(LIST, 0)
+
+
+def test_a_whole_body() -> None:
+    opened = wire(Client().say(BEGIN, b"one", b"two").bytes)
+    opened.receive()
+    assert opened.whole_body(6) == b"onetwo"
+
+
+def test_a_whole_body_that_is_too_long_is_refused_unread() -> None:
+    opened = wire(Client().say(BEGIN, b"one", b"two").say(LIST).bytes)
+    opened.receive()
+    with pytest.raises(ProtocolError, match="a body of 6 bytes; at most 5"):
+        opened.whole_body(5)
+    assert opened.receive() == protocol.Message(LIST, 0)
+
+
+@pytest.mark.parametrize("size", [0, 1, framing.DATA_BYTES, framing.DATA_BYTES + 1, 3 * framing.DATA_BYTES])
+def test_what_is_sent_can_be_read(size: int) -> None:
+    sink = io.BytesIO()
+    body = bytes(range(256)) * (size // 256 + 1)
+    Wire(io.BytesIO(), sink).send(protocol.Done(), body[:size])
+    client = Client()
+    assert client.read(sink.getvalue()) == [(protocol.Done(), body[:size])]
+
+
+@pytest.mark.parametrize(
+    ("data", "kind", "words"),
+    [
+        pytest.param(frame(b"D", b"x"), ProtocolError, "no message announced", id="a body out of nothing"),
+        pytest.param(b"X" + bytes(4), ProtocolError, "unknown kind", id="an unknown kind of frame"),
+        pytest.param(b"M\xff\xff\xff\xff", ProtocolError, "a frame of 4294967295 bytes", id="a frame too long"),
+        pytest.param(b"M\0", ProtocolError, "broke off", id="cut in a header"),
+        pytest.param(frame(b"M", b"xyz")[:-1], ProtocolError, "broke off", id="cut in a payload"),
+        pytest.param(frame(b"M", b"\xc1"), FormatError, "not a message", id="no msgpack"),
+        pytest.param(frame(b"M", b"\x90"), ProtocolError, "not \\[name", id="not three values"),
+        pytest.param(Client().say(protocol.Done()).bytes, ProtocolError, "'Done' is not expected", id="a reply"),
+        pytest.param(frame(b"M", b"\x93\xa4List\x90\x00"), ProtocolError, "without its 1 field", id="no fields"),
+        pytest.param(frame(b"M", b"\x93\xa4List\x91\xa3Web\x00"), RelstoreError, "name of an app", id="a bad name"),
+        pytest.param(frame(b"M", b"\x93\xa4List\x91\xa3web\xff"), ProtocolError, "a body of -1", id="less than none"),
+    ],
+)
+def test_what_may_not_come(data: bytes, kind: Any, words: str) -> None:
+    with pytest.raises(kind, match=words):
+        wire(data).receive()
+
+
+@pytest.mark.parametrize(
+    ("rest", "words"),
+    [
+        pytest.param(b"", "broke off", id="cut before it"),
+        pytest.param(frame(b"D", b"12"), "broke off", id="cut in it"),
+        pytest.param(frame(b"D", b"12345"), "not as long as was announced", id="longer"),
+        pytest.param(frame(b"D", b""), "not as long as was announced", id="an empty piece"),
+        pytest.param(frame(b"M", b"1234"), "not as long as was announced", id="a message instead"),
+    ],
+)
+def test_a_body_that_is_not_what_was_announced(rest: bytes, words: str) -> None:
+    opened = wire(frame(b"M", protocol.encode(BEGIN, 4)) + rest)
+    opened.receive()
+    with pytest.raises(ProtocolError, match=words):
+        list(opened.body())
