@@ -101,7 +101,7 @@ class Journal(NamedTuple):
             body = raw[end : end + length]
             expected = hashlib.sha256(checksum + body).digest()
             if len(body) != length or length == 0 or raw[position + _LENGTH_BYTES : end] != expected:
-                if _is_torn(raw, position, length):
+                if _is_torn(raw, position, length, checksum):
                     break
                 raise DamagedError(f"the journal was changed at byte {position}")
             try:
@@ -142,13 +142,23 @@ def _first_sum() -> bytes:
     return hashlib.sha256(HEADER).digest()
 
 
-def _is_torn(raw: bytes, position: int, length: int) -> bool:
+def _is_torn(raw: bytes, position: int, length: int, before: bytes) -> bool:
     """Whether what is wrong at ``position`` can be the write that a crash cut short.
 
     Then it reaches the end of the file, or is nothing but zeros (a file grown before its data
-    arrived). A length that no entry has is damage, not a tear.
+    arrived). A length that no entry has is damage, and so is one under which the entry's checksum is
+    wrong while another length makes it right: cutting that off would lose what follows. ``before``:
+    the checksum of the entry before.
     """
     rest = raw[position:]
     if not rest.strip(b"\0"):
         return True
-    return length <= MAX_ENTRY_BYTES and _LENGTH_BYTES + _SUM_BYTES + length >= len(rest)
+    if length > MAX_ENTRY_BYTES or _LENGTH_BYTES + _SUM_BYTES + length < len(rest):
+        return False
+    stored = rest[_LENGTH_BYTES : _LENGTH_BYTES + _SUM_BYTES]
+    digest = hashlib.sha256(before)
+    for byte in rest[_LENGTH_BYTES + _SUM_BYTES :][:MAX_ENTRY_BYTES]:
+        digest.update(bytes([byte]))
+        if digest.digest() == stored:
+            return False
+    return True
