@@ -210,7 +210,7 @@ def _fields(fields: Mapping[str, Sequence[str]]) -> str:
 
 def _type(kind: str) -> str:
     """The names of shapes become links to their tables."""
-    plain = r"string|integer|boolean|list|of|or|null"
+    plain = r"string|integer|number|boolean|list|map|of|or|null"
     return re.sub(rf"\b(?!(?:{plain})\b)[a-z][a-z-]*", lambda name: f"[{name[0]}](#json-{name[0]})", kind)
 
 

@@ -51,7 +51,7 @@ class Link(NamedTuple):
     target: str
 
 
-Content = Union[bytes, Program, Link, None]
+Content = Union[bytes, Program, Link, None]  # noqa: UP007 - evaluated, where Python 3.9 knows no |
 """What a path of a build is; None for a directory."""
 
 
@@ -174,7 +174,7 @@ def started_job(
     helper: str, store: Path, job: Job, lock: int, *, prefix: Sequence[str] = ()
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A job's process as ``detach`` starts it, but one that the test can wait for and kill."""
-    log = os.open("log", os.O_WRONLY | os.O_APPEND, dir_fd=job.directory.fd)
+    log = os.open("log", os.O_RDWR | os.O_APPEND, dir_fd=job.directory.fd)
     try:
         process = subprocess.Popen(
             [*prefix, sys.executable, "-I", "-S", helper, "job", str(store), WEB, job.id],

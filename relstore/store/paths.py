@@ -14,6 +14,8 @@ MAX_DEPTH = 128
 MAX_TARGET_BYTES = 4095
 MAX_HOPS = 40
 """Symlinks followed before a chain counts as a loop, as in Linux (path_resolution(7))."""
+MAX_STEPS = 1024
+"""Parts that are walked to see where a symlink leads: chains of long targets multiply."""
 
 
 def check_path(path: str) -> bytes:
@@ -52,14 +54,17 @@ def leaves_build(path: str, symlinks: dict[str, str]) -> bool:
 
     ``symlinks`` maps the path of each symlink of the build to its target. What is resolved is what
     the kernel would: other symlinks of the build are followed too, since ``a/..`` is not the top
-    when ``a`` is a symlink. A loop stays inside, and so does a target that does not exist.
+    when ``a`` is a symlink. A loop stays inside, and so does a target that does not exist. What is
+    not settled after MAX_STEPS parts counts as leaving.
     """
     todo = [*reversed(symlinks[path].split("/"))]
     if symlinks[path].startswith("/"):
         return True
     here = [part for part in parent(path).split("/") if part]
     hops = 1
-    while todo:
+    for _ in range(MAX_STEPS):
+        if not todo:
+            return False
         part = todo.pop()
         if part in ("", "."):
             continue
@@ -79,7 +84,7 @@ def leaves_build(path: str, symlinks: dict[str, str]) -> bool:
             return True
         here.pop()
         todo.extend(reversed(target.split("/")))
-    return False
+    return True
 
 
 def _encode(text: str, what: str) -> bytes:

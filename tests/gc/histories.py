@@ -28,7 +28,9 @@ def build(letter: str) -> Digest:
 def generation(number: int, of: str = "", created: int = NOW) -> Generation:
     letter = of or f"{number % 16:x}"
     parent = None if number == 1 else build("0")
-    return Generation(WEB, number, build(letter), parent, created, 1, 1, Description("me@desk", None, False, ""))
+    return Generation(
+        WEB, number, build(letter), parent, created, 1, 1, Description("me@desk", None, False, "")
+    )
 
 
 def rows(
@@ -41,7 +43,9 @@ def rows(
     """One row for each of ``outcomes``, the last event about it (``""``: none), each with a build of its own."""
     numbers = range(1, len(outcomes) + 1)
     made = [generation(number, created=NOW - (ages or {}).get(number, 0)) for number in numbers]
-    events = [Event(NOW, outcome, number, 0, "", "", "") for number, outcome in zip(numbers, outcomes) if outcome]
+    events = [
+        Event(NOW, outcome, number, 0, "", "", "") for number, outcome in zip(numbers, outcomes) if outcome
+    ]
     return history.rows(made, events, current, frozenset(numbers) - frozenset(deleted), pins)
 
 
@@ -73,7 +77,9 @@ def histories(draw: st.DrawFn) -> History:
     some = st.frozensets(numbers, max_size=4).map(lambda chosen: frozenset(n for n in chosen if n <= count))
     letters = st.sampled_from("123456")
     made = [generation(n, draw(letters), NOW - draw(st.integers(0, 10 * DAY))) for n in range(1, count + 1)]
-    outcomes = st.lists(st.tuples(st.sampled_from(journal.OUTCOMES), numbers), max_size=20) if count else st.just([])
+    outcomes = (
+        st.lists(st.tuples(st.sampled_from(journal.OUTCOMES), numbers), max_size=20) if count else st.just([])
+    )
     events = [Event(NOW, kind, number, 0, "", "", "") for kind, number in draw(outcomes)]
     current = draw(st.none() | numbers) if count else None
     deleted = draw(some) - {current}
@@ -82,7 +88,11 @@ def histories(draw: st.DrawFn) -> History:
     digests = st.frozensets(letters.map(build), max_size=2)
     orphans = draw(st.frozensets(st.sampled_from("abc").map(build)))
     return History(
-        history.rows(made, events, current, linked, pins), draw(some) & linked, draw(digests), draw(digests), orphans
+        history.rows(made, events, current, linked, pins),
+        draw(some) & linked,
+        draw(digests),
+        draw(digests),
+        orphans,
     )
 
 

@@ -54,7 +54,9 @@ def test_what_is_needed_stays_and_says_why() -> None:
         pytest.param((ACTIVE, ACTIVE), None, 2, id="no link at all"),
     ],
 )
-def test_the_one_to_roll_back_to(outcomes: tuple[str, ...], current: int | None, expected: int | None) -> None:
+def test_the_one_to_roll_back_to(
+    outcomes: tuple[str, ...], current: int | None, expected: int | None
+) -> None:
     plan = plan_of(rows(*outcomes, current=current))
     named = [number for number, (_, reason) in reasons(plan).items() if reason == "the one to roll back to"]
     assert named == ([] if expected is None else [expected])
@@ -131,7 +133,9 @@ def kept(made: Plan) -> set[int]:
 def test_what_is_needed_never_goes(found: History, policy: Policy) -> None:
     made = plan(found, policy)
     assert protected(found) <= kept(made)
-    needed: set[Digest] = {row.generation.build for row in found.rows if row.generation.number in protected(found)}
+    needed: set[Digest] = {
+        row.generation.build for row in found.rows if row.generation.number in protected(found)
+    }
     assert not (needed | found.leased | found.running) & set(made.dead_builds)
 
 

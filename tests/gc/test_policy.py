@@ -71,7 +71,10 @@ def test_the_reason(policy: Policy, outcome: str, reason: str) -> None:
 
 
 def test_the_reason_of_an_old_good_one() -> None:
-    assert judge(Policy(None, DAY), rows(ACTIVE, ages={1: 2 * DAY}), NOW)[1].reason == "older than the policy keeps"
+    assert (
+        judge(Policy(None, DAY), rows(ACTIVE, ages={1: 2 * DAY}), NOW)[1].reason
+        == "older than the policy keeps"
+    )
 
 
 @given(histories(), policies(), st.integers(0, 3), st.integers(0, DAY))
@@ -85,4 +88,6 @@ def test_asking_for_more_only_keeps_more(found: History, policy: Policy, more: i
     )
     assert numbers(policy) <= numbers(wider) <= numbers(Policy(None, None))
     if None not in policy:
-        assert numbers(policy) == numbers(Policy(policy.keep, None)) | numbers(Policy(None, policy.keep_within))
+        assert numbers(policy) == numbers(Policy(policy.keep, None)) | numbers(
+            Policy(None, policy.keep_within)
+        )

@@ -124,7 +124,8 @@ def test_each_of_several(tree: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "word", [f"/srv/builds/{BUILD}0/tree", f"/srv/builds/{BUILD[1:]}/tree", f"/srv/objects/{BUILD}", str(BUILD)]
+    "word",
+    [f"/srv/builds/{BUILD}0/tree", f"/srv/builds/{BUILD[1:]}/tree", f"/srv/objects/{BUILD}", str(BUILD)],
 )
 def test_what_only_looks_like_one(word: str) -> None:
     with running("sh", "-c", "cat", "sh", word):
@@ -165,5 +166,7 @@ def test_a_kernel_thread_and_one_that_just_ended(tmp_path: Path) -> None:
 
 def test_another_root_directory_and_bytes_that_are_no_text(tmp_path: Path) -> None:
     process = make_process(tmp_path, "10", root=f"/srv/builds/{BUILD}/tree")
-    process.joinpath("maps").write_bytes(b"7f-80 r-xp 0 0:0 1 /srv/\xff/builds/" + OTHER.encode() + b"/tree/x (deleted)\n")
+    process.joinpath("maps").write_bytes(
+        b"7f-80 r-xp 0 0:0 1 /srv/\xff/builds/" + OTHER.encode() + b"/tree/x (deleted)\n"
+    )
     assert builds_in_use(str(tmp_path)).builds == {BUILD, OTHER}

@@ -108,7 +108,9 @@ def test_one_of_everything(store: Store) -> None:
 
 def test_a_file_that_several_dead_builds_share_counts_once(store: Store) -> None:
     for version in (b"1", b"2", b"3", b"4"):
-        go_live(store, {"old": b"shared by the first two" if version < b"3" else b"by the last", "own": version})
+        go_live(
+            store, {"old": b"shared by the first two" if version < b"3" else b"by the last", "own": version}
+        )
     measured = collects_what_it_measured(store)
     assert measured.objects == 3
 
@@ -116,7 +118,9 @@ def test_a_file_that_several_dead_builds_share_counts_once(store: Store) -> None
 def test_objects_that_no_build_uses_go(store: Store, tmp_path: Path) -> None:
     """As a push that was cut off in the middle of its publishing leaves them."""
     go_live(store, {"a": b"one"})
-    shutil.rmtree(tmp_path / "store" / "builds" / push_build(store, {"b": b"loose", "c": Program(b"loose too")}))
+    shutil.rmtree(
+        tmp_path / "store" / "builds" / push_build(store, {"b": b"loose", "c": Program(b"loose too")})
+    )
     measured = collects_what_it_measured(store)
     assert measured == (2, len(b"loose") + len(b"loose too"), {})
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from relstore.host import jobs
 from relstore.host.activation import Activation, Ending
-from relstore.host.jobs import Job, JobRequest
+from relstore.host.jobs import Job, JobRequest, JobState
+from relstore.store import journal
 from relstore.store.app import App
+from relstore.store.journal import Event
 from relstore.store.store import Store
 from tests.host_side import NOW, run_job
-
-Make = Callable[[int, str], Job]
 
 
 def request(generation: int, restart: str = "", seconds: int = 20) -> JobRequest:
@@ -58,6 +59,38 @@ def run(helper: str, app: App, generation: int, restart: str = "", seconds: int 
 def text_of(job: Job) -> str:
     """The beginning of a job's log."""
     return job.log_from(0, 100_000).decode("utf-8", "replace")
+
+
+def leave_half_done(
+    app: App, generation: int, restart: str = "", *, step: str = "", previous: int = 1, switched: bool
+) -> Job:
+    """What a job leaves that died at ``step`` (``""``: before its first one) with its intent recorded."""
+    job, lock = create(app, generation, restart)
+    os.close(lock)
+    journal.append(app.directory, Event(NOW, journal.SWITCHING, generation, previous, job.id, "me@desk", ""))
+    if step:
+        job.write_state(JobState(step, previous, "", previous, ""))
+    if switched:
+        app.switch(generation)
+    return job
+
+
+class Gate:
+    """A FIFO at which a restart waits until the test lets it through, once and for all."""
+
+    def __init__(self, path: Path) -> None:
+        os.mkfifo(path)
+        self._path = path
+        self.line = f"test ! -e {path} || read line < {path}"
+        """What the restart runs."""
+
+    @contextmanager
+    def reached(self) -> Iterator[None]:
+        """Wait until a restart stands at the gate; the end of the block lets it through."""
+        with open(self._path, "w") as opened:
+            yield
+            self._path.unlink()
+            opened.write("go\n")
 
 
 def root_of(app: App) -> Path:

@@ -66,14 +66,20 @@ def test_what_a_restart_is_told(store: Store, app: App, top: Path) -> None:
 def test_the_restart_finds_the_intent_recorded_and_no_outcome_yet(store: Store, app: App, top: Path) -> None:
     activate_here(store, app, 2, f"cp {top}/apps/web/journal {top}/../then")
     then = journal.Journal.parse((top.parent / "then").read_bytes())
-    assert (then.events[-1].event, then.events[-1].generation, then.events[-1].previous) == ("switching", 2, 1)
+    assert (then.events[-1].event, then.events[-1].generation, then.events[-1].previous) == (
+        "switching",
+        2,
+        1,
+    )
 
 
 def test_a_restart_that_fails_puts_it_back_and_says_why(store: Store, app: App) -> None:
     ran = activate_here(store, app, 2, f"readlink $RELSTORE_CURRENT; {NEW_IS_BROKEN}")
     assert link(app) == "generations/1"
     assert ran.ending.outcome == journal.ROLLED_BACK
-    assert ran.ending.reason.startswith(f"`readlink $RELSTORE_CURRENT; {NEW_IS_BROKEN}` ended with exit code 7\n")
+    assert ran.ending.reason.startswith(
+        f"`readlink $RELSTORE_CURRENT; {NEW_IS_BROKEN}` ended with exit code 7\n"
+    )
     assert ran.ending.reason.endswith("\ngenerations/2\nthis one is broken")
     assert outcomes(app)[1:] == [("switching", 2), ("rolled-back", 2)]
     assert app.events()[-1].reason == ran.ending.reason
@@ -201,7 +207,8 @@ def test_only_the_end_of_a_long_output_becomes_the_reason(store: Store, app: App
 
 
 @pytest.mark.parametrize(
-    "line", [r"printf '\377\376'", "head -c 100000 /dev/zero", r"printf '\033[31mred\n'", "yes | head -c 1000000"]
+    "line",
+    [r"printf '\377\376'", "head -c 100000 /dev/zero", r"printf '\033[31mred\n'", "yes | head -c 1000000"],
 )
 def test_whatever_a_restart_writes_can_be_recorded(store: Store, app: App, line: str) -> None:
     ran = activate_here(store, app, 2, f"{line}; exit $((RELSTORE_GENERATION - 1))")
@@ -215,5 +222,7 @@ def test_what_runs_is_the_build_itself(store: Store) -> None:
     go_live(store, {"run": Program(b"#!/bin/sh\necho one\n")})
     release(store, {"run": Program(b"#!/bin/sh\necho two\n")})
     with store.app(AppName("web")) as app:
-        ran = activate_here(store, app, 2, "$RELSTORE_CURRENT/run; $RELSTORE_PATH/run; $RELSTORE_PREVIOUS_PATH/run")
+        ran = activate_here(
+            store, app, 2, "$RELSTORE_CURRENT/run; $RELSTORE_PATH/run; $RELSTORE_PREVIOUS_PATH/run"
+        )
         assert ran.log.splitlines()[1:] == ["two", "two", "one"]

@@ -34,7 +34,9 @@ def test_a_place_without_a_store(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_store_by_a_way_round(store: Store, top: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_by_a_way_round(
+    store: Store, top: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "link").symlink_to(top)
     monkeypatch.chdir(tmp_path)
     for way in ("link", "store", "./store/../link/"):

@@ -13,7 +13,7 @@ from relstore.host import detach, jobs
 from relstore.host.jobs import Job
 from relstore.store import journal
 from relstore.store.app import App
-from tests.host.jobs_by_hand import create, root_of, text_of
+from tests.host.jobs_by_hand import Gate, create, root_of, text_of
 from tests.host_side import WEB, program
 
 
@@ -43,14 +43,13 @@ def test_it_runs_in_a_session_of_its_own_with_streams_of_its_own(helper: str, ap
 
 
 def test_it_holds_its_lock_from_the_first_moment_to_the_last(helper: str, app: App) -> None:
-    gate = root_of(app).parent / "gate"
-    os.mkfifo(gate)
-    job, lock = create(app, 2, f"read line < {gate}")
+    gate = Gate(root_of(app).parent / "gate")
+    job, lock = create(app, 2, gate.line)
     start(helper, app, job, lock)
     assert job.is_alive()
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(lock)
-    with open(gate, "w"):
+    with gate.reached():
         assert job.is_alive()
         assert jobs.running(app) == job.id
     wait(job, path=Path(job.directory.path))

@@ -78,7 +78,9 @@ def test_several_at_once(store: Store, top: Path, bundle: Bundle) -> None:
 
 
 @pytest.mark.parametrize("byte", [0, 1000, -1])
-def test_one_that_is_not_what_its_name_says(store: Store, top: Path, bundle: Bundle, tmp_path: Path, byte: int) -> None:
+def test_one_that_is_not_what_its_name_says(
+    store: Store, top: Path, bundle: Bundle, tmp_path: Path, byte: int
+) -> None:
     data = bytearray(Path(bundle.path).read_bytes())
     data[byte] ^= 1
     (tmp_path / "bundle.zip").write_bytes(data)

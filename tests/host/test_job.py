@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,9 @@ from relstore.host.jobs import Job, JobState
 from relstore.store import hold, journal, locks
 from relstore.store.app import LOCK, App
 from relstore.store.hold import Hold
-from relstore.store.journal import Event
 from relstore.store.store import Store
 from tests.e2e.host_state import problems
-from tests.host.jobs_by_hand import create, request, root_of, run, text_of
+from tests.host.jobs_by_hand import Gate, create, leave_half_done, request, root_of, run, text_of
 from tests.host_side import NOW, build_of, outcomes, release, run_job, started_job
 
 
@@ -33,7 +33,12 @@ def test_it_activates_and_says_so(helper: str, app: App) -> None:
 def test_it_says_what_went_wrong(helper: str, app: App) -> None:
     job = run(helper, app, 2, "echo broken; exit $((RELSTORE_GENERATION - 1))")
     state = job.state()
-    assert (state.step, state.previous, state.outcome, state.current) == (jobs.DONE, 1, journal.ROLLED_BACK, 1)
+    assert (state.step, state.previous, state.outcome, state.current) == (
+        jobs.DONE,
+        1,
+        journal.ROLLED_BACK,
+        1,
+    )
     assert state.reason.endswith("ended with exit code 1\nbroken")
 
 
@@ -93,18 +98,16 @@ def test_the_lock_names_who_has_it(helper: str, app: App, top: Path) -> None:
 
 
 def test_it_waits_for_its_turn_when_told_to(helper: str, app: App) -> None:
-    gate = root_of(app).parent / "gate"
-    os.mkfifo(gate)
-    first, first_lock = create(app, 2, f"read line < {gate}")
+    gate = Gate(root_of(app).parent / "gate")
+    first, first_lock = create(app, 2, gate.line)
     second, second_lock = jobs.create(app, request(1)._replace(lock_wait=60))
-    with started_job(helper, root_of(app), first, first_lock) as one:
-        opened = open(gate, "w")  # noqa: SIM115 - returns when the first one waits at its gate
-        with started_job(helper, root_of(app), second, second_lock) as two:
+    with ExitStack() as stack:
+        one = stack.enter_context(started_job(helper, root_of(app), first, first_lock))
+        with gate.reached():
+            two = stack.enter_context(started_job(helper, root_of(app), second, second_lock))
             while second.state().step != job_module.WAITING:
                 assert two.poll() is None
-            opened.write("go\n")
-            opened.close()
-            assert (one.wait(30), two.wait(30)) == (0, 0)
+        assert (one.wait(30), two.wait(30)) == (0, 0)
     assert outcomes(app)[1:] == [("switching", 2), ("active", 2), ("switching", 1), ("active", 1)]
     assert first.id in text_of(second)
 
@@ -121,15 +124,6 @@ def test_a_hold_is_minded(helper: str, app: App) -> None:
 
 
 # --- what a dead one left -------------------------------------------------------------------------
-
-
-def leave_half_done(app: App, generation: int, restart: str, *, switched: bool) -> Job:
-    job, lock = create(app, generation, restart)
-    os.close(lock)
-    journal.append(app.directory, Event(NOW, journal.SWITCHING, generation, 1, job.id, "me@desk", ""))
-    if switched:
-        app.switch(generation)
-    return job
 
 
 def test_it_finishes_that_first_and_then_does_its_own(helper: str, store: Store, app: App) -> None:
@@ -226,14 +220,11 @@ def test_what_the_system_refuses_at_the_switch(helper: str, app: App, top: Path)
 
 
 def test_a_signal_in_the_middle_leaves_it_to_the_next(helper: str, app: App) -> None:
-    gate = root_of(app).parent / "gate"
-    os.mkfifo(gate)
-    job, lock = create(app, 2, f"test ! -e {gate} || read line < {gate}")
-    with started_job(helper, root_of(app), job, lock) as process:
-        with open(gate, "w"):
-            process.send_signal(signal.SIGTERM)
-            process.wait(30)
-            gate.unlink()
+    gate = Gate(root_of(app).parent / "gate")
+    job, lock = create(app, 2, gate.line)
+    with started_job(helper, root_of(app), job, lock) as process, gate.reached():
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
     assert not job.is_alive()
     run(helper, app, 1)
     assert outcomes(app)[1:] == [("switching", 2), ("active", 2), ("switching", 1), ("active", 1)]

@@ -34,7 +34,9 @@ def job_path(top: Path, ident: str) -> Path:
     return top / "apps" / WEB / "jobs" / ident
 
 
-@pytest.mark.parametrize("restart", [None, ("systemctl", "restart", "web"), ("sh", "-c", "a b; c 'd'"), ("é\n",)])
+@pytest.mark.parametrize(
+    "restart", [None, ("systemctl", "restart", "web"), ("sh", "-c", "a b; c 'd'"), ("é\n",)]
+)
 def test_the_request_comes_back(app: App, restart: tuple[str, ...] | None) -> None:
     request = REQUEST._replace(restart=restart)
     job, lock = jobs.create(app, request)
@@ -119,8 +121,10 @@ with Store.open(sys.argv[1]) as store, store.app(AppName("web")) as app:
 """
 
 
-@pytest.mark.parametrize("call", ["mkdirat", "openat", "fchmod", "write", "fsync", "renameat"])
-def test_a_session_killed_while_it_makes_one_leaves_a_whole_one_or_none(app: App, top: Path, call: str) -> None:
+@pytest.mark.parametrize("call", ["mkdirat", "fchmod", "write", "fsync", "renameat"])
+def test_a_session_killed_while_it_makes_one_leaves_a_whole_one_or_none(
+    app: App, top: Path, call: str
+) -> None:
     need_strace()
     for number in range(1, 1000):
         words = [*strace(call, f"signal=KILL:when={number}"), *program(CREATE, top)]

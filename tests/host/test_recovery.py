@@ -15,7 +15,7 @@ from relstore.store.app import App
 from relstore.store.journal import Event
 from relstore.store.store import Store
 from tests.e2e.host_state import problems
-from tests.host.jobs_by_hand import create, root_of
+from tests.host.jobs_by_hand import leave_half_done, root_of
 from tests.host_side import NOW, outcomes
 
 FAILS_ON_2 = "echo trying $RELSTORE_GENERATION; test $RELSTORE_GENERATION != 2"
@@ -45,17 +45,10 @@ def test_an_intent_without_an_outcome_is_unresolved(kinds: tuple[str, ...], expe
 
 
 def died(app: App, step: str, restart: str = "", *, switched: bool, previous: int = 1) -> Job:
-    """Leave what a job leaves that died at ``step`` of activating generation 2."""
-    job, lock = create(app, 2, restart)
-    os.close(lock)
-    intent = Event(NOW, journal.SWITCHING, 2, previous, job.id, "me@desk", "")
-    journal.append(app.directory, intent)
-    job.write_state(JobState(step, previous, "", previous, ""))
-    if switched:
-        app.switch(2)
-    elif not previous:
+    """A job that died while it activated generation 2."""
+    if not previous:
         app.switch(None)
-    return job
+    return leave_half_done(app, 2, restart, step=step, previous=previous, switched=switched)
 
 
 def recover(store: Store, app: App, tmp_path: Path) -> Ending | None:
@@ -119,7 +112,9 @@ def test_it_died_with_the_link_moved_and_is_not_well(store: Store, app: App, tmp
     assert is_settled(store, app, tmp_path)
 
 
-def test_the_reason_has_the_last_words_of_the_restart_that_failed_now(store: Store, app: App, tmp_path: Path) -> None:
+def test_the_reason_has_the_last_words_of_the_restart_that_failed_now(
+    store: Store, app: App, tmp_path: Path
+) -> None:
     job = died(app, activation.RESTARTING, FAILS_ON_2, switched=True)
     Path(job.directory.path, "log").write_text("words of the first try\n")
     ending = recover(store, app, tmp_path)

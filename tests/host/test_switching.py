@@ -16,11 +16,10 @@ from relstore.store import journal
 from relstore.store.app import App
 from relstore.store.hold import Hold
 from relstore.store.hold import place as place_hold
-from relstore.store.journal import Event
 from relstore.store.names import AppName, JobId
 from relstore.store.store import Store
-from tests.host.jobs_by_hand import create
-from tests.host_side import NOW, WEB, artifact, build_of, go_live, outcomes, push_build, record, release, snapshot
+from tests.host.jobs_by_hand import Gate, create, leave_half_done
+from tests.host_side import WEB, artifact, build_of, go_live, outcomes, push_build, record, release, snapshot
 
 
 def ask(spec: str, restart: str = "") -> Activate:
@@ -45,7 +44,9 @@ def test_one_that_fails(store: Store, app: App, bundle: Bundle) -> None:
     assert ended.reason.endswith("\nno")
 
 
-def test_the_helper_is_unpacked_before_the_first_job(store: Store, app: App, top: Path, bundle: Bundle) -> None:
+def test_the_helper_is_unpacked_before_the_first_job(
+    store: Store, app: App, top: Path, bundle: Bundle
+) -> None:
     activate(store, bundle, "2")
     assert os.listdir(top / "helpers") == [bundle.digest]
 
@@ -57,7 +58,7 @@ def test_what_is_current_and_well_is_left_alone(store: Store, app: App, bundle: 
 
 
 def test_what_is_current_and_unsettled_is_activated(store: Store, app: App, bundle: Bundle) -> None:
-    journal.append(app.directory, Event(NOW, journal.SWITCHING, 1, 0, "", "", ""))
+    leave_half_done(app, 1, previous=0, switched=True)
     *_, ended = activate(store, bundle, "1")
     assert ended.outcome == journal.ACTIVE
     assert ended.job is not None
@@ -71,7 +72,13 @@ def test_what_is_current_but_was_marked_bad_is_activated(store: Store, app: App,
 
 @pytest.mark.parametrize(
     ("spec", "kind"),
-    [("3", NotFoundError), ("-1", NotFoundError), ("x", UsageError), ("", UsageError), ("commit:abcd", NotFoundError)],
+    [
+        ("3", NotFoundError),
+        ("-1", NotFoundError),
+        ("x", UsageError),
+        ("", UsageError),
+        ("commit:abcd", NotFoundError),
+    ],
 )
 def test_what_is_not_there_starts_nothing(
     store: Store, app: App, top: Path, bundle: Bundle, spec: str, kind: type[RelstoreError]
@@ -87,21 +94,23 @@ def test_an_app_that_is_not_there(store: Store, bundle: Bundle) -> None:
         activate(store, bundle, "1")
 
 
-def test_one_that_is_under_way_is_not_disturbed(store: Store, app: App, bundle: Bundle, tmp_path: Path) -> None:
-    gate = tmp_path / "gate"
-    os.mkfifo(gate)
-    first = switching.activate(store, bundle, ask("2", f"read line < {gate}"))
+def test_one_that_is_under_way_is_not_disturbed(
+    store: Store, app: App, bundle: Bundle, tmp_path: Path
+) -> None:
+    gate = Gate(tmp_path / "gate")
+    first = switching.activate(store, bundle, ask("2", gate.line))
     accepted = next(first)
-    opened = open(gate, "w")  # noqa: SIM115 - returns when the first one waits at its gate
-    with pytest.raises(BusyError) as caught:
-        activate(store, bundle, "1")
-    assert accepted.job in caught.value.what
-    assert "me@desk" in caught.value.what
-    assert "relstore attach" in caught.value.hint
-    assert jobs.names(app) == [accepted.job]
-    assert switching.status(store, WEB).job == accepted.job
-    opened.close()
+    assert isinstance(accepted, Accepted)
+    with gate.reached():
+        with pytest.raises(BusyError) as caught:
+            activate(store, bundle, "1")
+        assert accepted.job in caught.value.what
+        assert "me@desk" in caught.value.what
+        assert "relstore attach" in caught.value.hint
+        assert jobs.names(app) == [accepted.job]
+        assert switching.status(store, WEB).job == accepted.job
     *_, ended = first
+    assert isinstance(ended, Ended)
     assert ended.current == 2
 
 
@@ -116,7 +125,9 @@ def test_a_job_that_finds_the_lock_taken_after_all(store: Store, app: App, top: 
 
 def test_a_hold_refuses(store: Store, app: App, bundle: Bundle) -> None:
     place_hold(app.directory, Hold("ann", 0, "database migration"))
-    with pytest.raises(RefusedError, match=r"web is held by ann since 1970-01-01 00:00:00 UTC: database migration"):
+    with pytest.raises(
+        RefusedError, match=r"web is held by ann since 1970-01-01 00:00:00 UTC: database migration"
+    ):
         activate(store, bundle, "2")
     assert jobs.names(app) == []
     found = switching.status(store, WEB).hold
@@ -170,7 +181,7 @@ def test_the_newest_that_waits_is_used_and_an_old_one_is_not(store: Store, app: 
 
 
 def test_the_current_one_waits_while_it_is_unsettled(store: Store, app: App) -> None:
-    journal.append(app.directory, Event(NOW, journal.SWITCHING, 1, 0, "", "", ""))
+    leave_half_done(app, 1, previous=0, switched=True)
     assert switching.probe(store, Probe(WEB, build_of(store, 1))).waiting == 1
 
 
@@ -193,8 +204,7 @@ def test_the_status_before_the_first_activation(store: Store) -> None:
 
 
 def test_the_status_after_a_job_died(store: Store, app: App) -> None:
-    journal.append(app.directory, Event(NOW, journal.SWITCHING, 2, 1, "", "", ""))
-    app.switch(2)
+    leave_half_done(app, 2, switched=True)
     found = switching.status(store, WEB)
     assert found.unresolved is True
     assert found.current is not None

@@ -12,7 +12,7 @@ from relstore.host.jobs import Job, JobState
 from relstore.protocol import Ended, Output, Step
 from relstore.store import journal
 from relstore.store.app import App
-from tests.host.jobs_by_hand import create, root_of, run, text_of
+from tests.host.jobs_by_hand import Gate, create, leave_half_done, root_of, run, text_of
 from tests.host_side import run_job, started_job
 
 
@@ -42,9 +42,8 @@ def test_one_that_failed_tells_why(helper: str, app: App) -> None:
 
 
 def test_one_that_runs_is_followed_as_it_goes(helper: str, app: App) -> None:
-    gate = root_of(app).parent / "gate"
-    os.mkfifo(gate)
-    job, lock = create(app, 2, f"echo before; read line < {gate}; echo after")
+    gate = Gate(root_of(app).parent / "gate")
+    job, lock = create(app, 2, f"echo before; {gate.line}; echo after")
     with started_job(helper, root_of(app), job, lock):
         events = watch.follow(app, job)
         log = b""
@@ -56,8 +55,8 @@ def test_one_that_runs_is_followed_as_it_goes(helper: str, app: App) -> None:
             else:
                 assert isinstance(event, Step)
                 steps.append(event.name)
-        with open(gate, "w") as opened:
-            opened.write("go\n")
+        with gate.reached():
+            pass
         rest = list(events)
     steps += [event.name for event in rest if isinstance(event, Step)]
     log += b"".join(event.data for event in rest if isinstance(event, Output))
@@ -95,27 +94,22 @@ def test_one_that_died(app: App, step: str) -> None:
 
 
 def test_one_that_was_killed_while_it_is_watched(helper: str, app: App) -> None:
-    gate = root_of(app).parent / "gate"
-    os.mkfifo(gate)
-    job, lock = create(app, 2, f"read line < {gate}")
-    with started_job(helper, root_of(app), job, lock) as process:
-        with open(gate, "w"):
-            events = watch.follow(app, job)
-            while next(events) != Step("restarting", 0, 0):
-                pass
-            process.kill()
-            process.wait()
-            *_, last = events
+    gate = Gate(root_of(app).parent / "gate")
+    job, lock = create(app, 2, gate.line)
+    with started_job(helper, root_of(app), job, lock) as process, gate.reached():
+        events = watch.follow(app, job)
+        while next(events) != Step("restarting", 0, 0):
+            pass
+        process.kill()
+        process.wait()
+        *_, last = events
     assert isinstance(last, Ended)
     assert (last.outcome, last.current) == (journal.INTERRUPTED, 2)
     assert "died while it was restarting" in last.reason
 
 
 def test_one_that_died_and_was_resolved_tells_how(helper: str, app: App) -> None:
-    job, lock = create(app, 2)
-    os.close(lock)
-    journal.append(app.directory, journal.Event(0, journal.SWITCHING, 2, 1, job.id, "", ""))
-    app.switch(2)
+    job = leave_half_done(app, 2, switched=True)
     assert follow(app, job)[2].outcome == journal.INTERRUPTED
     run(helper, app, 1)
     assert follow(app, job)[2] == Ended(job.id, journal.ACTIVE, 2, 1, 2, "")

@@ -77,15 +77,25 @@ def test_what_is_sent_can_be_read(size: int) -> None:
     [
         pytest.param(frame(b"D", b"x"), ProtocolError, "no message announced", id="a body out of nothing"),
         pytest.param(b"X" + bytes(4), ProtocolError, "unknown kind", id="an unknown kind of frame"),
-        pytest.param(b"M\xff\xff\xff\xff", ProtocolError, "a frame of 4294967295 bytes", id="a frame too long"),
+        pytest.param(
+            b"M\xff\xff\xff\xff", ProtocolError, "a frame of 4294967295 bytes", id="a frame too long"
+        ),
         pytest.param(b"M\0", ProtocolError, "broke off", id="cut in a header"),
         pytest.param(frame(b"M", b"xyz")[:-1], ProtocolError, "broke off", id="cut in a payload"),
         pytest.param(frame(b"M", b"\xc1"), FormatError, "not a message", id="no msgpack"),
         pytest.param(frame(b"M", b"\x90"), ProtocolError, "not \\[name", id="not three values"),
-        pytest.param(Client().say(protocol.Done()).bytes, ProtocolError, "'Done' is not expected", id="a reply"),
-        pytest.param(frame(b"M", b"\x93\xa4List\x90\x00"), ProtocolError, "without its 1 field", id="no fields"),
-        pytest.param(frame(b"M", b"\x93\xa4List\x91\xa3Web\x00"), RelstoreError, "name of an app", id="a bad name"),
-        pytest.param(frame(b"M", b"\x93\xa4List\x91\xa3web\xff"), ProtocolError, "a body of -1", id="less than none"),
+        pytest.param(
+            Client().say(protocol.Done()).bytes, ProtocolError, "'Done' is not expected", id="a reply"
+        ),
+        pytest.param(
+            frame(b"M", b"\x93\xa4List\x90\x00"), ProtocolError, "without its 1 field", id="no fields"
+        ),
+        pytest.param(
+            frame(b"M", b"\x93\xa4List\x91\xa3Web\x00"), RelstoreError, "name of an app", id="a bad name"
+        ),
+        pytest.param(
+            frame(b"M", b"\x93\xa4List\x91\xa3web\xff"), ProtocolError, "a body of -1", id="less than none"
+        ),
     ],
 )
 def test_what_may_not_come(data: bytes, kind: Any, words: str) -> None:

@@ -1,0 +1,61 @@
+"""What the store knows, as messages."""
+
+from __future__ import annotations
+
+from relstore import protocol, shape
+from relstore.gc.plan import BuildVerdict, GenerationVerdict, Plan
+from relstore.gc.sweep import Measure
+from relstore.host import reports
+from relstore.store import journal, pack
+from relstore.store.app import App
+from relstore.store.names import Digest, PinName
+from relstore.store.store import Store
+from tests.host_side import NOW, WEB, build_of, record
+
+BUILD = Digest("a" * 64)
+OTHER = Digest("b" * 64)
+
+
+def test_a_row(store: Store, app: App) -> None:
+    app.pin(PinName("stable"), 1)
+    assert reports.row_out(app.rows()[0]) == protocol.RowOut(
+        1,
+        build_of(store, 1),
+        NOW,
+        8,
+        2,
+        "me@desk",
+        None,
+        False,
+        "",
+        "current",
+        "active",
+        NOW,
+        "",
+        ("stable",),
+    )
+
+
+def test_an_event(store: Store, app: App) -> None:
+    record(store, 2, journal.FAILED, previous=1)
+    assert reports.event_out(app.events()[-1]) == protocol.EventOut(NOW, "failed", 2, 1, "", "me@desk", "")
+
+
+def test_a_plan_in_lines() -> None:
+    plan = Plan(
+        [GenerationVerdict(WEB, 1, BUILD, False, "old"), GenerationVerdict(WEB, 2, OTHER, True, "current")],
+        [BuildVerdict(BUILD, False, "not needed"), BuildVerdict(OTHER, True, "of web 2")],
+    )
+    assert reports.verdicts(plan, Measure(3, 77, {BUILD: 70})) == [
+        protocol.Verdict("generation", "1", WEB, False, "old", 0),
+        protocol.Verdict("generation", "2", WEB, True, "current", 0),
+        protocol.Verdict("build", BUILD, "", False, "not needed", 70),
+        protocol.Verdict("build", OTHER, "", True, "of web 2", 0),
+    ]
+
+
+def test_a_stream_can_be_read_again(store: Store, app: App) -> None:
+    rows = [reports.row_out(row) for row in app.rows()]
+    values = pack.decode_stream(reports.stream(list(rows)), what="reply", limit=1 << 20)
+    assert [shape.from_values(protocol.RowOut, value) for value in values] == rows
+    assert reports.stream([]) == b""
