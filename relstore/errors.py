@@ -66,7 +66,9 @@ class HelperError(ConnectError):
 
 
 class ConnectionLostError(ConnectError):
-    """The connection ended in the middle."""
+    """The connection ended in the middle. Whether the host had accepted anything is not known here."""
+
+    HINT = "What the host had accepted goes on there: `relstore attach` follows it. Else run the same again."
 
 
 # --- two sides that do not agree ----------------------------------------------------------------

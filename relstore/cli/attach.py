@@ -11,7 +11,7 @@ from relstore.cli.options import settings
 from relstore.cli.progress import ConsoleReporter
 from relstore.cli.work import on_each, the_app
 from relstore.client import fleet
-from relstore.client.fleet import Result
+from relstore.client.result import Result, from_ended
 from relstore.client.session import Session
 from relstore.errors import UsageError
 from relstore.store.names import AppName, JobId
@@ -34,9 +34,10 @@ def attach(ctx: click.Context, job: str | None) -> None:
         async for event in session.follow(protocol.Watch(app, ident), protocol.Ended):
             if isinstance(event, protocol.Accepted):
                 reporter.step(session.label, f"job {event.job}, generation {event.generation}")
+                continue
             fleet.report_event(event, session.label, reporter)
             if isinstance(event, protocol.Ended):
-                return app, fleet.from_ended(targets[0], event)
+                return app, from_ended(targets[0], event)
         raise RuntimeError("a job without an end")
 
     (outcome,) = on_each(here, follow)

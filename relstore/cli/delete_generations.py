@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from relstore import protocol
@@ -9,7 +11,7 @@ from relstore.cli import rows
 from relstore.cli.command import Spec, SpecCommand, example
 from relstore.cli.options import settings
 from relstore.cli.progress import ConsoleReporter
-from relstore.cli.work import finish, on_each, the_app
+from relstore.cli.work import on_each, report, the_app
 from relstore.client import session as sessions
 from relstore.client.session import Session
 from relstore.protocol import RowOut
@@ -34,16 +36,12 @@ def delete_generations(ctx: click.Context, generations: tuple[str, ...], dry_run
         _done, body = await session.ask(request, protocol.Done)
         return app, sessions.rows(body, RowOut)
 
-    outcomes = on_each(here, ask)
-    documents = []
-    verb = "would be deleted" if dry_run else "deleted"
-    for one in outcomes:
-        if one.value is not None:
-            app, found = one.value
-            for row in found:
-                here.console.say(f"generation {row.number} of {app} on {one.target.label}: {verb}")
-            documents.append(
-                {"target": str(one.target), "app": app, "generations": [rows.fields(row) for row in found]}
-            )
-    here.console.document("delete-generations", dry_run=dry_run, hosts=documents)
-    finish([one.error for one in outcomes], here)
+    def show(host: str, found: tuple[AppName, list[RowOut]]) -> None:
+        for row in found[1]:
+            verb = "would be deleted" if dry_run else "deleted"
+            here.console.say(f"generation {row.number} of {found[0]} on {host}: {verb}")
+
+    def fields(found: tuple[AppName, list[RowOut]]) -> dict[str, Any]:
+        return {"app": found[0], "generations": [rows.fields(row) for row in found[1]]}
+
+    report("delete-generations", on_each(here, ask), here, show, fields, dry_run=dry_run)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import click
 
@@ -11,7 +12,7 @@ from relstore.cli.command import Spec, SpecCommand, example
 from relstore.cli.fetch import fetch
 from relstore.cli.options import settings
 from relstore.cli.progress import ConsoleReporter
-from relstore.cli.work import finish, on_each, the_app
+from relstore.cli.work import on_each, report, the_app
 from relstore.client.session import Session
 from relstore.store.manifest import Entry, File, Manifest
 
@@ -57,24 +58,20 @@ def diff(ctx: click.Context, before: str, after: str) -> None:
         _row, new = await fetch(session, app, after)
         return changes(old, new)
 
-    outcomes = on_each(here, ask)
-    documents = []
-    for one in outcomes:
-        if one.value is None:
-            continue
-        if len(outcomes) > 1:
-            here.console.report(f"{one.target}:")
-        if one.value:
-            here.console.table(
-                ["change", "before", "after", "path"],
-                [[item.change, _shown(item.before), _shown(item.after), item.path] for item in one.value],
-                _STYLES,
-            )
-        else:
+    def show(_: str, found: list[Change]) -> None:
+        if not found:
             here.console.report("no difference")
-        documents.append({"target": str(one.target), "changes": [_fields(item) for item in one.value]})
-    here.console.document("diff", before=before, after=after, hosts=documents)
-    finish([one.error for one in outcomes], here)
+            return
+        here.console.table(
+            ["change", "before", "after", "path"],
+            [[item.change, _shown(item.before), _shown(item.after), item.path] for item in found],
+            _STYLES,
+        )
+
+    def fields(found: list[Change]) -> dict[str, Any]:
+        return {"changes": [_fields(item) for item in found]}
+
+    report("diff", on_each(here, ask), here, show, fields, headings=True, before=before, after=after)
 
 
 def _size(entry: Entry | None) -> int | None:
@@ -85,7 +82,7 @@ def _shown(size: int | None) -> str:
     return "-" if size is None else text.size(size)
 
 
-def _fields(item: Change) -> dict[str, object]:
+def _fields(item: Change) -> dict[str, Any]:
     return {
         "path": item.path,
         "change": item.change,

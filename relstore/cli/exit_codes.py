@@ -22,9 +22,9 @@ INTERRUPTED = 130
 
 MEANINGS = {
     DONE: "done",
-    FAILED: "failed, and nothing was changed",
+    FAILED: "failed, and nothing was switched",
     USAGE: "the command line or the configuration is wrong",
-    ROLLED_BACK: "the release failed and the host is back on the former one",
+    ROLLED_BACK: "the release failed; the host went back to the former one",
     SOME_HOSTS_FAILED: "several hosts, and some failed",
     BUSY: "another activation holds the lock",
     CANNOT_CONNECT: "a host cannot be reached, or does not let us in or run the helper",

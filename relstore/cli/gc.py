@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from relstore import protocol
@@ -9,7 +11,7 @@ from relstore.cli import text
 from relstore.cli.command import Command, example
 from relstore.cli.options import Duration, Settings, settings
 from relstore.cli.progress import ConsoleReporter
-from relstore.cli.work import finish, on_each, the_app
+from relstore.cli.work import on_each, report, the_app
 from relstore.client import session as sessions
 from relstore.client.session import Session
 from relstore.protocol import Collected, Verdict
@@ -43,25 +45,21 @@ def gc(ctx: click.Context, keep: int | None, keep_within: int | None, all_apps: 
         found, body = await session.ask(request, Collected)
         return found, sessions.rows(body, Verdict)
 
-    outcomes = on_each(here, ask)
-    documents = []
-    for one in outcomes:
-        if one.value is None:
-            continue
-        found, verdicts = one.value
-        _show(here, one.target.label, found, verdicts, dry_run)
-        documents.append(
-            {
-                "target": str(one.target),
-                "removed_objects": found.objects,
-                "removed_bytes": found.bytes,
-                "kept_generations": found.kept_generations,
-                "warnings": list(found.warnings),
-                "verdicts": [verdict._asdict() for verdict in verdicts],
-            }
-        )
-    here.console.document("gc", dry_run=dry_run, hosts=documents)
-    finish([one.error for one in outcomes], here)
+    def show(host: str, found: tuple[Collected, list[Verdict]]) -> None:
+        _show(here, host, *found, dry_run)
+
+    report("gc", on_each(here, ask), here, show, _fields, dry_run=dry_run)
+
+
+def _fields(found: tuple[Collected, list[Verdict]]) -> dict[str, Any]:
+    collected, verdicts = found
+    return {
+        "removed_objects": collected.objects,
+        "removed_bytes": collected.bytes,
+        "kept_generations": collected.kept_generations,
+        "warnings": list(collected.warnings),
+        "verdicts": [verdict._asdict() for verdict in verdicts],
+    }
 
 
 def _show(here: Settings, host: str, found: Collected, verdicts: list[Verdict], dry_run: bool) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from relstore import protocol
 from relstore.cli.command import Command, example
 from relstore.cli.options import settings
 from relstore.cli.progress import ConsoleReporter
-from relstore.cli.work import finish, on_each, the_app
+from relstore.cli.work import on_each, report, the_app
 from relstore.client.session import Session
 from relstore.store.names import AppName
 
@@ -29,14 +31,10 @@ def hold(ctx: click.Context, message: str) -> None:
         await session.ask(protocol.Hold(app, here.who, message), protocol.Done)
         return app
 
-    outcomes = on_each(here, ask)
-    documents = []
-    for one in outcomes:
-        if one.value is not None:
-            here.console.say(f"{one.value} on {one.target.label} is held")
-            documents.append({"target": str(one.target), "app": one.value})
-    here.console.document("hold", message=message, hosts=documents)
-    finish([one.error for one in outcomes], here)
+    def show(host: str, app: AppName) -> None:
+        here.console.say(f"{app} on {host} is held")
+
+    report("hold", on_each(here, ask), here, show, lambda app: {"app": app}, message=message)
 
 
 @example("relstore unhold")
@@ -51,14 +49,11 @@ def unhold(ctx: click.Context) -> None:
         found, _body = await session.ask(protocol.Unhold(app), protocol.Unheld)
         return app, found.was_held
 
-    outcomes = on_each(here, ask)
-    documents = []
-    for one in outcomes:
-        if one.value is not None:
-            app, was_held = one.value
-            here.console.say(
-                f"{app} on {one.target.label} {'is held no longer' if was_held else 'was not held'}"
-            )
-            documents.append({"target": str(one.target), "app": app, "was_held": was_held})
-    here.console.document("unhold", hosts=documents)
-    finish([one.error for one in outcomes], here)
+    def show(host: str, found: tuple[AppName, bool]) -> None:
+        app, was_held = found
+        here.console.say(f"{app} on {host} {'is held no longer' if was_held else 'was not held'}")
+
+    def fields(found: tuple[AppName, bool]) -> dict[str, Any]:
+        return {"app": found[0], "was_held": found[1]}
+
+    report("unhold", on_each(here, ask), here, show, fields)

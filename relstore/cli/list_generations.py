@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from relstore.cli import rows
 from relstore.cli.command import Command, example
 from relstore.cli.options import settings
-from relstore.cli.work import finish, on_each
+from relstore.cli.progress import ConsoleReporter
+from relstore.cli.work import on_each, report
+from relstore.client.session import Session
+from relstore.protocol import RowOut
 from relstore.store import history
+from relstore.store.names import AppName
 
 
 @example(
@@ -20,18 +26,15 @@ from relstore.store import history
 def list_generations(ctx: click.Context, everything: bool) -> None:
     """Show the generations: number, time, build, commit, who, size, state, note; newest last."""
     here = settings(ctx)
-    outcomes = on_each(here, lambda session, _: rows.fetch_rows(session, here))
-    documents = []
-    for one in outcomes:
-        if one.value is None:
-            continue
-        app, found = one.value
-        shown = [row for row in found if everything or row.state != history.DELETED]
-        documents.append(
-            {"target": str(one.target), "app": app, "generations": [rows.fields(row) for row in shown]}
-        )
-        if len(outcomes) > 1:
-            here.console.report(f"{one.target}:")
-        here.console.table(rows.HEADERS, [rows.cells(row) for row in shown], rows.STYLES)
-    here.console.document("list-generations", hosts=documents)
-    finish([one.error for one in outcomes], here)
+
+    async def ask(session: Session, _: ConsoleReporter) -> tuple[AppName, list[RowOut]]:
+        app, found = await rows.fetch_rows(session, here)
+        return app, [row for row in found if everything or row.state != history.DELETED]
+
+    def show(_: str, found: tuple[AppName, list[RowOut]]) -> None:
+        here.console.table(rows.HEADERS, [rows.cells(row) for row in found[1]], rows.STYLES)
+
+    def fields(found: tuple[AppName, list[RowOut]]) -> dict[str, Any]:
+        return {"app": found[0], "generations": [rows.fields(row) for row in found[1]]}
+
+    report("list-generations", on_each(here, ask), here, show, fields, headings=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from relstore import protocol
@@ -9,7 +11,7 @@ from relstore.cli import text
 from relstore.cli.command import Command, example
 from relstore.cli.options import settings
 from relstore.cli.progress import ConsoleReporter
-from relstore.cli.work import finish, on_each, the_app
+from relstore.cli.work import on_each, report, the_app
 from relstore.client.session import Session, rows
 from relstore.protocol import EventOut
 from relstore.store import journal
@@ -33,38 +35,35 @@ def log(ctx: click.Context, last: int | None) -> None:
     async def ask(session: Session, _: ConsoleReporter) -> list[EventOut]:
         app = await the_app(session, here)
         _done, body = await session.ask(protocol.Log(app), protocol.Done)
-        return rows(body, EventOut)
+        events = rows(body, EventOut)
+        return events[-last:] if last else events
 
-    outcomes = on_each(here, ask)
-    documents = []
-    for one in outcomes:
-        if one.value is None:
-            continue
-        shown = one.value[-last:] if last else one.value
-        documents.append({"target": str(one.target), "events": [_fields(event) for event in shown]})
-        if len(outcomes) > 1:
-            here.console.report(f"{one.target}:")
+    def show(_: str, events: list[EventOut]) -> None:
         here.console.table(
             ["when", "event", "gen", "before", "who", "job", "reason"],
-            [
-                [
-                    text.moment(event.time),
-                    event.event,
-                    str(event.generation),
-                    str(event.previous or "-"),
-                    event.who,
-                    event.job or "-",
-                    event.reason.partition("\n")[0],
-                ]
-                for event in shown
-            ],
+            [_cells(event) for event in events],
             _STYLES,
         )
-    here.console.document("log", hosts=documents)
-    finish([one.error for one in outcomes], here)
+
+    def fields(events: list[EventOut]) -> dict[str, Any]:
+        return {"events": [_fields(event) for event in events]}
+
+    report("log", on_each(here, ask), here, show, fields, headings=True)
 
 
-def _fields(event: EventOut) -> dict[str, object]:
+def _cells(event: EventOut) -> list[str]:
+    return [
+        text.moment(event.time),
+        event.event,
+        str(event.generation),
+        str(event.previous or "-"),
+        event.who,
+        event.job or "-",
+        event.reason.partition("\n")[0],
+    ]
+
+
+def _fields(event: EventOut) -> dict[str, Any]:
     return {
         "time": text.iso(event.time),
         "event": event.event,

@@ -9,7 +9,7 @@ from relstore.cli import rows
 from relstore.cli.command import Spec, SpecCommand, example
 from relstore.cli.options import settings
 from relstore.cli.progress import ConsoleReporter
-from relstore.cli.work import finish, on_each, the_app
+from relstore.cli.work import on_each, report, the_app
 from relstore.client.session import Session
 from relstore.protocol import RowOut
 from relstore.store.names import AppName
@@ -32,12 +32,7 @@ def mark(ctx: click.Context, word: str, generation: str, message: str) -> None:
         row, _body = await session.ask(request, RowOut)
         return app, row
 
-    outcomes = on_each(here, ask)
-    documents = []
-    for one in outcomes:
-        if one.value is not None:
-            app, row = one.value
-            here.console.say(f"generation {row.number} of {app} on {one.target.label} is marked {word}")
-            documents.append({"target": str(one.target), "app": app, "generation": rows.fields(row)})
-    here.console.document("mark", word=word, hosts=documents)
-    finish([one.error for one in outcomes], here)
+    def show(host: str, found: tuple[AppName, RowOut]) -> None:
+        here.console.say(f"generation {found[1].number} of {found[0]} on {host} is marked {word}")
+
+    report("mark", on_each(here, ask), here, show, rows.app_and_generation, word=word)

@@ -9,7 +9,7 @@ from relstore.cli import rows
 from relstore.cli.command import Command, Spec, SpecCommand, example
 from relstore.cli.options import settings
 from relstore.cli.progress import ConsoleReporter
-from relstore.cli.work import finish, on_each, the_app
+from relstore.cli.work import on_each, report, the_app
 from relstore.client.session import Session
 from relstore.protocol import RowOut
 from relstore.store.names import AppName, PinName
@@ -30,15 +30,10 @@ def pin(ctx: click.Context, name: str, generation: str) -> None:
         row, _body = await session.ask(protocol.Pin(app, checked, generation), RowOut)
         return app, row
 
-    outcomes = on_each(here, ask)
-    documents = []
-    for one in outcomes:
-        if one.value is not None:
-            app, row = one.value
-            here.console.say(f"generation {row.number} of {app} on {one.target.label} is pinned as {checked}")
-            documents.append({"target": str(one.target), "app": app, "generation": rows.fields(row)})
-    here.console.document("pin", name=checked, hosts=documents)
-    finish([one.error for one in outcomes], here)
+    def show(host: str, found: tuple[AppName, RowOut]) -> None:
+        here.console.say(f"generation {found[1].number} of {found[0]} on {host} is pinned as {checked}")
+
+    report("pin", on_each(here, ask), here, show, rows.app_and_generation, name=checked)
 
 
 @example("relstore unpin before-migration")
@@ -55,11 +50,7 @@ def unpin(ctx: click.Context, name: str) -> None:
         await session.ask(protocol.Unpin(app, checked), protocol.Done)
         return app
 
-    outcomes = on_each(here, ask)
-    documents = []
-    for one in outcomes:
-        if one.value is not None:
-            here.console.say(f"the pin {checked} of {one.value} on {one.target.label} is gone")
-            documents.append({"target": str(one.target), "app": one.value})
-    here.console.document("unpin", name=checked, hosts=documents)
-    finish([one.error for one in outcomes], here)
+    def show(host: str, app: AppName) -> None:
+        here.console.say(f"the pin {checked} of {app} on {host} is gone")
+
+    report("unpin", on_each(here, ask), here, show, lambda app: {"app": app}, name=checked)

@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -14,13 +15,13 @@ from relstore.cli.activating import activation_options, restart_of, turn_of
 from relstore.cli.command import Command, example
 from relstore.cli.options import Settings, settings
 from relstore.cli.progress import ConsoleReporter
-from relstore.cli.work import finish, on_each
+from relstore.cli.work import on_each, report
 from relstore.client import fleet, gitinfo, release
 from relstore.client.config_schema import shell_command
 from relstore.client.release import Preview
 from relstore.client.scan import Scan, scan
 from relstore.client.session import Session
-from relstore.errors import ArtifactError, RelstoreError, UsageError
+from relstore.errors import ArtifactError, UsageError
 from relstore.store.names import AppName
 from relstore.store.record import MAX_NOTE, Description
 
@@ -84,7 +85,8 @@ def push(
     description = Description(here.who, git.commit if git else None, git.dirty if git else False, note)
     how = restart_of(here, restart, restart_timeout)
     turn = turn_of(lock_wait, override_hold)
-    plan = fleet.Push(app, scanned, description, how, turn, switch, outside)
+    activation = fleet.Activation(here.who, how, turn) if switch else None
+    plan = fleet.Push(app, scanned, description, outside, activation)
     with ConsoleReporter(screen, several=len(here.targets) > 1) as reporter:
         ended = asyncio.run(fleet.push(plan, here.targets, here.around, reporter))
     results.show("push", app, ended, here)
@@ -136,9 +138,7 @@ def _dry_run(here: Settings, app: AppName, scanned: Scan, outside: bool) -> None
         release.check_executable(session, scanned)
         return await release.preview(session, app, scanned, allow_outside_links=outside)
 
-    outcomes = on_each(here, ask)
-    previews = [(one.target, one.value) for one in outcomes if one.value is not None]
-    for target, preview in previews:
+    def show(host: str, preview: Preview) -> None:
         if preview.unchanged:
             line = f"generation {preview.current} is current already, nothing would change"
         else:
@@ -146,22 +146,15 @@ def _dry_run(here: Settings, app: AppName, scanned: Scan, outside: bool) -> None
                 f"would send {text.plural(preview.missing, 'object')}, {text.size(preview.bytes)}, "
                 f"for the build {scanned.build.short}"
             )
-        here.console.report(f"{app} on {target.label}: {line}")
-    here.console.document(
-        "push",
-        app=app,
-        dry_run=True,
-        hosts=[
-            {
-                "target": str(target),
-                "build": scanned.build,
-                "unchanged": preview.unchanged,
-                "current": preview.current or None,
-                "missing_objects": preview.missing,
-                "missing_bytes": preview.bytes,
-            }
-            for target, preview in previews
-        ],
-    )
-    errors: list[RelstoreError | None] = [one.error for one in outcomes]
-    finish(errors, here)
+        here.console.report(f"{app} on {host}: {line}")
+
+    def fields(preview: Preview) -> dict[str, Any]:
+        return {
+            "build": scanned.build,
+            "unchanged": preview.unchanged,
+            "current": preview.current or None,
+            "missing_objects": preview.missing,
+            "missing_bytes": preview.bytes,
+        }
+
+    report("push", on_each(here, ask), here, show, fields, app=app, dry_run=True)

@@ -9,20 +9,20 @@ from relstore.cli import text
 from relstore.cli.console import error_fields
 from relstore.cli.options import Settings
 from relstore.cli.work import finish
-from relstore.client.fleet import SKIPPED, STAGED, UNCHANGED, Result
+from relstore.client.result import ERROR, SKIPPED, STAGED, UNCHANGED, Result
 from relstore.store.journal import ACTIVE
 from relstore.store.names import AppName
 
-_STYLES = {ACTIVE: "green", UNCHANGED: "green", "error": "red", SKIPPED: "yellow", STAGED: "cyan"}
+_STYLES = {ACTIVE: "green", UNCHANGED: "green", ERROR: "red", SKIPPED: "yellow", STAGED: "cyan"}
 
 
-def show(command: str, app: AppName, results: Sequence[Result], settings: Settings) -> None:
-    """Print what each host recorded, and end the program when one failed."""
+def show(command: str, app: AppName | None, results: Sequence[Result], settings: Settings) -> None:
+    """Print what each host recorded, and end the program when one failed. ``app``: None if unknown."""
     screen = settings.console
     screen.document(command, app=app, hosts=[_fields(result) for result in results])
     if len(results) == 1:
         if results[0].error is None:
-            screen.say(_sentence(app, results[0]))
+            screen.say(_sentence(str(app), results[0]))
     else:
         screen.table(
             ["host", "outcome", "generation", "current", "sent"],
@@ -41,7 +41,7 @@ def show(command: str, app: AppName, results: Sequence[Result], settings: Settin
     finish([result.error for result in results], settings)
 
 
-def _sentence(app: AppName, result: Result) -> str:
+def _sentence(app: str, result: Result) -> str:
     where = f"{app} on {result.target.label}"
     if result.outcome == ACTIVE:
         before = f" (before: {result.previous})" if result.previous else ""

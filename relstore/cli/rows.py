@@ -58,6 +58,11 @@ def fields(row: RowOut) -> dict[str, Any]:
     }
 
 
+def app_and_generation(found: tuple[AppName, RowOut]) -> dict[str, Any]:
+    """One host's part of the document of a command on one generation."""
+    return {"app": found[0], "generation": fields(found[1])}
+
+
 async def fetch_rows(session: Session, settings: Settings) -> tuple[AppName, Sequence[RowOut]]:
     """The app that is meant and all its generations."""
     app = await the_app(session, settings)

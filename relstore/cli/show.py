@@ -11,7 +11,7 @@ from relstore.cli.command import Spec, SpecCommand, example
 from relstore.cli.fetch import fetch
 from relstore.cli.options import settings
 from relstore.cli.progress import ConsoleReporter
-from relstore.cli.work import finish, on_each, the_app
+from relstore.cli.work import on_each, report, the_app
 from relstore.client.session import Session
 from relstore.protocol import RowOut
 from relstore.store.manifest import Directory, Entry, Manifest, Symlink
@@ -30,27 +30,20 @@ def show(ctx: click.Context, generation: str) -> None:
         app = await the_app(session, here)
         return app, *await fetch(session, app, generation)
 
-    outcomes = on_each(here, ask)
-    documents = []
-    for one in outcomes:
-        if one.value is None:
-            continue
-        app, row, manifest = one.value
-        documents.append(
-            {
-                "target": str(one.target),
-                "app": app,
-                "generation": rows.fields(row),
-                "entries": [_entry_fields(entry) for entry in manifest.entries],
-            }
-        )
+    def display(_: str, found: tuple[AppName, RowOut, Manifest]) -> None:
+        app, row, manifest = found
         for line in _lines(app, row):
             here.console.report(line)
         here.console.table(
             ["kind", "size", "object", "path"], [_entry_cells(entry) for entry in manifest.entries]
         )
-    here.console.document("show", hosts=documents)
-    finish([one.error for one in outcomes], here)
+
+    def fields(found: tuple[AppName, RowOut, Manifest]) -> dict[str, Any]:
+        app, row, manifest = found
+        entries = [_entry_fields(entry) for entry in manifest.entries]
+        return {"app": app, "generation": rows.fields(row), "entries": entries}
+
+    report("show", on_each(here, ask), here, display, fields, headings=True)
 
 
 def _lines(app: str, row: RowOut) -> list[str]:

@@ -11,7 +11,7 @@ from relstore.cli import rows, text
 from relstore.cli.command import Command, example
 from relstore.cli.options import settings
 from relstore.cli.progress import ConsoleReporter
-from relstore.cli.work import finish, on_each, the_app
+from relstore.cli.work import on_each, report, the_app
 from relstore.client.session import Session
 from relstore.protocol import HoldOut, StatusOut
 from relstore.store.names import AppName
@@ -29,17 +29,14 @@ def status(ctx: click.Context) -> None:
         found, _body = await session.ask(protocol.Status(app), StatusOut)
         return app, session.hello.root, found
 
-    outcomes = on_each(here, ask)
-    documents = []
-    for one in outcomes:
-        if one.value is None:
-            continue
-        app, root, found = one.value
-        documents.append({"target": str(one.target), "app": app, "root": root, **_fields(found)})
-        for line in _lines(app, one.target.label, root, found):
+    def show(host: str, found: tuple[AppName, str, StatusOut]) -> None:
+        for line in _lines(found[0], host, *found[1:]):
             here.console.report(line)
-    here.console.document("status", hosts=documents)
-    finish([one.error for one in outcomes], here)
+
+    def fields(found: tuple[AppName, str, StatusOut]) -> dict[str, Any]:
+        return {"app": found[0], "root": found[1], **_fields(found[2])}
+
+    report("status", on_each(here, ask), here, show, fields)
 
 
 def _lines(app: str, host: str, root: str, found: StatusOut) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import asyncio
 
 import click
 
@@ -11,14 +11,9 @@ from relstore.cli.activating import activation_options, restart_of, turn_of
 from relstore.cli.command import Command, Spec, SpecCommand, example
 from relstore.cli.options import Settings, settings
 from relstore.cli.progress import ConsoleReporter
-from relstore.cli.work import on_each, the_app
 from relstore.client import fleet
-from relstore.client.fleet import Result, Switch
+from relstore.client.fleet import Activation
 from relstore.client.release import Restart, Turn
-from relstore.client.session import Session
-from relstore.client.target import Target
-from relstore.store.names import AppName
-from relstore.store.record import Description
 
 
 @example(
@@ -66,22 +61,8 @@ def rollback(
 
 
 def _switch(command: str, here: Settings, spec: str, restart: Restart, turn: Turn) -> None:
-    description = Description(here.who, None, False, "")
-
-    async def switch(session: Session, reporter: ConsoleReporter) -> tuple[AppName, Result]:
-        app = await the_app(session, here)
-        plan = Switch(app, description, restart, turn)
-        return app, await fleet.switch(session, _NO_TARGET, plan, spec, reporter)
-
-    outcomes = on_each(here, switch, at_once=False)
-    ended = [
-        replace(one.value[1], target=one.target)
-        if one.value is not None
-        else Result(one.target, "error", error=one.error)
-        for one in outcomes
-    ]
-    app = next((one.value[0] for one in outcomes if one.value is not None), AppName(here.app or "-"))
+    plan = Activation(here.who, restart, turn)
+    targets = here.need_targets()
+    with ConsoleReporter(here.console, several=len(targets) > 1) as reporter:
+        app, ended = asyncio.run(fleet.switch(spec, here.app, plan, targets, here.around, reporter))
     results.show(command, app, ended, here)
-
-
-_NO_TARGET = Target(None, None, None, ".")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from relstore import protocol
@@ -9,9 +11,9 @@ from relstore.cli import text
 from relstore.cli.command import Command, example
 from relstore.cli.options import settings
 from relstore.cli.progress import ConsoleReporter
-from relstore.cli.work import finish, on_each
+from relstore.cli.work import Outcome, on_each, report
 from relstore.client.session import Session
-from relstore.errors import DamagedError, FormatError, RelstoreError
+from relstore.errors import DamagedError, FormatError
 from relstore.protocol import Verified
 from relstore.store import pack
 
@@ -36,36 +38,35 @@ def verify(ctx: click.Context) -> None:
                 return event, _findings(body)
         raise RuntimeError("a check without an end")
 
-    outcomes = on_each(here, ask)
-    documents = []
-    errors: list[RelstoreError | None] = []
-    for one in outcomes:
-        errors.append(one.error)
-        if one.value is None:
-            continue
-        found, findings = one.value
+    def show(host: str, result: tuple[Verified, Findings]) -> None:
+        found, findings = result
         here.console.say(
-            f"{one.target.label}: {text.plural(found.generations, 'generation')}, "
+            f"{host}: {text.plural(found.generations, 'generation')}, "
             f"{text.plural(found.builds, 'build')}, {text.plural(found.objects, 'object')}, "
             f"{text.size(found.bytes)}: {text.plural(len(findings), 'problem')}"
         )
         for path, problem in findings:
             here.console.report(f"{path}: {problem}")
-        documents.append(
-            {
-                "target": str(one.target),
-                **found._asdict(),
-                "findings": [{"path": path, "problem": problem} for path, problem in findings],
-            }
-        )
-        if findings:
-            errors[-1] = DamagedError(
-                f"{text.plural(len(findings), 'problem')} in the store",
-                state="Nothing was changed.",
-                hint="Delete the generations of a damaged build, run `relstore gc`, and push it again.",
-            ).on(one.target.label)
-    here.console.document("verify", hosts=documents)
-    finish(errors, here)
+
+    report("verify", [_judged(one) for one in on_each(here, ask)], here, show, _fields)
+
+
+def _judged(one: Outcome[tuple[Verified, Findings]]) -> Outcome[tuple[Verified, Findings]]:
+    """A report of problems is a failure too."""
+    if one.value is None or not one.value[1]:
+        return one
+    problems = DamagedError(
+        f"{text.plural(len(one.value[1]), 'problem')} in the store",
+        state="Nothing was changed.",
+        hint="Delete the generations of a damaged build, run `relstore gc`, and push it again.",
+    )
+    return Outcome(one.target, one.value, problems.on(one.target.label))
+
+
+def _fields(result: tuple[Verified, Findings]) -> dict[str, Any]:
+    found, findings = result
+    problems = [{"path": path, "problem": problem} for path, problem in findings]
+    return {**found._asdict(), "findings": problems}
 
 
 def _findings(body: bytes) -> Findings:

@@ -7,20 +7,20 @@ One target: its error is the command's. Several: each is shown, and the command 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import click
 
-from relstore import protocol
+from relstore.cli.console import error_fields
 from relstore.cli.exit_codes import exit_code
 from relstore.cli.options import Settings
 from relstore.cli.progress import ConsoleReporter
 from relstore.client.hosts import connected
 from relstore.client.session import Session
 from relstore.client.target import Target
-from relstore.errors import RelstoreError, SomeHostsFailedError, UsageError
+from relstore.errors import RelstoreError, SomeHostsFailedError
 from relstore.store.names import AppName
 
 T = TypeVar("T")
@@ -28,23 +28,53 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Outcome(Generic[T]):
-    """What one host gave: a value or an error."""
+    """What one host gave: a value, an error, or both (a report of what is wrong there)."""
 
     target: Target
     value: T | None
     error: RelstoreError | None
 
 
-def on_each(
-    settings: Settings, work: Callable[[Session, ConsoleReporter], Awaitable[T]], *, at_once: bool = True
-) -> list[Outcome[T]]:
-    """Do ``work`` on all targets, side by side or one after the other. Raises a single target's error."""
+def on_each(settings: Settings, work: Callable[[Session, ConsoleReporter], Awaitable[T]]) -> list[Outcome[T]]:
+    """Do ``work`` on all targets, side by side. Raises a single target's error."""
     targets = settings.need_targets()
     with ConsoleReporter(settings.console, several=len(targets) > 1) as reporter:
-        outcomes = asyncio.run(_gather(settings, targets, reporter, work, at_once))
+        outcomes = asyncio.run(_gather(settings, targets, reporter, work))
     if len(outcomes) == 1 and outcomes[0].error is not None:
         raise outcomes[0].error
     return outcomes
+
+
+def report(
+    command: str,
+    outcomes: Sequence[Outcome[T]],
+    settings: Settings,
+    show: Callable[[str, T], None],
+    fields: Callable[[T], Mapping[str, Any]],
+    *,
+    headings: bool = False,
+    **head: Any,
+) -> None:
+    """Show what each host gave, print the one JSON document, and end the program when a host failed.
+
+    ``show`` gets a host's label and value; ``fields`` makes its part of the document. With ``headings``
+    each of several hosts' reports begins with its target.
+    """
+    documents = []
+    for one in outcomes:
+        if one.value is None:
+            continue
+        if headings and len(outcomes) > 1:
+            settings.console.report(f"{one.target}:")
+        show(one.target.label, one.value)
+        documents.append({"target": str(one.target), **fields(one.value)})
+    failed = [
+        {"target": str(one.target), "error": error_fields(one.error)}
+        for one in outcomes
+        if one.error is not None
+    ]
+    settings.console.document(command, **head, hosts=documents, failed=failed)
+    finish([one.error for one in outcomes], settings)
 
 
 def finish(errors: Sequence[RelstoreError | None], settings: Settings) -> None:
@@ -68,15 +98,7 @@ def finish(errors: Sequence[RelstoreError | None], settings: Settings) -> None:
 
 async def the_app(session: Session, settings: Settings) -> AppName:
     """The app that is meant: the given one, or the only one of the store. Raises UsageError."""
-    if settings.app is not None:
-        return settings.app
-    found, _ = await session.ask(protocol.Apps(), protocol.AppsOut)
-    if len(found.names) == 1:
-        return found.names[0]
-    have = f"It has {', '.join(found.names)}." if found.names else "It has no apps yet."
-    raise UsageError(f"which app of the store at {session.hello.root}? {have}", hint="Give --app NAME.").on(
-        session.label
-    )
+    return settings.app or await session.only_app()
 
 
 async def _gather(
@@ -84,7 +106,6 @@ async def _gather(
     targets: Sequence[Target],
     reporter: ConsoleReporter,
     work: Callable[[Session, ConsoleReporter], Awaitable[T]],
-    at_once: bool,
 ) -> list[Outcome[T]]:
     async def one(target: Target) -> Outcome[T]:
         try:
@@ -93,6 +114,4 @@ async def _gather(
         except RelstoreError as error:
             return Outcome(target, None, error.on(target.label))
 
-    if at_once:
-        return list(await asyncio.gather(*map(one, targets)))
-    return [await one(target) for target in targets]
+    return list(await asyncio.gather(*map(one, targets)))

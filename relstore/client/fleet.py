@@ -1,4 +1,4 @@
-"""One push to one or several hosts: uploads side by side, then activation host by host.
+"""One push or one switch at one or several hosts: uploads side by side, then activation host by host.
 
 A host where the upload fails stops the push before anything is activated anywhere; a host where the
 activation fails stops it there. What happened on each host is in its Result, the last word of which
@@ -13,22 +13,27 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 
 from relstore import protocol
-from relstore.client import release
+from relstore.client import release, result
 from relstore.client.hosts import connected
 from relstore.client.release import Restart, Turn
 from relstore.client.reporter import Reporter
+from relstore.client.result import SKIPPED, STAGED, UNCHANGED, Result
 from relstore.client.scan import Scan
 from relstore.client.session import Session
 from relstore.client.surroundings import Surroundings
 from relstore.client.target import Target
-from relstore.errors import ReleaseFailedError, RelstoreError
-from relstore.store.journal import ACTIVE, FAILED, INTERRUPTED, ROLLED_BACK, STUCK
+from relstore.errors import RelstoreError
 from relstore.store.names import AppName
 from relstore.store.record import Description
 
-UNCHANGED = "unchanged"
-STAGED = "staged"
-SKIPPED = "skipped"
+
+@dataclass(frozen=True)
+class Activation:
+    """How a generation is made current, wherever it is."""
+
+    who: str
+    restart: Restart
+    turn: Turn
 
 
 @dataclass(frozen=True)
@@ -38,27 +43,9 @@ class Push:
     app: AppName
     scan: Scan
     description: Description
-    restart: Restart
-    turn: Turn
-    switch: bool
     allow_outside_links: bool
-
-
-@dataclass(frozen=True)
-class Result:
-    """How a push or a switch ended at one host."""
-
-    target: Target
-    outcome: str
-    """``active``, ``unchanged``, ``staged``, ``skipped``, or an outcome of the journal; ``error``."""
-    generation: int = 0
-    previous: int = 0
-    current: int = 0
-    job: str = ""
-    reason: str = ""
-    sent: int = 0
-    """Bytes."""
-    error: RelstoreError | None = None
+    activation: Activation | None
+    """None only stores it."""
 
 
 async def push(
@@ -74,118 +61,73 @@ async def push(
                 sessions[target] = session
                 return await _bring(session, target, plan, reporter)
             except RelstoreError as error:
-                return Result(target, "error", error=error.on(target.label))
+                return result.from_error(target, error)
 
         results = list(await asyncio.gather(*map(bring, targets)))
-        if any(result.error for result in results):
-            return [
-                result if result.error else replace(result, outcome=_kept(result.outcome))
-                for result in results
-            ]
-        if not plan.switch:
+        if any(one.error for one in results):
+            return [_skipped(one) for one in results]
+        if plan.activation is None:
             return results
-        for index, result in enumerate(results):
-            if result.outcome != STAGED:
+        for index, one in enumerate(results):
+            if one.outcome != STAGED:
                 continue
-            number = str(result.generation)
-            ended = await switch(sessions[result.target], result.target, plan, number, reporter)
-            results[index] = replace(ended, sent=result.sent)
-            if ended.outcome not in (ACTIVE, UNCHANGED):
-                rest = results[index + 1 :]
-                results[index + 1 :] = [replace(one, outcome=_kept(one.outcome)) for one in rest]
-                break
+            ended = await _activate(
+                sessions[one.target], one.target, plan.app, str(one.generation), plan.activation, reporter
+            )
+            results[index] = replace(ended, sent=one.sent)
+            if not ended.done:
+                return [*results[: index + 1], *map(_skipped, results[index + 1 :])]
     return results
 
 
 async def switch(
-    session: Session, target: Target, plan: Push | Switch, spec: str, reporter: Reporter
-) -> Result:
-    """Activate ``spec`` at one host and follow it to what the host recorded."""
-    label = session.label
-    try:
-        who = plan.description.who
-        async for event in release.activate(session, plan.app, spec, who, plan.restart, plan.turn):
-            if isinstance(event, protocol.Accepted):
-                reporter.detail(label, f"job {event.job} owns the activation (by {event.held_by})")
-            report_event(event, label, reporter)
-            if isinstance(event, protocol.Ended):
-                return from_ended(target, event)
-    except RelstoreError as error:
-        return Result(target, "error", error=error.on(label))
-    raise RuntimeError("an activation without an end")
+    spec: str,
+    app: AppName | None,
+    plan: Activation,
+    targets: Sequence[Target],
+    around: Surroundings,
+    reporter: Reporter,
+) -> tuple[AppName | None, list[Result]]:
+    """Make ``spec`` current at one target after the other, until one fails. Errors are in the results.
 
-
-@dataclass(frozen=True)
-class Switch:
-    """What a switch of generation needs of a push."""
-
-    app: AppName
-    description: Description
-    restart: Restart
-    turn: Turn
+    Without ``app`` each store's only one is meant. Returns it as well, None when no store could say.
+    """
+    results: list[Result] = []
+    for target in targets:
+        if results and not results[-1].done:
+            results += [Result(rest, SKIPPED) for rest in targets[len(results) :]]
+            break
+        try:
+            async with connected(target, around, reporter) as session:
+                app = app or await session.only_app()
+                results.append(await _activate(session, target, app, spec, plan, reporter))
+        except RelstoreError as error:
+            results.append(result.from_error(target, error))
+    return app, results
 
 
 def report_event(event: object, label: str, reporter: Reporter) -> None:
     """Tell the reporter of one event of a job."""
-    if isinstance(event, protocol.Step):
+    if isinstance(event, protocol.Accepted):
+        reporter.detail(label, f"job {event.job} owns the activation (by {event.held_by})")
+    elif isinstance(event, protocol.Step):
         reporter.step(label, event.name)
     elif isinstance(event, protocol.Output):
         reporter.output(label, event.data)
 
 
-def from_ended(target: Target, ended: protocol.Ended) -> Result:
-    """The result, with an error where the host did not end on what was asked for."""
-    result = Result(
-        target,
-        ended.outcome,
-        ended.generation,
-        ended.previous,
-        ended.current,
-        ended.job or "",
-        ended.reason,
-    )
-    return replace(result, error=_failure(target, ended))
-
-
-def _failure(target: Target, ended: protocol.Ended) -> RelstoreError | None:
-    if ended.outcome in (ACTIVE, UNCHANGED):
-        return None
-    now = f"generation {ended.current} is current" if ended.current else "no generation is current"
-    first = ended.reason.partition("\n")[0]
-    error: RelstoreError
-    if ended.outcome == ROLLED_BACK:
-        error = ReleaseFailedError(
-            f"generation {ended.generation} failed and the host went back: {ended.reason}",
-            state=f"{now[0].upper()}{now[1:]}, as before.",
-            hint="Look at the output above, mend the release and push again.",
-        )
-    elif ended.outcome == STUCK:
-        error = ReleaseFailedError(
-            f"generation {ended.generation} failed, and going back failed too: {ended.reason}",
-            state=f"{now[0].upper()}{now[1:]}, but its restart failed: the service may be down.",
-            hint="Log in and look at the service now; the link is right.",
-        )
-    elif ended.outcome == INTERRUPTED:
-        error = RelstoreError(
-            f"the activation was cut off: {first}",
-            state=f"{now[0].upper()}{now[1:]}.",
-            hint="The next push or switch finishes or undoes it; `relstore status` shows what is.",
-        )
-    elif ended.outcome == FAILED:
-        error = RelstoreError(
-            f"generation {ended.generation} was not activated: {ended.reason}",
-            state=f"{now[0].upper()}{now[1:]}; nothing was switched.",
-            hint="If the build is damaged: delete its generations, run `relstore gc`, and push it again.",
-        )
-    else:
-        error = RelstoreError(
-            f"the host ended with the unknown outcome {ended.outcome[:40]!r}", state=f"{now}."
-        )
-    return error.on(target.label)
-
-
-def _kept(outcome: str) -> str:
-    return SKIPPED if outcome == STAGED else outcome
+async def _activate(
+    session: Session, target: Target, app: AppName, spec: str, plan: Activation, reporter: Reporter
+) -> Result:
+    """Activate ``spec`` at one host and follow it to what the host recorded."""
+    try:
+        async for event in release.activate(session, app, spec, plan.who, plan.restart, plan.turn):
+            report_event(event, session.label, reporter)
+            if isinstance(event, protocol.Ended):
+                return result.from_ended(target, event)
+    except RelstoreError as error:
+        return result.from_error(target, error)
+    raise RuntimeError("an activation without an end")
 
 
 async def _bring(session: Session, target: Target, plan: Push, reporter: Reporter) -> Result:
@@ -207,3 +149,7 @@ async def _bring(session: Session, target: Target, plan: Push, reporter: Reporte
         current=prepared.current,
         sent=prepared.sent,
     )
+
+
+def _skipped(one: Result) -> Result:
+    return replace(one, outcome=SKIPPED) if one.outcome == STAGED else one

@@ -15,8 +15,9 @@ from relstore.client import bootstrap
 from relstore.client.diagnosis import traces_commands
 from relstore.client.reporter import Reporter
 from relstore.client.transport.base import Channel, Transport
-from relstore.errors import ConnectionLostError, ProtocolError, RelstoreError
+from relstore.errors import ConnectionLostError, ProtocolError, RelstoreError, UsageError
 from relstore.store import pack
+from relstore.store.names import AppName
 
 T = TypeVar("T")
 
@@ -88,6 +89,16 @@ class Session:
             if isinstance(message, reply):
                 return
 
+    async def only_app(self) -> AppName:
+        """The one app of the store. Raises UsageError when there are several, or none."""
+        found, _ = await self.ask(protocol.Apps(), protocol.AppsOut)
+        if len(found.names) == 1:
+            return found.names[0]
+        have = f"It has {', '.join(found.names)}." if found.names else "It has no apps yet."
+        raise UsageError(f"which app of the store at {self.hello.root}? {have}", hint="Give --app NAME.").on(
+            self.label
+        )
+
     async def send(self, request: Any, body: bytes = b"") -> None:
         """A request without waiting for anything. Raises early what the host says meanwhile."""
         frames = [framing.encode(framing.MESSAGE, protocol.encode(request, len(body)))]
@@ -144,7 +155,7 @@ class Session:
             if not data:
                 raise ConnectionLostError(
                     "the helper ended in the middle" + _tail(self._channel.stderr()),
-                    hint="What the host had accepted goes on there: `relstore attach` follows it.",
+                    hint=ConnectionLostError.HINT,
                 )
             self._decoder.feed(data)
 

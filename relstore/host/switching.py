@@ -146,9 +146,9 @@ def _follow(app: App, job: Job) -> Iterator[Reported]:
     try:
         for event in watch.follow(app, job):
             if isinstance(event, Ended) and event.outcome == BUSY:
-                raise BusyError(event.reason, state="Nothing was changed.", hint=_WAIT)
+                raise BusyError(event.reason, state=_STATE, hint=_WAIT)
             if isinstance(event, Ended) and event.outcome == HELD:
-                raise RefusedError(event.reason, state="Nothing was changed.", hint=_UNHOLD)
+                raise RefusedError(event.reason, state=_STATE, hint=_UNHOLD)
             yield event
     finally:
         job.close()
@@ -158,7 +158,7 @@ def _check_free(app: App) -> None:
     lock = locks.open_lock(app.directory, LOCK)
     try:
         if not locks.try_lock(lock, exclusive=True):
-            raise BusyError(holder(app), state="Nothing was changed.", hint=_WAIT)
+            raise BusyError(holder(app), state=_STATE, hint=_WAIT)
     finally:
         os.close(lock)
 
@@ -166,7 +166,7 @@ def _check_free(app: App) -> None:
 def _check_hold(app: App, ask: Activate) -> None:
     found = hold.read(app.directory)
     if found is not None and not ask.override_hold:
-        raise RefusedError(describe_hold(app, found), state="Nothing was changed.", hint=_UNHOLD)
+        raise RefusedError(describe_hold(app, found), state=_STATE, hint=_UNHOLD)
 
 
 def _hold_out(app: App) -> HoldOut | None:
@@ -178,5 +178,6 @@ def _count(rows: list[Row]) -> int:
     return sum(1 for row in rows if row.state != history.DELETED)
 
 
+_STATE = "Nothing was switched."
 _WAIT = "Wait for it (`relstore attach` follows it) and try again, or give --lock-wait 5m."
 _UNHOLD = "Ask whoever holds it; then `relstore unhold`, or --override-hold for this once."

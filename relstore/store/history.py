@@ -27,9 +27,12 @@ SPEC_HELP = (
     "a number, -1 or +1 (counted over good generations), the beginning of a build id, or commit:PREFIX"
 )
 
+_PREFIX = 6
+"""The digits that a build's prefix has at least."""
 _JUDGEMENTS = (*journal.OUTCOMES, journal.MARKED_GOOD, journal.MARKED_BAD)
 _SAY_GOOD = (journal.ACTIVE, journal.MARKED_GOOD)
-_SAY_BAD = (journal.ROLLED_BACK, journal.STUCK, journal.MARKED_BAD)
+_SAY_BAD = (journal.ROLLED_BACK, journal.MARKED_BAD)
+"""Not ``stuck``: where the former one does not start again either, more is wrong than the release."""
 
 
 class Row(NamedTuple):
@@ -104,7 +107,9 @@ def resolve(spec: str, found: Sequence[Row]) -> Row:
     here = [row for row in found if row.state != DELETED]
     if re.match(r"[+-][1-9][0-9]{0,8}\Z", spec):
         return _relative(int(spec), here)
-    if re.match(r"[1-9][0-9]{0,9}\Z", spec):
+    # Six digits and more may be a build that happens to have no letters; a number that exists wins.
+    numbers = {row.generation.number for row in found}
+    if re.match(r"[1-9][0-9]{0,9}\Z", spec) and (len(spec) < _PREFIX or int(spec) in numbers):
         return _numbered(int(spec), found)
     if re.match(r"commit:[0-9a-f]{4,64}\Z", spec):
         prefix = spec[len("commit:") :]
@@ -112,7 +117,7 @@ def resolve(spec: str, found: Sequence[Row]) -> Row:
             [row for row in here if (row.generation.description.commit or "").startswith(prefix)],
             spec,
         )
-    if re.match(r"[0-9a-f]{6,64}\Z", spec):
+    if re.match(rf"[0-9a-f]{{{_PREFIX},64}}\Z", spec):
         return _newest([row for row in here if row.generation.build.startswith(spec)], spec)
     raise UsageError(f"{spec[:80]!r} does not name a generation", hint=f"Give {SPEC_HELP}.")
 

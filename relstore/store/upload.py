@@ -136,6 +136,10 @@ class Upload:
             # A part that was whole is read-only already.
             os.chmod(name, 0o600, dir_fd=self.directory.fd)
             fd = os.open(name, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self.directory.fd)
+        staged = os.fstat(fd).st_size
+        if not 0 <= offset <= staged:
+            os.close(fd)
+            raise ProtocolError(f"content {index} was sent at byte {offset}, not at {staged}")
         os.ftruncate(fd, offset)
         digest = hashlib.sha256()
         os.lseek(fd, 0, os.SEEK_SET)

@@ -47,3 +47,37 @@ def test_an_activation_that_fails_stops_the_rest(user: User, site: Path, tmp_pat
     assert [host["outcome"] for host in ran.document["hosts"]] == ["active", "rolled-back", "skipped"]
     links = [os.readlink(store / "apps/site/current") for store in stores]
     assert links == ["generations/2", "generations/1", "generations/1"]
+
+
+def test_a_switch_that_fails_stops_the_rest(user: User, site: Path, tmp_path: Path) -> None:
+    stores = [tmp_path / name for name in ("a", "b", "c")]
+    user.does("push", site, *targets(*stores))
+    make_site(site, "two")
+    user.does("push", site, *targets(*stores))
+    fails_on_b = f'case "$RELSTORE_PATH" in {stores[1]}/*) grep -q two "$RELSTORE_PATH/index.html";; esac'
+    ran = user.run("rollback", *targets(*stores), "--restart", fails_on_b, "--json")
+    assert ran.code == 4
+    assert [host["outcome"] for host in ran.document["hosts"]] == ["active", "rolled-back", "skipped"]
+    links = [os.readlink(store / "apps/site/current") for store in stores]
+    assert links == ["generations/1", "generations/2", "generations/2"]
+
+
+def test_a_document_names_the_hosts_that_did_not_answer(user: User, site: Path, tmp_path: Path) -> None:
+    good, missing = tmp_path / "good", tmp_path / "missing"
+    user.does("push", site, "--to", good)
+    ran = user.run("list-generations", *targets(good, missing), "--json")
+    assert ran.code == 4
+    assert [host["target"] for host in ran.document["hosts"]] == [str(good)]
+    (failure,) = ran.document["failed"]
+    assert failure["target"] == str(missing)
+    assert failure["error"]["kind"] == "NoStore"
+
+
+def test_a_failed_switch_names_its_host(user: User, site: Path, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    for content in ("one", "two"):
+        make_site(site, content)
+        user.does("push", site, "--to", store)
+    ran = user.run("rollback", "--to", store, "--restart", "false")
+    assert ran.code == 3
+    assert "error: this machine: generation 1 failed" in ran.err

@@ -45,7 +45,9 @@ def test_the_first_one(store: Store) -> None:
         assert outcomes(app) == [("switching", 1), ("active", 1)]
 
 
-def test_what_a_restart_is_told(store: Store, app: App, top: Path) -> None:
+def test_what_a_restart_is_told(store: Store, app: App, top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("RELSTORE_")]:
+        monkeypatch.delenv(name)
     line = "env | grep ^RELSTORE_ | sort; pwd; readlink $RELSTORE_CURRENT; cat $RELSTORE_CURRENT/version"
     ran = activate_here(store, app, 2, line)
     one, two = (f"{top}/builds/{build_of(store, number)}/tree" for number in (1, 2))

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from relstore.errors import NotFoundError, RefusedError, RelstoreError, UsageError
+from relstore.gc.processes import builds_in_use
 from relstore.host import collecting
 from relstore.protocol import Collect, Delete, Verdict
 from relstore.store import journal
@@ -173,11 +174,11 @@ def test_what_cannot_be_read_ends_it_with_nothing_removed(
 
 
 def test_processes_that_could_not_be_looked_into_are_warned_of(store: Store, five: App) -> None:
-    if os.geteuid() == 0:
-        assert collecting.collect(store, ask())[0].warnings == ()
-        return
-    (warning,) = collecting.collect(store, ask())[0].warnings
-    assert "processes of other accounts that could not be looked into" in warning
+    """Root sees all of them, unless it lacks a right of root as in many containers."""
+    hidden = builds_in_use().unreadable
+    warnings = collecting.collect(store, ask())[0].warnings
+    assert len(warnings) == (1 if hidden else 0)
+    assert all("processes of other accounts that could not be looked into" in line for line in warnings)
     assert collecting.collect(store, ask())[0].warnings == ()
 
 

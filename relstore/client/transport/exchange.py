@@ -68,7 +68,7 @@ class Exchange:
         if self.lost is not None:
             return self.lost.with_traceback(None)
         return ConnectionLostError(
-            "the command there ended while we were sending to it", hint="Run the same again."
+            "the command there ended while we were sending to it", hint=ConnectionLostError.HINT
         ).on(host)
 
     async def room(self) -> None:

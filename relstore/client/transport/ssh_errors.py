@@ -91,7 +91,7 @@ def connection_lost(exc: Exception | None) -> ConnectionLostError:
     reason = _short(str(exc)) if exc else "the host hung up"
     return ConnectionLostError(
         f"the connection broke off: {reason}",
-        hint="When the host can be reached again, run the same command again.",
+        hint=ConnectionLostError.HINT,
     )
 
 

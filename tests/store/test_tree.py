@@ -1,0 +1,134 @@
+"""Trees: written from a manifest, and every way in which one can differ from it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from relstore.store.store import Store
+from relstore.store.tree import check_tree
+from tests.host_side import Content, Link, Program, artifact, push_build
+
+TREE: dict[str, Content] = {
+    "bin/run": Program(b"#!/bin/sh\n"),
+    "bin/empty": Program(b""),
+    "etc/empty": b"",
+    "etc/conf": b"port = 80\n",
+    "a-b/file": b"x",
+    "a/deep/er/file": b"y",
+    "void": None,
+    "link": Link("etc/conf"),
+    "up": Link("a/../etc"),
+}
+
+
+@contextmanager
+def writable(path: Path) -> Iterator[None]:
+    mode = stat.S_IMODE(path.stat().st_mode)
+    path.chmod(0o644)
+    yield
+    path.chmod(mode)
+
+
+def test_a_tree_is_what_its_manifest_says(top: Path, store: Store) -> None:
+    build = push_build(store, TREE)
+    tree = top / "builds" / build / "tree"
+    assert (tree / "bin/run").read_bytes() == b"#!/bin/sh\n"
+    assert stat.S_IMODE((tree / "bin/run").stat().st_mode) == 0o555
+    assert stat.S_IMODE((tree / "bin/empty").stat().st_mode) == 0o555
+    assert stat.S_IMODE((tree / "etc/empty").stat().st_mode) == 0o444
+    assert stat.S_IMODE((tree / "void").stat().st_mode) == 0o755
+    assert os.listdir(tree / "void") == []
+    assert os.readlink(tree / "up") == "a/../etc"
+    assert store.builds.check(build) == []
+
+
+def _rot(tree: Path) -> None:
+    with writable(tree / "etc/conf"):
+        (tree / "etc/conf").write_bytes(b"port = 81\n")
+
+
+def _grow(tree: Path) -> None:
+    with writable(tree / "etc/conf"):
+        (tree / "etc/conf").write_bytes(b"port = 8080\n")
+
+
+def _relink(tree: Path) -> None:
+    (tree / "link").unlink()
+    (tree / "link").symlink_to("/etc/passwd")
+
+
+def _swap_directory(tree: Path) -> None:
+    (tree / "etc").rename(tree.parent / "moved")
+    (tree / "etc").symlink_to(tree.parent / "moved")
+
+
+def _link_as_file(tree: Path) -> None:
+    (tree / "link").unlink()
+    (tree / "link").write_text("etc/conf")
+
+
+def _file_as_directory(tree: Path) -> None:
+    (tree / "etc/conf").unlink()
+    (tree / "etc/conf").mkdir()
+
+
+def _directory_as_file(tree: Path) -> None:
+    (tree / "void").rmdir()
+    (tree / "void").write_text("")
+
+
+@pytest.mark.parametrize(
+    ("change", "path", "problem"),
+    [
+        (_rot, "etc/conf", "has other bytes"),
+        (_grow, "etc/conf", "has 12 bytes instead of 10"),
+        (_relink, "link", "points elsewhere"),
+        (_link_as_file, "link", "should be a symlink"),
+        (_file_as_directory, "etc/conf", "should be a regular file"),
+        (_directory_as_file, "void", "should be a directory"),
+        (_swap_directory, "etc", "should be a directory"),
+        (lambda tree: (tree / "bin/run").chmod(0o755), "bin/run", "has the mode 0755"),
+        (lambda tree: (tree / "void").chmod(0o700), "void", "has the mode 0700"),
+        (lambda tree: (tree / "etc/empty").unlink(), "etc/empty", "is missing"),
+        (lambda tree: (tree / "new").write_text("x"), "new", "is not in the manifest"),
+        (lambda tree: (tree / "void/new").symlink_to("x"), "void/new", "is not in the manifest"),
+        (lambda tree: shutil.rmtree(tree / "a"), "a", "is missing"),
+    ],
+)
+def test_a_change_is_found_where_it_is(
+    change: Callable[[Path], object], path: str, problem: str, top: Path, store: Store
+) -> None:
+    build = push_build(store, TREE)
+    change(top / "builds" / build / "tree")
+    found = store.builds.check(build)
+    assert (f"builds/{build}/tree/{path}", problem) in found
+    # Below a directory that is gone there is nothing more to say.
+    assert [one for one in found if not one.path.startswith(f"builds/{build}/tree/{path}")] == []
+
+
+def test_bytes_that_trees_share_are_read_once(store: Store) -> None:
+    first, second = push_build(store, TREE), push_build(store, {**TREE, "more": b"z"})
+    proved: dict[tuple[int, int], bytes] = {}
+    assert store.builds.check(first, proved) == []
+    before = dict(proved)
+    assert store.builds.check(second, proved) == []
+    # Besides "more", only the empty files are other inodes: they are not linked.
+    assert len(proved.keys() - before.keys()) == 3
+
+
+def test_a_tree_is_not_followed_out_of_itself(top: Path, store: Store, tmp_path: Path) -> None:
+    """A directory swapped for a symlink to a copy of itself is not taken for it."""
+    made = artifact(TREE)
+    build = push_build(store, TREE)
+    tree = top / "builds" / build / "tree"
+    (tree / "a").rename(tmp_path / "a")
+    (tree / "a").symlink_to(tmp_path / "a")
+    with store.builds.directory.sub(build) as directory, directory.sub("tree") as opened:
+        assert list(check_tree(opened, made.manifest, {})) == [("a", "should be a directory")]
