@@ -16,8 +16,10 @@ $(STAMP): pyproject.toml
 demo: $(STAMP)
 	$(BIN)/relstore demo
 
+# Much of their time the tests wait, for hosts and clocks; so there are more of them at once than cores.
+WORKERS ?= 3
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .
@@ -26,7 +28,7 @@ check: $(STAMP)
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/vermin --target=3.9- --no-tips --violations --eval-annotations --no-parse-comments \
 		relstore/__init__.py relstore/errors.py relstore/framing.py relstore/shape.py relstore/protocol.py \
-		relstore/remote_helper.py relstore/remote_stage.py relstore/store relstore/gc relstore/host
+		relstore/recipe.py relstore/units.py relstore/remote_helper.py relstore/remote_stage.py relstore/store relstore/gc relstore/host
 
 # The tests of the host side under an old interpreter: make host-tests OLD_PYTHON=pypy3
 OLD_PYTHON ?= pypy3

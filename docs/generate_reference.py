@@ -22,7 +22,7 @@ from relstore.cli import exit_codes
 from relstore.cli.main import COMMANDS, main
 from relstore.cli.options import common_options
 from relstore.client import fleet
-from relstore.client.config_schema import KEYS
+from relstore.client.config import KEYS
 from relstore.client.config_template import TEMPLATE
 from relstore.client.target import Target
 from relstore.store import history, journal

@@ -71,6 +71,10 @@ class ConnectionLostError(ConnectError):
     HINT = "What the host had accepted goes on there: `relstore attach` follows it. Else run the same again."
 
 
+class DetachedError(RelstoreError):
+    """Somebody left while the host works; it goes on."""
+
+
 # --- two sides that do not agree ----------------------------------------------------------------
 
 
@@ -119,6 +123,10 @@ class RefusedError(StoreError):
 
 class BusyError(StoreError):
     """Somebody else holds the lock that this needs."""
+
+
+class PreflightError(RelstoreError):
+    """The host would not run the release; nothing was sent."""
 
 
 class ReleaseFailedError(RelstoreError):

@@ -14,10 +14,12 @@ from typing import Any, NamedTuple, Optional, Union
 from relstore import shape
 from relstore.errors import ProtocolError, RelstoreError, from_wire
 from relstore.framing import MAX_FRAME_BYTES
+from relstore.recipe import Recipe
 from relstore.store import pack
 from relstore.store.names import AppName, Digest, JobId, PinName
+from relstore.units import UnitName
 
-VERSION = 1
+VERSION = 2
 MAX_BODY_BYTES = 256 * 1024 * 1024
 MAX_TEXT = 4000
 
@@ -98,13 +100,67 @@ class Activate(NamedTuple):
     app: AppName
     spec: str
     who: str
-    restart: Optional[tuple[str, ...]]
-    """The command to run on the host after the switch, as words."""
-    restart_timeout: int
-    """Seconds."""
+    recipe: Recipe
     lock_wait: int = 0
     """Seconds to wait for another activation to end."""
     override_hold: bool = False
+    confirm_hash: Optional[bytes] = None
+    """The SHA-256 of the token that Confirm must bring, where the recipe asks for that."""
+
+
+class Become(NamedTuple):
+    """The password for sudo, for what this session does next; kept in memory alone. Reply: Done."""
+
+    password: str
+
+
+class ProgramIn(NamedTuple):
+    """What one executable of a build needs of a host."""
+
+    path: str
+    machine: str
+    """As ``uname -m`` says it, or empty where it does not matter."""
+    loader: str
+    """The dynamic loader, or empty."""
+    interpreter: str
+    """What a script names after ``#!``, or empty."""
+
+
+class Preflight(NamedTuple):
+    """Would this host run it? Nothing is changed. Reply: Preflighted."""
+
+    app: AppName
+    recipe: Recipe
+    programs: tuple[ProgramIn, ...]
+    switch: bool
+    """Whether an activation is to follow; else only the programs are looked at."""
+
+
+class Confirm(NamedTuple):
+    """The deployer came back, on another connection. Reply: Confirmed."""
+
+    app: AppName
+    job: JobId
+    token: bytes
+
+
+class Cancel(NamedTuple):
+    """Please do not switch. Reply: Done; what becomes of it is what the job records."""
+
+    app: AppName
+    job: JobId
+    who: str
+
+
+class InstallUnit(NamedTuple):
+    """Put a unit file in place. Reply: Installed."""
+
+    name: UnitName
+    text: str
+    user: bool
+    become: str
+    replace: bool
+    """Whether a file that is there may go."""
 
 
 class Watch(NamedTuple):
@@ -220,6 +276,27 @@ class HoldOut(NamedTuple):
     message: str
 
 
+class Problem(NamedTuple):
+    """Why a host would not run it, and what to do."""
+
+    what: str
+    hint: str
+
+
+class Preflighted(NamedTuple):
+    problems: tuple[Problem, ...]
+
+
+class Confirmed(NamedTuple):
+    in_time: bool
+    """False: the host had given up waiting, and returns."""
+
+
+class Installed(NamedTuple):
+    path: str
+    changed: bool
+
+
 class Unheld(NamedTuple):
     was_held: bool
 
@@ -256,7 +333,7 @@ class Accepted(NamedTuple):
     generation: int
     previous: int
     held_by: str
-    """How the job is kept alive: ``nohup``."""
+    """How the job is kept alive: ``nohup``, ``systemd-run``, ``systemd-run --user``."""
 
 
 class Step(NamedTuple):
@@ -322,6 +399,18 @@ class AppsOut(NamedTuple):
     names: tuple[AppName, ...]
 
 
+class UnitOut(NamedTuple):
+    """A unit of the app, as the host sees it now."""
+
+    name: str
+    state: str
+    """``active (running)``."""
+    runs: int
+    """The generation that its main process executes, or 0: it executes none, or that cannot be seen."""
+    program: str
+    """What it executes, or empty."""
+
+
 class StatusOut(NamedTuple):
     current: Optional[RowOut]
     rollback_target: int
@@ -334,6 +423,10 @@ class StatusOut(NamedTuple):
     drift: str
     """What is wrong with the ``current`` link, or ``""``."""
     hold: Optional[HoldOut]
+    units: tuple[UnitOut, ...]
+    """Those that the last activation was about."""
+    changed: tuple[str, ...]
+    """Paths of the current build that are not what they were, as far as a look at them tells."""
     builds: int
     free_bytes: int
     free_inodes: Optional[int]
@@ -384,17 +477,17 @@ class Failure(NamedTuple):
 
 REQUESTS = (
     Probe, Begin, Put, Publish, Release, Activate, Watch, List, Fetch, Log, Apps, Status, Pin, Unpin, Delete,
-    Hold, Unhold, Mark, Verify, Collect,
+    Hold, Unhold, Mark, Verify, Collect, Become, Preflight, Confirm, Cancel, InstallUnit,
 )  # fmt: skip
 EVENTS = (Accepted, Step, Output)
 REPLIES = (
     Hello, Done, Probed, Begun, Published, Released, Ended, RowOut, Listed, AppsOut, StatusOut, Unheld,
-    Verified, Collected, Failure,
+    Verified, Collected, Preflighted, Confirmed, Installed, Failure,
 )  # fmt: skip
 
 Request = Union[
     Probe, Begin, Put, Publish, Release, Activate, Watch, List, Fetch, Log, Apps, Status, Pin, Unpin, Delete,
-    Hold, Unhold, Mark, Verify, Collect,
+    Hold, Unhold, Mark, Verify, Collect, Become, Preflight, Confirm, Cancel, InstallUnit,
 ]  # fmt: skip
 
 _BY_NAME: dict[str, Any] = {kind.__name__: kind for kind in (*REQUESTS, *EVENTS, *REPLIES)}

@@ -1,7 +1,7 @@
 """The entry points on the host: ``serve`` a session, or run as a ``job``.
 
 ``serve`` is called by the first-stage code with the open input; ``main`` is what the unpacked helper
-runs as ``python3 -I -S helpers/<digest> job …``. Not for a person's command line.
+runs as ``python3 -I -S helpers/<digest> job …``, or ``recover …`` at boot. Not for a person to type.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import sys
 from typing import BinaryIO
 
-from relstore.host import job
+from relstore.host import detach, job
 from relstore.host.helpers import Bundle
 from relstore.host.session import Session
 from relstore.host.wire import Wire
@@ -30,12 +30,17 @@ def serve(root: str, digest: str, helper: str, source: BinaryIO) -> None:
 
 
 def main() -> int:
-    """``job ROOT APP ID``: run that job to its end."""
-    if len(sys.argv) != 5 or sys.argv[1] != "job":
-        sys.stderr.write("relstore: this program is started by relstore itself\n")
-        return 2
+    """``job ROOT APP ID [FD]``: run that job to its end; FD holds sudo's password. ``recover ROOT``: resolve
+    what dead jobs left."""
     os.umask(0o022)
-    return job.run(*sys.argv[2:])
+    words = sys.argv[1:]
+    if words[:1] == ["job"] and len(words) in (4, 5):
+        _, root, app, ident, *fd = words
+        return job.run(root, app, ident, detach.read_password(int(fd[0])) if fd else "")
+    if words[:1] == ["recover"] and len(words) == 2:
+        return job.recover_all(words[1])
+    sys.stderr.write("relstore: this program is started by relstore itself\n")
+    return 2
 
 
 if __name__ == "__main__":

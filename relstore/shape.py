@@ -14,6 +14,7 @@ from typing import Any, TypeVar, Union
 
 from relstore.errors import ProtocolError
 from relstore.store.names import AppName, Digest, JobId, PinName
+from relstore.units import UnitName
 
 MAX_INT = (1 << 63) - 1
 
@@ -25,6 +26,7 @@ _NAMES: dict[Any, Reader] = {
     PinName: PinName.parse,
     JobId: JobId.parse,
     Digest: Digest.parse,
+    UnitName: UnitName.parse,
 }
 
 

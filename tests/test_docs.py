@@ -41,7 +41,7 @@ def _commands(text: str) -> Iterator[str]:
 
 def _problem(line: str) -> str:
     """What is wrong with a command line, or an empty text."""
-    words = shlex.split(re.split(r"\s(?:[|>]|&&|;|#)|;", line)[0])[1:]
+    words = shlex.split(re.split(r"\s(?:[|>]|&&|;|#)|;| -- ", line)[0])[1:]
     name = next((word for word in words if not word.startswith("-")), None)
     context = click.Context(main)
     known = {flag for option in main.get_params(context) for flag in (*option.opts, *option.secondary_opts)}

@@ -12,11 +12,12 @@ from relstore.errors import FormatError, ProtocolError
 from relstore.protocol import EVENTS, REPLIES, REQUESTS
 from relstore.store import pack
 from relstore.store.names import AppName, Digest, JobId, PinName
+from relstore.units import UnitName
 
 EXAMPLES: dict[Any, Any] = {
     int: 7, bool: True, str: "text", bytes: b"bytes",
     AppName: AppName("web"), PinName: PinName("stable"), Digest: Digest("ab" * 32),
-    JobId: JobId("20261123T044741Z-0a1b2c3d"),
+    JobId: JobId("20261123T044741Z-0a1b2c3d"), UnitName: UnitName("web.service"),
 }  # fmt: skip
 
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import click
 
-from relstore import protocol
 from relstore.cli import results
+from relstore.cli.activating import run
 from relstore.cli.command import Command, example
 from relstore.cli.options import settings
 from relstore.cli.progress import ConsoleReporter
-from relstore.cli.work import on_each, the_app
-from relstore.client import fleet
+from relstore.cli.work import the_app
+from relstore.client import activation
+from relstore.client.activation import Place
+from relstore.client.hosts import connected
+from relstore.client.interrupt import Interrupts
 from relstore.client.result import Result, from_ended
-from relstore.client.session import Session
 from relstore.errors import UsageError
 from relstore.store.names import AppName, JobId
 
@@ -29,18 +31,14 @@ def attach(ctx: click.Context, job: str | None) -> None:
         raise UsageError("attach follows one host", hint="Give one --to.")
     ident = JobId.parse(job) if job else None
 
-    async def follow(session: Session, reporter: ConsoleReporter) -> tuple[AppName, Result]:
-        app = await the_app(session, here)
-        async for event in session.follow(protocol.Watch(app, ident), protocol.Ended):
-            if isinstance(event, protocol.Accepted):
-                reporter.step(session.label, f"job {event.job}, generation {event.generation}")
-                continue
-            fleet.report_event(event, session.label, reporter)
-            if isinstance(event, protocol.Ended):
-                return app, from_ended(targets[0], event)
-        raise RuntimeError("a job without an end")
+    with ConsoleReporter(here.console, several=False) as reporter:
 
-    (outcome,) = on_each(here, follow)
-    if outcome.value is not None:
-        app, result = outcome.value
-        results.show("attach", app, [result], here)
+        async def follow(keys: Interrupts) -> tuple[AppName, Result]:
+            place = Place(targets[0], here.around, reporter, keys)
+            async with connected(targets[0], here.around, reporter) as session:
+                app = await the_app(session, here)
+                ended = await activation.follow(session, place, app, ident)
+            return app, from_ended(targets[0], ended)
+
+        app, result = run(follow)
+    results.show("attach", app, [result], here)

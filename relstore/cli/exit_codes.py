@@ -5,6 +5,7 @@ from __future__ import annotations
 from relstore.errors import (
     BusyError,
     ConnectError,
+    DetachedError,
     ReleaseFailedError,
     RelstoreError,
     SomeHostsFailedError,
@@ -37,6 +38,7 @@ _BY_KIND: tuple[tuple[type[RelstoreError], int], ...] = (
     (SomeHostsFailedError, SOME_HOSTS_FAILED),
     (BusyError, BUSY),
     (ConnectError, CANNOT_CONNECT),
+    (DetachedError, INTERRUPTED),
 )
 
 

@@ -35,6 +35,8 @@ COMMANDS = {
     "delete-generations": "delete_generations",
     "verify": "verify",
     "gc": "gc",
+    "unit": "unit",
+    "sudoers": "sudoers",
     "init": "init",
     "demo": "demo",
     "completion": "completion",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import subprocess
 import sys
 from pathlib import Path
@@ -10,14 +9,17 @@ from typing import Any
 
 import click
 
+from relstore import protocol
 from relstore.cli import results, text
-from relstore.cli.activating import activation_options, restart_of, turn_of
+from relstore.cli.activating import activation_options, plan_of, run
 from relstore.cli.command import Command, example
 from relstore.cli.options import Settings, settings
 from relstore.cli.progress import ConsoleReporter
 from relstore.cli.work import on_each, report
 from relstore.client import fleet, gitinfo, release
 from relstore.client.config_schema import shell_command
+from relstore.client.fleet import Way
+from relstore.client.programs import Program, programs
 from relstore.client.release import Preview
 from relstore.client.scan import Scan, scan
 from relstore.client.session import Session
@@ -46,16 +48,14 @@ from relstore.store.record import MAX_NOTE, Description
 @click.pass_context
 def push(
     ctx: click.Context,
+    /,
     artifact: str | None,
     note: str,
     build: str | None,
-    restart: str | None,
-    restart_timeout: int | None,
-    lock_wait: int | None,
-    override_hold: bool,
     switch: bool,
     allow_outside_links: bool | None,
     dry_run: bool,
+    **how: Any,
 ) -> None:
     """Store ARTIFACT (a file or a directory) on the host and make it live.
 
@@ -65,6 +65,7 @@ def push(
     here.need_targets()
     if len(note) > MAX_NOTE:
         raise UsageError(f"the note has {len(note)} characters; at most {MAX_NOTE}")
+    activation = plan_of(here, how) if switch and not dry_run else None
     path = _artifact(artifact, here)
     _build(shell_command(build) if build else here.config.build, here)
     app = here.app or AppName.from_artifact(path.resolve().name)
@@ -83,12 +84,9 @@ def push(
         return
     git = gitinfo.describe(path.resolve() if path.is_dir() else path.resolve().parent)
     description = Description(here.who, git.commit if git else None, git.dirty if git else False, note)
-    how = restart_of(here, restart, restart_timeout)
-    turn = turn_of(lock_wait, override_hold)
-    activation = fleet.Activation(here.who, how, turn) if switch else None
-    plan = fleet.Push(app, scanned, description, outside, activation)
+    plan = fleet.Push(app, scanned, description, outside, activation, tuple(map(_needs, programs(scanned))))
     with ConsoleReporter(screen, several=len(here.targets) > 1) as reporter:
-        ended = asyncio.run(fleet.push(plan, here.targets, here.around, reporter))
+        ended = run(lambda keys: fleet.push(plan, here.targets, Way(here.around, reporter, keys)))
     results.show("push", app, ended, here)
 
 
@@ -99,6 +97,10 @@ def _artifact(given: str | None, here: Settings) -> Path:
             "nothing to push", hint="Name it: relstore push PATH, or set `artifact` in relstore.toml."
         )
     return path
+
+
+def _needs(program: Program) -> protocol.ProgramIn:
+    return protocol.ProgramIn(program.path, program.machine, program.loader, program.interpreter)
 
 
 def _may_leave(flag: bool | None, here: Settings) -> bool:

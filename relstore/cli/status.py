@@ -13,7 +13,7 @@ from relstore.cli.options import settings
 from relstore.cli.progress import ConsoleReporter
 from relstore.cli.work import on_each, report, the_app
 from relstore.client.session import Session
-from relstore.protocol import HoldOut, StatusOut
+from relstore.protocol import HoldOut, StatusOut, UnitOut
 from relstore.store.names import AppName
 
 
@@ -61,9 +61,21 @@ def _lines(app: str, host: str, root: str, found: StatusOut) -> list[str]:
     if found.hold:
         since = text.moment(found.hold.since)
         lines.append(f"  held         by {found.hold.who} since {since}: {found.hold.message}")
+    lines += [f"  unit         {_unit(unit, found)}" for unit in found.units]
     if found.drift:
         lines.append(f"  drift        {found.drift}")
+    lines += [f"  changed      {change}" for change in found.changed]
     return lines
+
+
+def _unit(unit: UnitOut, found: StatusOut) -> str:
+    """``web.service active (running), runs generation 2``; running is not always current."""
+    current = found.current.number if found.current else 0
+    if unit.runs:
+        runs = f", runs generation {unit.runs}" + ("" if unit.runs == current else ", NOT the current one")
+    else:
+        runs = f", executes {unit.program}" if unit.program else ""
+    return f"{unit.name} {unit.state}{runs}"
 
 
 def _fields(found: StatusOut) -> dict[str, Any]:
@@ -76,6 +88,8 @@ def _fields(found: StatusOut) -> dict[str, Any]:
         "unresolved": found.unresolved,
         "drift": found.drift or None,
         "hold": _hold_fields(found.hold),
+        "units": [{**unit._asdict(), "runs": unit.runs or None} for unit in found.units],
+        "changed": list(found.changed),
         "builds": found.builds,
         "free_bytes": found.free_bytes,
         "free_inodes": found.free_inodes,

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
+from typing import Any
 
 import click
 
 from relstore.cli import results
-from relstore.cli.activating import activation_options, restart_of, turn_of
+from relstore.cli.activating import activation_options, plan_of, run
 from relstore.cli.command import Command, Spec, SpecCommand, example
 from relstore.cli.options import Settings, settings
 from relstore.cli.progress import ConsoleReporter
 from relstore.client import fleet
-from relstore.client.fleet import Activation
-from relstore.client.release import Restart, Turn
+from relstore.client.fleet import Way
 
 
 @example(
@@ -25,44 +24,29 @@ from relstore.client.release import Restart, Turn
 @click.argument("generation", type=Spec())
 @activation_options
 @click.pass_context
-def switch_generation(
-    ctx: click.Context,
-    generation: str,
-    restart: str | None,
-    restart_timeout: int | None,
-    lock_wait: int | None,
-    override_hold: bool,
-) -> None:
+def switch_generation(ctx: click.Context, /, generation: str, **how: Any) -> None:
     """Make GENERATION current: a number, -1 or +1 (counted over good ones), the beginning of a build
     id, or commit:PREFIX.
 
     The same transaction as a push: it is checked, switched, restarted, and put back when that fails.
     """
-    here = settings(ctx)
-    turn = turn_of(lock_wait, override_hold)
-    _switch("switch-generation", here, generation, restart_of(here, restart, restart_timeout), turn)
+    _switch("switch-generation", settings(ctx), generation, how)
 
 
 @example("relstore rollback --to deploy@web1:/srv/web")
 @click.command("rollback", cls=Command)
 @activation_options
 @click.pass_context
-def rollback(
-    ctx: click.Context,
-    restart: str | None,
-    restart_timeout: int | None,
-    lock_wait: int | None,
-    override_hold: bool,
-) -> None:
+def rollback(ctx: click.Context, /, **how: Any) -> None:
     """Go back to the last good generation: switch-generation -1."""
-    here = settings(ctx)
-    turn = turn_of(lock_wait, override_hold)
-    _switch("rollback", here, "-1", restart_of(here, restart, restart_timeout), turn)
+    _switch("rollback", settings(ctx), "-1", how)
 
 
-def _switch(command: str, here: Settings, spec: str, restart: Restart, turn: Turn) -> None:
-    plan = Activation(here.who, restart, turn)
+def _switch(command: str, here: Settings, spec: str, how: dict[str, Any]) -> None:
     targets = here.need_targets()
+    plan = plan_of(here, how)
     with ConsoleReporter(here.console, several=len(targets) > 1) as reporter:
-        app, ended = asyncio.run(fleet.switch(spec, here.app, plan, targets, here.around, reporter))
+        app, ended = run(
+            lambda keys: fleet.switch(spec, here.app, plan, targets, Way(here.around, reporter, keys))
+        )
     results.show(command, app, ended, here)

@@ -16,14 +16,17 @@ from pathlib import Path
 from typing import Any
 
 from relstore.client.config_file import Source
-from relstore.client.config_schema import KEYS, Place, type_name
+from relstore.client.config_schema import KEYS as PUSH_KEYS
+from relstore.client.config_schema import Key, Place, type_name
+from relstore.client.config_service import SERVICE_KEYS
 from relstore.client.target import Target
 from relstore.errors import ConfigError, UsageError
+from relstore.recipe import Http
 from relstore.store.names import AppName
+from relstore.units import UnitName
 
+KEYS: Mapping[str, Key] = {**PUSH_KEYS, **SERVICE_KEYS}
 FILE_NAME = "relstore.toml"
-DEFAULT_RESTART_TIMEOUT = 60
-"""Seconds."""
 DEFAULT_CONNECT_TIMEOUT = 10
 """Seconds."""
 
@@ -44,9 +47,35 @@ class Config:
     """Absolute."""
     build: tuple[str, ...] | None = None
     """The argument list to run here, in the file's directory."""
+    units: tuple[UnitName, ...] | None = None
+    user: bool | None = None
+    unit_action: str | None = None
+    unit_runs_build: bool | None = None
+    become: str | None = None
+    ask_become_pass: bool | None = None
     restart: tuple[str, ...] | None = None
-    """The argument list to run on the host."""
+    """Argument lists to run on the host: this one, and reload, before, after, on_failure, health_command."""
+    reload: tuple[str, ...] | None = None
     restart_timeout: int | None = None
+    """Seconds."""
+    health_timeout: int | None = None
+    """Milliseconds: this one, and the two that follow."""
+    health_interval: int | None = None
+    health_stable: int | None = None
+    http: tuple[Http, ...] | None = None
+    http_status: int | None = None
+    """What holds for every request that does not say otherwise: this one, and the three that follow."""
+    http_body: str | None = None
+    http_headers: tuple[str, ...] | None = None
+    http_socket: str | None = None
+    tcp: tuple[str, ...] | None = None
+    health_command: tuple[str, ...] | None = None
+    before: tuple[str, ...] | None = None
+    after: tuple[str, ...] | None = None
+    on_failure: tuple[str, ...] | None = None
+    hook_timeout: int | None = None
+    """Seconds."""
+    confirm: int | None = None
     """Seconds."""
     keep: int | None = None
     keep_within: int | None = None

@@ -41,7 +41,7 @@ class Key(NamedTuple):
 
 def shell_command(text: str) -> tuple[str, ...]:
     """The argument list that runs ``text`` in a shell."""
-    return ("sh", "-c", _argument(text))
+    return ("sh", "-c", argument(text))
 
 
 def type_name(value: object) -> str:
@@ -59,7 +59,7 @@ def type_name(value: object) -> str:
     return "a date or time"
 
 
-def _string(value: object) -> str:
+def string(value: object) -> str:
     if not isinstance(value, str):
         raise UsageError(f"must be a string, not {type_name(value)}", hint="Put it in quotes.")
     if not value.strip():
@@ -67,14 +67,14 @@ def _string(value: object) -> str:
     return value
 
 
-def _argument(text: str) -> str:
+def argument(text: str) -> str:
     if "\0" in text:
         raise UsageError("holds a NUL character", hint="Remove it; no program can be given one.")
     return text
 
 
 def _app(value: object, place: Place) -> AppName:
-    return AppName.parse(_string(value))
+    return AppName.parse(string(value))
 
 
 def _targets(value: object, place: Place) -> tuple[Target, ...]:
@@ -89,7 +89,7 @@ def _targets(value: object, place: Place) -> tuple[Target, ...]:
         raise UsageError("has no target", hint="Name at least one, or remove the key.")
     targets: list[Target] = []
     for item in value:
-        target = Target.parse(_string(item), place.home).beneath(place.directory)
+        target = Target.parse(string(item), place.home).beneath(place.directory)
         if target in targets:
             raise UsageError(f"names {str(target)!r} twice", hint="Remove one of the two.")
         targets.append(target)
@@ -97,12 +97,12 @@ def _targets(value: object, place: Place) -> tuple[Target, ...]:
 
 
 def _path(value: object, place: Place) -> Path:
-    return place.directory / _argument(_string(value))
+    return place.directory / argument(string(value))
 
 
-def _command(value: object, place: Place) -> tuple[str, ...]:
+def command(value: object, place: Place) -> tuple[str, ...]:
     if isinstance(value, str):
-        return shell_command(_string(value))
+        return shell_command(string(value))
     if not isinstance(value, list):
         raise UsageError(
             f"must be a string (for sh -c) or an array of strings, not {type_name(value)}",
@@ -110,14 +110,14 @@ def _command(value: object, place: Place) -> tuple[str, ...]:
         )
     if not value:
         raise UsageError("has no program", hint="Name one, or remove the key.")
-    for argument in value:
-        if not isinstance(argument, str):
-            raise UsageError(f"must hold strings only, not {type_name(argument)}", hint="Put it in quotes.")
-    _string(value[0])
-    return tuple(_argument(argument) for argument in value)
+    for word in value:
+        if not isinstance(word, str):
+            raise UsageError(f"must hold strings only, not {type_name(word)}", hint="Put it in quotes.")
+    string(value[0])
+    return tuple(argument(word) for word in value)
 
 
-def _duration(value: object, place: Place) -> int:
+def seconds(value: object, place: Place) -> int:
     if not isinstance(value, str):
         raise UsageError(
             f"must be a string with a duration, not {type_name(value)}",
@@ -135,7 +135,7 @@ def _keep(value: object, place: Place) -> int:
 
 
 def _python(value: object, place: Place) -> str:
-    text = _string(value)
+    text = string(value)
     if not _PYTHON.fullmatch(text):
         raise UsageError(
             f"{text!r} is not the absolute path of an interpreter",
@@ -144,7 +144,7 @@ def _python(value: object, place: Place) -> str:
     return text
 
 
-def _flag(value: object, place: Place) -> bool:
+def flag(value: object, place: Place) -> bool:
     if not isinstance(value, bool):
         raise UsageError(
             f"must be a boolean, not {type_name(value)}", hint="Write true or false, without quotes."
@@ -157,14 +157,12 @@ KEYS: Mapping[str, Key] = MappingProxyType(
         "app": Key("app", _app),
         "to": Key("targets", _targets),
         "artifact": Key("artifact", _path),
-        "build": Key("build", _command),
-        "restart": Key("restart", _command),
-        "restart-timeout": Key("restart_timeout", _duration),
+        "build": Key("build", command),
         "keep": Key("keep", _keep),
-        "keep-within": Key("keep_within", _duration),
+        "keep-within": Key("keep_within", seconds),
         "python": Key("python", _python),
-        "allow-outside-links": Key("allow_outside_links", _flag),
-        "connect-timeout": Key("connect_timeout", _duration),
+        "allow-outside-links": Key("allow_outside_links", flag),
+        "connect-timeout": Key("connect_timeout", seconds),
     }
 )
-"""The keys that stand at the top level and in ``[env.NAME]`` alike."""
+"""Of those that stand at the top level and in ``[env.NAME]`` alike, the ones about what is pushed where."""

@@ -24,12 +24,57 @@ TEMPLATE = """\
 # It runs here, in this file's directory; when it fails, nothing is pushed.
 #build = "make dist"
 
-# Runs on the host after each switch, as a line for `sh -c` or as a list. When it fails, the host goes
-# back to what it ran before.
-#restart = ["systemctl", "--user", "restart", "web.service"]
+# --- How a release goes live. When any of it fails, the host goes back to what it ran before.
 
-# How long `restart` may take. Durations are a number and s, m, h or d. Default: 60s.
+# The systemd unit that runs the app, or several; `relstore unit` prints a good one. `user`: they belong to
+# the account's own manager (systemctl --user).
+#unit = "web.service"
+#user = false
+
+# What is done with them: restart, reload, or try-reload-or-restart. Default: restart. Their main processes
+# must then be seen to execute the new build, unless they are only reloaded.
+#unit-action = "restart"
+#unit-runs-build = true
+
+# Act on them through sudo (`relstore sudoers` prints the rule), and ask for its password, once for all hosts.
+#become = "sudo"
+#ask-become-pass = false
+
+# For any other supervisor, a command on the host, as a line for `sh -c` or as a list; `reload` is run instead
+# of `restart` where a former version runs.
+#restart = "supervisorctl restart web"
+#reload = "supervisorctl signal HUP web"
+
+# How long restarting may take. Durations are a number and s, m, h or d. Default: 60s.
 #restart-timeout = "60s"
+
+# When a release is well. A unit's process must stand still for so long, and then these must be answered: a
+# URL (or a table: url, status, body, headers, socket; or several of both), an address, a command. The four
+# http- keys hold for every request that does not say otherwise.
+#http = "http://127.0.0.1:8080/health"
+#http-status = 200
+#http-body = "ok"
+#http-headers = ["Host: www.example.com"]
+#http-socket = "/run/web/web.sock"
+#tcp = "127.0.0.1:8080"
+#health-command = "curl -fsS http://127.0.0.1:8080/health"
+
+# Until when it must be well, how long it must stand still, and how often is looked. Defaults: 30s, 3s, 500ms.
+#health-timeout = "30s"
+#health-stable = "3s"
+#health-interval = "500ms"
+
+# Commands around it: `before` runs in the new build before the switch (migrations), and its failure changes
+# nothing; `after` once all is well; `on-failure` after the host went back. Each may take 5m by default.
+#before = "./migrate"
+#after = "./warm-up"
+#on-failure = "./tell-somebody"
+#hook-timeout = "5m"
+
+# Go back unless this machine can reach the host on a new connection in that time, after all is well.
+#confirm = "60s"
+
+# --- What is kept, and how hosts are reached.
 
 # What `relstore gc` keeps: so many good generations, and all from so long ago until now. What is
 # current, pinned, in use, or next to go back to is always kept.

@@ -8,11 +8,13 @@ from __future__ import annotations
 import re
 
 from relstore.errors import UsageError
+from relstore.recipe import MAX_MILLISECONDS
 
 MAX_SECONDS = 36_500 * 86_400
 """A hundred years: long enough for "never", short enough to subtract from any date."""
 
 _TEXT = re.compile(r"([0-9]{1,10})([smhd])")
+_FINE_TEXT = re.compile(r"([0-9]{1,10})(ms|[smh])")
 
 
 def duration(text: str) -> int:
@@ -31,3 +33,17 @@ def duration(text: str) -> int:
 
 def _unit_seconds(unit: str) -> int:
     return {"s": 1, "m": 60, "h": 3_600, "d": 86_400}[unit]
+
+
+def milliseconds(text: str) -> int:
+    """As ``duration``, in milliseconds, where ``ms`` is a unit too and nothing (``0s``) is allowed."""
+    match = _FINE_TEXT.fullmatch(text)
+    if match is None:
+        raise UsageError(
+            f"{text!r} is not a duration",
+            hint="Write a whole number and ms, s, m or h: 500ms, 3s, 1m.",
+        )
+    found = int(match[1]) * (1 if match[2] == "ms" else 1_000 * _unit_seconds(match[2]))
+    if found > MAX_MILLISECONDS:
+        raise UsageError(f"{text!r} is out of range", hint="Write something up to 24h.")
+    return found

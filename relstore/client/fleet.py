@@ -13,9 +13,10 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 
 from relstore import protocol
-from relstore.client import release, result
+from relstore.client import activation, preflight, release, result
+from relstore.client.activation import Place, Plan
 from relstore.client.hosts import connected
-from relstore.client.release import Restart, Turn
+from relstore.client.interrupt import Interrupts
 from relstore.client.reporter import Reporter
 from relstore.client.result import SKIPPED, STAGED, UNCHANGED, Result
 from relstore.client.scan import Scan
@@ -28,15 +29,6 @@ from relstore.store.record import Description
 
 
 @dataclass(frozen=True)
-class Activation:
-    """How a generation is made current, wherever it is."""
-
-    who: str
-    restart: Restart
-    turn: Turn
-
-
-@dataclass(frozen=True)
 class Push:
     """What is pushed, and how."""
 
@@ -44,22 +36,34 @@ class Push:
     scan: Scan
     description: Description
     allow_outside_links: bool
-    activation: Activation | None
+    activation: Plan | None
     """None only stores it."""
+    programs: tuple[protocol.ProgramIn, ...] = ()
+    """What its executables need of a host."""
 
 
-async def push(
-    plan: Push, targets: Sequence[Target], around: Surroundings, reporter: Reporter
-) -> list[Result]:
+@dataclass(frozen=True)
+class Way:
+    """How hosts are reached, and who is told."""
+
+    around: Surroundings
+    reporter: Reporter
+    interrupts: Interrupts
+
+    def to(self, target: Target) -> Place:
+        return Place(target, self.around, self.reporter, self.interrupts)
+
+
+async def push(plan: Push, targets: Sequence[Target], way: Way) -> list[Result]:
     """Push to all targets. Errors are in the results, except cancellation."""
     async with AsyncExitStack() as stack:
         sessions: dict[Target, Session] = {}
 
         async def bring(target: Target) -> Result:
             try:
-                session = await stack.enter_async_context(connected(target, around, reporter))
+                session = await stack.enter_async_context(connected(target, way.around, way.reporter))
                 sessions[target] = session
-                return await _bring(session, target, plan, reporter)
+                return await _bring(session, target, plan, way.reporter)
             except RelstoreError as error:
                 return result.from_error(target, error)
 
@@ -72,7 +76,7 @@ async def push(
             if one.outcome != STAGED:
                 continue
             ended = await _activate(
-                sessions[one.target], one.target, plan.app, str(one.generation), plan.activation, reporter
+                sessions[one.target], way.to(one.target), plan.app, str(one.generation), plan.activation
             )
             results[index] = replace(ended, sent=one.sent)
             if not ended.done:
@@ -81,12 +85,7 @@ async def push(
 
 
 async def switch(
-    spec: str,
-    app: AppName | None,
-    plan: Activation,
-    targets: Sequence[Target],
-    around: Surroundings,
-    reporter: Reporter,
+    spec: str, app: AppName | None, plan: Plan, targets: Sequence[Target], way: Way
 ) -> tuple[AppName | None, list[Result]]:
     """Make ``spec`` current at one target after the other, until one fails. Errors are in the results.
 
@@ -98,39 +97,24 @@ async def switch(
             results += [Result(rest, SKIPPED) for rest in targets[len(results) :]]
             break
         try:
-            async with connected(target, around, reporter) as session:
+            async with connected(target, way.around, way.reporter) as session:
                 app = app or await session.only_app()
-                results.append(await _activate(session, target, app, spec, plan, reporter))
+                await preflight.check(session, app, plan)
+                results.append(await _activate(session, way.to(target), app, spec, plan))
         except RelstoreError as error:
             results.append(result.from_error(target, error))
     return app, results
 
 
-def report_event(event: object, label: str, reporter: Reporter) -> None:
-    """Tell the reporter of one event of a job."""
-    if isinstance(event, protocol.Accepted):
-        reporter.detail(label, f"job {event.job} owns the activation (by {event.held_by})")
-    elif isinstance(event, protocol.Step):
-        reporter.step(label, event.name)
-    elif isinstance(event, protocol.Output):
-        reporter.output(label, event.data)
-
-
-async def _activate(
-    session: Session, target: Target, app: AppName, spec: str, plan: Activation, reporter: Reporter
-) -> Result:
-    """Activate ``spec`` at one host and follow it to what the host recorded."""
+async def _activate(session: Session, place: Place, app: AppName, spec: str, plan: Plan) -> Result:
     try:
-        async for event in release.activate(session, app, spec, plan.who, plan.restart, plan.turn):
-            report_event(event, session.label, reporter)
-            if isinstance(event, protocol.Ended):
-                return result.from_ended(target, event)
+        return result.from_ended(place.target, await activation.activate(session, place, app, spec, plan))
     except RelstoreError as error:
-        return result.from_error(target, error)
-    raise RuntimeError("an activation without an end")
+        return result.from_error(place.target, error)
 
 
 async def _bring(session: Session, target: Target, plan: Push, reporter: Reporter) -> Result:
+    await preflight.check(session, plan.app, plan.activation, plan.programs)
     prepared = await release.prepare(
         session,
         plan.app,

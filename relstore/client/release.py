@@ -1,14 +1,11 @@
-"""A push, host by host: what to upload, the generation's record, and its activation.
+"""A push up to the activation, at one host: what to upload, the upload, the generation's record.
 
-``prepare`` brings a build and its record to one host; ``activate`` makes a generation current there.
-Not for several hosts at once (``fleet``).
+Not for making it current (``activation``) nor for several hosts at once (``fleet``).
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any
 
 from relstore import protocol
 from relstore.client import upload
@@ -19,22 +16,6 @@ from relstore.errors import NotFoundError, RefusedError
 from relstore.store.names import AppName
 from relstore.store.record import Description
 from relstore.store.upload import contents
-
-
-@dataclass(frozen=True)
-class Restart:
-    """How the host restarts what runs the app: words, and seconds until it is given up."""
-
-    command: tuple[str, ...] | None
-    timeout: int
-
-
-@dataclass(frozen=True)
-class Turn:
-    """How an activation takes its turn: seconds to wait for another one, and whether a hold counts."""
-
-    lock_wait: int = 0
-    override_hold: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,14 +95,3 @@ def check_executable(session: Session, scan: Scan) -> None:
             state="Nothing was changed.",
             hint="Name a place on another file system, or remount that one with exec.",
         ).on(session.label)
-
-
-async def activate(
-    session: Session, app: AppName, spec: str, who: str, restart: Restart, turn: Turn
-) -> AsyncIterator[Any]:
-    """Accepted, then what the host does, and last the Ended that it recorded."""
-    request = protocol.Activate(
-        app, spec, who, restart.command, restart.timeout, turn.lock_wait, turn.override_hold
-    )
-    async for event in session.follow(request, protocol.Ended):
-        yield event

@@ -121,7 +121,10 @@ def parse_local_path(text: str) -> str:
 
 
 def _parts(text: str) -> list[str]:
-    return [part for part in text.split("/") if part not in ("", ".")]
+    parts = [part for part in text.split("/") if part not in ("", ".")]
+    if any(part != part.strip() for part in parts):
+        raise TargetError(f"the path {text!r} has spaces around a part", hint="Write it without them.")
+    return parts
 
 
 def _own_directory(text: str, parts: list[str]) -> list[str]:

@@ -29,11 +29,17 @@ def builds_in_use(proc: str = "/proc") -> InUse:
     unreadable = 0
     for name in os.listdir(proc):
         if name.isdigit():
-            paths, complete = _paths(f"{proc}/{name}")
+            used, complete = builds_used_by(int(name), proc)
             unreadable += not complete
-            for path in paths:
-                builds.update(Digest(found.decode("ascii")) for found in _BUILD.findall(path))
+            builds |= used
     return InUse(frozenset(builds), unreadable)
+
+
+def builds_used_by(pid: int, proc: str = "/proc") -> tuple[frozenset[Digest], bool]:
+    """The builds that one process uses, and whether all of it could be looked into."""
+    paths, complete = _paths(f"{proc}/{pid}")
+    found = {Digest(name.decode("ascii")) for path in paths for name in _BUILD.findall(path)}
+    return frozenset(found), complete
 
 
 def _paths(process: str) -> tuple[list[bytes], bool]:

@@ -15,10 +15,12 @@ from typing import NamedTuple
 
 from relstore.errors import ProtocolError, StoreError
 from relstore.store.directory import TEMPORARY, Dir
-from relstore.store.durable import Durability, sync_directory, write_all
+from relstore.store.durable import Durability, replace_symlink, sync_directory, write_all
 from relstore.store.names import random_suffix
 
 AREA = "helpers"
+NEWEST = "newest"
+"""A link to the helper that was used last: what runs at boot goes through it."""
 INDEX = "FILES"
 """The bundle's list of its own files, so that unpacking needs no zip library."""
 
@@ -37,6 +39,8 @@ def install(root: Dir, bundle: Bundle, durability: Durability) -> str:
     with root.make_or_open(AREA) as helpers:
         if helpers.lstat(bundle.digest) is None:
             _unpack(helpers, bundle, durability)
+        if helpers.readlink(NEWEST) != bundle.digest:
+            replace_symlink(helpers, NEWEST, bundle.digest, durability)
     return f"{root.path}/{AREA}/{bundle.digest}"
 
 

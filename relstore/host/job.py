@@ -12,7 +12,7 @@ import sys
 import time
 
 from relstore.errors import RelstoreError
-from relstore.host import jobs, recovery
+from relstore.host import detach, jobs, recovery
 from relstore.host.activation import Activation, Ending
 from relstore.host.jobs import Job, JobState
 from relstore.store import hold as holds
@@ -30,12 +30,13 @@ _INSTANT_S = 0.3
 _LOG = 2
 
 
-def run(root: str, app_name: str, job_id: str) -> int:
+def run(root: str, app_name: str, job_id: str, password: str = "") -> int:
     """The exit code is for nobody; the state says how it ended."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with Store.open(root) as store, store.app(AppName.parse(app_name)) as app:
         job = jobs.open_job(app, JobId.parse(job_id))
-        ending = _guarded(store, app, job)
+        job.begin(detach.seen_method())
+        ending = _guarded(store, app, job, password)
         try:
             current = app.current() or 0
         except RelstoreError:
@@ -44,9 +45,9 @@ def run(root: str, app_name: str, job_id: str) -> int:
     return 0
 
 
-def _guarded(store: Store, app: App, job: Job) -> Ending:
+def _guarded(store: Store, app: App, job: Job, password: str) -> Ending:
     try:
-        return _locked(store, app, job)
+        return _locked(store, app, job, password)
     except RelstoreError as error:
         problem = error.what
     except OSError as error:
@@ -63,7 +64,7 @@ def _is_settled(app: App) -> bool:
         return True  # the journal cannot be read, so nothing was begun
 
 
-def _locked(store: Store, app: App, job: Job) -> Ending:
+def _locked(store: Store, app: App, job: Job, password: str) -> Ending:
     request = job.request()
     lock = locks.open_lock(app.directory, LOCK)
     try:
@@ -74,11 +75,11 @@ def _locked(store: Store, app: App, job: Job) -> Ending:
         hold = holds.read(app.directory)
         if hold is not None and not request.override_hold:
             return Ending(HELD, 0, describe_hold(app, hold))
-        recovered = recovery.recover(store, app, _LOG)
+        recovered = recovery.recover(store, app, _LOG, password)
         if recovered and recovered.outcome == journal.ACTIVE and app.current() == request.generation:
             return recovered  # what the dead job had begun is what is asked for, and is done now
         overridden = f"in spite of a hold: {describe_hold(app, hold)}" if hold else ""
-        return Activation(store, app, job, request, _LOG).run(overridden)
+        return Activation(store, app, job, request, _LOG, password).run(overridden)
     finally:
         os.close(lock)
         sys.stderr.flush()
@@ -110,3 +111,35 @@ def describe_hold(app: App, hold: Hold) -> str:
     """Who holds the app, since when and why, for people."""
     since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(hold.since))
     return f"{app.name} is held by {hold.who} since {since}: {hold.message}"
+
+
+def recover_all(root: str) -> int:
+    """Resolve what dead jobs left in every app of the store, as at boot. The exit code is for the unit."""
+    failed = 0
+    with Store.open(root) as store:
+        for name in store.app_names():
+            with store.app(name) as app:
+                try:
+                    failed += _recover_app(store, app)
+                except (RelstoreError, OSError) as error:
+                    os.write(_LOG, f"relstore: {name}: {error}\n".encode("utf-8", "replace"))
+                    failed += 1
+    return 1 if failed else 0
+
+
+def _recover_app(store: Store, app: App) -> int:
+    lock = locks.open_lock(app.directory, LOCK)
+    try:
+        if not locks.lock_within(lock, exclusive=True, seconds=_INSTANT_S):
+            return 0  # somebody is at work on it already
+        log = recovery.open_log(app)
+        try:
+            ending = recovery.recover(store, app, _LOG if log is None else log, reachable=False)
+        finally:
+            if log is not None:
+                os.close(log)
+    finally:
+        os.close(lock)
+    if ending is not None:
+        os.write(_LOG, f"relstore: {app.name}: {ending.outcome} {ending.reason}\n".encode("utf-8", "replace"))
+    return int(ending is not None and ending.outcome == journal.STUCK)

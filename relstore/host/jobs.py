@@ -7,11 +7,13 @@ lives, so a job that died is told from one that works. What the job *did* is in 
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import Any, NamedTuple, Optional, TypeVar
 
 from relstore import shape
 from relstore.errors import DamagedError, FormatError, NotFoundError, ProtocolError, UsageError
+from relstore.recipe import Recipe
 from relstore.store import app as apps
 from relstore.store import durable, locks, pack
 from relstore.store.app import App
@@ -22,11 +24,17 @@ REQUEST = "request"
 STATE = "state"
 LOG = "log"
 LOCK = "lock"
+METHOD = "method"
+CANCEL = "cancel"
+VERDICT = "verdict"
 _LIMIT = 256 * 1024
 _MAGIC = "relstore-job"
-_VERSION = 1
+_VERSION = 2
 
 QUEUED = "queued"
+STARTED = "started"
+CONFIRMED = "confirmed"
+EXPIRED = "expired"
 DONE = "done"
 
 
@@ -39,12 +47,12 @@ class JobRequest(NamedTuple):
     generation: int
     who: str
     created: int
-    restart: Optional[tuple[str, ...]]
-    restart_timeout: int
-    """Seconds."""
+    recipe: Recipe
     lock_wait: int = 0
     """Seconds to wait for another activation to end."""
     override_hold: bool = False
+    confirm_hash: Optional[bytes] = None
+    """The SHA-256 of the token that confirms it, where it must be confirmed."""
 
 
 class JobState(NamedTuple):
@@ -80,6 +88,37 @@ class Job:
     def write_state(self, state: JobState) -> None:
         """Durable when this returns."""
         durable.replace_file(self.directory, STATE, _encode(state))
+
+    def method(self) -> str:
+        """How its process is kept alive, in its own words; ``""`` before it began."""
+        return (self.directory.read_or_none(METHOD, 200) or b"").decode("utf-8", "replace")
+
+    def begin(self, method: str) -> None:
+        """The job's first word: it runs."""
+        durable.replace_file(self.directory, METHOD, method.encode())
+        self.write_state(JobState(STARTED, 0, "", 0, ""))
+
+    def cancel(self, who: str) -> None:
+        """Ask the job not to switch; it looks just before it would."""
+        durable.replace_file(self.directory, CANCEL, who.encode())
+
+    def cancelled_by(self) -> str | None:
+        """Who asked for that, or None."""
+        found = self.directory.read_or_none(CANCEL, _LIMIT)
+        return None if found is None else found.decode("utf-8", "replace")
+
+    def decide(self, verdict: str) -> str:
+        """Say whether it was confirmed: CONFIRMED, or EXPIRED. Only the first word counts; it is returned.
+
+        The deployer's session and the job's own clock may speak at the same time, and link(2) lets one win.
+        """
+        with contextlib.suppress(FileExistsError):
+            durable.create_file(self.directory, VERDICT, verdict.encode())
+        return self.verdict() or verdict
+
+    def verdict(self) -> str:
+        """What was decided, or ``""``."""
+        return (self.directory.read_or_none(VERDICT, 200) or b"").decode("utf-8", "replace")
 
     def is_alive(self) -> bool:
         """Whether the job's process lives, by the lock that it holds."""

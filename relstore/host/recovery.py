@@ -7,6 +7,7 @@ same as doing it once. Runs under the app's lock.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from relstore.errors import DamagedError, NotFoundError
@@ -19,6 +20,9 @@ from relstore.store.journal import Event
 from relstore.store.names import JobId
 from relstore.store.store import Store
 
+_RESTARTED = (activation.CHECKING, activation.CONFIRMING, activation.FINISHING)
+"""The steps that come after the restart: whoever died there need not restart again."""
+
 
 def unresolved(events: Sequence[Event]) -> Event | None:
     """The intent that has no outcome, or None. Only the last activation can be one."""
@@ -30,8 +34,12 @@ def unresolved(events: Sequence[Event]) -> Event | None:
     return None
 
 
-def recover(store: Store, app: App, log: int) -> Ending | None:
-    """Finish or undo what a dead job left; None when there was nothing."""
+def recover(store: Store, app: App, log: int, password: str = "", *, reachable: bool = True) -> Ending | None:
+    """Finish or undo what a dead job left; None when there was nothing.
+
+    ``reachable``: a deployer's own command brought us here, which is as good as a confirmation. At boot it
+    is not: a release that cut the host off must not stay because the host was switched off and on again.
+    """
     event = unresolved(app.events())
     if event is None:
         return None
@@ -43,9 +51,15 @@ def recover(store: Store, app: App, log: int) -> Ending | None:
     try:
         current = app.current() or 0
         if current == event.generation:
-            ending = Activation(store, app, job, request, log).settle(event.previous)
+            if request.confirm_hash is not None:
+                job.decide(jobs.CONFIRMED if reachable else jobs.EXPIRED)
+            ending = Activation(store, app, job, request, log, password).settle(
+                event.previous, event.time, restarted=state.step in _RESTARTED
+            )
         elif state.step == activation.RETURNING and current == event.previous:
-            ending = Activation(store, app, job, request, log).settle_return(event.previous, state.reason)
+            ending = Activation(store, app, job, request, log, password).settle_return(
+                event.previous, state.reason
+            )
         else:
             ending = Ending(journal.INTERRUPTED, event.previous, "the job died before the switch")
             activation.record_event(app, job, request, ending)
@@ -55,6 +69,23 @@ def recover(store: Store, app: App, log: int) -> Ending | None:
     finally:
         job.close()
     return ending
+
+
+def open_log(app: App) -> int | None:
+    """The log of the dead job, to go on with where nobody else keeps one; None when it has none."""
+    event = unresolved(app.events())
+    if event is None:
+        return None
+    try:
+        job = jobs.open_job(app, JobId.parse(event.job))
+    except NotFoundError:
+        return None
+    try:
+        return os.open(jobs.LOG, os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW, dir_fd=job.directory.fd)
+    except FileNotFoundError:
+        return None
+    finally:
+        job.close()
 
 
 def _undo_without_request(app: App, event: Event) -> Ending:

@@ -13,7 +13,16 @@ from typing import Any
 
 from relstore import protocol
 from relstore.errors import NotFoundError, ProtocolError, RefusedError, RelstoreError
-from relstore.host import capabilities, collecting, reports, switching, words
+from relstore.host import (
+    capabilities,
+    collecting,
+    preflight,
+    reports,
+    status,
+    switching,
+    unit_files,
+    words,
+)
 from relstore.host.helpers import Bundle
 from relstore.host.wire import Wire
 from relstore.store import pack, publish
@@ -41,6 +50,7 @@ class Session:
         self._upload: Upload | None = None
         self._survey: publish.Survey | None = None
         self._put_failed = False
+        self._password = ""
         self._handlers: dict[type, Callable[[Any], None]] = {
             protocol.Probe: self._probe,
             protocol.Begin: self._begin,
@@ -62,6 +72,11 @@ class Session:
             protocol.Mark: self._mark,
             protocol.Verify: self._verify,
             protocol.Collect: self._collect,
+            protocol.Become: self._become,
+            protocol.Preflight: self._preflight,
+            protocol.Confirm: self._confirm,
+            protocol.Cancel: self._cancel,
+            protocol.InstallUnit: self._install_unit,
         }
 
     def run(self) -> None:
@@ -198,8 +213,25 @@ class Session:
     # -- activation ------------------------------------------------------------------------------
 
     def _activate(self, ask: protocol.Activate) -> None:
-        for message in switching.activate(self._store(), self._bundle, ask):
+        for message in switching.activate(self._store(), self._bundle, ask, self._password):
             self._wire.send(message)
+
+    def _become(self, ask: protocol.Become) -> None:
+        self._password = ask.password
+        self._wire.send(protocol.Done())
+
+    def _preflight(self, ask: protocol.Preflight) -> None:
+        self._wire.send(preflight.preflight(self._root, ask, self._password))
+
+    def _confirm(self, ask: protocol.Confirm) -> None:
+        self._wire.send(switching.confirm(self._store(), ask))
+
+    def _cancel(self, ask: protocol.Cancel) -> None:
+        switching.cancel(self._store(), ask)
+        self._wire.send(protocol.Done())
+
+    def _install_unit(self, ask: protocol.InstallUnit) -> None:
+        self._wire.send(unit_files.install(ask, self._password))
 
     def _watch(self, ask: protocol.Watch) -> None:
         for message in switching.watch_job(self._store(), ask):
@@ -232,7 +264,7 @@ class Session:
         self._wire.send(protocol.AppsOut(tuple(self._store().app_names())))
 
     def _status(self, ask: protocol.Status) -> None:
-        self._wire.send(switching.status(self._store(), ask.app))
+        self._wire.send(status.status(self._store(), ask.app))
 
     def _verify(self, ask: protocol.Verify) -> None:
         store = self._store()

@@ -1,36 +1,39 @@
-"""Asking for an activation and looking at one: what the session does for ``Activate``, ``Watch``, ``Status``.
+"""Asking for an activation and following one: what the session does for ``Activate``, ``Watch``, ``Confirm``.
 
 The job does the work (``job``); here it is checked that it may start, started, and followed.
 """
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import os
 import time
 from collections.abc import Iterator
 from typing import Union
 
-from relstore.errors import BusyError, RefusedError, StoreError
-from relstore.host import detach, helpers, jobs, recovery, reports, watch
+from relstore.errors import BusyError, RefusedError
+from relstore.host import detach, helpers, jobs, recovery, watch
+from relstore.host.detach import Helper
 from relstore.host.helpers import Bundle
 from relstore.host.job import BUSY, HELD, describe_hold, holder
 from relstore.host.jobs import Job, JobRequest
 from relstore.protocol import (
     Accepted,
     Activate,
+    Cancel,
+    Confirm,
+    Confirmed,
     Ended,
-    HoldOut,
     Output,
     Probe,
     Probed,
-    StatusOut,
     Step,
     Watch,
 )
-from relstore.store import history, hold, journal, locks, room
+from relstore.store import history, hold, journal, locks
 from relstore.store.app import LOCK, App
 from relstore.store.history import Row
-from relstore.store.names import AppName
 from relstore.store.store import Store
 
 Reported = Union[Accepted, Step, Output, Ended]
@@ -66,9 +69,10 @@ def probe(store: Store, ask: Probe) -> Probed:
     )
 
 
-def activate(store: Store, bundle: Bundle, ask: Activate) -> Iterator[Reported]:
-    """Start a job and follow it. Raises BusyError, NotFoundError before anything is changed."""
-    helper = helpers.install(store.root, bundle, store.durability)
+def activate(store: Store, bundle: Bundle, ask: Activate, password: str) -> Iterator[Reported]:
+    """Start a job and follow it. Raises BusyError, NotFoundError, RefusedError before anything is changed."""
+    helper = Helper(helpers.install(store.root, bundle, store.durability), password)
+    way = detach.method()
     with store.app(ask.app) as app:
         # Shared, so that the collector cannot take the generation between the look and the job.
         with store.shared():
@@ -88,14 +92,14 @@ def activate(store: Store, bundle: Bundle, ask: Activate) -> Iterator[Reported]:
                 number,
                 ask.who,
                 now // 10**9,
-                ask.restart,
-                ask.restart_timeout,
+                ask.recipe,
                 ask.lock_wait,
                 ask.override_hold,
+                ask.confirm_hash,
             )
             job, lock = jobs.create(app, request, now % 10**9 // 1000)
-        detach.start(helper, store.root.path, app.name, job, lock)
-        yield Accepted(job.id, number, current, detach.METHOD)
+        detach.start(helper, store.root.path, app.name, job, lock, way)
+        yield Accepted(job.id, number, current, job.method())
         yield from _follow(app, job)
 
 
@@ -103,43 +107,31 @@ def watch_job(store: Store, ask: Watch) -> Iterator[Reported]:
     """Follow a job from its beginning to its end."""
     with store.app(ask.app) as app:
         job = jobs.open_job(app, ask.job)
-        yield Accepted(job.id, job.request().generation, job.state().previous, detach.METHOD)
+        yield Accepted(job.id, job.request().generation, job.state().previous, job.method())
         yield from _follow(app, job)
 
 
-def status(store: Store, name: AppName) -> StatusOut:
-    """What is current, under way, and free."""
-    with store.app(name) as app:
-        number, drift = _current(app)
-        rows = app.rows_with(number)
-        current = next((row for row in rows if row.state == history.CURRENT), None)
-        target = history.rollback_target(rows)
-        free_bytes, free_inodes = room.free(store.root)
-        running = jobs.running(app)
-        return StatusOut(
-            reports.row_out(current) if current else None,
-            target.generation.number if target else 0,
-            rows[-1].generation.number if rows else 0,
-            _count(rows),
-            running,
-            running is None and recovery.unresolved(app.events()) is not None,
-            drift,
-            _hold_out(app),
-            len(store.builds.ids()),
-            free_bytes,
-            free_inodes,
-        )
+def confirm(store: Store, ask: Confirm) -> Confirmed:
+    """The deployer is back. Raises RefusedError for another token."""
+    with store.app(ask.app) as app:
+        job = jobs.open_job(app, ask.job)
+        try:
+            expected = job.request().confirm_hash
+            if expected is None or not hmac.compare_digest(expected, hashlib.sha256(ask.token).digest()):
+                raise RefusedError(f"that is not the token of job {ask.job}", state="Nothing was changed.")
+            return Confirmed(job.decide(jobs.CONFIRMED) == jobs.CONFIRMED)
+        finally:
+            job.close()
 
 
-def _current(app: App) -> tuple[int | None, str]:
-    """The current generation, and what is wrong with the link."""
-    try:
-        number = app.current()
-    except StoreError as error:
-        return None, error.what
-    if number is not None and number not in app.linked():
-        return None, f"the link names generation {number}, which is not there"
-    return number, ""
+def cancel(store: Store, ask: Cancel) -> None:
+    """Ask a job not to switch. Raises NotFoundError."""
+    with store.app(ask.app) as app:
+        job = jobs.open_job(app, ask.job)
+        try:
+            job.cancel(ask.who)
+        finally:
+            job.close()
 
 
 def _follow(app: App, job: Job) -> Iterator[Reported]:
@@ -167,15 +159,6 @@ def _check_hold(app: App, ask: Activate) -> None:
     found = hold.read(app.directory)
     if found is not None and not ask.override_hold:
         raise RefusedError(describe_hold(app, found), state=_STATE, hint=_UNHOLD)
-
-
-def _hold_out(app: App) -> HoldOut | None:
-    found = hold.read(app.directory)
-    return None if found is None else HoldOut(*found)
-
-
-def _count(rows: list[Row]) -> int:
-    return sum(1 for row in rows if row.state != history.DELETED)
 
 
 _STATE = "Nothing was switched."

@@ -30,7 +30,7 @@ def follow(app: App, job: Job) -> Iterator[Step | Output | Ended]:
         # In this order: a job that ends between the two looks is seen alive once more, never missed.
         alive = job.is_alive()
         state = job.state()
-        if state.step not in (shown, jobs.QUEUED, jobs.DONE):
+        if state.step not in (shown, jobs.QUEUED, jobs.STARTED, jobs.DONE):
             shown = state.step
             pause = _FIRST_POLL_S
             yield Step(state.step, 0, 0)

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from relstore.client import config
-from relstore.client.config import EMPTY, Config
+from relstore.client import config, recipes
+from relstore.client.config import EMPTY, KEYS, Config
 from relstore.client.config_file import MAX_BYTES
-from relstore.client.config_schema import KEYS, shell_command
+from relstore.client.config_schema import shell_command
 from relstore.client.config_template import TEMPLATE
+from relstore.client.duration import milliseconds
 from relstore.client.target import Target
 from relstore.errors import ConfigError
 
@@ -294,5 +295,9 @@ def test_the_template_has_every_key() -> None:
 
 def test_the_template_names_the_real_defaults() -> None:
     top = tomllib.loads(enabled(TEMPLATE))
-    assert top["restart-timeout"] == f"{config.DEFAULT_RESTART_TIMEOUT}s"
+    assert top["restart-timeout"] == f"{recipes.RESTART_TIMEOUT_S}s"
+    assert top["hook-timeout"] == f"{recipes.HOOK_TIMEOUT_S // 60}m"
+    health = recipes.recipe({}).health
+    for key, found in (("timeout", health.timeout), ("stable", health.stable), ("interval", health.interval)):
+        assert milliseconds(top[f"health-{key}"]) == found
     assert top["connect-timeout"] == f"{config.DEFAULT_CONNECT_TIMEOUT}s"

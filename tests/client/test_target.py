@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from relstore.client.target import Target
@@ -247,6 +247,7 @@ PIECES = st.sampled_from(
 )
 
 
+@example("/ /")
 @given(st.lists(PIECES, max_size=12).map("".join))
 def test_whatever_parses_is_canonical_and_safe(text: str) -> None:
     try:

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from relstore.client import release
+from relstore.client.activation import Place, Plan, activate
 from relstore.client.hosts import connected
-from relstore.client.release import Restart, Turn
+from relstore.client.interrupt import Interrupts
 from relstore.client.reporter import Reporter
 from relstore.client.surroundings import Surroundings
 from relstore.client.target import Target
+from relstore.recipe import Recipe
 from relstore.store.names import AppName
 from tests.hosts.sshd import Sshd
 
@@ -114,11 +115,8 @@ def switch_often(user: User, target: str, specs: list[str], times: int) -> None:
         async with connected(Target.parse(target), around, Reporter()) as session:
             for number in range(times):
                 spec = specs[number % len(specs)]
-                restart = Restart(None, 60)
-                async for event in release.activate(
-                    session, AppName("site"), spec, "tester", restart, Turn()
-                ):
-                    last = event
-                assert last.outcome == "active", last
+                place = Place(Target.parse(target), around, Reporter(), Interrupts())
+                ended = await activate(session, place, AppName("site"), spec, Plan("tester", Recipe()))
+                assert ended.outcome == "active", ended
 
     asyncio.run(run())

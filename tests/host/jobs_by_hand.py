@@ -11,6 +11,7 @@ from typing import NamedTuple
 from relstore.host import jobs
 from relstore.host.activation import Activation, Ending
 from relstore.host.jobs import Job, JobRequest, JobState
+from relstore.recipe import Command, Recipe
 from relstore.store import journal
 from relstore.store.app import App
 from relstore.store.journal import Event
@@ -20,7 +21,8 @@ from tests.host_side import NOW, run_job
 
 def request(generation: int, restart: str = "", seconds: int = 20) -> JobRequest:
     """``restart``: a shell line, or nothing."""
-    return JobRequest(generation, "me@desk", NOW, ("sh", "-c", restart) if restart else None, seconds)
+    recipe = Recipe(restart=Command(("sh", "-c", restart), seconds) if restart else None)
+    return JobRequest(generation, "me@desk", NOW, recipe)
 
 
 def create(app: App, generation: int, restart: str = "", seconds: int = 20) -> tuple[Job, int]:

@@ -121,7 +121,7 @@ def test_going_back_that_fails_too_is_said_loudly_and_does_not_flap(store: Store
     ran = activate_here(store, app, 2, "echo $RELSTORE_GENERATION >> ../tries; exit $RELSTORE_GENERATION")
     assert ran.ending.outcome == journal.STUCK
     assert "ended with exit code 2" in ran.ending.reason
-    assert "and the restart of generation 1: " in ran.ending.reason
+    assert "and going back to generation 1: " in ran.ending.reason
     assert "ended with exit code 1" in ran.ending.reason
     assert link(app) == "generations/1"
     assert outcomes(app)[1:] == [("switching", 2), ("stuck", 2)]

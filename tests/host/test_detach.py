@@ -10,6 +10,7 @@ import pytest
 
 from relstore.errors import StoreError
 from relstore.host import detach, jobs
+from relstore.host.detach import Helper
 from relstore.host.jobs import Job
 from relstore.store import journal
 from relstore.store.app import App
@@ -18,7 +19,7 @@ from tests.host_side import WEB, program
 
 
 def start(helper: str, app: App, job: Job, lock: int) -> None:
-    detach.start(helper, str(root_of(app)), WEB, job, lock)
+    detach.start(Helper(helper), str(root_of(app)), WEB, job, lock, detach.NOHUP)
 
 
 def wait(job: Job, *, path: Path) -> None:
@@ -66,7 +67,7 @@ with Store.open(root) as store, store.app(AppName("web")) as app:
     job = jobs.open_job(app, JobId(ident))
     lock = os.open("lock", os.O_RDWR, dir_fd=job.directory.fd)
     jobs.locks.try_lock(lock, exclusive=True)
-    detach.start(helper, root, app.name, job, lock)
+    detach.start(detach.Helper(helper), root, app.name, job, lock, detach.NOHUP)
 os.killpg(0, signal.SIGKILL)
 """
 

@@ -30,7 +30,8 @@ def test_it_is_unpacked_under_its_digest(store: Store, top: Path, bundle: Bundle
         expected = {f"{path}/{name}": archive.read(name) for name in archive.namelist()}
     found = {name: data for name, data in snapshot(Path(path)).items() if data is not None}
     assert found == expected
-    assert os.listdir(top / "helpers") == [bundle.digest]
+    assert sorted(os.listdir(top / "helpers")) == sorted([bundle.digest, "newest"])
+    assert os.readlink(top / "helpers/newest") == bundle.digest
 
 
 def test_nobody_else_may_write_there_whatever_the_umask(store: Store, bundle: Bundle) -> None:
@@ -74,7 +75,8 @@ def test_several_at_once(store: Store, top: Path, bundle: Bundle) -> None:
     for thread in threads:
         thread.join()
     assert paths == [f"{top}/helpers/{bundle.digest}"] * 4
-    assert os.listdir(top / "helpers") == [bundle.digest]
+    assert sorted(os.listdir(top / "helpers")) == sorted([bundle.digest, "newest"])
+    assert os.readlink(top / "helpers/newest") == bundle.digest
 
 
 @pytest.mark.parametrize("byte", [0, 1000, -1])

@@ -13,12 +13,13 @@ import pytest
 from relstore.errors import DamagedError, NotFoundError, RelstoreError
 from relstore.host import jobs
 from relstore.host.jobs import JobRequest, JobState
+from relstore.recipe import Command, Recipe
 from relstore.store import locks
 from relstore.store.app import App
 from relstore.store.names import JobId
 from tests.host_side import NOW, WEB, need_strace, program, strace
 
-REQUEST = JobRequest(2, "me@desk", NOW, ("sh", "-c", "true"), 60)
+REQUEST = JobRequest(2, "me@desk", NOW, Recipe(restart=Command(("sh", "-c", "true"), 60)))
 
 
 @pytest.fixture
@@ -38,7 +39,8 @@ def job_path(top: Path, ident: str) -> Path:
     "restart", [None, ("systemctl", "restart", "web"), ("sh", "-c", "a b; c 'd'"), ("é\n",)]
 )
 def test_the_request_comes_back(app: App, restart: tuple[str, ...] | None) -> None:
-    request = REQUEST._replace(restart=restart)
+    command = Command(restart, 60) if restart else None
+    request = REQUEST._replace(recipe=Recipe(restart=command, before=command))
     job, lock = jobs.create(app, request)
     os.close(lock)
     assert job.request() == request
@@ -114,10 +116,11 @@ def test_a_new_job_is_alive_however_often_somebody_looks(app: App) -> None:
 CREATE = """
 from relstore.host import jobs
 from relstore.host.jobs import JobRequest
+from relstore.recipe import Recipe
 from relstore.store.names import AppName
 from relstore.store.store import Store
 with Store.open(sys.argv[1]) as store, store.app(AppName("web")) as app:
-    jobs.create(app, JobRequest(2, "me@desk", 0, None, 60))
+    jobs.create(app, JobRequest(2, "me@desk", 0, Recipe()))
 """
 
 

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from relstore.errors import BusyError, NotFoundError, RefusedError, RelstoreError, UsageError
-from relstore.host import jobs, switching
+from relstore.host import jobs, status, switching
 from relstore.host.helpers import Bundle
 from relstore.protocol import Accepted, Activate, Ended, Probe, Watch
+from relstore.recipe import Command, Recipe
 from relstore.store import journal
 from relstore.store.app import App
 from relstore.store.hold import Hold
@@ -23,11 +24,12 @@ from tests.host_side import WEB, artifact, build_of, go_live, outcomes, push_bui
 
 
 def ask(spec: str, restart: str = "") -> Activate:
-    return Activate(WEB, spec, "me@desk", ("sh", "-c", restart) if restart else None, 20)
+    recipe = Recipe(restart=Command(("sh", "-c", restart), 20) if restart else None)
+    return Activate(WEB, spec, "me@desk", recipe)
 
 
 def activate(store: Store, bundle: Bundle, spec: str, restart: str = "") -> list[Any]:
-    return list(switching.activate(store, bundle, ask(spec, restart)))
+    return list(switching.activate(store, bundle, ask(spec, restart), ""))
 
 
 def test_it_is_accepted_followed_and_ended(store: Store, app: App, bundle: Bundle) -> None:
@@ -48,7 +50,7 @@ def test_the_helper_is_unpacked_before_the_first_job(
     store: Store, app: App, top: Path, bundle: Bundle
 ) -> None:
     activate(store, bundle, "2")
-    assert os.listdir(top / "helpers") == [bundle.digest]
+    assert sorted(os.listdir(top / "helpers")) == sorted([bundle.digest, "newest"])
 
 
 def test_what_is_current_and_well_is_left_alone(store: Store, app: App, bundle: Bundle) -> None:
@@ -98,7 +100,7 @@ def test_one_that_is_under_way_is_not_disturbed(
     store: Store, app: App, bundle: Bundle, tmp_path: Path
 ) -> None:
     gate = Gate(tmp_path / "gate")
-    first = switching.activate(store, bundle, ask("2", gate.line))
+    first = switching.activate(store, bundle, ask("2", gate.line), "")
     accepted = next(first)
     assert isinstance(accepted, Accepted)
     with gate.reached():
@@ -108,7 +110,7 @@ def test_one_that_is_under_way_is_not_disturbed(
         assert "me@desk" in caught.value.what
         assert "relstore attach" in caught.value.hint
         assert jobs.names(app) == [accepted.job]
-        assert switching.status(store, WEB).job == accepted.job
+        assert status.status(store, WEB).job == accepted.job
     *_, ended = first
     assert isinstance(ended, Ended)
     assert ended.current == 2
@@ -130,7 +132,7 @@ def test_a_hold_refuses(store: Store, app: App, bundle: Bundle) -> None:
     ):
         activate(store, bundle, "2")
     assert jobs.names(app) == []
-    found = switching.status(store, WEB).hold
+    found = status.status(store, WEB).hold
     assert found is not None
     assert found.message == "database migration"
 
@@ -190,7 +192,7 @@ def test_the_current_one_waits_while_it_is_unsettled(store: Store, app: App) -> 
 
 def test_the_status_of_an_app(store: Store, app: App) -> None:
     go_live(store, {"version": b"3"})
-    found = switching.status(store, WEB)
+    found = status.status(store, WEB)
     assert found.current is not None
     assert (found.current.number, found.rollback_target, found.newest, found.generations) == (3, 1, 3, 3)
     assert (found.job, found.unresolved, found.drift, found.builds) == (None, False, "", 3)
@@ -199,13 +201,13 @@ def test_the_status_of_an_app(store: Store, app: App) -> None:
 
 def test_the_status_before_the_first_activation(store: Store) -> None:
     release(store, {"version": b"1"})
-    found = switching.status(store, WEB)
+    found = status.status(store, WEB)
     assert (found.current, found.rollback_target, found.newest) == (None, 0, 1)
 
 
 def test_the_status_after_a_job_died(store: Store, app: App) -> None:
     leave_half_done(app, 2, switched=True)
-    found = switching.status(store, WEB)
+    found = status.status(store, WEB)
     assert found.unresolved is True
     assert found.current is not None
     assert found.current.number == 2
@@ -223,6 +225,6 @@ def test_a_link_that_somebody_moved_shows(store: Store, app: App, top: Path, tar
     link = top / "apps" / "web" / "current"
     link.unlink()
     link.symlink_to(target)
-    found = switching.status(store, WEB)
+    found = status.status(store, WEB)
     assert drift in found.drift
     assert found.current is None

@@ -12,6 +12,7 @@ import pytest
 
 from relstore import framing, protocol
 from relstore.errors import DamagedError, FormatError
+from relstore.recipe import Command, Health, Http, Recipe, Units
 from relstore.store import journal
 from relstore.store.blake3 import digest as blake3_digest
 from relstore.store.directory import Dir
@@ -19,6 +20,7 @@ from relstore.store.journal import Event, Journal
 from relstore.store.manifest import Directory, File, Manifest, ObjectRef, Symlink
 from relstore.store.names import AppName, Digest
 from relstore.store.record import Description, Generation, record_digest
+from relstore.units import UnitName
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 BUILD = Digest("be25134d9e56f10d5e530a892da110724d6d7959911f84b60d03cdc58935440a")
@@ -98,12 +100,20 @@ def test_a_journal_is_written(tmp_path: Path) -> None:
 
 
 def test_a_message_is_written_and_read() -> None:
-    message = protocol.Activate(
-        AppName("web"), "-1", "ada@laptop", ("sh", "-c", "systemctl restart web"), 60, 0, False
+    recipe = Recipe(
+        Units((UnitName("web.service"),), become="sudo"),
+        health=Health(
+            http=(Http("http://127.0.0.1:8080/health", 200, "ok"),),
+            tcp=("127.0.0.1:8080",),
+            commands=(Command(("sh", "-c", "true"), 10),),
+        ),
+        before=Command(("./migrate",), 300),
+        confirm=60,
     )
-    assert framing.encode(framing.MESSAGE, protocol.encode(message)) == golden("activate.bin")
+    message = protocol.Activate(AppName("web"), "-1", "ada@laptop", recipe, 300, False, bytes(32))
+    assert framing.encode(framing.MESSAGE, protocol.encode(message)) == golden("activate-2.bin")
     decoder = framing.Decoder()
-    decoder.feed(golden("activate.bin"))
+    decoder.feed(golden("activate-2.bin"))
     frame = decoder.next()
     assert frame is not None
     assert protocol.decode(frame.payload, protocol.REQUESTS).value == message

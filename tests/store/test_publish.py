@@ -107,6 +107,7 @@ with Store.open(sys.argv[1]) as store:
 CALLS = ("fsync", "fchmod", "linkat", "mkdirat", "symlinkat", "renameat", "unlinkat", "syncfs", "flock")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call", CALLS)
 def test_killed_before_each_step_it_leaves_nothing_half_named(call: str, tmp_path: Path) -> None:
     need_strace()

@@ -1,0 +1,34 @@
+"""Asking a host whether it would run the release, before anything is sent; the host knows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from relstore import protocol
+from relstore.client.activation import Plan
+from relstore.client.session import Session
+from relstore.errors import PreflightError
+from relstore.recipe import Recipe
+from relstore.store.names import AppName
+
+
+async def check(
+    session: Session, app: AppName, plan: Plan | None, programs: Sequence[protocol.ProgramIn] = ()
+) -> None:
+    """Raises PreflightError. ``plan``: None when nothing is to be activated."""
+    recipe = plan.recipe if plan is not None else Recipe()
+    if not programs and not recipe.units.names:
+        return  # nothing to ask; what is left is checked where it is done
+    if plan is not None and plan.password:
+        await session.ask(protocol.Become(plan.password), protocol.Done)
+    request = protocol.Preflight(app, recipe, tuple(programs), plan is not None)
+    found, _ = await session.ask(request, protocol.Preflighted)
+    if not found.problems:
+        return
+    problems, hints = zip(*found.problems)
+    what = problems[0] if len(problems) == 1 else "".join(f"\n  - {problem}" for problem in problems)
+    raise PreflightError(
+        f"this host would not run it: {what}",
+        state="Nothing was sent.",
+        hint="\n        ".join(dict.fromkeys(hints)),
+    ).on(session.label)

@@ -1,0 +1,65 @@
+"""logind ends the processes of sessions that end: the activation survives that, or is refused with advice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.hosts.systemd import Network, SystemdHost
+from tests.systemd.deployer import Deployer
+from tests.systemd.releases import UNIT
+from tests.systemd.steps import caught
+
+pytestmark = pytest.mark.root
+
+ROOT = "/home/deploy/web"
+STRICT = {"/etc/systemd/logind.conf.d/strict.conf": "[Login]\nKillUserProcesses=yes\n"}
+USER_UNIT = UNIT.replace("/srv/web", ROOT).replace("multi-user.target", "default.target")
+
+
+@pytest.fixture
+def strict_host(network: Network, tmp_path: Path) -> Iterator[SystemdHost]:
+    """A host that ends all processes of a user at logout, with a unit of the account's own manager."""
+    files = {**STRICT, "/home/deploy/.config/systemd/user/web.service": USER_UNIT}
+    host = SystemdHost.start(tmp_path, network, "strict", "10.99.1.2", files=files)
+    try:
+        host.wait_running()
+        yield host
+    finally:
+        host.stop()
+
+
+def test_without_lingering_it_is_refused_with_advice(strict_host: SystemdHost, tmp_path: Path) -> None:
+    deployer = Deployer.at(strict_host, tmp_path / "home", "deploy", ROOT)
+    ran = deployer.push("good", "first", "--user")
+    assert ran.code == 1
+    assert "ends all processes of deploy when its last session ends" in ran.err
+    assert "loginctl enable-linger deploy" in ran.err
+    assert not (strict_host.root_path / "home/deploy/web/apps").exists() or not list(
+        (strict_host.root_path / "home/deploy/web/apps").iterdir()
+    )
+
+
+def test_with_lingering_it_survives_the_logout(strict_host: SystemdHost, tmp_path: Path) -> None:
+    strict_host.run("loginctl", "enable-linger", "deploy")
+    deployer = Deployer.at(strict_host, tmp_path / "home", "deploy", ROOT)
+    first = deployer.push("good", "first", "--user", "-v")
+    assert first.code == 0, first.err
+    assert "(by systemd-run --user)" in first.err
+    slow = deployer.words("good", "second", "--user", "-v", "--before", "sleep 3")
+    with caught(deployer, "running before", *slow) as client:
+        client.kill()
+    # The only session is over now, and with it everything that was started in it.
+    attached = deployer.run("attach", "--app", "web")
+    assert attached.code == 0, attached.err
+    assert deployer.serves() == "second"
+
+
+def test_root_gets_a_scope_with_a_name_that_can_be_read(deployer: Deployer) -> None:
+    ran = deployer.push("good", "first", "-v", "--before", "systemctl list-units --no-legend 'relstore-*'")
+    assert ran.code == 0, ran.err
+    assert "(by systemd-run)" in ran.err
+    assert "relstore-web-" in ran.err
+    assert "activation of web" in ran.err

@@ -1,0 +1,163 @@
+"""Kinds of services: a real binary, a socket, a oneshot, a reload; sudo; and what ``status`` says of them."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.hosts.systemd import Network, SystemdHost
+from tests.systemd import releases
+from tests.systemd.deployer import Deployer
+from tests.systemd.releases import UNIT
+
+pytestmark = pytest.mark.root
+
+BINARY = UNIT.replace("current/bin/web", "current/bin/python /srv/web/apps/web/current/bin/web")
+
+
+def write_unit(host: SystemdHost, name: str, text: str) -> None:
+    host.run("sh", "-c", f"cat > /etc/systemd/system/{name}", input=text)
+    host.run("systemctl", "daemon-reload")
+
+
+def with_a_binary(deployer: Deployer, version: str) -> Path:
+    build = releases.make(deployer.user.home / "release", "good", version)
+    shutil.copyfile(Path("/usr/bin/python3").resolve(), build / "bin/python")
+    (build / "bin/python").chmod(0o755)
+    return build
+
+
+def test_a_binary_is_seen_to_execute_its_own_build(deployer: Deployer) -> None:
+    write_unit(deployer.host, "web.service", BINARY)
+    words = ("--app", "web", "--unit", "web", "--http", "http://127.0.0.1:8080/", "--health-stable", "1s")
+    for version in ("first", "second"):
+        deployer.does("push", with_a_binary(deployer, version), *words)
+        assert deployer.serves() == version
+    (unit,) = deployer.status()["units"]  # type: ignore[misc]
+    assert (unit["name"], unit["state"], unit["runs"]) == ("web.service", "active (running)", 2)
+    assert "/builds/" in unit["program"]
+
+
+def test_a_unit_that_went_on_with_the_former_build_is_not_well(deployer: Deployer) -> None:
+    """Its ExecStart names a build instead of the link, though a comment mentions that."""
+    write_unit(deployer.host, "web.service", BINARY)
+    words = ("--app", "web", "--unit", "web", "--health-stable", "1s", "--health-timeout", "4s")
+    deployer.does("push", with_a_binary(deployer, "first"), *words)
+    build = deployer.host.run("readlink", "-f", "/srv/web/apps/web/current").stdout.strip()
+    pinned = BINARY.replace("/srv/web/apps/web/current", build)
+    write_unit(deployer.host, "web.service", "# instead of /srv/web/apps/web/current\n" + pinned)
+    ran = deployer.run("push", with_a_binary(deployer, "second"), *words)
+    assert ran.code == 3, ran.err
+    assert "not this build" in ran.err
+    assert deployer.serves() == "first"
+
+
+def test_a_unit_beside_the_store_is_refused_before_anything_is_sent(deployer: Deployer) -> None:
+    write_unit(deployer.host, "other.service", UNIT.replace("/srv/web/apps/web/current", "/opt/web"))
+    ran = deployer.push("good", "first", "--unit", "other")
+    assert ran.code == 1
+    assert "a switch would not change what it runs" in ran.err
+    assert "Nothing was sent" in ran.err
+
+
+def test_running_is_not_always_current(deployer: Deployer) -> None:
+    assert deployer.push("good", "first").code == 0
+    ran = deployer.push("good", "second", "--unit-action", "reload", "--unit-runs-build")
+    assert ran.code == 3, "a unit without ExecReload cannot be reloaded"
+    deployer.host.run("ln", "-sfn", "generations/2", "/srv/web/apps/web/current")
+    out = deployer.does("status", "--app", "web").out
+    assert "current      2" in out
+
+
+def test_a_file_that_was_changed_by_hand_shows(deployer: Deployer) -> None:
+    assert deployer.push("good", "first").code == 0
+    assert deployer.status()["changed"] == []
+    deployer.host.run(
+        "sh", "-c", "sleep 1.1; cd /srv/web/apps/web/current/; chmod u+w version; echo hacked > version"
+    )
+    (found,) = deployer.status()["changed"]  # type: ignore[misc]
+    assert found.startswith("version ")
+
+
+def test_a_socket_lets_nobody_be_refused(deployer: Deployer) -> None:
+    """systemd holds the socket, so that requests wait while the service is restarted."""
+    write_unit(
+        deployer.host, "web.socket", "[Socket]\nListenStream=8080\n[Install]\nWantedBy=sockets.target\n"
+    )
+    deployer.host.run("systemctl", "enable", "-q", "--now", "web.socket")
+    assert deployer.push("good", "first").code == 0
+    with deployer.under_load() as requests:
+        assert deployer.push("good", "second").code == 0
+    assert [request for request in requests if request.body not in ("first", "second")] == []
+    assert {request.body for request in requests} == {"first", "second"}
+
+
+def test_a_oneshot_is_well_when_it_has_ended_well(deployer: Deployer) -> None:
+    write_unit(
+        deployer.host, "job.service",
+        "[Service]\nType=oneshot\nExecStart=/bin/grep -q good /srv/web/apps/web/current/mode\n",
+    )  # fmt: skip
+    assert deployer.run(*deployer.words("good", "first", "--unit", "job"), "--tcp", "127.0.0.1:22").code == 3
+    made = releases.make(deployer.user.home / "release", "good", "first")
+    deployer.does("push", made, "--app", "web", "--unit", "job")
+    bad = releases.make(deployer.user.home / "release", "exits 0", "second")
+    ran = deployer.run("push", bad, "--app", "web", "--unit", "job")
+    assert ran.code == 3
+    assert "exit code 1" in ran.err
+
+
+def test_the_first_release_that_fails_leaves_no_link_and_a_stopped_unit(deployer: Deployer) -> None:
+    ran = deployer.push("answers 500", "first", "--health-timeout", "3s")
+    assert ran.code == 3
+    assert "No generation is current" in ran.err
+    current = deployer.host.root_path / "srv/web/apps/web/current"
+    assert not current.is_symlink()
+    assert deployer.host.run("systemctl", "is-active", "web", check=False).stdout.strip() == "inactive"
+
+
+def test_the_unit_that_relstore_prints_runs_the_app(deployer: Deployer) -> None:
+    deployer.host.run("rm", "/etc/systemd/system/web.service")
+    deployer.does("unit", "--app", "web", "--install", "bin/web")
+    again = deployer.does("unit", "--app", "web", "--install", "bin/web")
+    assert "was so already" in again.out
+    other = deployer.run("unit", "--app", "web", "--install", "bin/other")
+    assert other.code == 1
+    assert "--force replaces it" in other.err
+    ran = deployer.push("good", "first")
+    assert ran.code == 0, ran.err
+    assert deployer.serves() == "first"
+    score = deployer.host.run("systemd-analyze", "security", "--no-pager", "web.service").stdout
+    assert "OK" in score.splitlines()[-1], score.splitlines()[-1]
+
+
+@pytest.fixture
+def account(host: SystemdHost, network: Network, tmp_path: Path) -> Deployer:
+    """The ordinary account, with a store of its own below /srv; the unit belongs to root."""
+    host.run("install", "-d", "-o", "deploy", "-g", "deploy", "/srv/web")
+    return Deployer.at(host, tmp_path / "account", "deploy")
+
+
+def test_an_account_without_rights_is_told_before_anything_is_sent(account: Deployer) -> None:
+    ran = account.push("good", "first")
+    assert ran.code == 1
+    assert "restarting web.service needs root" in ran.err
+    ran = account.push("good", "first", "--become", "sudo")
+    assert ran.code == 1
+    assert "sudo wants a password" in ran.err
+    assert "relstore sudoers" in ran.err
+
+
+def test_with_the_rule_that_relstore_prints_it_may_restart_and_go_back(account: Deployer) -> None:
+    rule = account.does("sudoers", "--unit", "web", "--account", "deploy").out
+    account.host.run(
+        "sh", "-c", "cat > /etc/sudoers.d/relstore; chmod 440 /etc/sudoers.d/relstore", input=rule
+    )
+    account.host.run("visudo", "-cf", "/etc/sudoers.d/relstore")
+    first = account.push("good", "first", "--become", "sudo")
+    assert first.code == 0, first.err
+    ran = account.push("crash loop", "second", "--become", "sudo")
+    assert ran.code == 3, ran.err
+    assert account.serves() == "first"
+    assert account.host.run("sudo", "-n", "true", user="deploy", check=False).returncode != 0
