@@ -14,7 +14,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -43,7 +43,7 @@ VOLATILE = (
     (r"\b[0-9a-f]{64}\b|\b[0-9a-f]{40}\b|\b[0-9a-f]{12}\b|\b[0-9a-f]{9}\b", "DIGEST"),
     (r"\d+\.\d [GT]B, [\d,]+ inodes", "FREE"),
     (r" in \d+\.\d s, [\d.]+ \w+/s", ""),
-    (r"(?m)^\S+: (verifying|switching|restarting|returning)\n", ""),
+    (r"(?m)^\S+: (verifying|switching|restarting|checking|confirming|returning|running \w+)\n", ""),
     (r"(?m)^note: processes of other accounts.*\n", ""),
     (r" {2,}", "  "),
     (r"(?m) +$", ""),
@@ -60,7 +60,7 @@ class Step(NamedTuple):
     may_fail: bool
 
 
-def _steps(document: Path) -> list[Step]:
+def steps_of(document: Path) -> list[Step]:
     text = document.read_text()
     steps: list[Step] = []
     for match in BLOCK.finditer(text):
@@ -82,15 +82,17 @@ def _console(block: str, line: int) -> Iterator[Step]:
         line += 1 + parts[index + 1].count("\n")
 
 
-def _run(steps: list[Step], directory: Path, environment: Mapping[str, str]) -> list[tuple[int, str]]:
-    """Exit code and output of each step. ``$?`` is that of the step before."""
+def run_steps(
+    steps: list[Step], directory: Path, environment: Mapping[str, str], prefix: Sequence[str] = ()
+) -> list[tuple[int, str]]:
+    """Exit code and output of each step. ``$?`` is that of the step before. ``prefix`` runs the shell."""
     mark = "=====step-ended====="
     script = "code=0\n" + "".join(
         f"(exit $code); eval {shlex.quote(step.command)}\ncode=$?; printf '\\n%s %d\\n' {mark} $code\n"
         for step in steps
     )
     output = subprocess.run(
-        ["bash", "-c", script],
+        [*prefix, "bash", "-c", script],
         cwd=directory,
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -109,7 +111,7 @@ def _steady(text: str) -> str:
     return text
 
 
-def _shows(expected: str, output: str) -> bool:
+def shows(expected: str, output: str) -> bool:
     """Whether ``output`` is what the document shows; a line ``...`` there stands for any lines."""
     lines = [".*" if line == "..." else re.escape(line) for line in _steady(expected).splitlines()]
     return re.fullmatch("\n".join(lines), _steady(output).rstrip("\n"), re.DOTALL) is not None
@@ -169,9 +171,9 @@ def stories(sshd: Sshd, tmp_path_factory: pytest.TempPathFactory) -> dict[str, P
 
 
 def _play(document: str, stage: Stage) -> Played:
-    steps = _steps(ROOT / document)
+    steps = steps_of(ROOT / document)
     played = [step._replace(command=stage.play(step.command)) for step in steps]
-    results = _run(played, stage.directory, stage.environment)
+    results = run_steps(played, stage.directory, stage.environment)
     return [(step, code, stage.show(output)) for step, (code, output) in zip(steps, results, strict=True)]
 
 
@@ -181,7 +183,7 @@ def test_what_a_document_shows_is_what_happens(document: str, stories: dict[str,
     wrong = [
         f"{document}:{step.line}: {step.command}\nended with {code}, printed:\n{output}"
         for step, code, output in stories[document]
-        if (code and not step.may_fail) or not (step.output is None or _shows(step.output, output))
+        if (code and not step.may_fail) or not (step.output is None or shows(step.output, output))
     ]
     assert stories[document]
     assert not wrong, "\n\n".join(wrong)
@@ -190,6 +192,6 @@ def test_what_a_document_shows_is_what_happens(document: str, stories: dict[str,
 def test_a_story_that_differs_is_seen() -> None:
     """The comparison itself can fail."""
     shown = "generation 2 is active\n...\nreleased 2026-01-01 00:00:00\n"
-    assert _shows(shown, "generation 2 is active\nx\ny\nreleased 2027-05-05 11:11:11\n")
-    assert not _shows(shown, "generation 3 is active\nx\nreleased 2027-05-05 11:11:11\n")
-    assert not _shows(shown, "generation 2 is active\nreleased yesterday\n")
+    assert shows(shown, "generation 2 is active\nx\ny\nreleased 2027-05-05 11:11:11\n")
+    assert not shows(shown, "generation 3 is active\nx\nreleased 2027-05-05 11:11:11\n")
+    assert not shows(shown, "generation 2 is active\nreleased yesterday\n")

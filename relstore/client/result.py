@@ -87,7 +87,7 @@ def _failure(target: Target, ended: protocol.Ended) -> RelstoreError | None:
         error = RelstoreError(
             f"generation {ended.generation} was not activated: {ended.reason}",
             state=f"{now[0].upper()}{now[1:]}; nothing was switched.",
-            hint="If the build is damaged: delete its generations, run `relstore gc`, and push it again.",
+            hint=f"`relstore show {ended.generation}` has all of the reason; mend it and push again.",
         )
     else:
         error = RelstoreError(

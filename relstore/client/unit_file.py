@@ -40,6 +40,8 @@ SystemCallArchitectures=native
 SystemCallFilter=@system-service
 SystemCallErrorNumber=EPERM
 """
+_SUDOERS_LETTERS = ' \t\n,:=\\()#"%+!'
+"""What means something there, and is in no account's name."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,8 @@ def recovery(root: str, python: str, *, account: str, user: bool) -> str:
 
 def sudoers(account: str, units: Sequence[UnitName], action: str = RESTART) -> str:
     """A fragment for /etc/sudoers.d: exactly what relstore does with these units (sudoers(5))."""
-    if not account or any(letter in account for letter in ' \t\n,:=\\()#"%+'):
+    # ALL is everybody there.
+    if account in ("", "ALL") or any(letter in account for letter in _SUDOERS_LETTERS):
         raise UsageError(f"{account!r} cannot be the name of an account")
     commands = [
         f"/usr/bin/systemctl {words} {_escaped(unit)}"

@@ -26,7 +26,7 @@ def barrier(path: str, account: str) -> str:
             status = os.stat(here)
         except OSError:
             return ""  # it is not there yet
-        if not _may_enter(status, found.pw_uid if found else -1, groups):
+        if not may_enter(status, found.pw_uid if found else -1, groups):
             return here.rstrip("/") or "/"
     return ""
 
@@ -35,7 +35,8 @@ def _groups(account: str, primary: int) -> set[int]:
     return {primary, *(group.gr_gid for group in grp.getgrall() if account in group.gr_mem)}
 
 
-def _may_enter(status: os.stat_result, uid: int, groups: set[int]) -> bool:
+def may_enter(status: os.stat_result, uid: int, groups: set[int]) -> bool:
+    """Whether whoever is ``uid`` and in ``groups`` may go through a directory of this ``status``."""
     if uid == 0:
         return True
     if status.st_uid == uid:

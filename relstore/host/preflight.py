@@ -108,8 +108,9 @@ def _services(root: str, app: AppName, recipe: Recipe, password: str) -> Iterato
         )
         return
     for unit in recipe.units.names:
-        yield from _unit(unit, systemd.state(unit), root, app, recipe)
-        if not recipe.units.user:
+        state = systemd.state(unit)
+        yield from _unit(unit, state, root, app, recipe)
+        if state.load == "loaded" and not recipe.units.user:
             yield from _may_act(unit, recipe, privilege)
 
 

@@ -18,6 +18,14 @@ BAD = "bad"
 
 CRASHES = 3
 """So many restarts of its own are a crash loop, and no time will mend it."""
+_EXIT_CODES = {
+    200: "its working directory cannot be entered (200/CHDIR)",
+    203: "its program cannot be executed (203/EXEC)",
+    216: "its group does not exist (216/GROUP)",
+    217: "its account does not exist (217/USER)",
+    226: "what its unit lets it see of the file system cannot be set up (226/NAMESPACE)",
+}
+"""Those of systemd's own that a release or a unit can bring about (systemd.exec(5))."""
 _STARTING = ("activating", "reloading", "deactivating", "maintenance", "refreshing")
 
 
@@ -47,7 +55,9 @@ def judge(unit: str, seen: Sequence[Seen], stable: float) -> Verdict:
     if state.load != "loaded":
         return Verdict(BAD, f"{unit} is {state.load or 'not known to systemd'}")
     if state.restarts >= CRASHES:
-        return Verdict(BAD, f"{unit} is in a crash loop: restarted {state.restarts} times; {how(state)}")
+        reason = how(state)
+        loop = f"{unit} is in a crash loop: restarted {state.restarts} times"
+        return Verdict(BAD, f"{loop}; {reason}" if reason else loop)
     if state.active == "failed":
         return Verdict(BAD, f"{unit} failed: {how(state)}")
     if state.sub == "auto-restart":
@@ -94,11 +104,12 @@ def _unchanged_since(seen: Sequence[Seen]) -> float:
 def how(state: UnitState) -> str:
     """What ended its main process last, for people; empty when nothing did."""
     if state.result == "exit-code":
-        return f"its main process ended with exit code {state.exit_status}"
+        known = _EXIT_CODES.get(state.exit_status)
+        return known or f"its main process ended with exit code {state.exit_status}"
     if state.result == "signal":
         return f"its main process was killed by signal {state.exit_status}"
     if state.result == "timeout":
-        return "it did not start (or stop) in the time that its unit allows"
+        return "it took longer than its unit allows (timeout)"
     if state.result == "start-limit-hit":
         return "it crashed more often than its unit allows (start-limit-hit)"
     if state.result == "protocol":

@@ -1,0 +1,125 @@
+"""The keys that say how a release goes live: what each may hold, and what they come to together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from relstore.client import config, recipes
+from relstore.errors import ConfigError
+from relstore.recipe import Command, Health, Http, Recipe, Units
+from relstore.units import UnitName
+
+
+def recipe(tmp_path: Path, text: str) -> Recipe:
+    path = tmp_path / "relstore.toml"
+    path.write_text(text)
+    return recipes.recipe(vars(config.load(path)))
+
+
+def test_nothing_said_restarts_nothing_and_asks_nothing(tmp_path: Path) -> None:
+    assert recipe(tmp_path, "") == Recipe()
+
+
+def test_everything_said(tmp_path: Path) -> None:
+    found = recipe(
+        tmp_path,
+        """
+        unit = ["web", "worker@1.service"]
+        user = true
+        unit-action = "try-reload-or-restart"
+        unit-runs-build = false
+        become = "sudo"
+        restart = "supervisorctl restart web"
+        reload = ["kill", "-HUP", "1"]
+        restart-timeout = "2m"
+        http = ["http://127.0.0.1:80/", { url = "http://web/x", status = 204, body = "ok", headers = ["A: b"] }]
+        http-status = 200
+        http-socket = "/run/web.sock"
+        tcp = ["127.0.0.1:80", "[::1]:81"]
+        health-command = "./check"
+        health-timeout = "1m"
+        health-interval = "250ms"
+        health-stable = "0s"
+        before = "./migrate"
+        after = ["./warm", "up"]
+        on-failure = "./tell"
+        hook-timeout = "1h"
+        confirm = "90s"
+        """,
+    )
+    assert found == Recipe(
+        Units((UnitName("web.service"), UnitName("worker@1.service")), True, "try-reload-or-restart", False, "sudo"),
+        Command(("sh", "-c", "supervisorctl restart web"), 120),
+        Command(("kill", "-HUP", "1"), 120),
+        120,
+        Health(
+            60_000, 250, 0,
+            (
+                Http("http://127.0.0.1:80/", 200, "", (), "/run/web.sock"),
+                Http("http://web/x", 204, "ok", ("A: b",), "/run/web.sock"),
+            ),
+            ("127.0.0.1:80", "[::1]:81"),
+            (Command(("sh", "-c", "./check"), 10),),
+        ),
+        Command(("sh", "-c", "./migrate"), 3600),
+        Command(("./warm", "up"), 3600),
+        Command(("sh", "-c", "./tell"), 3600),
+        90,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("action", "runs"), [("restart", True), ("reload", False), ("try-reload-or-restart", True)]
+)
+def test_what_only_reloads_is_not_asked_to_run_the_build(action: str, runs: bool, tmp_path: Path) -> None:
+    assert recipe(tmp_path, f'unit = "web"\nunit-action = "{action}"').units.run_build is runs
+    said = f'unit = "web"\nunit-action = "{action}"\nunit-runs-build = true'
+    assert recipe(tmp_path, said).units.run_build is True
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ('unit = "../web"', "cannot be the name of a unit"),
+        ("unit = []", "has no unit"),
+        ('unit = ["web", "web.service"]', "names web.service twice"),
+        ("unit = 1", "must be a string or an array"),
+        ('unit-action = "stop"', "is not an action"),
+        ('become = "doas"', "is not known"),
+        ('user = "yes"', "must be a boolean"),
+        ('http = "https://web/"', "is not a URL"),
+        ("http = { status = 200 }", "has no url"),
+        ('http = { url = "http://web/", statsu = 200 }', "has the unknown key 'statsu'"),
+        ('http = { url = "http://web/", status = 99 }', "is not a status"),
+        ('http = { url = "http://web/", status = true }', "is not a status"),
+        ('http = { url = "http://web/", body = "(" }', "is not a regular expression"),
+        ('http = { url = "http://web/", headers = ["A: b\\r\\nC: d"] }', "is not a header"),
+        ('http = { url = "http://web/", headers = ["no colon"] }', "is not a header"),
+        ('http-socket = "run/web.sock"', "is not an absolute path"),
+        ("http = []", "has no URL"),
+        ('tcp = "8080"', "is not HOST:PORT"),
+        ('tcp = "web:99999"', "is not HOST:PORT"),
+        ('health-timeout = "25h"', "is out of range"),
+        ('health-interval = "0.5s"', "is not a duration"),
+        ("health-stable = 3", "must be a string with a duration"),
+        ('confirm = "0s"', "is out of range"),
+        ('confirm = "2d"', "is out of range"),
+        ("before = []", "has no program"),
+    ],
+)
+def test_mistakes_are_named_with_their_line(line: str, what: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        recipe(tmp_path, f"# a comment\n{line}\n")
+    assert what in caught.value.what
+    assert caught.value.line == 2
+
+
+def test_an_environment_overrides_them(tmp_path: Path) -> None:
+    path = tmp_path / "relstore.toml"
+    path.write_text('unit = "web"\nconfirm = "60s"\n[env.staging]\nunit = "web-staging"\n')
+    said: dict[str, Any] = vars(config.load(path, "staging"))
+    found = recipes.recipe(said)
+    assert (found.units.names, found.confirm) == (("web-staging.service",), 60)
