@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check format bench host-tests reference clean
+.PHONY: demo test check format bench bench-downtime host-tests reference clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "relstore needs Python 3.11 or newer; set PYTHON=")'
@@ -41,6 +41,10 @@ format: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m bench
+
+# How long a service is away; it needs root, for a host with systemd.
+bench-downtime: $(STAMP)
+	$(BIN)/python -m bench.downtime
 
 reference: $(STAMP)
 	$(BIN)/python docs/generate_reference.py

@@ -124,6 +124,7 @@ with Store.open(sys.argv[1]) as store, store.app(AppName("web")) as app:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call", ["mkdirat", "fchmod", "write", "fsync", "renameat"])
 def test_a_session_killed_while_it_makes_one_leaves_a_whole_one_or_none(
     app: App, top: Path, call: str

@@ -122,6 +122,7 @@ with Store.open(sys.argv[1]) as store, store.app(AppName("web")) as app:
 """
 
 
+@pytest.mark.slow
 def test_several_deployers_never_take_one_number(store: Store, top: Path) -> None:
     build = push_build(store, {"file": b"1"})
     store.make_app(WEB)

@@ -148,6 +148,7 @@ def test_a_tail_of_zeros_is_a_tear_too(zeros: int) -> None:
     assert Journal.parse(golden("journal.bin") + bytes(zeros)).events == EVENTS
 
 
+@pytest.mark.slow
 def test_a_change_before_the_last_entry_is_noticed() -> None:
     raw = golden("journal.bin")
     last = len(raw) - (4 + 32 + 0x58)

@@ -37,6 +37,7 @@ def test_what_is_appended_is_read_in_order(directory: Dir) -> None:
     assert journal.read(directory).events == events
 
 
+@pytest.mark.slow
 def test_a_journal_cut_anywhere_is_what_was_whole(directory: Dir, here: Path) -> None:
     events, raw, ends = three(directory)
     more = EVENT._replace(generation=9)
@@ -56,6 +57,7 @@ def test_zeros_at_the_end_are_a_tear(directory: Dir) -> None:
     assert Journal.parse(raw + b"\0" * 4096).events == events
 
 
+@pytest.mark.slow
 def test_a_change_before_the_last_entry_is_seen(directory: Dir) -> None:
     _, raw, ends = three(directory)
     for at in range(ends[1]):
@@ -63,6 +65,7 @@ def test_a_change_before_the_last_entry_is_seen(directory: Dir) -> None:
             Journal.parse(raw[:at] + bytes([raw[at] ^ 0x41]) + raw[at + 1 :])
 
 
+@pytest.mark.slow
 def test_a_change_in_the_last_entry_is_a_tear_or_seen(directory: Dir) -> None:
     events, raw, ends = three(directory)
     for at in range(ends[1], len(raw)):
@@ -136,6 +139,7 @@ with Dir.open_path(sys.argv[1]) as directory:
 """
 
 
+@pytest.mark.slow
 def test_several_writers_take_turns(directory: Dir, here: Path) -> None:
     writers = [subprocess.Popen(program(APPEND, here, name)) for name in "abcd"]
     assert [writer.wait(timeout=60) for writer in writers] == [0, 0, 0, 0]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.e2e.user import PROGRAM
 from tests.hosts.systemd import Network, SystemdHost
 from tests.systemd import releases
 from tests.systemd.deployer import Deployer
@@ -161,3 +164,42 @@ def test_with_the_rule_that_relstore_prints_it_may_restart_and_go_back(account: 
     assert ran.code == 3, ran.err
     assert account.serves() == "first"
     assert account.host.run("sudo", "-n", "true", user="deploy", check=False).returncode != 0
+
+
+PASSWORD = "correct-horse-battery"
+PATTERN = "[c]orrect-horse-battery"
+"""It does not find the command that looks for it."""
+
+
+def test_a_password_for_sudo_is_asked_once_and_left_nowhere(account: Deployer) -> None:
+    host = account.host
+    host.run("chpasswd", input=f"deploy:{PASSWORD}\n")
+    rule = "deploy ALL=(root) /usr/bin/systemctl\n"
+    host.run("sh", "-c", "cat > /etc/sudoers.d/relstore; chmod 440 /etc/sudoers.d/relstore", input=rule)
+    look = f"grep -la '{PATTERN}' /proc/[0-9]*/cmdline /proc/[0-9]*/environ || echo nowhere"
+    words = account.words("good", "first", "--ask-become-pass", "--before", "sleep 2", "-v")
+    command = [*host.network.prefix, *PROGRAM, *map(str, words), "--to", f"{host.name}:{account.root}"]
+    with subprocess.Popen(
+        ["script", "-qefc", shlex.join(command), "/dev/null"],
+        cwd=account.user.home, env=account.user.environment, text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    ) as terminal:  # fmt: skip
+        assert terminal.stdin is not None
+        assert terminal.stdout is not None
+        shown = ""
+        while "sudo password on the hosts:" not in shown:
+            shown += terminal.stdout.read(1)
+        terminal.stdin.write(f"{PASSWORD}\n")
+        terminal.stdin.flush()
+        for line in terminal.stdout:
+            shown += line
+            if "running before" in line:
+                assert "nowhere" in host.run("sh", "-c", look).stdout
+        assert terminal.wait(timeout=60) == 0, shown
+    assert PASSWORD not in shown
+    assert shown.count("sudo password") == 1
+    assert account.serves() == "first"
+    assert host.run("grep", "-rla", PASSWORD, "/srv/web", "/run", "/var/log", check=False).stdout == ""
+    wrong = account.push("good", "second", "--become", "sudo")
+    assert wrong.code == 1
+    assert "sudo wants a password" in wrong.err
