@@ -1,7 +1,7 @@
 """How long a service is away when relstore deploys it, beside what ``systemctl restart`` itself costs.
 
-A host with a real systemd in namespaces (root only), a caller that asks for a page all the time, and both kinds
-of restart in turn, pair by pair. Printed is the longest time without an answer, and the share of
+A host with a real systemd in namespaces (root only), a caller that asks for a page all the time, and both
+kinds of restart in turn, pair by pair. Printed is the longest time without an answer, and the share of
 requests that failed. Run it with ``python -m bench.downtime``.
 """
 
