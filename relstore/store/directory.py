@@ -96,10 +96,10 @@ class Dir:
         """The content of the small file ``name``; StoreError when it is over ``limit`` bytes."""
         fd = self.open_file(name)
         with open(fd, "rb") as file:
-            data = file.read(limit + 1)
-        if len(data) > limit:
-            raise StoreError(f"{self.path}/{name} is larger than the {limit} bytes it may have")
-        return data
+            size = os.fstat(fd).st_size
+            if size > limit:
+                raise StoreError(f"{self.path}/{name} is larger than the {limit} bytes it may have")
+            return file.read(size)
 
     def read_or_none(self, name: str, limit: int) -> bytes | None:
         try:

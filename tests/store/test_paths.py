@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -179,6 +180,10 @@ def builds(draw: Any) -> dict[str, Any]:
     return found
 
 
+# Python 3.9's comes out at the root of the file system when a loop has // in it.
+NEW_REALPATH = sys.version_info >= (3, 11)
+
+
 @given(builds())
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 def test_as_the_kernel_follows_links(build: dict[str, Any]) -> None:
@@ -197,7 +202,7 @@ def test_as_the_kernel_follows_links(build: dict[str, Any]) -> None:
             reached = arrive(os.path.join(top, path))
             if reached is not None:
                 assert paths.leaves_build(path, symlinks) is not is_inside(reached, top)
-            elif not any(loops(os.path.join(top, other)) for other in symlinks):
+            elif NEW_REALPATH and not any(loops(os.path.join(top, other)) for other in symlinks):
                 resolved = os.path.realpath(os.path.join(top, path))
                 assert paths.leaves_build(path, symlinks) is not is_inside(resolved, top)
 
