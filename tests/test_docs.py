@@ -39,9 +39,19 @@ def _commands(text: str) -> Iterator[str]:
     yield from re.findall(r"`(relstore [^`]+)`", FENCE.sub("", text))
 
 
+def _words(line: str) -> Iterator[str]:
+    """The words of the first command in ``line``, as a shell takes them; what follows ``--`` is another program's."""
+    lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
+    lexer.whitespace_split = True
+    for word in lexer:
+        if word == "--" or not word.strip("();<>|&"):
+            return
+        yield word
+
+
 def _problem(line: str) -> str:
     """What is wrong with a command line, or an empty text."""
-    words = shlex.split(re.split(r"\s(?:[|>]|&&|;|#)|;| -- ", line)[0])[1:]
+    words = list(_words(line))[1:]
     name = next((word for word in words if not word.startswith("-")), None)
     context = click.Context(main)
     known = {flag for option in main.get_params(context) for flag in (*option.opts, *option.secondary_opts)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from collections.abc import Iterator
@@ -25,7 +26,17 @@ class Server:
         self.asked = b""
         self.closes = True
         self._kept: list[socket.socket] = []
-        threading.Thread(target=self._serve, daemon=True).start()
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.listener.shutdown(socket.SHUT_RDWR)  # it ends accept(), which close() alone does not
+        self._thread.join()
+        for connection in self._kept:
+            connection.close()
 
     @property
     def url(self) -> str:
@@ -37,18 +48,18 @@ class Server:
                 connection, _ = self.listener.accept()
             except OSError:
                 return
-            self.asked = connection.recv(65536)
-            connection.sendall(self.answer)
+            self._kept.append(connection)
+            with contextlib.suppress(OSError):  # who asks may have gone
+                self.asked = connection.recv(65536)
+                connection.sendall(self.answer)
             if self.closes:
                 connection.close()
-            else:
-                self._kept.append(connection)
 
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        yield Server(listener)
+    with socket.create_server(("127.0.0.1", 0)) as listener, Server(listener) as server:
+        yield server
 
 
 @pytest.mark.parametrize(
@@ -105,9 +116,9 @@ def test_over_a_unix_socket(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
         listener.listen()
-        server = Server(listener)
-        assert probes.http(Http("http://localhost/health", socket=str(path)), 5) == ""
-        assert b"\r\nHost: localhost\r\n" in server.asked
+        with Server(listener) as server:
+            assert probes.http(Http("http://localhost/health", socket=str(path)), 5) == ""
+            assert b"\r\nHost: localhost\r\n" in server.asked
     missing = Http("http://localhost/", socket=str(tmp_path / "none"))
     assert "no such file or directory" in probes.http(missing, 5)
 
