@@ -19,6 +19,7 @@ import click
 
 from relstore import errors
 from relstore.cli import exit_codes
+from relstore.cli.cache import VARIABLES as CACHE_VARIABLES
 from relstore.cli.main import COMMANDS, main
 from relstore.cli.options import common_options
 from relstore.client import fleet
@@ -186,8 +187,8 @@ def _setting(line: str) -> tuple[str, str]:
 
 
 def _variables(texts: Mapping[str, str]) -> list[str]:
-    """The variables of the options must all be explained; others are only known to the prose."""
-    names = {str(option.envvar) for option in common_options() if option.envvar}
+    """The variables of the options and of the cache must all be explained; others only the prose knows."""
+    names = {str(option.envvar) for option in common_options() if option.envvar} | set(CACHE_VARIABLES)
     _matched("variables", names, {name: "" for name in texts if name.startswith("RELSTORE_")})
     return list(texts)
 

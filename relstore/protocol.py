@@ -1,8 +1,8 @@
 """What client and helper say to each other: the requests, the replies, and the handshake.
 
 After the handshake (``Hello``, sent by the helper) the client sends requests; each is answered by
-any number of events and then one reply or one error, except ``Put``, which is answered only when it
-fails. A message may announce a body, which follows it in data frames. A message is
+any number of events and then one reply or one error, except ``Begin``, ``Open`` and ``Put``, which are
+answered only when they fail. A message may announce a body, which follows it in data frames. A message is
 ``[name, fields, body bytes]`` in canonical msgpack. docs/formats/protocol.md is this in prose. Not
 for how bytes travel (``framing``) nor how fields are checked (``shape``).
 """
@@ -19,7 +19,7 @@ from relstore.store import pack
 from relstore.store.names import AppName, Digest, JobId, PinName
 from relstore.units import UnitName
 
-VERSION = 2
+VERSION = 3
 MAX_BODY_BYTES = 256 * 1024 * 1024
 MAX_TEXT = 4000
 
@@ -60,27 +60,47 @@ class Probe(NamedTuple):
     build: Digest
 
 
-class Begin(NamedTuple):
-    """Start an upload; the body is the manifest. Reply: Begun, its body a stream of [content, offset]."""
+class Compare(NamedTuple):
+    """What is missing of a build? The body is its manifest; nothing is changed. Reply: Compared."""
 
+    app: AppName
     build: Digest
     allow_outside_links: bool
 
 
+class Begin(NamedTuple):
+    """Start the upload of the build that was compared last. No reply unless it fails."""
+
+
 class Segment(NamedTuple):
+    """``length`` bytes of a content from ``offset`` on."""
+
     content: int
     offset: int
     length: int
 
 
-class Put(NamedTuple):
-    """Bytes of contents, one after the other in the body. No reply unless it fails."""
+class Open(NamedTuple):
+    """A stream begins: what is undone of it are these segments, in order. No reply unless it fails."""
 
+    codec: str
+    base: Optional[Digest]
+    """An object of the host's, one of those that Compared offered, which the codec builds on."""
     segments: tuple[Segment, ...]
 
 
+class Put(NamedTuple):
+    """The next bytes of the open stream, in the body. No reply unless it fails."""
+
+
 class Publish(NamedTuple):
-    """Make the build of the upload. Reply: Published; with damaged contents nothing was made yet."""
+    """Make the build of the upload and record a generation of it. Reply: Published."""
+
+    app: AppName
+    who: str
+    commit: Optional[str]
+    dirty: bool
+    note: str
 
 
 class Release(NamedTuple):
@@ -312,14 +332,45 @@ class Probed(NamedTuple):
     the current one and was never active, or it is current but its job died before the outcome."""
 
 
-class Begun(NamedTuple):
+class Base(NamedTuple):
+    """An object that the host has."""
+
+    blake3: Digest
+    size: int
+
+
+class Wanted(NamedTuple):
+    """A content that the host lacks, how much of it is staged already, and which of the host's objects may
+    be like it, the likeliest first."""
+
+    content: int
+    offset: int
+    bases: tuple[Base, ...] = ()
+
+
+class Compared(NamedTuple):
+    """The body is a stream of Wanted. It is empty when nothing has to be sent: the build is present, current,
+    or waiting."""
+
+    found: Probed
     missing: int
-    """How many contents are to be put."""
+    codecs: tuple[str, ...]
+    """Those that the host can undo, the best first."""
+
+
+class Again(NamedTuple):
+    """A content that has to be sent (again), from ``offset``."""
+
+    content: int
+    offset: int
+    why: str
 
 
 class Published(NamedTuple):
-    damaged: tuple[Segment, ...]
-    """Contents that the store had with wrong bytes (at most 1,000 at a time); put them and publish again."""
+    """With contents to send ``again`` (at most 1,000 at a time) nothing was made yet, and ``number`` is 0."""
+
+    number: int
+    again: tuple[Again, ...]
 
 
 class Released(NamedTuple):
@@ -476,18 +527,18 @@ class Failure(NamedTuple):
 
 
 REQUESTS = (
-    Probe, Begin, Put, Publish, Release, Activate, Watch, List, Fetch, Log, Apps, Status, Pin, Unpin, Delete,
-    Hold, Unhold, Mark, Verify, Collect, Become, Preflight, Confirm, Cancel, InstallUnit,
+    Probe, Compare, Begin, Open, Put, Publish, Release, Activate, Watch, List, Fetch, Log, Apps, Status, Pin,
+    Unpin, Delete, Hold, Unhold, Mark, Verify, Collect, Become, Preflight, Confirm, Cancel, InstallUnit,
 )  # fmt: skip
 EVENTS = (Accepted, Step, Output)
 REPLIES = (
-    Hello, Done, Probed, Begun, Published, Released, Ended, RowOut, Listed, AppsOut, StatusOut, Unheld,
+    Hello, Done, Probed, Compared, Published, Released, Ended, RowOut, Listed, AppsOut, StatusOut, Unheld,
     Verified, Collected, Preflighted, Confirmed, Installed, Failure,
 )  # fmt: skip
 
 Request = Union[
-    Probe, Begin, Put, Publish, Release, Activate, Watch, List, Fetch, Log, Apps, Status, Pin, Unpin, Delete,
-    Hold, Unhold, Mark, Verify, Collect, Become, Preflight, Confirm, Cancel, InstallUnit,
+    Probe, Compare, Begin, Open, Put, Publish, Release, Activate, Watch, List, Fetch, Log, Apps, Status, Pin,
+    Unpin, Delete, Hold, Unhold, Mark, Verify, Collect, Become, Preflight, Confirm, Cancel, InstallUnit,
 ]  # fmt: skip
 
 _BY_NAME: dict[str, Any] = {kind.__name__: kind for kind in (*REQUESTS, *EVENTS, *REPLIES)}

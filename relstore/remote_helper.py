@@ -16,17 +16,18 @@ from relstore.host.session import Session
 from relstore.host.wire import Wire
 
 
-def serve(root: str, digest: str, helper: str, source: BinaryIO) -> None:
-    """Serve one client on ``source`` and standard output until it hangs up.
+def serve(root: str, digest: str, helper: str, ahead: BinaryIO, source: BinaryIO) -> None:
+    """Serve one client on ``ahead``, then ``source``, and standard output until it hangs up.
 
-    ``root``: the store's path as the client gave it; ``helper``: where this code was loaded from.
+    ``root``: the store's path as the client gave it; ``helper``: where this code was loaded from; ``ahead``:
+    whole frames that came before the helper was there.
     """
     os.umask(0o022)
     # What a library prints must not get among the frames; commands must not inherit them.
     frames = os.dup(1)
     os.dup2(2, 1)
     with open(frames, "wb") as sink:
-        Session(root, Bundle(digest, helper), Wire(source, sink)).run()
+        Session(root, Bundle(digest, helper), Wire(source, sink, ahead)).run()
 
 
 def main() -> int:

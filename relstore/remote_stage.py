@@ -1,15 +1,17 @@
 """The first code that runs on the host: find the unpacked helper or ask for its bundle, and enter it.
 
-The client sends this file's source and then one line, ``nonce digest length root``: a question whose
+The client sends this file's source and then one line, ``nonce digest length root ahead``: a question whose
 answer proves that it is relstore that speaks and not a chatty shell, the bundle's SHA-256, its length
-when compressed, and the store's path in hexadecimal. The reply is ``relstore-helper 1 PROOF have``, or
-``need``, upon which the bundle follows. It runs alone, before anything else of relstore is there, on
+when compressed, the store's path in hexadecimal, and how many bytes of requests follow, sent ahead of
+the answer to save a round trip. The reply is ``relstore-helper 1 PROOF have``, or ``need``, upon which the
+bundle follows. It runs alone, before anything else of relstore is there, on
 any python3 that got past the version check; so it holds itself to old syntax and the standard library.
 A helper in the store is trusted only where nobody else can write; otherwise the bundle is asked for and
 run from memory, and the session itself then says what is wrong with the store.
 """
 
 import hashlib
+import io
 import os
 import stat
 import sys
@@ -18,12 +20,13 @@ from typing import BinaryIO
 
 GREETING = "relstore-helper 1"
 
-
 MAX_BUNDLE_BYTES = 8 * 1024 * 1024
+MAX_AHEAD_BYTES = 2 * 1024 * 1024
 
 
 def main(source: BinaryIO) -> None:
-    nonce, name, length, root = source.readline(16384).split()
+    nonce, name, length, root, count = source.readline(16384).split()
+    ahead = source.read(min(int(count), MAX_AHEAD_BYTES))
     path = os.fsdecode(bytes.fromhex(root.decode("ascii")))
     digest = name.decode("ascii")
     proof = hashlib.sha256(nonce).hexdigest()
@@ -39,7 +42,7 @@ def main(source: BinaryIO) -> None:
     sys.path.insert(0, helper)
     from relstore.remote_helper import serve
 
-    serve(path, digest, helper, source)
+    serve(path, digest, helper, io.BytesIO(ahead), source)
 
 
 def answer(proof: str, word: str) -> None:

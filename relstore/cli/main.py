@@ -37,6 +37,7 @@ COMMANDS = {
     "gc": "gc",
     "unit": "unit",
     "sudoers": "sudoers",
+    "cache": "cache",
     "init": "init",
     "demo": "demo",
     "completion": "completion",

@@ -25,7 +25,6 @@ class ConsoleReporter(Reporter):
         self._several = several
         self._bar: Progress | None = None
         self._tasks: dict[str, TaskID] = {}
-        self._started: dict[str, float] = {}
         self._last_line: dict[str, float] = {}
 
     def __enter__(self) -> ConsoleReporter:
@@ -56,21 +55,25 @@ class ConsoleReporter(Reporter):
         for line in data.decode("utf-8", "replace").splitlines():
             self._write(prefix + line)
 
-    def progress(self, host: str, done: int, total: int) -> None:
+    def progress(self, host: str, done: int, total: int, sent: int) -> None:
         if self._console.quiet:
             return
         now = time.monotonic()
-        began = self._started.setdefault(host, now)
         if sys.stderr.isatty() and total >= _BAR_FROM_BYTES:
             self._draw(host, done, total)
-        elif done == total:
-            self._end_bar()
-            seconds = now - began
-            rate = f" in {seconds:.1f} s, {text.size(int(done / seconds))}/s" if seconds >= 0.1 else ""
-            self._write(f"{host}: sent {text.size(done)}{rate}")
-        elif now - self._last_line.setdefault(host, began) >= _PLAIN_EVERY_S:
+        elif now - self._last_line.setdefault(host, now) >= _PLAIN_EVERY_S:
             self._last_line[host] = now
-            self._write(f"{host}: sent {text.size(done)} of {text.size(total)}")
+            self._write(f"{host}: {text.size(done)} of {text.size(total)}, sent as {text.size(sent)}")
+
+    def sent(self, host: str, total: int, sent: int, seconds: float) -> None:
+        self._end_bar()
+        if self._console.quiet:
+            return
+        what = text.size(sent)
+        if text.size(total) != what:
+            what += f" for {text.size(total)}"
+        rate = f" in {seconds:.1f} s, {text.size(int(sent / seconds))}/s" if seconds >= 0.1 else ""
+        self._write(f"{host}: sent {what}{rate}")
 
     def _draw(self, host: str, done: int, total: int) -> None:
         if self._bar is None:

@@ -12,17 +12,22 @@ import click
 from relstore import protocol
 from relstore.cli import results, text
 from relstore.cli.activating import activation_options, plan_of, run
+from relstore.cli.cache import the_cache
 from relstore.cli.command import Command, example
 from relstore.cli.options import Settings, settings
 from relstore.cli.progress import ConsoleReporter
 from relstore.cli.work import on_each, report
 from relstore.client import fleet, gitinfo, release
+from relstore.client.compression import AUTO, parse_compression
 from relstore.client.config_schema import shell_command
+from relstore.client.encoders import Coding
 from relstore.client.fleet import Way
+from relstore.client.links import Links
 from relstore.client.programs import Program, programs
-from relstore.client.release import Preview
+from relstore.client.release import Preview, Question
 from relstore.client.scan import Scan, scan
 from relstore.client.session import Session
+from relstore.client.transfer import Transfer, keep
 from relstore.errors import ArtifactError, UsageError
 from relstore.store.names import AppName
 from relstore.store.record import MAX_NOTE, Description
@@ -44,6 +49,16 @@ from relstore.store.record import MAX_NOTE, Description
     default=None,
     help="Accept symlinks that lead out of the build.",
 )
+@click.option(
+    "--compression",
+    metavar="CODEC[:LEVEL]",
+    help="auto, none, zstd, xz or zlib; zstd:9.  [default: auto, by the speed of the link]",
+)
+@click.option(
+    "--delta/--no-delta",
+    default=None,
+    help="Send differences to what the host has.  [default: where that is faster]",
+)
 @click.option("--dry-run", is_flag=True, help="Show what would be sent, and change nothing.")
 @click.pass_context
 def push(
@@ -54,6 +69,8 @@ def push(
     build: str | None,
     switch: bool,
     allow_outside_links: bool | None,
+    compression: str | None,
+    delta: bool | None,
     dry_run: bool,
     **how: Any,
 ) -> None:
@@ -65,6 +82,7 @@ def push(
     here.need_targets()
     if len(note) > MAX_NOTE:
         raise UsageError(f"the note has {len(note)} characters; at most {MAX_NOTE}")
+    transfer = _transfer(here, compression, delta)
     activation = plan_of(here, how) if switch and not dry_run else None
     path = _artifact(artifact, here)
     _build(shell_command(build) if build else here.config.build, here)
@@ -84,10 +102,21 @@ def push(
         return
     git = gitinfo.describe(path.resolve() if path.is_dir() else path.resolve().parent)
     description = Description(here.who, git.commit if git else None, git.dirty if git else False, note)
-    plan = fleet.Push(app, scanned, description, outside, activation, tuple(map(_needs, programs(scanned))))
+    plan = fleet.Push(
+        app, scanned, description, outside, activation, transfer, tuple(map(_needs, programs(scanned)))
+    )
     with ConsoleReporter(screen, several=len(here.targets) > 1) as reporter:
         ended = run(lambda keys: fleet.push(plan, here.targets, Way(here.around, reporter, keys)))
+    keep(transfer.cache, scanned)
     results.show("push", app, ended, here)
+
+
+def _transfer(here: Settings, compression: str | None, delta: bool | None) -> Transfer:
+    coding = parse_compression(compression or here.config.compression or AUTO)
+    cache = the_cache()
+    links = Links(cache.directory / "links.json")
+    wanted = here.config.delta if delta is None else delta
+    return Transfer(cache, links, Coding(*coding) if coding else None, wanted, len(here.targets))
 
 
 def _artifact(given: str | None, here: Settings) -> Path:
@@ -138,7 +167,8 @@ def _check_links(scanned: Scan, *, allowed: bool) -> None:
 def _dry_run(here: Settings, app: AppName, scanned: Scan, outside: bool) -> None:
     async def ask(session: Session, _: ConsoleReporter) -> Preview:
         release.check_executable(session, scanned)
-        return await release.preview(session, app, scanned, allow_outside_links=outside)
+        question = Question(app, scanned, allow_outside_links=outside)
+        return await release.preview(session, question, scanned)
 
     def show(host: str, preview: Preview) -> None:
         if preview.unchanged:

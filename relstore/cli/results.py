@@ -10,6 +10,7 @@ from relstore.cli.console import error_fields
 from relstore.cli.options import Settings
 from relstore.cli.work import finish
 from relstore.client.result import ERROR, SKIPPED, STAGED, UNCHANGED, Result
+from relstore.client.upload import Stream
 from relstore.store.journal import ACTIVE
 from relstore.store.names import AppName
 
@@ -62,5 +63,18 @@ def _fields(result: Result) -> dict[str, Any]:
         "job": result.job or None,
         "reason": result.reason,
         "sent_bytes": result.sent,
+        "streams": [_stream(stream) for stream in result.streams],
         "error": error_fields(result.error) if result.error else None,
+    }
+
+
+def _stream(stream: Stream) -> dict[str, Any]:
+    way = stream.way
+    return {
+        "contents": len(way.load.segments),
+        "content_bytes": way.load.size,
+        "sent_bytes": stream.sent,
+        "codec": str(way.option.coding),
+        "base": way.base.blake3 if way.base is not None else None,
+        "reason": way.reason,
     }

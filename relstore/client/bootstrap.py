@@ -35,6 +35,7 @@ COMMAND = (
 """The whole command line, the same for every host, in quotes that sh, csh and fish read alike."""
 
 HANDSHAKE_TIMEOUT_S = 60.0
+MAX_AHEAD_BYTES = 2 * 1024 * 1024
 _MAX_CHATTER_BYTES = 64 * 1024
 _READ_BYTES = 64 * 1024
 
@@ -50,15 +51,17 @@ class Started:
     """What the login shell said before it."""
 
 
-async def start(transport: Transport, path: str, python: str | None) -> Started:
+async def start(transport: Transport, path: str, python: str | None, ahead: bytes = b"") -> Started:
     """Run the helper for the store at ``path`` with the interpreter ``python`` (None: find one).
+
+    ``ahead``: frames that it is to read first, at most MAX_AHEAD_BYTES; they cost no round trip.
 
     Raises HelperError with a diagnosis, ConnectionLostError.
     """
     channel = await transport.open(COMMAND)
     try:
         async with asyncio.timeout(HANDSHAKE_TIMEOUT_S):
-            return await _greet(channel, transport.label, path, python)
+            return await _greet(channel, transport.label, path, python, ahead)
     except TimeoutError:
         await channel.close()
         raise HelperError(
@@ -71,13 +74,13 @@ async def start(transport: Transport, path: str, python: str | None) -> Started:
         raise
 
 
-async def _greet(channel: Channel, label: str, path: str, python: str | None) -> Started:
+async def _greet(channel: Channel, label: str, path: str, python: str | None, ahead: bytes) -> Started:
     nonce = os.urandom(16).hex()
     packed = bundle()
     stage = stage_source()
     root = os.fsencode(path).hex()
-    header = f"{nonce} {packed.digest} {len(packed.compressed)} {root}\n"
-    await channel.write(f"{python or ''}\n{len(stage):08d}\n".encode() + stage + header.encode())
+    header = f"{nonce} {packed.digest} {len(packed.compressed)} {root} {len(ahead)}\n"
+    await channel.write(f"{python or ''}\n{len(stage):08d}\n".encode() + stage + header.encode() + ahead)
     proof = hashlib.sha256(nonce.encode()).hexdigest().encode()
     greeting = re.compile(rb"relstore-helper ([0-9]+) " + proof + rb" (have|need)\n")
     received = b""

@@ -83,6 +83,9 @@ class Config:
     python: str | None = None
     """The absolute path of the interpreter on the hosts."""
     allow_outside_links: bool | None = None
+    compression: str | None = None
+    """``auto``, ``none``, or a codec with an optional level, as ``encoders.parse_coding`` reads it."""
+    delta: bool | None = None
     connect_timeout: int | None = None
     """Seconds."""
 

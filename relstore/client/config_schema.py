@@ -12,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from relstore.client.compression import check_compression
 from relstore.client.duration import duration
 from relstore.client.target import Target
 from relstore.errors import UsageError
@@ -152,6 +153,10 @@ def flag(value: object, place: Place) -> bool:
     return value
 
 
+def _compression(value: object, place: Place) -> str:
+    return check_compression(string(value))
+
+
 KEYS: Mapping[str, Key] = MappingProxyType(
     {
         "app": Key("app", _app),
@@ -162,6 +167,8 @@ KEYS: Mapping[str, Key] = MappingProxyType(
         "keep-within": Key("keep_within", seconds),
         "python": Key("python", _python),
         "allow-outside-links": Key("allow_outside_links", flag),
+        "compression": Key("compression", _compression),
+        "delta": Key("delta", flag),
         "connect-timeout": Key("connect_timeout", seconds),
     }
 )

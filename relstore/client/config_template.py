@@ -87,6 +87,13 @@ TEMPLATE = """\
 # May symlinks in the artifact lead out of it? Default: false, they are refused.
 #allow-outside-links = false
 
+# How contents are compressed on their way: "auto" (by the link's speed), "none", "zstd", "xz", "zlib", or one
+# with its level, "zstd:9". Default: "auto".
+#compression = "auto"
+
+# Send what is like something that the host has as a difference? Default: true, where that is faster.
+#delta = true
+
 # How long a host may take to answer. Default: 10s.
 #connect-timeout = "10s"
 

@@ -17,12 +17,14 @@ from relstore.client import activation, preflight, release, result
 from relstore.client.activation import Place, Plan
 from relstore.client.hosts import connected
 from relstore.client.interrupt import Interrupts
+from relstore.client.release import Question
 from relstore.client.reporter import Reporter
 from relstore.client.result import SKIPPED, STAGED, UNCHANGED, Result
 from relstore.client.scan import Scan
-from relstore.client.session import Session
+from relstore.client.session import Ahead, Session
 from relstore.client.surroundings import Surroundings
 from relstore.client.target import Target
+from relstore.client.transfer import Transfer
 from relstore.errors import RelstoreError
 from relstore.store.names import AppName
 from relstore.store.record import Description
@@ -38,8 +40,13 @@ class Push:
     allow_outside_links: bool
     activation: Plan | None
     """None only stores it."""
+    transfer: Transfer
     programs: tuple[protocol.ProgramIn, ...] = ()
     """What its executables need of a host."""
+
+    @property
+    def publish(self) -> protocol.Publish:
+        return protocol.Publish(self.app, *self.description)
 
 
 @dataclass(frozen=True)
@@ -61,9 +68,13 @@ async def push(plan: Push, targets: Sequence[Target], way: Way) -> list[Result]:
 
         async def bring(target: Target) -> Result:
             try:
-                session = await stack.enter_async_context(connected(target, way.around, way.reporter))
+                asked = preflight.request(plan.app, plan.activation, plan.programs)
+                question = Question(plan.app, plan.scan, allow_outside_links=plan.allow_outside_links)
+                ahead = _ahead(plan, asked, question)
+                session = await stack.enter_async_context(connected(target, way.around, way.reporter, ahead))
                 sessions[target] = session
-                return await _bring(session, target, plan, way.reporter)
+                await preflight.check(session, plan.activation, asked)
+                return await _bring(session, target, plan, question, way.reporter)
             except RelstoreError as error:
                 return result.from_error(target, error)
 
@@ -78,7 +89,7 @@ async def push(plan: Push, targets: Sequence[Target], way: Way) -> list[Result]:
             ended = await _activate(
                 sessions[one.target], way.to(one.target), plan.app, str(one.generation), plan.activation
             )
-            results[index] = replace(ended, sent=one.sent)
+            results[index] = replace(ended, streams=one.streams)
             if not ended.done:
                 return [*results[: index + 1], *map(_skipped, results[index + 1 :])]
     return results
@@ -99,7 +110,7 @@ async def switch(
         try:
             async with connected(target, way.around, way.reporter) as session:
                 app = app or await session.only_app()
-                await preflight.check(session, app, plan)
+                await preflight.check(session, plan, preflight.request(app, plan))
                 results.append(await _activate(session, way.to(target), app, spec, plan))
         except RelstoreError as error:
             results.append(result.from_error(target, error))
@@ -113,15 +124,17 @@ async def _activate(session: Session, place: Place, app: AppName, spec: str, pla
         return result.from_error(place.target, error)
 
 
-async def _bring(session: Session, target: Target, plan: Push, reporter: Reporter) -> Result:
-    await preflight.check(session, plan.app, plan.activation, plan.programs)
+def _ahead(plan: Push, asked: protocol.Preflight | None, question: Question) -> list[Ahead]:
+    if plan.activation is not None and plan.activation.password:
+        return []  # it is said to nobody who has not greeted us
+    return ([Ahead(asked)] if asked is not None else []) + [question.ahead]
+
+
+async def _bring(
+    session: Session, target: Target, plan: Push, question: Question, reporter: Reporter
+) -> Result:
     prepared = await release.prepare(
-        session,
-        plan.app,
-        plan.scan,
-        plan.description,
-        allow_outside_links=plan.allow_outside_links,
-        reporter=reporter,
+        session, question, plan.scan, plan.publish, plan.transfer, reporter, local=target.host is None
     )
     if not prepared.number:
         return Result(target, UNCHANGED, prepared.current, current=prepared.current)
@@ -131,7 +144,7 @@ async def _bring(session: Session, target: Target, plan: Push, reporter: Reporte
         prepared.number,
         previous=prepared.current,
         current=prepared.current,
-        sent=prepared.sent,
+        streams=prepared.streams,
     )
 
 

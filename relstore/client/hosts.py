@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from relstore.client.reporter import Reporter
-from relstore.client.session import Session
+from relstore.client.session import Ahead, Session
 from relstore.client.surroundings import Surroundings
 from relstore.client.target import Target
 from relstore.client.transport.base import Transport
@@ -14,11 +14,16 @@ from relstore.client.transport.local import LocalTransport
 
 
 @asynccontextmanager
-async def connected(target: Target, around: Surroundings, reporter: Reporter) -> AsyncIterator[Session]:
-    """A session with the store of ``target``. Raises ConnectError, HelperError, TargetError."""
+async def connected(
+    target: Target, around: Surroundings, reporter: Reporter, ahead: Sequence[Ahead] = ()
+) -> AsyncIterator[Session]:
+    """A session with the store of ``target``; ``ahead`` as in ``Session.start``.
+
+    Raises ConnectError, HelperError, TargetError.
+    """
     transport = await _transport(target, around, reporter)
     try:
-        session = await Session.start(transport, target.path, around.python, reporter)
+        session = await Session.start(transport, target.path, around.python, reporter, ahead)
         try:
             yield session
         finally:

@@ -12,17 +12,23 @@ from relstore.recipe import Recipe
 from relstore.store.names import AppName
 
 
-async def check(
-    session: Session, app: AppName, plan: Plan | None, programs: Sequence[protocol.ProgramIn] = ()
-) -> None:
-    """Raises PreflightError. ``plan``: None when nothing is to be activated."""
+def request(
+    app: AppName, plan: Plan | None, programs: Sequence[protocol.ProgramIn] = ()
+) -> protocol.Preflight | None:
+    """What to ask; None when there is nothing. ``plan``: None when nothing is to be activated."""
     recipe = plan.recipe if plan is not None else Recipe()
     if not programs and not recipe.units.names:
-        return  # nothing to ask; what is left is checked where it is done
+        return None  # what is left is checked where it is done
+    return protocol.Preflight(app, recipe, tuple(programs), plan is not None)
+
+
+async def check(session: Session, plan: Plan | None, asked: protocol.Preflight | None) -> None:
+    """Ask. Raises PreflightError."""
+    if asked is None:
+        return
     if plan is not None and plan.password:
         await session.ask(protocol.Become(plan.password), protocol.Done)
-    request = protocol.Preflight(app, recipe, tuple(programs), plan is not None)
-    found, _ = await session.ask(request, protocol.Preflighted)
+    found, _ = await session.ask(asked, protocol.Preflighted)
     if not found.problems:
         return
     problems, hints = zip(*found.problems)

@@ -11,11 +11,15 @@ from relstore import protocol
 from relstore.client import upload
 from relstore.client.reporter import Reporter
 from relstore.client.scan import Scan
-from relstore.client.session import Session
+from relstore.client.session import Ahead, Session
+from relstore.client.transfer import Transfer
+from relstore.client.upload import Comparison, Stream
 from relstore.errors import NotFoundError, RefusedError
 from relstore.store.names import AppName
-from relstore.store.record import Description
 from relstore.store.upload import contents
+
+_AHEAD_BYTES = 256 * 1024
+"""A larger manifest is only sent when the host does not have the build."""
 
 
 @dataclass(frozen=True)
@@ -24,8 +28,8 @@ class Prepared:
 
     number: int
     current: int
-    sent: int
-    """Bytes."""
+    streams: tuple[Stream, ...] = ()
+    """What was sent for it."""
 
 
 @dataclass(frozen=True)
@@ -39,49 +43,69 @@ class Preview:
     bytes: int
 
 
-async def preview(session: Session, app: AppName, scan: Scan, *, allow_outside_links: bool) -> Preview:
-    """Ask what would be sent, and change nothing that lasts."""
-    probed, _ = await session.ask(protocol.Probe(app, scan.build), protocol.Probed)
-    if probed.current and probed.current_build == scan.build and not probed.waiting:
-        return Preview(True, probed.current, 0, 0)
-    if probed.present:
-        return Preview(False, probed.current, 0, 0)
-    refs = contents(scan.manifest)
-    if not session.hello.exists:
-        return Preview(False, 0, len(refs), sum(ref.size for ref in refs))
-    missing = await upload.begin(session, scan, allow_outside_links=allow_outside_links)
-    size = sum(refs[item.content].size - item.offset for item in missing)
-    return Preview(False, probed.current, len(missing), size)
+class Question:
+    """What is asked of each host about a build, in the fewest round trips."""
+
+    def __init__(self, app: AppName, scan: Scan, *, allow_outside_links: bool) -> None:
+        self._scan = scan
+        self._probe = protocol.Probe(app, scan.build)
+        self._compare = protocol.Compare(app, scan.build, allow_outside_links)
+
+    @property
+    def ahead(self) -> Ahead:
+        """What may be sent ahead of the handshake."""
+        if len(self._scan.raw) <= _AHEAD_BYTES:
+            return Ahead(self._compare, self._scan.raw)
+        return Ahead(self._probe)
+
+    async def ask(self, session: Session) -> Comparison:
+        """What the host has and lacks."""
+        if self.ahead.request is self._probe:
+            found, _ = await session.ask(self._probe, protocol.Probed)
+            if found.present or found.waiting:
+                return Comparison(found, [], ())
+        return await upload.compare(session, self._compare, self._scan)
+
+
+async def preview(session: Session, question: Question, scan: Scan) -> Preview:
+    """Ask what would be sent, and change nothing."""
+    compared = await question.ask(session)
+    found, refs = compared.found, contents(scan.manifest)
+    unchanged = found.current_build == scan.build and not found.waiting
+    size = sum(refs[item.content].size - item.offset for item in compared.wanted)
+    return Preview(unchanged, found.current, len(compared.wanted), size)
 
 
 async def prepare(
     session: Session,
-    app: AppName,
+    question: Question,
     scan: Scan,
-    description: Description,
-    *,
-    allow_outside_links: bool,
+    publish: protocol.Publish,
+    how: Transfer,
     reporter: Reporter,
+    *,
+    local: bool,
 ) -> Prepared:
     """Upload what is missing, publish, record the generation; nothing for what is current already."""
     check_executable(session, scan)
-    probed, _ = await session.ask(protocol.Probe(app, scan.build), protocol.Probed)
-    if probed.waiting:
-        return Prepared(probed.waiting, probed.current, 0)
-    if probed.current and probed.current_build == scan.build:
-        return Prepared(0, probed.current, 0)
-    record = protocol.Release(app, scan.build, *description)
-    if probed.present:
+    compared = await question.ask(session)
+    found = compared.found
+    if found.waiting:
+        return Prepared(found.waiting, found.current)
+    if found.current and found.current_build == scan.build:
+        return Prepared(0, found.current)
+    if found.present:
         try:
-            released, _ = await session.ask(record, protocol.Released)
+            released, _ = await session.ask(
+                protocol.Release(publish.app, scan.build, *publish[1:]), protocol.Released
+            )
         except NotFoundError:
             reporter.detail(session.label, "the build was collected meanwhile; sending it again")
+            compared = await question.ask(session)
         else:
-            return Prepared(released.number, probed.current, 0)
-    missing = await upload.begin(session, scan, allow_outside_links=allow_outside_links)
-    sent = await upload.send(session, scan, missing, reporter)
-    released, _ = await session.ask(record, protocol.Released)
-    return Prepared(released.number, probed.current, sent)
+            return Prepared(released.number, found.current)
+    sent = await upload.send(session, scan, compared, publish, how, reporter, local=local)
+    return Prepared(sent.number, found.current, sent.streams)
 
 
 def check_executable(session: Session, scan: Scan) -> None:

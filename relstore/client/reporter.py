@@ -18,8 +18,11 @@ class Reporter:
     def detail(self, host: str, text: str) -> None:
         """Only for whoever asked for more (``-v``)."""
 
-    def progress(self, host: str, done: int, total: int) -> None:
-        """How much of an upload has been sent."""
+    def progress(self, host: str, done: int, total: int, sent: int) -> None:
+        """``done`` of ``total`` of what is missing at a host is on its way, in ``sent`` bytes on the wire."""
+
+    def sent(self, host: str, total: int, sent: int, seconds: float) -> None:
+        """All of it has been sent."""
 
     def output(self, host: str, data: bytes) -> None:
         """What a command of the deployer printed, here (``host`` empty) or there."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from relstore import protocol
 from relstore.client.target import Target
+from relstore.client.upload import Stream
 from relstore.errors import ReleaseFailedError, RelstoreError
 from relstore.store.journal import ACTIVE, FAILED, INTERRUPTED, ROLLED_BACK, STUCK
 
@@ -30,9 +31,14 @@ class Result:
     current: int = 0
     job: str = ""
     reason: str = ""
-    sent: int = 0
-    """Bytes."""
+    streams: tuple[Stream, ...] = ()
+    """What was sent for it."""
     error: RelstoreError | None = None
+
+    @property
+    def sent(self) -> int:
+        """Bytes on the wire."""
+        return sum(stream.sent for stream in self.streams)
 
     @property
     def done(self) -> bool:

@@ -7,8 +7,8 @@ the host that it came from. Not for what to ask (``push`` and the commands).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 from relstore import framing, protocol, shape
 from relstore.client import bootstrap
@@ -24,11 +24,19 @@ T = TypeVar("T")
 _READ_BYTES = 64 * 1024
 
 
+class Ahead(NamedTuple):
+    """A request that is sent before the helper has greeted, to save its round trip."""
+
+    request: Any
+    body: bytes = b""
+
+
 class Session:
     """A conversation with the helper of one store. Make it with ``start``; close its transport after."""
 
-    def __init__(self, channel: Channel, label: str, rest: bytes) -> None:
+    def __init__(self, channel: Channel, label: str, rest: bytes, ahead: Sequence[Ahead] = ()) -> None:
         self.label = label
+        self._ahead = [one.request for one in ahead]
         self._channel = channel
         self._decoder = framing.Decoder()
         self._decoder.feed(rest)
@@ -36,10 +44,21 @@ class Session:
         self.hello: protocol.Hello
 
     @classmethod
-    async def start(cls, transport: Transport, path: str, python: str | None, reporter: Reporter) -> Session:
-        """Start the helper, read its handshake. Raises HelperError, ConnectionLostError, ProtocolError."""
-        started = await bootstrap.start(transport, path, python)
-        session = cls(started.channel, transport.label, started.rest)
+    async def start(
+        cls,
+        transport: Transport,
+        path: str,
+        python: str | None,
+        reporter: Reporter,
+        ahead: Sequence[Ahead] = (),
+    ) -> Session:
+        """Start the helper, read its handshake. Raises HelperError, ConnectionLostError, ProtocolError.
+
+        ``ahead``: the requests that will be asked first, in this order; they travel with the start.
+        """
+        frames = b"".join(frame for one in ahead for frame in _frames(one.request, one.body))
+        started = await bootstrap.start(transport, path, python, frames)
+        session = cls(started.channel, transport.label, started.rest, ahead)
         if started.chatter.strip():
             reporter.notice(
                 f"{transport.label}: the login shell prints "
@@ -71,7 +90,10 @@ class Session:
 
     async def ask(self, request: Any, reply: type[T], body: bytes = b"") -> tuple[T, bytes]:
         """One request and its reply with the reply's body. Raises what the host reports."""
-        await self.send(request, body)
+        if self._ahead and self._ahead[0] is request:
+            del self._ahead[0]
+        else:
+            await self.send(request, body)
         answer, rest = await self._answer((reply,))
         return answer, rest
 
@@ -101,13 +123,10 @@ class Session:
 
     async def send(self, request: Any, body: bytes = b"") -> None:
         """A request without waiting for anything. Raises early what the host says meanwhile."""
-        frames = [framing.encode(framing.MESSAGE, protocol.encode(request, len(body)))]
-        frames += [
-            framing.encode(framing.DATA, body[start : start + framing.DATA_BYTES])
-            for start in range(0, len(body), framing.DATA_BYTES)
-        ]
+        if self._ahead:
+            raise RuntimeError(f"{type(request).__name__} before the requests that were sent ahead")
         try:
-            for frame in frames:
+            for frame in _frames(request, body):
                 await self._channel.write(frame)
         except ConnectionLostError as lost:
             raise await self._last_words(lost) from None
@@ -166,6 +185,16 @@ class Session:
         except RelstoreError as error:
             return lost.on(self.label) if isinstance(error, ConnectionLostError) else error
         return lost.on(self.label)
+
+
+def _frames(request: Any, body: bytes) -> list[bytes]:
+    return [
+        framing.encode(framing.MESSAGE, protocol.encode(request, len(body))),
+        *(
+            framing.encode(framing.DATA, body[start : start + framing.DATA_BYTES])
+            for start in range(0, len(body), framing.DATA_BYTES)
+        ),
+    ]
 
 
 def rows(body: bytes, kind: type[T]) -> list[T]:

@@ -1,128 +1,152 @@
-"""Sending what a host lacks of a build: probe, begin, put, publish.
+"""Sending what a host lacks of a build: compare, begin, streams, publish.
 
-Contents go one after the other in frames of many small ones or of a piece of a large one, without
-waiting for anything in between; memory stays at one frame. Not for activation (``release``).
+Nothing is waited for between the streams; making a stream and sending it overlap, and memory stays at a few
+pieces of it. What fails to arrive in one way is sent in a plainer one. Not for activation (``release``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import BinaryIO
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 
-from relstore import framing, protocol
+from relstore import protocol, shape
+from relstore.client import streams, transfer
+from relstore.client.cache import Cache
+from relstore.client.encoders import encode
+from relstore.client.meter import Meter
 from relstore.client.reporter import Reporter
 from relstore.client.scan import Scan
 from relstore.client.session import Session
-from relstore.errors import ArtifactError, FormatError, ProtocolError
+from relstore.client.transfer import Host, Transfer, Way
+from relstore.errors import FormatError, ProtocolError, RelstoreError
+from relstore.protocol import Wanted
 from relstore.store import pack
 from relstore.store.manifest import ObjectRef
-from relstore.store.upload import Missing, contents
+from relstore.store.upload import contents
 
-_MAX_SEGMENTS = 1000
-_ROUNDS = 3
+_ATTEMPTS = 3
+"""As the choice says, then without bases, then as it is."""
 
 
-async def begin(session: Session, scan: Scan, *, allow_outside_links: bool) -> list[Missing]:
-    """Start the upload; what the host lacks."""
-    request = protocol.Begin(scan.build, allow_outside_links)
-    reply, body = await session.ask(request, protocol.Begun, scan.raw)
-    missing = _parse_missing(body, contents(scan.manifest))
-    if len(missing) != reply.missing:
+@dataclass(frozen=True)
+class Comparison:
+    """What a host has and lacks of a build."""
+
+    found: protocol.Probed
+    wanted: list[Wanted]
+    codecs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One stream as it was sent."""
+
+    way: Way
+    sent: int
+    """Bytes on the wire."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What became of an upload."""
+
+    number: int
+    """Of the generation that was recorded."""
+    streams: tuple[Stream, ...]
+
+
+async def compare(session: Session, request: protocol.Compare, scan: Scan) -> Comparison:
+    """Ask what is missing; nothing is changed by that."""
+    reply, body = await session.ask(request, protocol.Compared, scan.raw)
+    try:
+        wanted = streams.check(_parse(body), contents(scan.manifest))
+    except (FormatError, ProtocolError) as error:
+        raise error.on(session.label) from None
+    if len(wanted) != reply.missing:
         raise ProtocolError("the host contradicts itself about what it lacks").on(session.label)
-    return missing
+    return Comparison(reply.found, wanted, reply.codecs)
 
 
-async def send(session: Session, scan: Scan, missing: Sequence[Missing], reporter: Reporter) -> int:
-    """Put what is missing, publish; again for what the host found damaged. The bytes sent."""
+async def send(
+    session: Session,
+    scan: Scan,
+    compared: Comparison,
+    publish: protocol.Publish,
+    how: Transfer,
+    reporter: Reporter,
+    *,
+    local: bool,
+) -> Sent:
+    """Put what is missing and publish; again for what the host found damaged or could not undo."""
     refs = contents(scan.manifest)
-    sent = 0
-    for _ in range(_ROUNDS):
-        total = sum(refs[item.content].size - item.offset for item in missing)
-        done = 0
-        for segments, body in _packed(missing, refs, scan):
-            await session.send(protocol.Put(tuple(segments)), body)
-            await session.check_early()
-            done += len(body)
-            reporter.progress(session.label, done, total)
-        sent += done
-        reply, _ = await session.ask(protocol.Publish(), protocol.Published)
-        if not reply.damaged:
-            return sent
-        reporter.notice(
-            f"{session.label}: {len(reply.damaged)} objects in the store were damaged; sending them anew."
-        )
-        missing = _checked([Missing(again.content, 0) for again in reply.damaged], refs)
+    host = Host(session.label, local, compared.codecs)
+    wanted = compared.wanted
+    streams_sent: list[Stream] = []
+    await session.send(protocol.Begin())
+    for attempt in range(_ATTEMPTS):
+        ways = await asyncio.to_thread(transfer.ways, how, wanted, scan, refs, host, attempt)
+        meter = Meter(session.label, sum(way.load.size for way in ways), reporter)
+        for way in ways:
+            streams_sent.append(await _stream(session, way, how.cache, scan, refs, meter))
+        reply, _ = await session.ask(publish, protocol.Published)
+        meter.finish()
+        how.links.learn(session.label, meter.sent, meter.elapsed(), waited=meter.waited())
+        if not reply.again:
+            return Sent(reply.number, tuple(streams_sent))
+        for again in reply.again:
+            reporter.detail(session.label, f"content {refs[again.content].blake3.short}: {again.why}")
+        count = len(reply.again)
+        what = "an object is" if count == 1 else f"{count} objects are"
+        reporter.notice(f"{session.label}: {what} sent anew: {reply.again[0].why}.")
+        wanted = streams.check([Wanted(again.content, again.offset) for again in reply.again], refs)
     raise ProtocolError(
-        "the host keeps finding its objects damaged",
+        "the host keeps asking for the same bytes",
         state="Nothing was changed.",
         hint="Look at its disk; `relstore verify` lists what is wrong.",
     ).on(session.label)
 
 
-def _packed(
-    missing: Sequence[Missing], refs: Sequence[ObjectRef], scan: Scan
-) -> Iterator[tuple[list[protocol.Segment], bytes]]:
-    """Bodies of at most one data frame, with the segments that they hold."""
-    segments: list[protocol.Segment] = []
-    body = bytearray()
-    for item in missing:
-        ref = refs[item.content]
-        offset = item.offset
-        for piece in _pieces(scan.sources[ref.blake3], ref, offset):
-            while piece:
-                room = framing.DATA_BYTES - len(body)
-                taken, piece = piece[:room], piece[room:]
-                segments.append(protocol.Segment(item.content, offset, len(taken)))
-                body += taken
-                offset += len(taken)
-                if len(body) == framing.DATA_BYTES or len(segments) == _MAX_SEGMENTS:
-                    yield segments, bytes(body)
-                    segments, body = [], bytearray()
-    if segments:
-        yield segments, bytes(body)
+async def _stream(
+    session: Session, way: Way, cache: Cache, scan: Scan, refs: Sequence[ObjectRef], meter: Meter
+) -> Stream:
+    base, before = None, meter.sent
+    if way.base is not None:
+        base = await asyncio.to_thread(cache.get, way.base.blake3)
+        way = way if base is not None else way.without_base()
+    meter.reporter.detail(session.label, way.describe())
+    pieces = meter.counting(streams.pieces(way.load, refs, scan))
+    await session.send(way.opening)
+    async with _made_ahead(encode(way.option.coding, pieces, way.load.size, base)) as chunks:
+        async for chunk in chunks:
+            await meter.sending(session.send(protocol.Put(), chunk), len(chunk))
+            await session.check_early()
+    return Stream(way, meter.sent - before)
 
 
-def _pieces(source: Path, ref: ObjectRef, offset: int) -> Iterator[bytes]:
-    """The bytes of a content from ``offset``. ArtifactError when the file is not what was scanned."""
-    changed = ArtifactError(
-        f"{source} changed while it was being pushed",
-        state="Nothing was changed on the host.",
-        hint="Push again when the build has finished.",
-    )
+@asynccontextmanager
+async def _made_ahead(chunks: Iterator[bytes]) -> AsyncIterator[AsyncIterator[bytes]]:
+    """The chunks, each made in a thread while the one before is sent."""
+    making = asyncio.create_task(asyncio.to_thread(next, chunks, None))
+
+    async def all_of_them() -> AsyncIterator[bytes]:
+        nonlocal making
+        while (chunk := await making) is not None:
+            making = asyncio.create_task(asyncio.to_thread(next, chunks, None))
+            if chunk:
+                yield chunk
+
     try:
-        with open(source, "rb") as file:
-            file.seek(offset)
-            yield from _exactly(file, ref.size - offset, changed)
-    except OSError as error:
-        raise ArtifactError(f"{source}: {error.strerror}", state="Nothing was changed on the host.") from None
+        yield all_of_them()
+    finally:
+        await asyncio.wait([making])  # a thread cannot be stopped, and it reads the artifact
+        with suppress(RelstoreError, asyncio.CancelledError):
+            making.result()
 
 
-def _exactly(file: BinaryIO, count: int, changed: ArtifactError) -> Iterator[bytes]:
-    while count:
-        piece = file.read(min(framing.DATA_BYTES, count))
-        if not piece:
-            raise changed
-        count -= len(piece)
-        yield piece
-    if file.read(1):
-        raise changed
-
-
-def _parse_missing(body: bytes, refs: Sequence[ObjectRef]) -> list[Missing]:
+def _parse(body: bytes) -> list[Wanted]:
     found = []
     for value in pack.decode_stream(body, what="list of missing contents", limit=protocol.MAX_BODY_BYTES):
-        if not isinstance(value, list) or [type(item) for item in value] != [int, int]:
-            raise FormatError("a list of missing contents that is not [content, offset]")
-        found.append(Missing(*value))
-    return _checked(found, refs)
-
-
-def _checked(missing: list[Missing], refs: Sequence[ObjectRef]) -> list[Missing]:
-    """The host may only ask for contents of this build, each once."""
-    seen: set[int] = set()
-    for content, offset in missing:
-        if not 0 <= content < len(refs) or content in seen or not 0 <= offset < refs[content].size:
-            raise ProtocolError("the host asks for bytes that the build does not have")
-        seen.add(content)
-    return missing
+        found.append(shape.from_values(Wanted, value))
+    return found

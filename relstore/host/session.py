@@ -7,12 +7,11 @@ Errors become ``Failure`` replies; a bug ends the session. The work itself is do
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
 from relstore import protocol
-from relstore.errors import NotFoundError, ProtocolError, RefusedError, RelstoreError
+from relstore.errors import RelstoreError
 from relstore.host import (
     capabilities,
     collecting,
@@ -24,19 +23,13 @@ from relstore.host import (
     words,
 )
 from relstore.host.helpers import Bundle
+from relstore.host.uploading import Uploading
 from relstore.host.wire import Wire
-from relstore.store import pack, publish
-from relstore.store.app import NewBuild
-from relstore.store.builds import check_manifest_name
+from relstore.store import pack
 from relstore.store.history import resolve
-from relstore.store.manifest import MAX_BYTES, Manifest
-from relstore.store.record import Description
 from relstore.store.root import explain
 from relstore.store.store import Store
-from relstore.store.upload import Upload
 from relstore.store.verify import Checker
-
-_DAMAGED_AT_ONCE = 1000
 
 
 class Session:
@@ -47,16 +40,16 @@ class Session:
         self._bundle = bundle
         self._wire = wire
         self._opened: Store | None = None
-        self._upload: Upload | None = None
-        self._survey: publish.Survey | None = None
-        self._put_failed = False
         self._password = ""
+        self._uploading = Uploading(root, wire, lambda create: self._store(create=create))
         self._handlers: dict[type, Callable[[Any], None]] = {
-            protocol.Probe: self._probe,
-            protocol.Begin: self._begin,
-            protocol.Put: self._put,
-            protocol.Publish: self._publish,
-            protocol.Release: self._release,
+            protocol.Probe: self._uploading.probe,
+            protocol.Compare: self._uploading.compare,
+            protocol.Begin: self._uploading.begin,
+            protocol.Open: self._uploading.open,
+            protocol.Put: self._uploading.put,
+            protocol.Publish: self._uploading.publish,
+            protocol.Release: self._uploading.release,
             protocol.Activate: self._activate,
             protocol.Watch: self._watch,
             protocol.List: self._list,
@@ -88,8 +81,7 @@ class Session:
         except BrokenPipeError:
             pass  # the client is gone; what it had accepted goes on without it
         finally:
-            if self._upload is not None:
-                self._upload.close(done=False)
+            self._uploading.close()
             if self._opened is not None:
                 self._opened.close()
 
@@ -116,99 +108,6 @@ class Session:
         if self._opened is None:
             self._opened = Store.open(self._root, create=create)
         return self._opened
-
-    # -- upload ----------------------------------------------------------------------------------
-
-    def _probe(self, ask: protocol.Probe) -> None:
-        try:
-            store = self._store()
-        except RelstoreError:
-            if capabilities.hello(self._root).exists:
-                raise
-            self._wire.send(protocol.Probed(False, 0, None, 0))
-            return
-        self._wire.send(switching.probe(store, ask))
-
-    def _begin(self, ask: protocol.Begin) -> None:
-        raw = self._wire.whole_body(MAX_BYTES)
-        if self._upload is not None:
-            raise ProtocolError("an upload is under way already")
-        manifest = Manifest.parse(raw)
-        outside = [] if ask.allow_outside_links else manifest.outside_links()
-        if outside:
-            raise RefusedError(
-                f"the symlink {outside[0].path!r} -> {outside[0].target!r} leaves the build",
-                state="Nothing was changed.",
-                hint="Allow it with --allow-outside-links.",
-            )
-        check_manifest_name(raw, ask.build)
-        self._upload = Upload.begin(self._store(create=True), ask.build, raw, manifest)
-        missing = self._upload.missing()
-        body = pack.encode_stream([list(item) for item in missing])
-        self._wire.send(protocol.Begun(len(missing)), body)
-
-    def _put(self, ask: protocol.Put) -> None:
-        if self._put_failed:
-            return  # the client was told once; what was on its way is dropped
-        try:
-            self._put_segments(ask)
-        except (RelstoreError, OSError):
-            self._put_failed = True
-            raise
-
-    def _put_segments(self, ask: protocol.Put) -> None:
-        upload = self._need_upload()
-        segments = iter(ask.segments)
-        content, offset, left = 0, 0, 0
-        for piece in self._wire.body():
-            view = memoryview(piece)
-            while view:
-                if not left:
-                    segment = next(segments, None)
-                    if segment is None or segment.length <= 0:
-                        raise ProtocolError("more bytes than the segments that announce them")
-                    content, offset, left = segment
-                taken = view[:left]
-                upload.put(content, offset, taken)
-                view, offset, left = view[len(taken) :], offset + len(taken), left - len(taken)
-        if left or next(segments, None) is not None:
-            raise ProtocolError("fewer bytes than the segments that announce them")
-
-    def _publish(self, ask: protocol.Publish) -> None:
-        upload = self._need_upload()
-        survey = publish.survey(upload)
-        if survey.damaged:
-            again = tuple(
-                protocol.Segment(index, 0, upload.contents[index].size)
-                for index in survey.damaged[:_DAMAGED_AT_ONCE]
-            )
-            for index in survey.damaged:
-                upload.discard(index)
-            self._wire.send(protocol.Published(again))
-            return
-        publish.publish(upload, survey)
-        self._wire.send(protocol.Published(()))
-
-    def _release(self, ask: protocol.Release) -> None:
-        description = Description.parse(ask.who, ask.commit, ask.dirty, ask.note)
-        store = self._store()
-        with store.shared():
-            if not store.builds.has(ask.build):
-                raise NotFoundError(f"the build {ask.build.short} is not in the store")
-            manifest = store.builds.manifest(ask.build)
-            store.make_app(ask.app)
-            with store.app(ask.app) as app:
-                new = NewBuild(ask.build, manifest.size, sum(1 for _ in manifest.files()))
-                generation = app.append(new, description, int(time.time()))
-        if self._upload is not None:
-            self._upload.close(done=True)
-            self._upload = None
-        self._wire.send(protocol.Released(generation.number))
-
-    def _need_upload(self) -> Upload:
-        if self._upload is None:
-            raise ProtocolError("no upload was begun")
-        return self._upload
 
     # -- activation ------------------------------------------------------------------------------
 

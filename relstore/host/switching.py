@@ -26,7 +26,6 @@ from relstore.protocol import (
     Confirmed,
     Ended,
     Output,
-    Probe,
     Probed,
     Step,
     Watch,
@@ -34,6 +33,7 @@ from relstore.protocol import (
 from relstore.store import history, hold, journal, locks
 from relstore.store.app import LOCK, App
 from relstore.store.history import Row
+from relstore.store.names import AppName, Digest
 from relstore.store.store import Store
 
 Reported = Union[Accepted, Step, Output, Ended]
@@ -41,12 +41,12 @@ Reported = Union[Accepted, Step, Output, Ended]
 UNCHANGED = "unchanged"
 
 
-def probe(store: Store, ask: Probe) -> Probed:
+def probe(store: Store, name: AppName, build: Digest) -> Probed:
     """What is known of a build that somebody is about to push."""
     rows: list[Row] = []
     settled = True
-    if ask.app in store.app_names():
-        with store.app(ask.app) as app:
+    if name in store.app_names():
+        with store.app(name) as app:
             rows = app.rows()
             settled = recovery.unresolved(app.events()) is None
     current = next((row for row in rows if row.state == history.CURRENT), None)
@@ -54,7 +54,7 @@ def probe(store: Store, ask: Probe) -> Probed:
     waiting = [
         row.generation.number
         for row in rows
-        if row.generation.build == ask.build
+        if row.generation.build == build
         and (
             (row.state == history.NEVER_ACTIVE and row.generation.number > number)
             # Switched to by a job that died: it is current, but nobody knows whether it is well.
@@ -62,7 +62,7 @@ def probe(store: Store, ask: Probe) -> Probed:
         )
     ]
     return Probed(
-        store.builds.has(ask.build),
+        store.builds.has(build),
         number,
         current.generation.build if current else None,
         waiting[-1] if waiting else 0,

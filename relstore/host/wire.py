@@ -16,8 +16,10 @@ from relstore.errors import ProtocolError
 class Wire:
     """Both directions of one session."""
 
-    def __init__(self, source: BinaryIO, sink: BinaryIO) -> None:
+    def __init__(self, source: BinaryIO, sink: BinaryIO, ahead: BinaryIO | None = None) -> None:
+        """``ahead``: whole frames that come before those of ``source``."""
         self._source = source
+        self._ahead = ahead
         self._sink = sink
         self._body = 0
 
@@ -29,7 +31,7 @@ class Wire:
         """
         for _ in self.body():
             pass
-        header = self._source.read(framing.HEADER_BYTES)
+        header = self._read(framing.HEADER_BYTES)
         if not header:
             return None
         kind, payload = self._payload(header)
@@ -42,7 +44,7 @@ class Wire:
     def body(self) -> Iterator[bytes]:
         """The pieces of the body of the last request, each at most a frame long."""
         while self._body:
-            kind, payload = self._payload(self._source.read(framing.HEADER_BYTES))
+            kind, payload = self._payload(self._read(framing.HEADER_BYTES))
             if kind != framing.DATA or not payload or len(payload) > self._body:
                 raise ProtocolError("a body that is not as long as was announced")
             self._body -= len(payload)
@@ -65,7 +67,15 @@ class Wire:
         if len(header) < framing.HEADER_BYTES:
             raise ProtocolError("the conversation broke off in the middle of a frame")
         kind, length = framing.parse_header(header)
-        payload = self._source.read(length)
+        payload = self._read(length)
         if len(payload) != length:
             raise ProtocolError("the conversation broke off in the middle of a frame")
         return kind, payload
+
+    def _read(self, count: int) -> bytes:
+        if self._ahead is not None:
+            data = self._ahead.read(count)
+            if data or not count:
+                return data
+            self._ahead = None
+        return self._source.read(count)

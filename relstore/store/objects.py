@@ -13,6 +13,7 @@ import os
 import stat
 from collections.abc import Iterator
 
+from relstore.errors import NotFoundError
 from relstore.store.directory import TEMPORARY, Dir
 from relstore.store.durable import Durability, write_all
 from relstore.store.manifest import ObjectRef
@@ -30,6 +31,10 @@ def object_name(blake3: Digest, executable: bool) -> str:
 
 def mode_of(executable: bool) -> int:
     return EXECUTABLE_MODE if executable else PLAIN_MODE
+
+
+def _variants(ref: ObjectRef) -> tuple[ObjectRef, ObjectRef]:
+    return ref, ref._replace(executable=not ref.executable)
 
 
 def sha256_of(fd: int) -> bytes:
@@ -70,6 +75,17 @@ class Objects:
             and found.st_size == ref.size
             and stat.S_IMODE(found.st_mode) == mode_of(ref.executable)
         )
+
+    def has_any(self, ref: ObjectRef) -> bool:
+        """Whether either variant is on the shelf, as ``has`` tells."""
+        return any(map(self.has, _variants(ref)))
+
+    def open(self, ref: ObjectRef) -> int:
+        """A descriptor of its file, whichever variant is there, unproved. Raises NotFoundError."""
+        for variant in _variants(ref):
+            if self.has(variant):
+                return self._shard(ref.blake3).open_file(object_name(ref.blake3, variant.executable))
+        raise NotFoundError(f"the object {ref.blake3.short} is not in the store")
 
     def is_sound(self, ref: ObjectRef) -> bool:
         """Whether it is on the shelf and its bytes have the SHA-256 that the manifest gives."""

@@ -10,10 +10,12 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from relstore.errors import DamagedError, ProtocolError
 from relstore.store import leases, room
+from relstore.store.directory import Dir
 from relstore.store.durable import write_all
 from relstore.store.manifest import Manifest, ObjectRef
 from relstore.store.names import Digest
@@ -26,6 +28,23 @@ class Missing(NamedTuple):
 
     content: int
     offset: int
+
+
+def lacking(store: Store, wanted: Sequence[ObjectRef], staged: Dir | None) -> list[Missing]:
+    """What the store lacks of ``wanted``, with how much of each is in ``staged``. Changes nothing."""
+    return [
+        Missing(index, _staged_bytes(staged, ref) if staged is not None else 0)
+        for index, ref in enumerate(wanted)
+        if not store.objects.has_any(ref)
+    ]
+
+
+def _staged_bytes(staged: Dir, ref: ObjectRef) -> int:
+    found = staged.lstat(ref.blake3)
+    # A whole part was not verified by this upload; its last byte is asked for again, so that it is.
+    if found is not None and stat.S_ISREG(found.st_mode) and found.st_size <= ref.size:
+        return min(found.st_size, ref.size - 1)
+    return 0
 
 
 class _Part(NamedTuple):
@@ -67,15 +86,15 @@ class Upload:
 
     def missing(self) -> list[Missing]:
         """What must be put, after the disk was found to have room for it. Raises NoSpaceError."""
-        found = [
-            Missing(index, self._staged_bytes(ref))
-            for index, ref in enumerate(self.contents)
-            if not self._present(ref)
-        ]
+        found = lacking(self.store, self.contents, self.directory)
         files = sum(1 for _ in self.manifest.entries) + len(found)
         needed = sum(self.contents[item.content].size - item.offset for item in found)
         room.require(self.store.root, needed, files)
         return found
+
+    def offset(self, index: int) -> int:
+        """How much of a content is staged: where it goes on."""
+        return _staged_bytes(self.directory, self.contents[index])
 
     def put(self, index: int, offset: int, data: bytes | memoryview) -> None:
         """Append ``data`` to a content; its last byte has it verified. Raises ProtocolError, DamagedError.
@@ -98,6 +117,9 @@ class Upload:
 
     def discard(self, index: int) -> None:
         """Forget a content, so that it is sent anew."""
+        if self._part is not None and self._part.content == index:
+            os.close(self._part.fd)
+            self._part = None
         self.received.discard(index)
         self.directory.remove_tree(self.contents[index].blake3)
 
@@ -112,25 +134,17 @@ class Upload:
             self.store.staging.remove_tree(self._lease.name)
         self._lease.release()
 
-    def _present(self, ref: ObjectRef) -> bool:
-        other = ref._replace(executable=not ref.executable)
-        return self.store.objects.has(ref) or self.store.objects.has(other)
-
-    def _staged_bytes(self, ref: ObjectRef) -> int:
-        found = self.directory.lstat(ref.blake3)
-        if found is None:
-            return 0
-        # A whole part was not verified by this upload; its last byte is asked for again, so that it is.
-        if stat.S_ISREG(found.st_mode) and found.st_size <= ref.size:
-            return min(found.st_size, ref.size - 1)
-        self.directory.remove_tree(ref.blake3)
-        return 0
-
     def _open_part(self, index: int, offset: int) -> _Part:
         if self._part is not None:
             raise ProtocolError(f"content {index} began before content {self._part.content} was whole")
         name = self.contents[index].blake3
-        if self.directory.lstat(name) is None:
+        found = self.directory.lstat(name)
+        if found is not None and (
+            not stat.S_ISREG(found.st_mode) or found.st_size > self.contents[index].size
+        ):
+            self.directory.remove_tree(name)  # nothing of ours
+            found = None
+        if found is None:
             fd = self.directory.create_file(name)
         else:
             # A part that was whole is read-only already.
@@ -153,13 +167,9 @@ class Upload:
 
     def _finish_part(self, part: _Part, ref: ObjectRef) -> None:
         if part.digest.digest() != ref.sha256:
-            os.close(part.fd)
-            self._part = None
             self.discard(part.content)
             raise DamagedError(
                 f"the content {ref.blake3.short} did not arrive as it was named",
-                state="Nothing was changed.",
-                hint="Did the file change during the push? Push again.",
             )
         os.fchmod(part.fd, mode_of(ref.executable))
         self.store.durability.file_written(part.fd)

@@ -19,10 +19,11 @@ from tests.e2e.user import User, make_site, target_of
 from tests.hosts.relay import Relay
 from tests.hosts.sshd import Sshd
 
-pytestmark = [pytest.mark.sshd, pytest.mark.slow]
-
-STEP = 3 if os.environ.get("RELSTORE_TEST_THOROUGH") != "1" else 1
+THOROUGH = os.environ.get("RELSTORE_TEST_THOROUGH") == "1"
+STEP = 1 if THOROUGH else 3
 """Every third of the client's pieces in the short form; every one in the long form."""
+
+pytestmark = [pytest.mark.sshd, pytest.mark.slow, pytest.mark.timeout(1800 if THOROUGH else 300)]
 MOST = 200
 
 Client = list[subprocess.Popen[str]]

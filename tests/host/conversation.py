@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -103,9 +102,3 @@ def talk_bytes(top: Path, bundle: Bundle, data: bytes) -> Talk:
     (hello, _), *answers = Client().read(sink.getvalue())
     assert isinstance(hello, protocol.Hello)
     return Talk(hello, answers)
-
-
-def put_all(contents: Sequence[bytes]) -> Any:
-    """One Put of whole contents, in the order of the manifest."""
-    segments = tuple(protocol.Segment(index, 0, len(data)) for index, data in enumerate(contents))
-    return (protocol.Put(segments), b"".join(contents))

@@ -15,7 +15,7 @@ from tests.host.conversation import Client, frame
 
 BUILD = Digest("0" * 64)
 LIST = protocol.List(AppName("web"))
-BEGIN = protocol.Begin(BUILD, False)
+COMPARE = protocol.Compare(AppName("web"), BUILD, False)
 
 
 def wire(data: bytes) -> Wire:
@@ -32,9 +32,9 @@ def test_requests_come_one_by_one_and_then_nothing() -> None:
 
 def test_a_body_comes_in_its_pieces() -> None:
     pieces = [b"a" * framing.MAX_FRAME_BYTES, b"b", b"c" * 10]
-    opened = wire(Client().say(BEGIN, *pieces).say(LIST).bytes)
+    opened = wire(Client().say(COMPARE, *pieces).say(LIST).bytes)
     message = opened.receive()
-    assert message == protocol.Message(BEGIN, framing.MAX_FRAME_BYTES + 11)
+    assert message == protocol.Message(COMPARE, framing.MAX_FRAME_BYTES + 11)
     assert list(opened.body()) == pieces
     assert list(opened.body()) == []
     assert opened.receive() == protocol.Message(LIST, 0)
@@ -42,7 +42,7 @@ def test_a_body_comes_in_its_pieces() -> None:
 
 @pytest.mark.parametrize("taken", [0, 1, 2])
 def test_what_nobody_read_of_a_body_is_dropped(taken: int) -> None:
-    opened = wire(Client().say(BEGIN, b"one", b"two", b"three").say(LIST).bytes)
+    opened = wire(Client().say(COMPARE, b"one", b"two", b"three").say(LIST).bytes)
     opened.receive()
     pieces = opened.body()
     assert [next(pieces) for _ in range(taken)] == [b"one", b"two", b"three"][:taken]
@@ -50,13 +50,13 @@ def test_what_nobody_read_of_a_body_is_dropped(taken: int) -> None:
 
 
 def test_a_whole_body() -> None:
-    opened = wire(Client().say(BEGIN, b"one", b"two").bytes)
+    opened = wire(Client().say(COMPARE, b"one", b"two").bytes)
     opened.receive()
     assert opened.whole_body(6) == b"onetwo"
 
 
 def test_a_whole_body_that_is_too_long_is_refused_unread() -> None:
-    opened = wire(Client().say(BEGIN, b"one", b"two").say(LIST).bytes)
+    opened = wire(Client().say(COMPARE, b"one", b"two").say(LIST).bytes)
     opened.receive()
     with pytest.raises(ProtocolError, match="a body of 6 bytes; at most 5"):
         opened.whole_body(5)
@@ -114,7 +114,7 @@ def test_what_may_not_come(data: bytes, kind: Any, words: str) -> None:
     ],
 )
 def test_a_body_that_is_not_what_was_announced(rest: bytes, words: str) -> None:
-    opened = wire(frame(b"M", protocol.encode(BEGIN, 4)) + rest)
+    opened = wire(frame(b"M", protocol.encode(COMPARE, 4)) + rest)
     opened.receive()
     with pytest.raises(ProtocolError, match=words):
         list(opened.body())

@@ -18,7 +18,7 @@ from relstore.host.session import Session
 from relstore.host.wire import Wire
 from relstore.store.blake3 import digest as blake3_digest
 from relstore.store.manifest import EMPTY_BLAKE3, EMPTY_SHA256, MAX_ENTRIES, Manifest
-from relstore.store.names import Digest
+from relstore.store.names import AppName, Digest
 
 B = bytes(range(32))
 S = hashlib.sha256(b"x").digest()
@@ -167,12 +167,13 @@ def test_the_parser_refuses(raw: bytes) -> None:
 
 
 def ask(root: Path, raw: bytes, build: Digest) -> list[Any]:
-    """What a session answers to an upload that begins with these bytes."""
+    """What a session answers first to an upload that begins with these bytes."""
     source = io.BytesIO()
-    begin = protocol.Begin(build, False)
-    source.write(framing.encode(framing.MESSAGE, protocol.encode(begin, len(raw))))
+    compare = protocol.Compare(AppName("web"), build, False)
+    source.write(framing.encode(framing.MESSAGE, protocol.encode(compare, len(raw))))
     for start in range(0, len(raw), framing.DATA_BYTES):
         source.write(framing.encode(framing.DATA, raw[start : start + framing.DATA_BYTES]))
+    source.write(framing.encode(framing.MESSAGE, protocol.encode(protocol.Begin())))
     source.seek(0)
     sink = io.BytesIO()
     Session(str(root), Bundle("0" * 64, "/nonexistent"), Wire(source, sink)).run()
@@ -200,7 +201,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An existing store, with a build begun and left."""
     root = tmp_path_factory.mktemp("hostile") / "store"
     answers = ask(root, GOOD, named(GOOD))
-    assert type(answers[-1]) is protocol.Begun
+    assert [type(answer) for answer in answers] == [protocol.Hello, protocol.Compared]
     return root
 
 
@@ -208,9 +209,10 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_session_refuses_before_anything_is_written(store: Path, tmp_path: Path, raw: bytes) -> None:
     before = snapshot(store)
     for root in (store, tmp_path / "none"):
-        answer = ask(root, raw, named(raw))[-1]
+        _, answer, refused = ask(root, raw, named(raw))
         assert type(answer) is protocol.Failure, answer
         assert answer.kind == "FormatError"
+        assert type(refused) is protocol.Failure
     assert snapshot(store) == before
     assert not (tmp_path / "none").exists()
 
@@ -236,7 +238,8 @@ def test_a_session_refuses_what_parses_but_may_not_be(
     raw, build = make()
     Manifest.parse(raw)
     before = snapshot(store)
-    answer = ask(store, raw, build or named(raw))[-1]
+    _, answer, refused = ask(store, raw, build or named(raw))
     assert type(answer) is protocol.Failure
     assert answer.kind == kind
+    assert type(refused) is protocol.Failure
     assert snapshot(store) == before

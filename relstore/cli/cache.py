@@ -1,0 +1,55 @@
+"""``relstore cache``: what this machine keeps of what it pushed, and clearing it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+import platformdirs
+
+from relstore.cli import text
+from relstore.cli.command import Command, example
+from relstore.cli.options import settings
+from relstore.client.cache import DEFAULT_LIMIT_BYTES, Cache, parse_size
+
+VARIABLES = ("RELSTORE_CACHE_DIR", "RELSTORE_CACHE_LIMIT")
+
+
+def the_cache() -> Cache:
+    """The cache of this account. Raises UsageError for a limit that is no size."""
+    place, limit = (os.environ.get(name) for name in VARIABLES)
+    return Cache(
+        Path(place) if place else platformdirs.user_cache_path("relstore", appauthor=False),
+        parse_size(limit) if limit else DEFAULT_LIMIT_BYTES,
+    )
+
+
+@example("relstore cache", "relstore cache --clear --dry-run", "relstore cache --clear")
+@click.command(cls=Command)
+@click.option("--clear", is_flag=True, help="Remove everything from it.")
+@click.option("--dry-run", is_flag=True, help="With --clear: only say what would go.")
+@click.pass_context
+def cache(ctx: click.Context, clear: bool, dry_run: bool) -> None:
+    """Show the cache: contents that were pushed from here, kept so that the next release can be sent as a
+    difference to them. It holds 2 GiB at most; what was used least recently goes first."""
+    screen = settings(ctx).console
+    kept = the_cache()
+    files = kept.kept()
+    size = sum(one.size for one in files)
+    screen.document(
+        "cache",
+        path=str(kept.directory),
+        limit_bytes=kept.limit,
+        objects=len(files),
+        bytes=size,
+        cleared=clear and not dry_run,
+    )
+    what = f"{text.plural(len(files), 'object')}, {text.size(size)}"
+    if clear and dry_run:
+        screen.report(f"{kept.directory}: would free {what}")
+    elif clear:
+        kept.clear()
+        screen.say(f"{kept.directory}: freed {what}")
+    else:
+        screen.report(f"{kept.directory}: {what} of at most {text.size(kept.limit)}")

@@ -1,0 +1,129 @@
+"""The client's cache: the contents that it pushed, by name, so that the next release can be sent as a delta.
+
+Each file is one content under its BLAKE3, proved whenever it is used. What was used least recently goes first
+when the cache grows over its limit. Many processes may share it: files come by rename, and one that
+goes while it is read stays readable. It is only ever a help: where it cannot be read or written, things
+are slower, nothing else. Not for the link speeds that are learned (``links``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from blake3 import blake3
+
+from relstore.errors import UsageError
+from relstore.store.names import Digest
+
+DEFAULT_LIMIT_BYTES = 2 * 1024**3
+MIN_BYTES = 16 * 1024
+"""Smaller contents are no bases for deltas."""
+
+_LARGEST_SHARE = 2
+"""A content larger than the limit divided by this is not kept."""
+
+
+class Kept(NamedTuple):
+    """A file of the cache."""
+
+    path: Path
+    size: int
+    used: float
+    """When it was last used, seconds since 1970."""
+
+
+@dataclass(frozen=True)
+class Cache:
+    """The cache below ``directory``, of at most ``limit`` bytes."""
+
+    directory: Path
+    limit: int = DEFAULT_LIMIT_BYTES
+
+    def has(self, name: Digest, size: int) -> bool:
+        """Whether it seems to be there; its bytes are not read."""
+        with contextlib.suppress(OSError):
+            return self._place(name).stat().st_size == size
+        return False
+
+    def get(self, name: Digest) -> bytes | None:
+        """The content, proved; None when it is not there or damaged, upon which it is removed."""
+        place = self._place(name)
+        try:
+            data = place.read_bytes()
+        except OSError:
+            return None
+        if blake3(data, max_threads=blake3.AUTO).hexdigest() != name:
+            with contextlib.suppress(OSError):
+                place.unlink()
+            return None
+        with contextlib.suppress(OSError):
+            os.utime(place)
+        return data
+
+    def add(self, name: Digest, source: Path, size: int) -> None:
+        """Keep a copy of ``source``, which is proved when it is used. Never raises OSError."""
+        if size < MIN_BYTES or size * _LARGEST_SHARE > self.limit:
+            return
+        place = self._place(name)
+        with contextlib.suppress(OSError):
+            if self.has(name, size):
+                os.utime(place)
+                return
+            place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=place.parent, prefix=".new-", delete=False) as file:
+                try:
+                    shutil.copyfile(source, file.name)
+                    os.replace(file.name, place)
+                except BaseException:
+                    os.unlink(file.name)
+                    raise
+
+    def trim(self) -> int:
+        """Remove what was used least recently until the rest is within the limit. The bytes freed."""
+        return self._remove_down_to(self.limit)
+
+    def clear(self) -> int:
+        """Remove everything. The bytes freed."""
+        return self._remove_down_to(0)
+
+    def kept(self) -> list[Kept]:
+        """Everything that is there, the least recently used first."""
+        return sorted(self._walk(), key=lambda one: one.used)
+
+    def _remove_down_to(self, limit: int) -> int:
+        kept = self.kept()
+        total, freed = sum(one.size for one in kept), 0
+        for one in kept:
+            if total - freed <= limit:
+                break
+            with contextlib.suppress(OSError):
+                one.path.unlink()
+                freed += one.size
+        return freed
+
+    def _walk(self) -> Iterator[Kept]:
+        for path in self.directory.glob("objects/??/*"):
+            with contextlib.suppress(OSError):
+                found = path.stat()
+                yield Kept(path, found.st_size, found.st_mtime)
+
+    def _place(self, name: Digest) -> Path:
+        return self.directory / "objects" / name[:2] / name
+
+
+def parse_size(text: str) -> int:
+    """Bytes, from ``500M``, ``2GiB`` or a number. Raises UsageError."""
+    units = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+    number = text.strip().upper().removesuffix("B").removesuffix("I")
+    unit = number[-1:] if number[-1:] in units else ""
+    digits = number.removesuffix(unit)
+    if not digits.isascii() or not digits.isdigit():
+        raise UsageError(f"{text!r} is not a size", hint="Write 500M or 2G.")
+    return int(digits) * units[unit]

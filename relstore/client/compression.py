@@ -1,0 +1,36 @@
+"""What a person may ask for of compression: ``auto``, ``none``, or a codec with an optional level.
+
+Light, since the configuration is read by every command. Not for compressing (``encoders``).
+"""
+
+from __future__ import annotations
+
+from relstore.errors import UsageError
+
+AUTO, NONE = "auto", "none"
+LEVELS = {"zstd": range(1, 20), "xz": range(1, 7), "zlib": range(1, 10)}
+
+
+def check_compression(text: str) -> str:
+    """``text``, if it can be used. Raises UsageError."""
+    if text in (AUTO, NONE):
+        return text
+    codec, colon, level = text.partition(":")
+    levels = LEVELS.get(codec)
+    usable = levels is not None and (
+        not colon or (level.isascii() and level.isdigit() and int(level) in levels)
+    )
+    if not usable:
+        raise UsageError(
+            f"{text!r} is not a compression",
+            hint="Write auto, none, zstd, xz or zlib, or a level too: zstd:1 to 19, xz:1 to 6, zlib:1 to 9.",
+        )
+    return text
+
+
+def parse_compression(text: str) -> tuple[str, int] | None:
+    """The codec (``raw`` for none) and its level, 0 where that is left open; None for ``auto``."""
+    codec, _, level = check_compression(text).partition(":")
+    if codec == AUTO:
+        return None
+    return ("raw", 0) if codec == NONE else (codec, int(level or 0))

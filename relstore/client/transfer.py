@@ -1,0 +1,139 @@
+"""How the contents of one push are sent: its streams, and for each the way that ``choice`` finds best.
+
+Knows what the person wants, how fast links are, and which bases the cache has. Not for sending (``upload``).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from relstore import protocol
+from relstore.client import choice, streams
+from relstore.client.cache import MIN_BYTES, Cache
+from relstore.client.choice import Case, Option, Sample
+from relstore.client.encoders import RAW, ZSTD, Coding, encode
+from relstore.client.links import LOCAL, UNKNOWN, Links
+from relstore.client.scan import Scan
+from relstore.client.streams import Load
+from relstore.protocol import Base, Wanted
+from relstore.store.manifest import ObjectRef
+
+_SAMPLE_BYTES = 1024 * 1024
+_NOT_WORTH_BYTES = 1024
+_FIRST, _WHOLE = 0, 1
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """What one push sends by. ``compression`` and ``delta``: None leaves it to the choice."""
+
+    cache: Cache
+    links: Links
+    compression: Coding | None = None
+    delta: bool | None = None
+    hosts: int = 1
+    """How many are sent to at the same time, over one uplink as far as we know."""
+
+
+@dataclass(frozen=True)
+class Host:
+    """What matters of a host: its name, whether it is this machine, and what it can undo."""
+
+    label: str
+    local: bool
+    codecs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Way:
+    """How one load is sent."""
+
+    load: Load
+    option: Option
+    base: Base | None
+    reason: str
+    """What the choice was made by."""
+
+    @property
+    def opening(self) -> protocol.Open:
+        """The message that its stream begins with."""
+        base = self.base.blake3 if self.base is not None else None
+        return protocol.Open(self.option.coding.codec, base, self.load.segments)
+
+    def describe(self) -> str:
+        """One line for people: what is sent, how, and why so."""
+        count = len(self.load.segments)
+        what = f"{count} contents" if count > 1 else "1 content"
+        return f"{what} of {self.load.size} bytes as {self.option} ({self.reason})"
+
+    def without_base(self) -> Way:
+        """The same codec on nothing."""
+        return replace(self, option=self.option._replace(delta=False), base=None)
+
+
+def ways(
+    transfer: Transfer,
+    wanted: Sequence[Wanted],
+    scan: Scan,
+    refs: Sequence[ObjectRef],
+    host: Host,
+    attempt: int,
+) -> list[Way]:
+    """One way for each stream; the second attempt uses no bases, the third no codec either."""
+    return [
+        _way(transfer, load, _sample(load, refs, scan), host, attempt) for load in streams.loads(wanted, refs)
+    ]
+
+
+def _way(transfer: Transfer, load: Load, sample: Sample, host: Host, attempt: int) -> Way:
+    base = next((base for base in load.bases if transfer.cache.has(base.blake3, base.size)), None)
+    if attempt != _FIRST or transfer.delta is False:
+        base = None
+    raw = attempt > _WHOLE or load.size < _NOT_WORTH_BYTES
+    case = Case(
+        load.size,
+        sample,
+        base.size if base is not None else 0,
+        _link(transfer, host),
+        (RAW,) if raw else host.codecs,
+    )
+    option = choice.best(case, compression=None if raw else transfer.compression, delta=transfer.delta)
+    reason = (
+        f"link {case.link / 1e6:.1f} MB/s, sample {sample.ratio:.2f} at {sample.speed / 1e6:.0f} MB/s, "
+        f"expected {option.bytes} bytes in {option.seconds:.2f} s"
+    )
+    return Way(load, option, base if option.delta else None, reason)
+
+
+def _link(transfer: Transfer, host: Host) -> float:
+    speed = LOCAL if host.local else transfer.links.speed(host.label)
+    return (speed if speed is not None else UNKNOWN) / transfer.hosts
+
+
+def _sample(load: Load, refs: Sequence[ObjectRef], scan: Scan) -> Sample:
+    """Compress about a MiB from the middle."""
+    middle = load
+    first = load.segments[0]
+    if len(load.segments) == 1 and first.length > _SAMPLE_BYTES:
+        offset = first.offset + (first.length - _SAMPLE_BYTES) // 2
+        middle = Load((protocol.Segment(first.content, offset, _SAMPLE_BYTES),), ())
+    data = bytearray()
+    for piece in streams.pieces(middle, refs, scan):
+        data += piece
+        if len(data) >= _SAMPLE_BYTES:
+            break
+    began = time.perf_counter()
+    count = sum(map(len, encode(Coding(ZSTD, 3), [bytes(data)], len(data))))
+    seconds = max(time.perf_counter() - began, 1e-6)
+    return Sample(min(count / max(len(data), 1), 1.0), len(data) / seconds)
+
+
+def keep(cache: Cache, scan: Scan) -> None:
+    """Put into the cache what may be the base of the next release. Never raises OSError."""
+    for file in scan.manifest.files():
+        ref = file.content
+        if ref.size >= MIN_BYTES:
+            cache.add(ref.blake3, scan.sources[ref.blake3], ref.size)
+    cache.trim()

@@ -1,0 +1,211 @@
+"""A session's part in a push: comparing, receiving, publishing, recording the generation.
+
+Between ``Begin`` and ``Publish`` nothing is answered unless it fails: one failure is told, and the rest of
+what was on its way is dropped. Not for what the bytes mean (``receiving``), nor for activation
+(``switching``).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, Optional
+
+from relstore import protocol
+from relstore.errors import NoStoreError, NotFoundError, ProtocolError, RefusedError, RelstoreError
+from relstore.host import bases, decoders, reports, switching
+from relstore.host.receiving import Receiving
+from relstore.host.wire import Wire
+from relstore.store import publish
+from relstore.store.app import NewBuild
+from relstore.store.builds import check_manifest_name
+from relstore.store.history import CURRENT, FAILED
+from relstore.store.manifest import MAX_BYTES, File, Manifest, ObjectRef
+from relstore.store.names import AppName, Digest
+from relstore.store.record import Description
+from relstore.store.store import Store
+from relstore.store.upload import Missing, Upload, contents, lacking
+
+_AGAIN_AT_ONCE = 1000
+
+
+class _Compared(NamedTuple):
+    build: Digest
+    raw: bytes
+    manifest: Manifest
+    bases: dict[Digest, ObjectRef]
+
+
+class Uploading:
+    """The upload of one session. ``open_store(create)`` gives the store."""
+
+    def __init__(self, root: str, wire: Wire, open_store: Callable[[bool], Store]) -> None:
+        self._root = root
+        self._wire = wire
+        self._open_store = open_store
+        self._compared: Optional[_Compared] = None
+        self._upload: Optional[Upload] = None
+        self._receiving: Optional[Receiving] = None
+        self._failed = False
+
+    def close(self) -> None:
+        """The client is gone; what it sent stays, to be resumed."""
+        if self._receiving is not None:
+            self._receiving.close()
+        if self._upload is not None:
+            self._upload.close(done=False)
+
+    def probe(self, ask: protocol.Probe) -> None:
+        self._wire.send(self._found(ask.app, ask.build))
+
+    def compare(self, ask: protocol.Compare) -> None:
+        raw = self._wire.whole_body(MAX_BYTES)
+        manifest = Manifest.parse(raw)
+        outside = [] if ask.allow_outside_links else manifest.outside_links()
+        if outside:
+            raise RefusedError(
+                f"the symlink {outside[0].path!r} -> {outside[0].target!r} leaves the build",
+                state="Nothing was changed.",
+                hint="Allow it with --allow-outside-links.",
+            )
+        check_manifest_name(raw, ask.build)
+        found = self._found(ask.app, ask.build)
+        wanted = contents(manifest)
+        missing = self._missing(ask.build, wanted) if _must_be_sent(found, ask.build) else []
+        alike = self._alike(ask.app, manifest, [wanted[item.content] for item in missing])
+        self._compared = _Compared(
+            ask.build, raw, manifest, {ref.blake3: ref for refs in alike.values() for ref in refs}
+        )
+        body = reports.stream([_wanted(item, alike.get(wanted[item.content].blake3, ())) for item in missing])
+        self._wire.send(protocol.Compared(found, len(missing), decoders.available() if missing else ()), body)
+
+    def begin(self, ask: protocol.Begin) -> None:
+        self._unless_failed(self._begin)
+
+    def open(self, ask: protocol.Open) -> None:
+        self._unless_failed(lambda: self._under_way()[1].open(ask))
+
+    def put(self, ask: protocol.Put) -> None:
+        self._unless_failed(self._put)
+
+    def publish(self, ask: protocol.Publish) -> None:
+        description = Description.parse(ask.who, ask.commit, ask.dirty, ask.note)
+        if self._failed:
+            return
+        upload, receiving = self._under_way()
+        receiving.end()
+        survey = publish.survey(upload)
+        if survey.damaged:
+            self._wire.send(protocol.Published(0, _again(upload, survey.damaged, receiving.failures)))
+            return
+        publish.publish(upload, survey)
+        self._wire.send(protocol.Published(self._record(ask.app, upload.build, description), ()))
+        upload.close(done=True)
+        self._upload = self._receiving = None
+
+    def release(self, ask: protocol.Release) -> None:
+        description = Description.parse(ask.who, ask.commit, ask.dirty, ask.note)
+        self._wire.send(protocol.Released(self._record(ask.app, ask.build, description)))
+
+    def _unless_failed(self, work: Callable[[], None]) -> None:
+        if self._failed:
+            return
+        try:
+            work()
+        except (RelstoreError, OSError):
+            self._failed = True
+            raise
+
+    def _begin(self) -> None:
+        if self._upload is not None:
+            raise ProtocolError("an upload is under way already")
+        if self._compared is None:
+            raise ProtocolError("an upload of a build that was not compared")
+        build, raw, manifest, offered = self._compared
+        self._upload = Upload.begin(self._open_store(True), build, raw, manifest)
+        self._upload.missing()
+        self._receiving = Receiving(self._upload, offered)
+
+    def _put(self) -> None:
+        receiving = self._under_way()[1]
+        for piece in self._wire.body():
+            receiving.put(piece)
+
+    def _under_way(self) -> tuple[Upload, Receiving]:
+        if self._upload is None or self._receiving is None:
+            raise ProtocolError("no upload was begun")
+        return self._upload, self._receiving
+
+    def _found(self, app: AppName, build: Digest) -> protocol.Probed:
+        store = self._store_or_none()
+        return protocol.Probed(False, 0, None, 0) if store is None else switching.probe(store, app, build)
+
+    def _store_or_none(self) -> Optional[Store]:
+        """The store, or None where there is none yet. Raises RelstoreError for one that cannot be used."""
+        try:
+            return self._open_store(False)
+        except NoStoreError:
+            return None
+
+    def _missing(self, build: Digest, wanted: Sequence[ObjectRef]) -> list[Missing]:
+        store = self._store_or_none()
+        if store is None:
+            return [Missing(index, 0) for index in range(len(wanted))]
+        staged = store.staging.sub_or_none(build)
+        if staged is None:
+            return lacking(store, wanted, None)
+        with staged:
+            return lacking(store, wanted, staged)
+
+    def _alike(
+        self, app: AppName, manifest: Manifest, missing: Sequence[ObjectRef]
+    ) -> dict[Digest, list[ObjectRef]]:
+        """What the newest builds of the app have that may be like what is missing."""
+        large = {ref.blake3 for ref in missing if ref.size >= bases.MIN_BYTES}
+        store = self._store_or_none()
+        if store is None or not large or app not in store.app_names():
+            return {}
+        files: dict[Digest, File] = {}
+        for file in manifest.files():
+            if file.content.blake3 in large:
+                files.setdefault(file.content.blake3, file)
+        with store.app(app) as opened:
+            rows = opened.rows()
+        rows.sort(
+            key=lambda row: (row.state == CURRENT, row.state != FAILED, row.generation.number), reverse=True
+        )
+        near = [
+            build for build in dict.fromkeys(row.generation.build for row in rows) if store.builds.has(build)
+        ]
+        return bases.candidates(files, [store.builds.manifest(build) for build in near[: bases.MAX_BUILDS]])
+
+    def _record(self, app: AppName, build: Digest, description: Description) -> int:
+        store = self._open_store(False)
+        with store.shared():
+            if not store.builds.has(build):
+                raise NotFoundError(f"the build {build.short} is not in the store")
+            manifest = store.builds.manifest(build)
+            store.make_app(app)
+            with store.app(app) as opened:
+                new = NewBuild(build, manifest.size, sum(1 for _ in manifest.files()))
+                return opened.append(new, description, int(time.time())).number
+
+
+def _must_be_sent(found: protocol.Probed, build: Digest) -> bool:
+    return not found.present and not found.waiting and found.current_build != build
+
+
+def _wanted(item: Missing, alike: Sequence[ObjectRef]) -> protocol.Wanted:
+    bases = tuple(protocol.Base(ref.blake3, ref.size) for ref in alike)
+    return protocol.Wanted(item.content, item.offset, bases)
+
+
+def _again(upload: Upload, damaged: Sequence[int], failures: Mapping[int, str]) -> tuple[protocol.Again, ...]:
+    """What to send again, with what is wrong with it now thrown away."""
+    again = []
+    for index in damaged:
+        why = failures.get(index, "")
+        if not why and upload.store.objects.has_any(upload.contents[index]):
+            why = "its bytes in the store were damaged"
+        again.append(protocol.Again(index, upload.offset(index), why or "it did not arrive"))
+    return tuple(again[:_AGAIN_AT_ONCE])
