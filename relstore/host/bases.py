@@ -19,7 +19,8 @@ MIN_BYTES = 16 * 1024
 MAX_CANDIDATES = 4
 MAX_BUILDS = 3
 
-_CHANGES = re.compile(r"(?:(?<![0-9a-z])[0-9a-f]{6,}(?![0-9a-z])|\d+)+", re.IGNORECASE)
+_CHANGES = re.compile(r"(?:(?<![0-9a-z])(?=[a-f]*[0-9])[0-9a-f]{6,}(?![0-9a-z])|\d+)+", re.IGNORECASE)
+"""Digests with a digit among their letters, and numbers."""
 
 
 def candidates(wanted: Mapping[Digest, File], builds: Sequence[Manifest]) -> dict[Digest, list[ObjectRef]]:

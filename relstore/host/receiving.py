@@ -90,9 +90,10 @@ class Receiving:
                 self._segment = next(self._segments, None)
 
     def _fail(self, error: Exception) -> None:
-        if self._segment is not None and self._segment.content not in self._upload.received:
-            self.failures[self._segment.content] = str(error) or type(error).__name__
-            self._upload.discard(self._segment.content)
+        content = -1 if self._segment is None else self._segment.content
+        if 0 <= content < len(self._upload.contents) and content not in self._upload.received:
+            self.failures[content] = str(error) or type(error).__name__
+            self._upload.discard(content)
         self._segment = None
         self.close()
 

@@ -1,0 +1,92 @@
+"""Which way a content is sent, by size, link, codecs, and what the person asked for."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relstore.client.choice import MAX_DELTA_BYTES, Case, Sample, best, options
+from relstore.client.encoders import RAW, XZ, ZLIB, ZSTD, Coding
+
+MB = 1e6
+CODECS = (ZSTD, XZ, ZLIB, RAW)
+PROGRAM = Case(44_000_000, Sample(0.4, 170 * MB), 44_000_000, 12.5 * MB, CODECS)
+
+
+@pytest.mark.parametrize(
+    ("link", "base", "codec", "delta"),
+    [
+        (1000 * MB, 0, RAW, False),
+        (1000 * MB, 44_000_000, RAW, False),
+        (125 * MB, 0, ZSTD, False),
+        (12.5 * MB, 0, ZSTD, False),
+        (12.5 * MB, 44_000_000, ZSTD, True),
+        (2.5 * MB, 44_000_000, ZSTD, True),
+        (0.1 * MB, 44_000_000, ZSTD, True),
+    ],
+)
+def test_the_link_decides(link: float, base: int, codec: str, delta: bool) -> None:
+    option = best(PROGRAM._replace(link=link, base=base))
+    assert (option.coding.codec, option.delta) == (codec, delta)
+
+
+def test_the_slower_the_link_the_higher_the_level() -> None:
+    levels = [best(PROGRAM._replace(link=link * MB)).coding.level for link in (50, 12.5, 2.5, 0.1)]
+    assert levels == sorted(levels)
+    assert levels[0] < levels[-1]
+
+
+def test_what_cannot_be_made_smaller_goes_as_it_is() -> None:
+    assert best(PROGRAM._replace(sample=Sample(1.0, 900 * MB), base=0)).coding.codec == RAW
+
+
+def test_a_host_is_sent_only_what_it_can_undo() -> None:
+    assert best(PROGRAM._replace(codecs=(ZLIB, RAW))).coding.codec == ZLIB
+    assert best(PROGRAM._replace(codecs=(RAW,))).coding.codec == RAW
+
+
+def test_no_delta_of_what_would_take_too_much_memory() -> None:
+    case = PROGRAM._replace(size=MAX_DELTA_BYTES, base=1)
+    assert not any(option.delta for option in options(case))
+
+
+@pytest.mark.parametrize(
+    ("compression", "delta", "expected"),
+    [
+        (Coding(ZSTD, 0), None, (ZSTD, True)),
+        (Coding(ZSTD, 0), False, (ZSTD, False)),
+        (Coding(XZ, 0), None, (XZ, False)),
+        (Coding(RAW, 0), False, (RAW, False)),
+        (None, True, (ZSTD, True)),
+        (None, False, (ZSTD, False)),
+    ],
+)
+def test_what_the_person_asks_for(
+    compression: Coding | None, delta: bool | None, expected: tuple[str, bool]
+) -> None:
+    option = best(PROGRAM, compression=compression, delta=delta)
+    assert (option.coding.codec, option.delta) == expected
+
+
+def test_a_level_that_is_asked_for_is_used() -> None:
+    assert best(PROGRAM, compression=Coding(ZSTD, 7)).coding == Coding(ZSTD, 7)
+
+
+def test_what_is_asked_for_and_not_there_is_no_reason_to_fail() -> None:
+    case = PROGRAM._replace(codecs=(ZLIB, RAW), base=0)
+    assert best(case, compression=Coding(ZSTD, 3), delta=True).coding.codec == ZLIB
+
+
+@given(
+    st.integers(1, 1 << 40),
+    st.floats(0.001, 1),
+    st.floats(1e6, 1e10),
+    st.floats(1e3, 1e10),
+    st.integers(0, 1 << 40),
+)
+def test_the_best_is_never_slower_than_sending_it_as_it_is(
+    size: int, ratio: float, speed: float, link: float, base: int
+) -> None:
+    case = Case(size, Sample(ratio, speed), base, link, CODECS)
+    assert best(case).seconds <= size / link
