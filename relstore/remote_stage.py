@@ -1,10 +1,10 @@
 """The first code that runs on the host: find the unpacked helper or ask for its bundle, and enter it.
 
-The client sends this file's source and then one line, ``nonce digest length root ahead``: a question whose
-answer proves that it is relstore that speaks and not a chatty shell, the bundle's SHA-256, its length
-when compressed, the store's path in hexadecimal, and how many bytes of requests follow, sent ahead of
-the answer to save a round trip. The reply is ``relstore-helper 1 PROOF have``, or ``need``, upon which the
-bundle follows. It runs alone, before anything else of relstore is there, on
+The client sends this file's source and then one line, ``nonce digest root ahead``: a question whose answer
+proves that it is relstore that speaks and not a chatty shell, the bundle's SHA-256, the store's path in
+hexadecimal, and how many bytes of requests follow, sent ahead of the answer to save a round trip. The
+reply is ``relstore-helper 1 PROOF have``, or ``need``, upon which a line with the bundle's compressed length
+and the bundle follow. It runs alone, before anything else of relstore is there, on
 any python3 that got past the version check; so it holds itself to old syntax and the standard library.
 A helper in the store is trusted only where nobody else can write; otherwise the bundle is asked for and
 run from memory, and the session itself then says what is wrong with the store.
@@ -25,7 +25,7 @@ MAX_AHEAD_BYTES = 2 * 1024 * 1024
 
 
 def main(source: BinaryIO) -> None:
-    nonce, name, length, root, count = source.readline(16384).split()
+    nonce, name, root, count = source.readline(16384).split()
     ahead = source.read(min(int(count), MAX_AHEAD_BYTES))
     path = os.fsdecode(bytes.fromhex(root.decode("ascii")))
     digest = name.decode("ascii")
@@ -35,6 +35,7 @@ def main(source: BinaryIO) -> None:
         answer(proof, "have")
     else:
         answer(proof, "need")
+        length = source.readline(16)
         bundle = zlib.decompressobj().decompress(source.read(int(length)), MAX_BUNDLE_BYTES)
         if hashlib.sha256(bundle).hexdigest() != digest:
             sys.exit("relstore: the helper did not arrive whole")

@@ -27,7 +27,7 @@ from relstore.client.programs import Program, programs
 from relstore.client.release import Preview, Question
 from relstore.client.scan import Scan, scan
 from relstore.client.session import Session
-from relstore.client.transfer import Transfer, keep
+from relstore.client.transfer import Transfer
 from relstore.errors import ArtifactError, UsageError
 from relstore.store.names import AppName
 from relstore.store.record import MAX_NOTE, Description
@@ -89,26 +89,31 @@ def push(
     app = here.app or AppName.from_artifact(path.resolve().name)
     if app is None:
         raise UsageError(f"{path.name!r} does not make a name for the app", hint="Give --app NAME.")
-    scanned = scan(path)
     outside = _may_leave(allow_outside_links, here)
+    if dry_run:
+        _dry_run(here, app, _scan(path, here, outside), outside)
+        return
+
+    def plan() -> fleet.Push:
+        scanned = _scan(path, here, outside)
+        git = gitinfo.describe(path.resolve() if path.is_dir() else path.resolve().parent)
+        description = Description(here.who, git.commit if git else None, git.dirty if git else False, note)
+        needs = tuple(map(_needs, programs(scanned)))
+        return fleet.Push(app, scanned, description, outside, activation, transfer, needs)
+
+    with ConsoleReporter(here.console, several=len(here.targets) > 1) as reporter:
+        ended = run(lambda keys: fleet.push(plan, here.targets, Way(here.around, reporter, keys)))
+    results.show("push", app, ended, here)
+
+
+def _scan(path: Path, here: Settings, outside: bool) -> Scan:
+    scanned = scan(path)
     _check_links(scanned, allowed=outside)
-    screen = here.console
-    screen.detail(
+    here.console.detail(
         f"{path}: {text.plural(len(scanned.sources), 'distinct file')}, "
         f"{text.size(scanned.manifest.size)}, build {scanned.build.short}"
     )
-    if dry_run:
-        _dry_run(here, app, scanned, outside)
-        return
-    git = gitinfo.describe(path.resolve() if path.is_dir() else path.resolve().parent)
-    description = Description(here.who, git.commit if git else None, git.dirty if git else False, note)
-    plan = fleet.Push(
-        app, scanned, description, outside, activation, transfer, tuple(map(_needs, programs(scanned)))
-    )
-    with ConsoleReporter(screen, several=len(here.targets) > 1) as reporter:
-        ended = run(lambda keys: fleet.push(plan, here.targets, Way(here.around, reporter, keys)))
-    keep(transfer.cache, scanned)
-    results.show("push", app, ended, here)
+    return scanned
 
 
 def _transfer(here: Settings, compression: str | None, delta: bool | None) -> Transfer:

@@ -79,7 +79,7 @@ async def _greet(channel: Channel, label: str, path: str, python: str | None, ah
     packed = bundle()
     stage = stage_source()
     root = os.fsencode(path).hex()
-    header = f"{nonce} {packed.digest} {len(packed.compressed)} {root} {len(ahead)}\n"
+    header = f"{nonce} {packed.digest} {root} {len(ahead)}\n"
     await channel.write(f"{python or ''}\n{len(stage):08d}\n".encode() + stage + header.encode() + ahead)
     proof = hashlib.sha256(nonce.encode()).hexdigest().encode()
     greeting = re.compile(rb"relstore-helper ([0-9]+) " + proof + rb" (have|need)\n")
@@ -100,5 +100,5 @@ async def _greet(channel: Channel, label: str, path: str, python: str | None, ah
                 hint="Is the account's login shell a real one? Try by hand: ssh HOST python3 --version",
             ).on(label)
     if match[2] == b"need":
-        await channel.write(packed.compressed)
+        await channel.write(b"%d\n" % len(packed.compressed) + packed.compressed)
     return Started(channel, received[match.end() :], received[: match.start()])

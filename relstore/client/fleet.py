@@ -8,14 +8,15 @@ is what that host recorded.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from typing import Any
 
 from relstore import protocol
-from relstore.client import activation, preflight, release, result
+from relstore.client import activation, hosts, preflight, release, result
 from relstore.client.activation import Place, Plan
-from relstore.client.hosts import connected
+from relstore.client.hosts import connected, reached
 from relstore.client.interrupt import Interrupts
 from relstore.client.release import Question
 from relstore.client.reporter import Reporter
@@ -24,7 +25,7 @@ from relstore.client.scan import Scan
 from relstore.client.session import Ahead, Session
 from relstore.client.surroundings import Surroundings
 from relstore.client.target import Target
-from relstore.client.transfer import Transfer
+from relstore.client.transfer import Transfer, keep
 from relstore.errors import RelstoreError
 from relstore.store.names import AppName
 from relstore.store.record import Description
@@ -61,37 +62,72 @@ class Way:
         return Place(target, self.around, self.reporter, self.interrupts)
 
 
-async def push(plan: Push, targets: Sequence[Target], way: Way) -> list[Result]:
-    """Push to all targets. Errors are in the results, except cancellation."""
-    async with AsyncExitStack() as stack:
-        sessions: dict[Target, Session] = {}
+async def push(plan: Callable[[], Push], targets: Sequence[Target], way: Way) -> list[Result]:
+    """Push to all targets. Errors of hosts are in the results, except cancellation.
 
-        async def bring(target: Target) -> Result:
-            try:
-                asked = preflight.request(plan.app, plan.activation, plan.programs)
-                question = Question(plan.app, plan.scan, allow_outside_links=plan.allow_outside_links)
-                ahead = _ahead(plan, asked, question)
-                session = await stack.enter_async_context(connected(target, way.around, way.reporter, ahead))
-                sessions[target] = session
-                await preflight.check(session, plan.activation, asked)
-                return await _bring(session, target, plan, question, way.reporter)
-            except RelstoreError as error:
-                return result.from_error(target, error)
+    ``plan`` reads the artifact, in a thread, while the connections are made. Its errors are raised.
+    """
+    planned = asyncio.ensure_future(asyncio.to_thread(plan))
+    try:
+        async with AsyncExitStack() as stack:
+            return await _push(planned, targets, way, stack)
+    finally:
+        await asyncio.wait([planned])
 
-        results = list(await asyncio.gather(*map(bring, targets)))
-        if any(one.error for one in results):
-            return [_skipped(one) for one in results]
-        if plan.activation is None:
-            return results
-        for index, one in enumerate(results):
-            if one.outcome != STAGED:
-                continue
-            ended = await _activate(
-                sessions[one.target], way.to(one.target), plan.app, str(one.generation), plan.activation
+
+async def _push(
+    planned: asyncio.Future[Push], targets: Sequence[Target], way: Way, stack: AsyncExitStack
+) -> list[Result]:
+    sessions: dict[Target, Session] = {}
+
+    async def bring(target: Target) -> Result:
+        try:
+            transport = await stack.enter_async_context(reached(target, way.around, way.reporter))
+            plan = await asyncio.shield(planned)
+            asked = preflight.request(plan.app, plan.activation, plan.programs)
+            question = Question(plan.app, plan.scan, allow_outside_links=plan.allow_outside_links)
+            session = await stack.enter_async_context(
+                hosts.session(transport, target, way.around, way.reporter, _ahead(plan, asked, question))
             )
-            results[index] = replace(ended, streams=one.streams)
-            if not ended.done:
-                return [*results[: index + 1], *map(_skipped, results[index + 1 :])]
+            sessions[target] = session
+            await preflight.check(session, plan.activation, asked)
+            return await _bring(session, target, plan, question, way.reporter)
+        except RelstoreError as error:
+            return result.from_error(target, error)
+
+    bringing = [asyncio.create_task(bring(target)) for target in targets]
+    any_of: list[asyncio.Future[Any]] = [planned, *bringing]
+    try:
+        # An artifact that cannot be pushed ends it at once, however long a host takes to answer.
+        await asyncio.wait(any_of, return_when=asyncio.FIRST_EXCEPTION)
+        plan = await asyncio.shield(planned)
+        results = [await task for task in bringing]
+    except BaseException:
+        for task in bringing:
+            task.cancel()
+        await asyncio.gather(*bringing, return_exceptions=True)
+        raise
+    if any(one.error for one in results):
+        return [_skipped(one) for one in results]
+    keeping = asyncio.ensure_future(asyncio.to_thread(keep, plan.transfer.cache, plan.scan))
+    try:
+        return results if plan.activation is None else await _activate_all(plan, results, sessions, way)
+    finally:
+        await asyncio.wait([keeping])
+
+
+async def _activate_all(
+    plan: Push, results: list[Result], sessions: Mapping[Target, Session], way: Way
+) -> list[Result]:
+    for index, one in enumerate(results):
+        if one.outcome != STAGED or plan.activation is None:
+            continue
+        ended = await _activate(
+            sessions[one.target], way.to(one.target), plan.app, str(one.generation), plan.activation
+        )
+        results[index] = replace(ended, streams=one.streams)
+        if not ended.done:
+            return [*results[: index + 1], *map(_skipped, results[index + 1 :])]
     return results
 
 

@@ -14,22 +14,39 @@ from relstore.client.transport.local import LocalTransport
 
 
 @asynccontextmanager
-async def connected(
-    target: Target, around: Surroundings, reporter: Reporter, ahead: Sequence[Ahead] = ()
-) -> AsyncIterator[Session]:
-    """A session with the store of ``target``; ``ahead`` as in ``Session.start``.
+async def connected(target: Target, around: Surroundings, reporter: Reporter) -> AsyncIterator[Session]:
+    """A session with the store of ``target``. Raises ConnectError, HelperError, TargetError."""
+    async with (
+        reached(target, around, reporter) as transport,
+        session(transport, target, around, reporter) as it,
+    ):
+        yield it
 
-    Raises ConnectError, HelperError, TargetError.
-    """
+
+@asynccontextmanager
+async def reached(target: Target, around: Surroundings, reporter: Reporter) -> AsyncIterator[Transport]:
+    """A connection to the host of ``target``. Raises ConnectError, TargetError."""
     transport = await _transport(target, around, reporter)
     try:
-        session = await Session.start(transport, target.path, around.python, reporter, ahead)
-        try:
-            yield session
-        finally:
-            await session.close()
+        yield transport
     finally:
         await transport.close()
+
+
+@asynccontextmanager
+async def session(
+    transport: Transport,
+    target: Target,
+    around: Surroundings,
+    reporter: Reporter,
+    ahead: Sequence[Ahead] = (),
+) -> AsyncIterator[Session]:
+    """A session over a connection; ``ahead`` as in ``Session.start``. Raises HelperError, ConnectError."""
+    started = await Session.start(transport, target.path, around.python, reporter, ahead)
+    try:
+        yield started
+    finally:
+        await started.close()
 
 
 async def _transport(target: Target, around: Surroundings, reporter: Reporter) -> Transport:
