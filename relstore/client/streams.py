@@ -19,7 +19,7 @@ from relstore.store.manifest import ObjectRef
 LARGE_BYTES = 256 * 1024
 """From here on a content has a stream of its own."""
 
-_SEGMENTS = 2000
+_SEGMENTS = 1000
 _TOGETHER_BYTES = 16 * 1024 * 1024
 _READ_BYTES = 256 * 1024
 
