@@ -8,8 +8,7 @@ another way. What the store itself cannot do (a full disk) is raised. Not for th
 from __future__ import annotations
 
 import contextlib
-import hmac
-import mmap
+import importlib
 import os
 from collections.abc import Iterator, Mapping
 from typing import Optional
@@ -104,10 +103,13 @@ class Receiving:
             raise ProtocolError("a base that was not offered")
         fd = self._upload.store.objects.open(ref)
         try:
-            if not hmac.compare_digest(sha256_of(fd), ref.sha256):
+            if sha256_of(fd) != ref.sha256:
                 raise DamagedError(f"the base {base.short} is damaged in the store")
+            mmap = importlib.import_module("mmap")
             # A private mapping: libzstd by ctypes wants one that could be written to.
             mapped = self._held.enter_context(contextlib.closing(mmap.mmap(fd, ref.size, mmap.MAP_PRIVATE)))
+        except ImportError:  # python3-minimal, where no codec takes a base
+            raise ProtocolError("this Python cannot map a base") from None
         finally:
             os.close(fd)
         view = memoryview(mapped)

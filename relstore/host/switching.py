@@ -6,7 +6,6 @@ The job does the work (``job``); here it is checked that it may start, started, 
 from __future__ import annotations
 
 import hashlib
-import hmac
 import os
 import time
 from collections.abc import Iterator
@@ -117,7 +116,8 @@ def confirm(store: Store, ask: Confirm) -> Confirmed:
         job = jobs.open_job(app, ask.job)
         try:
             expected = job.request().confirm_hash
-            if expected is None or not hmac.compare_digest(expected, hashlib.sha256(ask.token).digest()):
+            # Digests may be compared in any time: nobody can choose one byte of them.
+            if expected is None or hashlib.sha256(ask.token).digest() != expected:
                 raise RefusedError(f"that is not the token of job {ask.job}", state="Nothing was changed.")
             return Confirmed(job.decide(jobs.CONFIRMED) == jobs.CONFIRMED)
         finally:

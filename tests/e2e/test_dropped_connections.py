@@ -45,8 +45,8 @@ CUTS: dict[str, Callable[[Client, Sshd], None]] = {
 
 def run_cut(
     user: User, server: Sshd, store: Path, moment: int, cut: Callable[[Client, Sshd], None], *words: object
-) -> bool:
-    """Run a command through a relay that cuts at ``moment``; whether the moment came."""
+) -> tuple[bool, int]:
+    """Run a command through a relay that cuts at ``moment``; whether that came, and the bytes until then."""
     client: Client = []
 
     def act() -> None:
@@ -65,7 +65,7 @@ def run_cut(
             client[0].communicate(timeout=60)
         finally:
             (user.home / ".ssh" / "config").write_text(config)
-        return relay.acted
+        return relay.acted, relay.bytes
 
 
 def check(store: Path, contents: set[str]) -> None:
@@ -85,7 +85,7 @@ def test_the_first_push(
 ) -> None:
     user.may_log_in_to(server)
     for moment in range(1, MOST, STEP):
-        if not run_cut(user, server, store_path, moment, cut, "push", site):
+        if not run_cut(user, server, store_path, moment, cut, "push", site)[0]:
             break
         check(store_path, {"one"})
         if moment % (4 * STEP) == 1:
@@ -107,7 +107,7 @@ def test_a_push_over_a_good_one(
     for moment in range(1, MOST, STEP):
         former = (store_path / "apps/site/current/index.html").read_text()
         make_site(site, str(moment))
-        came = run_cut(user, server, store_path, moment, cut, "push", site)
+        came, _ = run_cut(user, server, store_path, moment, cut, "push", site)
         check(store_path, {former, str(moment)})
         user.does("push", site, *to)
         assert (store_path / "apps/site/current/index.html").read_text() == str(moment)
@@ -128,7 +128,7 @@ def test_a_switch(
     for moment in range(1, MOST, STEP):
         current = os.readlink(store_path / "apps/site/current")[-1]
         other = "1" if current == "2" else "2"
-        came = run_cut(user, server, store_path, moment, cut, "switch-generation", other)
+        came, _ = run_cut(user, server, store_path, moment, cut, "switch-generation", other)
         check(store_path, {"1", "2"})
         user.does("switch-generation", other, *to)
         assert (store_path / "apps/site/current/index.html").read_text() == other

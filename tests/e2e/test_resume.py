@@ -21,7 +21,7 @@ def test_a_large_file(server: Sshd, store_path: Path, user: User, tmp_path: Path
     user.may_log_in_to(server)
     artifact = tmp_path / "artifact"
     artifact.write_bytes(os.urandom(SIZE))
-    assert run_cut(user, server, store_path, 300, cut, "push", artifact)
+    assert run_cut(user, server, store_path, 300, cut, "push", artifact)[0]
     (part,) = (path for path in (store_path / "staging").rglob("*") if path.is_file())
     staged = part.stat().st_size
     assert 0 < staged < SIZE
@@ -38,7 +38,7 @@ def test_what_was_staged_and_rotted_is_not_believed(
     user.may_log_in_to(server)
     artifact = tmp_path / "artifact"
     artifact.write_bytes(os.urandom(SIZE))
-    assert run_cut(user, server, store_path, 300, kill_sshd_child, "push", artifact)
+    assert run_cut(user, server, store_path, 300, kill_sshd_child, "push", artifact)[0]
     (part,) = (path for path in (store_path / "staging").rglob("*") if path.is_file())
     with part.open("r+b") as file:
         file.write(b"rotten")

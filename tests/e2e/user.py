@@ -57,7 +57,9 @@ class User:
 
     @property
     def environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("RELSTORE_")}
+        kept = {
+            name: value for name, value in os.environ.items() if not name.startswith(("RELSTORE_", "XDG_"))
+        }
         return {**kept, "HOME": str(self.home), "PYTHONWARNINGS": "error", "NO_COLOR": "1"}
 
     def start(self, *arguments: object, cwd: Path | None = None) -> subprocess.Popen[str]:

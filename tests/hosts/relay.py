@@ -25,6 +25,8 @@ class Relay:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
         self.pieces = 0
+        self.bytes = 0
+        """Of those pieces."""
         self.acted = False
         self._closing = threading.Event()
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
@@ -59,13 +61,14 @@ class Relay:
                         if not data:
                             return
                         if source is client:
-                            self._count()
+                            self._count(len(data))
                         (server if source is client else client).sendall(data)
                     except OSError:
                         return
 
-    def _count(self) -> None:
+    def _count(self, size: int) -> None:
         self.pieces += 1
+        self.bytes += size
         if self.pieces == self._moment and not self.acted:
             self.acted = True
             self._action()
