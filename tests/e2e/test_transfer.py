@@ -154,7 +154,7 @@ def test_ten_times_broken_off_costs_little(
 ) -> None:
     user.may_log_in_to(server)
     artifact = tmp_path / "artifact"
-    size = 200_000_000
+    size = 400_000_000
     with artifact.open("wb") as file:
         for _ in range(size // 1_000_000):
             file.write(os.urandom(1_000_000))
