@@ -1,8 +1,9 @@
-"""Push a file over a loopback sshd with relstore and with each peer that is installed, in turn.
+"""Push real releases with relstore and with its peers, over real links, in turn; print ratios.
 
-Prints medians of whole commands and the ratio of each peer's to relstore's, pair by pair. Loopback
-says what the tools themselves cost; slow links, deltas and more peers are not in here yet.
-Not for pass or fail: a figure is never a test.
+Each cell of a link and a piece of work runs the tools one after the other, several times; the first round is
+not counted. Printed are medians of wall time and of the bytes on the wire, and the ratio of relstore's to
+each peer's, pair by pair. With ``--write`` they become docs/performance.md. Not for pass or fail: a figure is
+never a test. Needs root (namespaces) and the network once, for the releases.
 """
 
 from __future__ import annotations
@@ -10,101 +11,51 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import statistics
-import subprocess
 import sys
-import time
-from collections.abc import Callable
+import tempfile
 from pathlib import Path
 
-from tests.hosts.sshd import SSHD, Sshd, public_directory
+from bench.cells import CELLS, Room, run
+from bench.links import SHAPES, link
+from bench.releases import PAIRS, pair
+from bench.report import page, show
+from tests.hosts.sshd import SSHD, public_directory
 
-Work = Callable[[int], list[str]]
-"""The command line of the Nth run."""
-
-
-def measure(works: dict[str, Work], before: Callable[[int], None], runs: int) -> dict[str, list[float]]:
-    """Wall seconds of each work, the works alternating; the first round is not counted."""
-    taken: dict[str, list[float]] = {name: [] for name in works}
-    for number in range(runs + 1):
-        for name, work in works.items():
-            before(number)
-            began = time.perf_counter()
-            subprocess.run(work(number), check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            if number:
-                taken[name].append(time.perf_counter() - began)
-    return taken
-
-
-def show(title: str, taken: dict[str, list[float]]) -> None:
-    print(f"\n{title}")
-    ours = taken["relstore"]
-    for name, seconds in taken.items():
-        ratios = [one / other for one, other in zip(ours, seconds, strict=True)]
-        ratio = "" if name == "relstore" else f"   relstore / {name}: {statistics.median(ratios):.2f}"
-        low, middle, high = min(seconds), statistics.median(seconds), max(seconds)
-        print(f"  {name:10} {middle:7.3f} s  ({low:.3f} to {high:.3f}){ratio}")
-
-
-def bench(server: Sshd, directory: Path, size: int, runs: int) -> None:
-    home = directory / "home"
-    (home / ".ssh").mkdir(parents=True)
-    (home / ".ssh" / "config").write_text(server.config.read_text())
-    os.environ["HOME"] = str(home)
-    artifact = directory / "artifact"
-    config, place = str(server.config), f"{server.user}@{server.host}"
-    relstore = [sys.executable, "-m", "relstore", "-q"]
-
-    def to(number: int) -> list[str]:
-        return ["--to", f"{place}:{server.port}:{directory}/stores/{number}"]
-
-    def new_content(number: int) -> None:
-        artifact.write_bytes(os.urandom(size))
-
-    scp = ["scp", "-q", "-F", config, "-P", str(server.port), str(artifact), f"{place}:{directory}/by-scp"]
-    rsync = [
-        "rsync", "-e", f"ssh -F {config} -p {server.port}",
-        str(artifact), f"{place}:{directory}/by-rsync",
-    ]  # fmt: skip
-    first: dict[str, Work] = {
-        "relstore": lambda number: [*relstore, "push", str(artifact), *to(number)],
-        "scp": lambda number: scp,
-    }
-    again: dict[str, Work] = {"relstore": lambda number: [*relstore, "push", str(artifact), *to(0)]}
-    if shutil.which("rsync"):
-        first["rsync -W"] = lambda number: [*rsync[:1], "-W", *rsync[1:]]
-        again["rsync"] = lambda number: rsync
-    show(f"First push of {size / 1e6:.0f} MB of random bytes", measure(first, new_content, runs))
-    subprocess.run(again["relstore"](0), check=True)
-    show("Unchanged push", measure(again, lambda number: None, runs))
-    new_content(0)
-    subprocess.run(again["relstore"](0), check=True)
-    back: dict[str, Work] = {
-        "relstore": lambda number: [*relstore, "switch-generation", str(1 + number % 2), *to(0)],
-        "ssh ln": lambda number: [
-            "ssh", "-F", config, "-p", str(server.port), place, f"ln -sfn {number} {directory}/link",
-        ],
-    }  # fmt: skip
-    show(
-        "Switch back (checked, recorded) beside a bare `ssh ln -sfn`",
-        measure(back, lambda number: None, runs),
-    )
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--size", type=int, default=44_000_000, help="bytes (default: %(default)s)")
     parser.add_argument("--runs", type=int, default=5, help="counted runs of each (default: %(default)s)")
+    parser.add_argument("--program", action="append", choices=sorted(PAIRS), help="default: all")
+    parser.add_argument(
+        "--link", action="append", choices=[shape.name for shape in SHAPES], help="default: all"
+    )
+    parser.add_argument("--work", action="append", choices=[cell.name for cell in CELLS], help="default: all")
+    parser.add_argument("--account", help="the account to log in to (default: the one that runs this)")
+    parser.add_argument("--write", action="store_true", help="write docs/performance.md")
     chosen = parser.parse_args()
-    if not os.access(SSHD, os.X_OK) or not shutil.which("scp"):
-        print("bench needs sshd and scp (Debian: openssh-server, openssh-client)", file=sys.stderr)
+    missing = [name for name in ("scp", "rsync", "ip") if not shutil.which(name)]
+    if missing or not os.access(SSHD, os.X_OK) or os.geteuid() != 0:
+        print(
+            f"bench needs root, sshd, scp, rsync and ip; missing: {missing or 'root or sshd'}",
+            file=sys.stderr,
+        )
         return 2
-    with public_directory() as directory:
-        server = Sshd.start(directory)
-        try:
-            bench(server, directory, chosen.size, chosen.runs)
-        finally:
-            server.stop()
+    downloads = Path(tempfile.gettempdir()) / "relstore-bench"
+    results = []
+    for shape in SHAPES:
+        if chosen.link and shape.name not in chosen.link:
+            continue
+        with link(shape) as up, public_directory() as directory, Room(up, directory, chosen.account) as room:
+            for name in chosen.program or sorted(PAIRS):
+                for cell in CELLS:
+                    if chosen.work and cell.name not in chosen.work:
+                        continue
+                    results.append(run(cell, room, pair(name, downloads), chosen.runs))
+                    print(show(results[-1]), flush=True)
+    if chosen.write:
+        (ROOT / "docs" / "performance.md").write_text(page(results))
     return 0
 
 

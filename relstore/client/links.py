@@ -1,7 +1,4 @@
-"""How fast each host's link was, remembered from push to push. Only a help: never an error, never trusted.
-
-A push that had to wait for the link measures it; one that did not says only that it is at least as fast.
-"""
+"""How fast each host's link was, remembered from push to push. Only a help: never an error, never trusted."""
 
 from __future__ import annotations
 
@@ -12,16 +9,18 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-UNKNOWN = 12.5e6
-"""Bytes a second that a host is credited with until it was measured: 100 Mbit/s."""
-
 LOCAL = 1e9
 """Bytes a second to a store on this machine."""
 
+SSH = 350e6
+"""What one connection of OpenSSH carries at most, whatever the link."""
+
+_GUESSES = ((0.0003, SSH), (0.003, 110e6), (0.06, 12e6))
+"""For a round trip of at most so many seconds: this machine, its network, its part of the world."""
+_FAR = 4e6
+
 _FLOOR, _CEILING = 1e3, 1e11
 _MAX_HOSTS = 1000
-_ENOUGH_BYTES = 1024 * 1024
-"""From less nothing is learned: it fits into the buffers on the way."""
 
 
 @dataclass(frozen=True)
@@ -34,16 +33,13 @@ class Links:
         """Bytes a second, or None for a host that was never measured."""
         return self._load().get(host)
 
-    def learn(self, host: str, sent: int, seconds: float, *, waited: bool) -> None:
-        """``sent`` bytes took ``seconds``; ``waited``: mostly for the link."""
-        if sent < _ENOUGH_BYTES or seconds <= 0:
+    def learn(self, host: str, speed: float | None) -> None:
+        """Bytes a second that were seen; None when nothing could be said."""
+        if speed is None:
             return
         speeds = self._load()
-        speed = min(max(sent / seconds, _FLOOR), _CEILING)
-        known = speeds.pop(host, None)
-        if not waited:
-            speed = max(speed, known or 0.0)
-        speeds[host] = speed
+        speeds.pop(host, None)
+        speeds[host] = min(max(speed, _FLOOR), _CEILING)
         self._save(dict(list(speeds.items())[-_MAX_HOSTS:]))
 
     def _load(self) -> dict[str, float]:
@@ -65,3 +61,13 @@ class Links:
             with tempfile.NamedTemporaryFile("w", dir=self.path.parent, prefix=".new-", delete=False) as file:
                 json.dump(speeds, file)
             os.replace(file.name, self.path)
+
+
+def guess(round_trip: float | None) -> float:
+    """The speed of a link that was never measured, from how near the host is."""
+    if round_trip is not None:
+        for limit, speed in _GUESSES:
+            if round_trip <= limit:
+                return speed
+        return _FAR
+    return _GUESSES[-1][1]

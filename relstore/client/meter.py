@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Awaitable, Iterable, Iterator
 
 from relstore.client.reporter import Reporter
+from relstore.client.transport.tcp_info import LinkState
 
 _WAITED_SHARE = 0.5
+"""Of the time, spent in sending: below it, the link was not what took the time."""
+
+_ENOUGH_BYTES = 1024 * 1024
+"""What is less fits into the buffers on the way."""
 
 
 class Meter:
@@ -22,6 +28,7 @@ class Meter:
         """Bytes of the artifact that were read for it."""
         self.sent = 0
         """Bytes on the wire, before SSH adds its own."""
+        self._rates: list[float] = []
         self._began = 0.0
         self._sending = 0.0
 
@@ -44,10 +51,19 @@ class Meter:
         """Everything was sent and has arrived."""
         self.reporter.sent(self.label, self.total, self.sent, self.elapsed())
 
+    def saw(self, link: LinkState | None) -> None:
+        """How the link is just after something was sent."""
+        if link is not None and link.rate is not None:
+            self._rates.append(link.rate)
+
+    def speed(self) -> float | None:
+        """Bytes a second that the link seems to carry; None when nothing can be said of it."""
+        if self._rates:
+            return statistics.median(self._rates)
+        if self.sent < _ENOUGH_BYTES or self._sending <= _WAITED_SHARE * self.elapsed():
+            return None
+        return self.sent / self.elapsed()
+
     def elapsed(self) -> float:
         """Seconds since the first byte was sent."""
         return time.monotonic() - self._began if self._began else 0.0
-
-    def waited(self) -> bool:
-        """Whether the time went by mostly in sending, and not in making what is sent."""
-        return self._sending > _WAITED_SHARE * self.elapsed()

@@ -34,8 +34,12 @@ class Ahead(NamedTuple):
 class Session:
     """A conversation with the helper of one store. Make it with ``start``; close its transport after."""
 
-    def __init__(self, channel: Channel, label: str, rest: bytes, ahead: Sequence[Ahead] = ()) -> None:
-        self.label = label
+    def __init__(
+        self, channel: Channel, transport: Transport, rest: bytes, ahead: Sequence[Ahead] = ()
+    ) -> None:
+        self.label = transport.label
+        self.link = transport.link
+        """What is known of the link."""
         self._ahead = [one.request for one in ahead]
         self._channel = channel
         self._decoder = framing.Decoder()
@@ -58,7 +62,7 @@ class Session:
         """
         frames = b"".join(frame for one in ahead for frame in _frames(one.request, one.body))
         started = await bootstrap.start(transport, path, python, frames)
-        session = cls(started.channel, transport.label, started.rest, ahead)
+        session = cls(started.channel, transport, started.rest, ahead)
         if started.chatter.strip():
             reporter.notice(
                 f"{transport.label}: the login shell prints "

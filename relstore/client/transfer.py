@@ -14,7 +14,7 @@ from relstore.client import choice, streams
 from relstore.client.cache import MIN_BYTES, Cache
 from relstore.client.choice import Case, Option, Sample
 from relstore.client.encoders import RAW, ZSTD, Coding, encode
-from relstore.client.links import LOCAL, UNKNOWN, Links
+from relstore.client.links import LOCAL, SSH, Links, guess
 from relstore.client.scan import Scan
 from relstore.client.streams import Load
 from relstore.protocol import Base, Wanted
@@ -43,6 +43,8 @@ class Host:
 
     label: str
     local: bool
+    round_trip: float | None
+    """Seconds; None when it is not known."""
     codecs: tuple[str, ...]
 
 
@@ -108,8 +110,12 @@ def _way(transfer: Transfer, load: Load, sample: Sample, host: Host, attempt: in
 
 
 def _link(transfer: Transfer, host: Host) -> float:
-    speed = LOCAL if host.local else transfer.links.speed(host.label)
-    return (speed if speed is not None else UNKNOWN) / transfer.hosts
+    if host.local:
+        return LOCAL
+    speed = transfer.links.speed(host.label)
+    if speed is None:
+        speed = guess(host.round_trip)
+    return min(speed, SSH) / transfer.hosts
 
 
 def _sample(load: Load, refs: Sequence[ObjectRef], scan: Scan) -> Sample:

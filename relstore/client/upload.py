@@ -81,7 +81,8 @@ async def send(
 ) -> Sent:
     """Put what is missing and publish; again for what the host found damaged or could not undo."""
     refs = contents(scan.manifest)
-    host = Host(session.label, local, compared.codecs)
+    state = session.link()
+    host = Host(session.label, local, state.round_trip if state else None, compared.codecs)
     wanted = compared.wanted
     streams_sent: list[Stream] = []
     await session.send(protocol.Begin())
@@ -92,7 +93,7 @@ async def send(
             streams_sent.append(await _stream(session, way, how.cache, scan, refs, meter))
         reply, _ = await session.ask(publish, protocol.Published)
         meter.finish()
-        how.links.learn(session.label, meter.sent, meter.elapsed(), waited=meter.waited())
+        how.links.learn(session.label, meter.speed())
         if not reply.again:
             return Sent(reply.number, tuple(streams_sent))
         for again in reply.again:
@@ -121,6 +122,7 @@ async def _stream(
     async with _made_ahead(encode(way.option.coding, pieces, way.load.size, base)) as chunks:
         async for chunk in chunks:
             await meter.sending(session.send(protocol.Put(), chunk), len(chunk))
+            meter.saw(session.link())
             await session.check_early()
     return Stream(way, meter.sent - before)
 

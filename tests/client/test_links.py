@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from relstore.client.links import Links
+from relstore.client.links import Links, guess
 
 MB = 1_000_000
 
@@ -20,26 +20,20 @@ def test_a_host_that_was_never_measured(links: Links) -> None:
     assert links.speed("web1") is None
 
 
-def test_what_had_to_wait_measures_the_link(links: Links) -> None:
-    links.learn("web1", 20 * MB, 2, waited=True)
-    links.learn("web2", 20 * MB, 20, waited=True)
+def test_what_was_seen_last_is_remembered_of_each_host(links: Links) -> None:
+    links.learn("web1", 10 * MB)
+    links.learn("web2", MB)
     assert (links.speed("web1"), links.speed("web2")) == (10 * MB, MB)
-    links.learn("web1", 20 * MB, 10, waited=True)
+    links.learn("web1", 2 * MB)
+    links.learn("web1", None)
     assert links.speed("web1") == 2 * MB
 
 
-def test_what_did_not_wait_says_only_that_it_is_at_least_as_fast(links: Links) -> None:
-    links.learn("web1", 20 * MB, 2, waited=True)
-    links.learn("web1", 20 * MB, 10, waited=False)
-    assert links.speed("web1") == 10 * MB
-    links.learn("web1", 20 * MB, 1, waited=False)
-    assert links.speed("web1") == 20 * MB
-
-
-def test_from_little_nothing_is_learned(links: Links) -> None:
-    links.learn("web1", 1000, 1, waited=True)
-    links.learn("web1", 20 * MB, 0, waited=True)
-    assert links.speed("web1") is None
+def test_a_near_host_is_taken_to_have_a_fast_link() -> None:
+    guesses = [guess(seconds) for seconds in (0.0001, 0.001, 0.02, 0.2)]
+    assert guesses == sorted(guesses, reverse=True)
+    assert len(set(guesses)) == 4
+    assert guess(None) == guess(0.02)
 
 
 @pytest.mark.parametrize(
@@ -50,12 +44,12 @@ def test_a_file_that_is_not_ours(links: Links, text: str) -> None:
     links.path.parent.mkdir()
     links.path.write_bytes(text.encode("latin-1"))
     assert links.speed("web1") is None
-    links.learn("web1", 20 * MB, 2, waited=True)
+    links.learn("web1", 10 * MB)
     assert links.speed("web1") == 10 * MB
 
 
 def test_a_place_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     links = Links(tmp_path / "file" / "links.json")
-    links.learn("web1", 20 * MB, 2, waited=True)
+    links.learn("web1", 10 * MB)
     assert links.speed("web1") is None

@@ -60,9 +60,11 @@ Host *
 class Sshd:
     """A running server. ``config`` is an ssh_config with which a client gets in."""
 
-    def __init__(self, directory: Path, port: int, user: str, process: subprocess.Popen[bytes]) -> None:
+    def __init__(
+        self, directory: Path, port: int, user: str, process: subprocess.Popen[bytes], address: str = ADDRESS
+    ) -> None:
         self.directory = directory
-        self.host = ADDRESS
+        self.host = address
         self.port = port
         self.user = user
         self.config = directory / "ssh_config"
@@ -78,12 +80,15 @@ class Sshd:
         user: str | None = None,
         server_options: Sequence[str] = (),
         key_options: str = "",
+        address: str = ADDRESS,
+        prefix: Sequence[str] = (),
     ) -> Sshd:
         """Start in ``directory``, for logging in as ``user`` (the account that runs the tests).
 
         Keys that are already there are used. ``server_options``: lines that go before ours in
         sshd_config, where the first one counts.
         ``key_options``: what stands before the key in authorized_keys, ``restrict,command="…"``.
+        ``address``, ``prefix``: where it listens, and words that bring it into another network namespace.
         """
         user = user or getpass.getuser()
         port = free_port()
@@ -92,20 +97,20 @@ class Sshd:
                 make_key(directory / name)
         public_key = (directory / "client_key.pub").read_text()
         _write(directory / "authorized_keys", f"{key_options} {public_key}".lstrip())
-        _write(directory / "known_hosts", f"[{ADDRESS}]:{port} {public_half(directory / 'host_key')}\n")
+        _write(directory / "known_hosts", f"[{address}]:{port} {public_half(directory / 'host_key')}\n")
         _write(directory / "ssh_config", _CLIENT_CONFIG.format(user=user, directory=directory))
-        settings = _SERVER_CONFIG.format(port=port, address=ADDRESS, directory=directory)
+        settings = _SERVER_CONFIG.format(port=port, address=address, directory=directory)
         _write(directory / "sshd_config", "\n".join([*server_options, settings]))
         if os.geteuid() == 0:
             os.makedirs("/run/sshd", mode=0o755, exist_ok=True)  # sshd's privilege separation needs it
         with open(directory / "log", "wb") as log:
             process = subprocess.Popen(
-                [SSHD, "-D", "-e", "-f", str(directory / "sshd_config")],
+                [*prefix, SSHD, "-D", "-e", "-f", str(directory / "sshd_config")],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
             )
-        server = cls(directory, port, user, process)
+        server = cls(directory, port, user, process, address)
         server._wait_until_it_accepts()
         return server
 
@@ -146,9 +151,8 @@ class Sshd:
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
                 break
-            with contextlib.suppress(OSError), socket.create_connection((ADDRESS, self.port), 1) as sock:
-                if sock.recv(4) == b"SSH-":
-                    return
+            if f"Server listening on {self.host} port {self.port}" in self.log():
+                return
             time.sleep(_POLL)
         self._process.kill()
         raise RuntimeError(f"sshd did not start: {self.log()}")

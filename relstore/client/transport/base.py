@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
+from relstore.client.transport.tcp_info import LinkState
+
 
 class Exit(NamedTuple):
     """How a command ended: its exit code, or the signal that killed it, or neither when unknown."""
@@ -40,6 +42,9 @@ class Transport(Protocol):
 
     async def open(self, command: str) -> Channel:
         """Run ``command`` (a constant) with the account's login shell, in its login directory."""
+
+    def link(self) -> LinkState | None:
+        """What is known of the link to the host; None when nothing is."""
 
     async def close(self) -> None:
         """Hang up. Never raises; may be called twice."""

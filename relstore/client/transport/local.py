@@ -31,6 +31,9 @@ class LocalTransport:
         self._home = home
         self._channels: list[LocalChannel] = []
 
+    def link(self) -> None:
+        """There is none."""
+
     async def open(self, command: str) -> LocalChannel:
         """Run ``command``. Raises ConnectError when no process can be started."""
         try:

@@ -24,6 +24,7 @@ from relstore.client.transport.ssh_client import Client
 from relstore.client.transport.ssh_config import HostSettings, Surroundings, existing
 from relstore.client.transport.ssh_errors import Attempt, connection_lost, explain
 from relstore.client.transport.ssh_options import connection_options
+from relstore.client.transport.tcp_info import LinkState, link_state
 from relstore.errors import ConnectError, RelstoreError
 
 LOGIN_TIMEOUT = 120.0
@@ -86,6 +87,10 @@ class SSHTransport:
                 hint="Its sshd may allow too few sessions (MaxSessions), or this key only forwarding.",
             ).on(self.label) from None
         return channel
+
+    def link(self) -> LinkState | None:
+        """Nothing of a way over a jump host or a ProxyCommand."""
+        return link_state(self._connection.get_extra_info("socket"))
 
     async def close(self) -> None:
         """Hang up, and end the jumps or the ProxyCommand. May be called twice."""
