@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -35,6 +36,7 @@ def main() -> int:
     parser.add_argument("--account", help="the account to log in to (default: the one that runs this)")
     parser.add_argument("--write", action="store_true", help="write docs/performance.md")
     chosen = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # namespaces and servers go in any case
     missing = [name for name in ("scp", "rsync", "ip") if not shutil.which(name)]
     if missing or not os.access(SSHD, os.X_OK) or os.geteuid() != 0:
         print(

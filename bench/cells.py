@@ -72,7 +72,8 @@ class Room:
         """Nothing is at the host any more, and nothing in the client's cache of contents."""
         shutil.rmtree(self.remote)
         self._make_remote()
-        shutil.rmtree(self.home / ".cache" / "relstore" / "objects", ignore_errors=True)
+        for kind in ("objects", "patches"):
+            shutil.rmtree(self.home / ".cache" / "relstore" / kind, ignore_errors=True)
 
     def _make_remote(self) -> None:
         self.remote.mkdir()

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relstore import protocol
+from relstore import patch, protocol
 from relstore.client.encoders import RAW, XZ, ZLIB, ZSTD, Coding, encode, zstd_module
 from relstore.errors import FormatError
 from relstore.host import decoders, libzstd
@@ -68,7 +68,7 @@ def test_without_libzstd_the_codec_is_not_offered(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(libzstd, "usable", lambda: False)
     decoders.available.cache_clear()
     try:
-        assert decoders.available() == (XZ, ZLIB, RAW)
+        assert decoders.available() == (patch.LZMA, patch.ZLIB, XZ, ZLIB, RAW)
     finally:
         decoders.available.cache_clear()
 

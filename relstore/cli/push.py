@@ -24,6 +24,7 @@ from relstore.client.encoders import Coding
 from relstore.client.fleet import Way
 from relstore.client.links import Links
 from relstore.client.programs import Program, programs
+from relstore.client.recent import Recent
 from relstore.client.release import Preview, Question
 from relstore.client.scan import Scan, scan
 from relstore.client.session import Session
@@ -121,7 +122,8 @@ def _transfer(here: Settings, compression: str | None, delta: bool | None) -> Tr
     cache = the_cache()
     links = Links(cache.directory / "links.json")
     wanted = here.config.delta if delta is None else delta
-    return Transfer(cache, links, Coding(*coding) if coding else None, wanted, len(here.targets))
+    recent = Recent(cache.directory / "recent")
+    return Transfer(cache, links, recent, Coding(*coding) if coding else None, wanted, len(here.targets))
 
 
 def _artifact(given: str | None, here: Settings) -> Path:

@@ -17,7 +17,7 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-_MODULES = ("__init__", "errors", "framing", "shape", "protocol", "recipe", "units", "remote_helper")
+_MODULES = ("__init__", "errors", "framing", "shape", "protocol", "patch", "recipe", "units", "remote_helper")
 _PACKAGES = ("store", "gc", "host")
 _MSGPACK = ("__init__", "exceptions", "ext", "fallback")
 _MAIN = b"from relstore.remote_helper import main\n\nraise SystemExit(main())\n"

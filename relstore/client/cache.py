@@ -1,9 +1,10 @@
 """The client's cache: the contents that it pushed, by name, so that the next release can be sent as a delta.
 
-Each file is one content under its BLAKE3, proved whenever it is used. What was used least recently goes first
-when the cache grows over its limit. Many processes may share it: files come by rename, and one that
-goes while it is read stays readable. It is only ever a help: where it cannot be read or written, things
-are slower, nothing else. Not for the link speeds that are learned (``links``).
+Each file is one content under its BLAKE3, proved whenever it is used; beside them are patches that were made.
+What was used least recently goes first when the cache grows over its limit. Many processes may share it:
+files come by rename, and one that goes while it is read stays readable. It is only ever a help: where it
+cannot be read or written, things are slower, nothing else. Not for the link speeds that are learned
+(``links``).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import NamedTuple
 
 from blake3 import blake3
 
+from relstore.client.encoders import Coding
 from relstore.errors import UsageError
 from relstore.store.names import Digest
 
@@ -26,6 +28,7 @@ DEFAULT_LIMIT_BYTES = 2 * 1024**3
 MIN_BYTES = 16 * 1024
 """Smaller contents are no bases for deltas."""
 
+_PROOF_BYTES = 32
 _LARGEST_SHARE = 2
 """A content larger than the limit divided by this is not kept."""
 
@@ -48,13 +51,17 @@ class Cache:
 
     def has(self, name: Digest, size: int) -> bool:
         """Whether it seems to be there; its bytes are not read."""
+        return self.size(name) == size
+
+    def size(self, name: Digest) -> int:
+        """Bytes of a content, 0 when it is not there."""
         with contextlib.suppress(OSError):
-            return self._place(name).stat().st_size == size
-        return False
+            return self.place(name).stat().st_size
+        return 0
 
     def get(self, name: Digest) -> bytes | None:
         """The content, proved; None when it is not there or damaged, upon which it is removed."""
-        place = self._place(name)
+        place = self.place(name)
         try:
             data = place.read_bytes()
         except OSError:
@@ -67,23 +74,38 @@ class Cache:
             os.utime(place)
         return data
 
+    def get_patch(self, base: Digest, content: Digest, coding: Coding) -> bytes | None:
+        """The patch that makes ``content`` from ``base``, proved; None when it is not there."""
+        place = self._patch(base, content, coding)
+        try:
+            data = place.read_bytes()
+        except OSError:
+            return None
+        proof, data = data[:_PROOF_BYTES], data[_PROOF_BYTES:]
+        if blake3(data).digest() != proof:
+            with contextlib.suppress(OSError):
+                place.unlink()
+            return None
+        with contextlib.suppress(OSError):
+            os.utime(place)
+        return data
+
+    def add_patch(self, base: Digest, content: Digest, coding: Coding, data: bytes) -> None:
+        """Keep a patch. Never raises OSError."""
+        with contextlib.suppress(OSError), self._new(self._patch(base, content, coding)) as path:
+            path.write_bytes(blake3(data).digest() + data)
+
     def add(self, name: Digest, source: Path, size: int) -> None:
         """Keep a copy of ``source``, which is proved when it is used. Never raises OSError."""
         if size < MIN_BYTES or size * _LARGEST_SHARE > self.limit:
             return
-        place = self._place(name)
+        place = self.place(name)
         with contextlib.suppress(OSError):
             if self.has(name, size):
                 os.utime(place)
                 return
-            place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=place.parent, prefix=".new-", delete=False) as file:
-                try:
-                    shutil.copyfile(source, file.name)
-                    os.replace(file.name, place)
-                except BaseException:
-                    os.unlink(file.name)
-                    raise
+            with self._new(place) as path:
+                shutil.copyfile(source, path)
 
     def trim(self) -> int:
         """Remove what was used least recently until the rest is within the limit. The bytes freed."""
@@ -97,6 +119,18 @@ class Cache:
         """Everything that is there, the least recently used first."""
         return sorted(self._walk(), key=lambda one: one.used)
 
+    @contextlib.contextmanager
+    def _new(self, place: Path) -> Iterator[Path]:
+        """A file that takes its place when it was written."""
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=place.parent, prefix=".new-", delete=False) as file:
+            try:
+                yield Path(file.name)
+                os.replace(file.name, place)
+            except BaseException:
+                os.unlink(file.name)
+                raise
+
     def _remove_down_to(self, limit: int) -> int:
         kept = self.kept()
         total, freed = sum(one.size for one in kept), 0
@@ -109,13 +143,18 @@ class Cache:
         return freed
 
     def _walk(self) -> Iterator[Kept]:
-        for path in self.directory.glob("objects/??/*"):
+        for path in self.directory.glob("*/??/*"):
             with contextlib.suppress(OSError):
                 found = path.stat()
                 yield Kept(path, found.st_size, found.st_mtime)
 
-    def _place(self, name: Digest) -> Path:
+    def place(self, name: Digest) -> Path:
+        """Where a content is, or would be."""
         return self.directory / "objects" / name[:2] / name
+
+    def _patch(self, base: Digest, content: Digest, coding: Coding) -> Path:
+        name = f"{content}-{base}-{coding.codec}-{coding.level}"
+        return self.directory / "patches" / name[:2] / name
 
 
 def parse_size(text: str) -> int:

@@ -11,6 +11,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from relstore.client.encoders import RAW, XZ, ZLIB, ZSTD, Coding
+from relstore.patch import LZMA as PATCH_LZMA
+from relstore.patch import MAX_BASE_BYTES as MAX_PATCH_BYTES
+from relstore.patch import ZLIB as PATCH_ZLIB
 
 
 class Sample(NamedTuple):
@@ -33,6 +36,10 @@ class Case(NamedTuple):
     """Bytes a second."""
     codecs: tuple[str, ...]
     """Those that every host of it can undo."""
+    patch: bool = False
+    """Whether a patch can be made here."""
+    head_start: float = 0.0
+    """Seconds since one is being made."""
 
 
 class Option(NamedTuple):
@@ -75,6 +82,19 @@ _DELTA = {
     Coding(ZSTD, 19): _Cost(0.006, 0.27),
 }
 
+_PATCH = {
+    Coding(PATCH_LZMA, 1): _Cost(0.17, 0.22),
+    Coding(PATCH_LZMA, 6): _Cost(0.085, 0.205),
+    Coding(PATCH_ZLIB, 9): _Cost(0.12, 0.25),
+}
+
+_MATCH_SPEED = 0.3
+"""Of finding what is alike in base and content, relative to zstd at level 3."""
+
+_MATCH_START_S = 0.3
+_PATCHED_SPEED = 40e6
+"""Bytes a second at which a host undoes a patch."""
+
 _BASE_SPEED = 400e6
 """Bytes of a base that are made ready in a second, on both sides together."""
 
@@ -99,6 +119,10 @@ def options(case: Case) -> Iterator[Option]:
     for coding, cost in _DELTA.items():
         if coding.codec in case.codecs:
             yield _option(case, coding, cost, delta=True)
+    if case.patch and case.base + case.size <= MAX_PATCH_BYTES:
+        for coding, cost in _PATCH.items():
+            if coding.codec in case.codecs:
+                yield _patch(case, coding, cost)
 
 
 def best(case: Case, *, compression: Coding | None = None, delta: bool | None = None) -> Option:
@@ -120,6 +144,14 @@ def _option(case: Case, coding: Coding, cost: _Cost, *, delta: bool) -> Option:
     before = case.base / _BASE_SPEED if delta else 0.0
     seconds = before + max(making, count / case.link, case.size / _UNDONE_SPEED)
     return Option(coding, delta, seconds, count)
+
+
+def _patch(case: Case, coding: Coding, cost: _Cost) -> Option:
+    count = int(case.size * case.sample.ratio * cost.size)
+    matching = _MATCH_START_S + (case.base + case.size) / (case.sample.speed * _MATCH_SPEED)
+    making = case.size / (case.sample.speed * cost.speed)
+    sending = max(making, count / case.link, case.size / _PATCHED_SPEED)
+    return Option(coding, True, max(matching - case.head_start, 0.0) + sending, count)
 
 
 def _at(coding: Coding, asked: Coding) -> Coding:

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from relstore import protocol
 from relstore.client import activation, hosts, preflight, release, result
@@ -25,7 +25,8 @@ from relstore.client.scan import Scan
 from relstore.client.session import Ahead, Session
 from relstore.client.surroundings import Surroundings
 from relstore.client.target import Target
-from relstore.client.transfer import Transfer, keep
+from relstore.client.transfer import Transfer
+from relstore.client.workshop import Workshop
 from relstore.errors import RelstoreError
 from relstore.store.names import AppName
 from relstore.store.record import Description
@@ -62,28 +63,42 @@ class Way:
         return Place(target, self.around, self.reporter, self.interrupts)
 
 
+class _Planned(NamedTuple):
+    plan: Push
+    shop: Workshop
+
+
 async def push(plan: Callable[[], Push], targets: Sequence[Target], way: Way) -> list[Result]:
     """Push to all targets. Errors of hosts are in the results, except cancellation.
 
     ``plan`` reads the artifact, in a thread, while the connections are made. Its errors are raised.
     """
-    planned = asyncio.ensure_future(asyncio.to_thread(plan))
+
+    def prepare() -> _Planned:
+        ready = plan()
+        shop = Workshop(ready.transfer, ready.app, ready.scan)
+        shop.begin([target.label for target in targets])
+        return _Planned(ready, shop)
+
+    planned = asyncio.ensure_future(asyncio.to_thread(prepare))
     try:
         async with AsyncExitStack() as stack:
             return await _push(planned, targets, way, stack)
     finally:
         await asyncio.wait([planned])
+        if planned.exception() is None:
+            planned.result().shop.close()
 
 
 async def _push(
-    planned: asyncio.Future[Push], targets: Sequence[Target], way: Way, stack: AsyncExitStack
+    planned: asyncio.Future[_Planned], targets: Sequence[Target], way: Way, stack: AsyncExitStack
 ) -> list[Result]:
     sessions: dict[Target, Session] = {}
 
     async def bring(target: Target) -> Result:
         try:
             transport = await stack.enter_async_context(reached(target, way.around, way.reporter))
-            plan = await asyncio.shield(planned)
+            plan, shop = await asyncio.shield(planned)
             asked = preflight.request(plan.app, plan.activation, plan.programs)
             question = Question(plan.app, plan.scan, allow_outside_links=plan.allow_outside_links)
             session = await stack.enter_async_context(
@@ -91,7 +106,7 @@ async def _push(
             )
             sessions[target] = session
             await preflight.check(session, plan.activation, asked)
-            return await _bring(session, target, plan, question, way.reporter)
+            return await _bring(session, target, plan, shop, question, way.reporter)
         except RelstoreError as error:
             return result.from_error(target, error)
 
@@ -100,7 +115,7 @@ async def _push(
     try:
         # An artifact that cannot be pushed ends it at once, however long a host takes to answer.
         await asyncio.wait(any_of, return_when=asyncio.FIRST_EXCEPTION)
-        plan = await asyncio.shield(planned)
+        plan, shop = await asyncio.shield(planned)
         results = [await task for task in bringing]
     except BaseException:
         for task in bringing:
@@ -109,7 +124,7 @@ async def _push(
         raise
     if any(one.error for one in results):
         return [_skipped(one) for one in results]
-    keeping = asyncio.ensure_future(asyncio.to_thread(keep, plan.transfer.cache, plan.scan))
+    keeping = asyncio.ensure_future(asyncio.to_thread(shop.keep))
     try:
         return results if plan.activation is None else await _activate_all(plan, results, sessions, way)
     finally:
@@ -167,10 +182,10 @@ def _ahead(plan: Push, asked: protocol.Preflight | None, question: Question) -> 
 
 
 async def _bring(
-    session: Session, target: Target, plan: Push, question: Question, reporter: Reporter
+    session: Session, target: Target, plan: Push, shop: Workshop, question: Question, reporter: Reporter
 ) -> Result:
     prepared = await release.prepare(
-        session, question, plan.scan, plan.publish, plan.transfer, reporter, local=target.host is None
+        session, question, plan.scan, plan.publish, shop, reporter, local=target.host is None
     )
     if not prepared.number:
         return Result(target, UNCHANGED, prepared.current, current=prepared.current)

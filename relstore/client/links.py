@@ -29,17 +29,19 @@ class Links:
 
     path: Path
 
-    def speed(self, host: str) -> float | None:
-        """Bytes a second, or None for a host that was never measured."""
-        return self._load().get(host)
+    def speed(self, host: str, hosts: int = 1) -> float | None:
+        """Bytes a second of it when so many ``hosts`` are sent to at once; None when that is not known."""
+        speeds = self._load()
+        alone = speeds.get(_key(host, 1))
+        return speeds.get(_key(host, hosts), None if alone is None else alone / hosts)
 
-    def learn(self, host: str, speed: float | None) -> None:
+    def learn(self, host: str, speed: float | None, hosts: int = 1) -> None:
         """Bytes a second that were seen; None when nothing could be said."""
         if speed is None:
             return
         speeds = self._load()
-        speeds.pop(host, None)
-        speeds[host] = min(max(speed, _FLOOR), _CEILING)
+        speeds.pop(_key(host, hosts), None)
+        speeds[_key(host, hosts)] = min(max(speed, _FLOOR), _CEILING)
         self._save(dict(list(speeds.items())[-_MAX_HOSTS:]))
 
     def _load(self) -> dict[str, float]:
@@ -61,6 +63,10 @@ class Links:
             with tempfile.NamedTemporaryFile("w", dir=self.path.parent, prefix=".new-", delete=False) as file:
                 json.dump(speeds, file)
             os.replace(file.name, self.path)
+
+
+def _key(host: str, hosts: int) -> str:
+    return host if hosts == 1 else f"{host} of {hosts}"
 
 
 def guess(round_trip: float | None) -> float:

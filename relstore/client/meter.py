@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Awaitable, Iterable, Iterator
+from collections.abc import Awaitable
 
+from relstore.client.chunks import Chunk
 from relstore.client.reporter import Reporter
 from relstore.client.transport.tcp_info import LinkState
 
@@ -25,26 +26,21 @@ class Meter:
         """Bytes of the artifact that are to be sent."""
         self.reporter = reporter
         self.done = 0
-        """Bytes of the artifact that were read for it."""
+        """Bytes of the artifact that what was sent stands for."""
         self.sent = 0
         """Bytes on the wire, before SSH adds its own."""
         self._rates: list[float] = []
         self._began = 0.0
         self._sending = 0.0
 
-    def counting(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
-        """The same pieces, counted. It may run in another thread."""
-        for piece in pieces:
-            self.done += len(piece)
-            yield piece
-
-    async def sending(self, work: Awaitable[None], count: int) -> None:
-        """``work`` sends so many bytes."""
+    async def sending(self, work: Awaitable[None], chunk: Chunk) -> None:
+        """``work`` sends a chunk."""
         began = time.monotonic()
         self._began = self._began or began
         await work
         self._sending += time.monotonic() - began
-        self.sent += count
+        self.sent += len(chunk.data)
+        self.done += chunk.size
         self.reporter.progress(self.label, self.done, self.total, self.sent)
 
     def finish(self) -> None:

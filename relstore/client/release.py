@@ -12,8 +12,8 @@ from relstore.client import upload
 from relstore.client.reporter import Reporter
 from relstore.client.scan import Scan
 from relstore.client.session import Ahead, Session
-from relstore.client.transfer import Transfer
 from relstore.client.upload import Comparison, Stream
+from relstore.client.workshop import Workshop
 from relstore.errors import NotFoundError, RefusedError
 from relstore.store.names import AppName
 from relstore.store.upload import contents
@@ -81,7 +81,7 @@ async def prepare(
     question: Question,
     scan: Scan,
     publish: protocol.Publish,
-    how: Transfer,
+    shop: Workshop,
     reporter: Reporter,
     *,
     local: bool,
@@ -104,7 +104,7 @@ async def prepare(
             compared = await question.ask(session)
         else:
             return Prepared(released.number, found.current)
-    sent = await upload.send(session, scan, compared, publish, how, reporter, local=local)
+    sent = await upload.send(session, scan, compared, publish, shop, reporter, local=local)
     return Prepared(sent.number, found.current, sent.streams)
 
 

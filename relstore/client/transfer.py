@@ -1,6 +1,7 @@
-"""How the contents of one push are sent: its streams, and for each the way that ``choice`` finds best.
+"""How the contents of one push are sent: for each stream the way that ``choice`` finds best.
 
-Knows what the person wants, how fast links are, and which bases the cache has. Not for sending (``upload``).
+Knows what the person wants, how fast links are, and which bases the cache has. Not for making streams
+(``workshop``), nor for sending them (``upload``).
 """
 
 from __future__ import annotations
@@ -10,14 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from relstore import protocol
-from relstore.client import choice, streams
-from relstore.client.cache import MIN_BYTES, Cache
+from relstore.client import choice, patching, streams
+from relstore.client.cache import Cache
 from relstore.client.choice import Case, Option, Sample
 from relstore.client.encoders import RAW, ZSTD, Coding, encode
 from relstore.client.links import LOCAL, SSH, Links, guess
+from relstore.client.recent import Recent
 from relstore.client.scan import Scan
 from relstore.client.streams import Load
-from relstore.protocol import Base, Wanted
+from relstore.protocol import Base
 from relstore.store.manifest import ObjectRef
 
 _SAMPLE_BYTES = 1024 * 1024
@@ -31,6 +33,7 @@ class Transfer:
 
     cache: Cache
     links: Links
+    recent: Recent
     compression: Coding | None = None
     delta: bool | None = None
     hosts: int = 1
@@ -57,6 +60,13 @@ class Way:
     base: Base | None
     reason: str
     """What the choice was made by."""
+    instead: Option
+    """The best one that is no patch: that may turn out not to be had."""
+
+    @property
+    def patched(self) -> bool:
+        """Whether it is sent as a patch."""
+        return self.option.coding.codec in patching.CODECS
 
     @property
     def opening(self) -> protocol.Open:
@@ -70,26 +80,24 @@ class Way:
         what = f"{count} contents" if count > 1 else "1 content"
         return f"{what} of {self.load.size} bytes as {self.option} ({self.reason})"
 
+    def with_coding(self, coding: Coding) -> Way:
+        """The same with another coding."""
+        return replace(self, option=self.option._replace(coding=coding))
+
+    def without_patch(self) -> Way:
+        """The way to send it when there is no patch."""
+        return replace(self, option=self.instead, base=self.base if self.instead.delta else None)
+
     def without_base(self) -> Way:
         """The same codec on nothing."""
         return replace(self, option=self.option._replace(delta=False), base=None)
 
 
-def ways(
-    transfer: Transfer,
-    wanted: Sequence[Wanted],
-    scan: Scan,
-    refs: Sequence[ObjectRef],
-    host: Host,
-    attempt: int,
-) -> list[Way]:
-    """One way for each stream; the second attempt uses no bases, the third no codec either."""
-    return [
-        _way(transfer, load, _sample(load, refs, scan), host, attempt) for load in streams.loads(wanted, refs)
-    ]
+def way(transfer: Transfer, load: Load, sample: Sample, host: Host, attempt: int, head_start: float) -> Way:
+    """The best one; the second attempt uses no base, the third no codec either.
 
-
-def _way(transfer: Transfer, load: Load, sample: Sample, host: Host, attempt: int) -> Way:
+    ``head_start``: seconds since a patch of it is being made, 0 when none is.
+    """
     base = next((base for base in load.bases if transfer.cache.has(base.blake3, base.size)), None)
     if attempt != _FIRST or transfer.delta is False:
         base = None
@@ -98,27 +106,32 @@ def _way(transfer: Transfer, load: Load, sample: Sample, host: Host, attempt: in
         load.size,
         sample,
         base.size if base is not None else 0,
-        _link(transfer, host),
+        link(transfer, host),
         (RAW,) if raw else host.codecs,
+        patching.available(),
+        head_start,
     )
-    option = choice.best(case, compression=None if raw else transfer.compression, delta=transfer.delta)
+    compression = None if raw else transfer.compression
+    option = choice.best(case, compression=compression, delta=transfer.delta)
+    instead = choice.best(case._replace(patch=False), compression=compression, delta=transfer.delta)
     reason = (
         f"link {case.link / 1e6:.1f} MB/s, sample {sample.ratio:.2f} at {sample.speed / 1e6:.0f} MB/s, "
         f"expected {option.bytes} bytes in {option.seconds:.2f} s"
     )
-    return Way(load, option, base if option.delta else None, reason)
+    return Way(load, option, base if option.delta else None, reason, instead)
 
 
-def _link(transfer: Transfer, host: Host) -> float:
+def link(transfer: Transfer, host: Host) -> float:
+    """Bytes a second that one host of them all gets, as far as we know."""
     if host.local:
         return LOCAL
-    speed = transfer.links.speed(host.label)
+    speed = transfer.links.speed(host.label, transfer.hosts)
     if speed is None:
-        speed = guess(host.round_trip)
-    return min(speed, SSH) / transfer.hosts
+        speed = guess(host.round_trip) / transfer.hosts
+    return min(speed, SSH / transfer.hosts)
 
 
-def _sample(load: Load, refs: Sequence[ObjectRef], scan: Scan) -> Sample:
+def take_sample(load: Load, refs: Sequence[ObjectRef], scan: Scan) -> Sample:
     """Compress about a MiB from the middle."""
     middle = load
     first = load.segments[0]
@@ -134,12 +147,3 @@ def _sample(load: Load, refs: Sequence[ObjectRef], scan: Scan) -> Sample:
     count = sum(map(len, encode(Coding(ZSTD, 3), [bytes(data)], len(data))))
     seconds = max(time.perf_counter() - began, 1e-6)
     return Sample(min(count / max(len(data), 1), 1.0), len(data) / seconds)
-
-
-def keep(cache: Cache, scan: Scan) -> None:
-    """Put into the cache what may be the base of the next release. Never raises OSError."""
-    for file in scan.manifest.files():
-        ref = file.content
-        if ref.size >= MIN_BYTES:
-            cache.add(ref.blake3, scan.sources[ref.blake3], ref.size)
-    cache.trim()

@@ -7,23 +7,22 @@ pieces of it. What fails to arrive in one way is sent in a plainer one. Not for 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from relstore import protocol, shape
-from relstore.client import streams, transfer
-from relstore.client.cache import Cache
-from relstore.client.encoders import encode
+from relstore.client import streams
+from relstore.client.chunks import Chunk
 from relstore.client.meter import Meter
 from relstore.client.reporter import Reporter
 from relstore.client.scan import Scan
 from relstore.client.session import Session
-from relstore.client.transfer import Host, Transfer, Way
+from relstore.client.transfer import Host, Way
+from relstore.client.workshop import Workshop
 from relstore.errors import FormatError, ProtocolError, RelstoreError
 from relstore.protocol import Wanted
 from relstore.store import pack
-from relstore.store.manifest import ObjectRef
 from relstore.store.upload import contents
 
 _ATTEMPTS = 3
@@ -74,7 +73,7 @@ async def send(
     scan: Scan,
     compared: Comparison,
     publish: protocol.Publish,
-    how: Transfer,
+    shop: Workshop,
     reporter: Reporter,
     *,
     local: bool,
@@ -87,13 +86,13 @@ async def send(
     streams_sent: list[Stream] = []
     await session.send(protocol.Begin())
     for attempt in range(_ATTEMPTS):
-        ways = await asyncio.to_thread(transfer.ways, how, wanted, scan, refs, host, attempt)
+        ways = await asyncio.to_thread(shop.ways, wanted, host, attempt)
         meter = Meter(session.label, sum(way.load.size for way in ways), reporter)
         for way in ways:
-            streams_sent.append(await _stream(session, way, how.cache, scan, refs, meter))
+            streams_sent.append(await _stream(session, way, shop, meter))
         reply, _ = await session.ask(publish, protocol.Published)
         meter.finish()
-        how.links.learn(session.label, meter.speed())
+        shop.how.links.learn(session.label, meter.speed(), shop.how.hosts)
         if not reply.again:
             return Sent(reply.number, tuple(streams_sent))
         for again in reply.again:
@@ -109,34 +108,31 @@ async def send(
     ).on(session.label)
 
 
-async def _stream(
-    session: Session, way: Way, cache: Cache, scan: Scan, refs: Sequence[ObjectRef], meter: Meter
-) -> Stream:
-    base, before = None, meter.sent
-    if way.base is not None:
-        base = await asyncio.to_thread(cache.get, way.base.blake3)
-        way = way if base is not None else way.without_base()
+async def _stream(session: Session, way: Way, shop: Workshop, meter: Meter) -> Stream:
+    before = meter.sent
     meter.reporter.detail(session.label, way.describe())
-    pieces = meter.counting(streams.pieces(way.load, refs, scan))
-    await session.send(way.opening)
-    async with _made_ahead(encode(way.option.coding, pieces, way.load.size, base)) as chunks:
+    made = await asyncio.to_thread(shop.open, way)
+    if made.way.option.coding != way.option.coding:
+        meter.reporter.detail(session.label, f"instead as {made.way.option}")
+    await session.send(made.way.opening)
+    async with _made_ahead(made.chunks) as chunks:
         async for chunk in chunks:
-            await meter.sending(session.send(protocol.Put(), chunk), len(chunk))
+            await meter.sending(session.send(protocol.Put(), chunk.data), chunk)
             meter.saw(session.link())
             await session.check_early()
-    return Stream(way, meter.sent - before)
+    return Stream(made.way, meter.sent - before)
 
 
 @asynccontextmanager
-async def _made_ahead(chunks: Iterator[bytes]) -> AsyncIterator[AsyncIterator[bytes]]:
+async def _made_ahead(chunks: Iterator[Chunk]) -> AsyncIterator[AsyncIterator[Chunk]]:
     """The chunks, each made in a thread while the one before is sent."""
     making = asyncio.create_task(asyncio.to_thread(next, chunks, None))
 
-    async def all_of_them() -> AsyncIterator[bytes]:
+    async def all_of_them() -> AsyncIterator[Chunk]:
         nonlocal making
         while (chunk := await making) is not None:
             making = asyncio.create_task(asyncio.to_thread(next, chunks, None))
-            if chunk:
+            if chunk.data:
                 yield chunk
 
     try:

@@ -13,11 +13,20 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, Optional, Protocol
 
+from relstore import patch
 from relstore.errors import FormatError, ProtocolError
-from relstore.host import libzstd
+from relstore.host import libzstd, patching
 from relstore.host.libzstd import PIECE_BYTES
 
 RAW, ZLIB, XZ, ZSTD = "raw", "zlib", "xz", "zstd"
+
+_STANDARD = (
+    (patch.LZMA, ("lzma", "mmap")),
+    (patch.ZLIB, ("zlib", "mmap")),
+    (XZ, ("lzma",)),
+    (ZLIB, ("zlib",)),
+)
+"""What needs which modules."""
 
 _XZ_MEMORY = 32 * 1024 * 1024
 """Bytes; level 6 needs 9 MiB to be undone."""
@@ -41,9 +50,10 @@ class Decoder(Protocol):
 def available() -> tuple[str, ...]:
     """The codecs that can be undone here, the best first."""
     found = [ZSTD] if libzstd.usable() else []
-    for name, module in ((XZ, "lzma"), (ZLIB, "zlib")):
-        with contextlib.suppress(ImportError):  # python3-minimal has no lzma
-            importlib.import_module(module)
+    for name, modules in _STANDARD:
+        with contextlib.suppress(ImportError):  # python3-minimal has neither lzma nor mmap
+            for module in modules:
+                importlib.import_module(module)
             found.append(name)
     return (*found, RAW)
 
@@ -54,6 +64,10 @@ def decoder(codec: str, base: Optional[memoryview], size: int) -> Decoder:
         raise ProtocolError(f"this host cannot undo the codec {codec[:40]!r}")
     if codec == ZSTD:
         return libzstd.Decoder(base, size)
+    if codec in (patch.LZMA, patch.ZLIB):
+        if base is None:
+            raise ProtocolError(f"the codec {codec} needs a base")
+        return patching.Decoder(codec, base, size)
     if base is not None:
         raise ProtocolError(f"the codec {codec} takes no base")
     return _Raw(size) if codec == RAW else _Standard(codec)

@@ -1,0 +1,1 @@
+"""Add-block deltas: what a new file is made of, given an old one. Only this needs numpy."""
