@@ -38,8 +38,6 @@ class Case(NamedTuple):
     """Those that every host of it can undo."""
     patch: bool = False
     """Whether a patch can be made here."""
-    head_start: float = 0.0
-    """Seconds since one is being made."""
 
 
 class Option(NamedTuple):
@@ -83,12 +81,13 @@ _DELTA = {
 }
 
 _PATCH = {
-    Coding(PATCH_LZMA, 1): _Cost(0.17, 0.22),
-    Coding(PATCH_LZMA, 6): _Cost(0.085, 0.205),
-    Coding(PATCH_ZLIB, 9): _Cost(0.12, 0.25),
+    Coding(PATCH_LZMA, 1): _Cost(0.30, 0.22),
+    Coding(PATCH_LZMA, 4): _Cost(0.18, 0.205),
+    Coding(PATCH_LZMA, 6): _Cost(0.14, 0.20),
+    Coding(PATCH_ZLIB, 9): _Cost(0.15, 0.25),
 }
 
-_MATCH_SPEED = 0.3
+_MATCH_SPEED = 0.42
 """Of finding what is alike in base and content, relative to zstd at level 3."""
 
 _MATCH_START_S = 0.3
@@ -103,6 +102,9 @@ _UNDONE_SPEED = 300e6
 
 MAX_DELTA_BYTES = 512 * 1024 * 1024
 """Of base and content together: a delta holds both in memory, with an index over them."""
+
+_AS_SOON = 1.1
+"""What takes this much longer is taken for as soon; then the one with the fewest bytes is best."""
 
 POINTLESS = 0.95
 """Compression that saves less than this is not worth the host's time."""
@@ -134,7 +136,8 @@ def best(case: Case, *, compression: Coding | None = None, delta: bool | None = 
         found = [option for option in found if option.coding.codec == compression.codec] or found
     if compression is not None and compression.level:
         found = [option._replace(coding=_at(option.coding, compression)) for option in found]
-    return min(found, key=lambda option: option.seconds)
+    soonest = min(option.seconds for option in found)
+    return min((one for one in found if one.seconds <= soonest * _AS_SOON), key=lambda option: option.bytes)
 
 
 def _option(case: Case, coding: Coding, cost: _Cost, *, delta: bool) -> Option:
@@ -151,7 +154,7 @@ def _patch(case: Case, coding: Coding, cost: _Cost) -> Option:
     matching = _MATCH_START_S + (case.base + case.size) / (case.sample.speed * _MATCH_SPEED)
     making = case.size / (case.sample.speed * cost.speed)
     sending = max(making, count / case.link, case.size / _PATCHED_SPEED)
-    return Option(coding, True, max(matching - case.head_start, 0.0) + sending, count)
+    return Option(coding, True, matching + sending, count)
 
 
 def _at(coding: Coding, asked: Coding) -> Coding:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
+
+from relstore.errors import RelstoreError
 
 
 class Chunk(NamedTuple):
@@ -46,11 +49,15 @@ class Shared:
     """
 
     def __init__(self, chunks: Iterator[Chunk]) -> None:
-        self._chunks: Iterator[Chunk] | None = chunks
-        self._lock = threading.Lock()
+        self._chunks = chunks
         self._file = tempfile.TemporaryFile(prefix="relstore-")  # noqa: SIM115 - close() does
         self._index: list[tuple[int, int, int]] = []
         self._end = 0
+        self._failed: RelstoreError | None = None
+        self._over = False
+        self._making = False
+        self._changed = threading.Condition()
+        self._ahead: threading.Thread | None = None
 
     def __iter__(self) -> Iterator[Chunk]:
         number = 0
@@ -58,24 +65,54 @@ class Shared:
             yield chunk
             number += 1
 
+    def run_ahead(self) -> None:
+        """Make them all now, in a thread, whether or not they are asked for."""
+        self._ahead = threading.Thread(target=self._make_all, daemon=True)
+        self._ahead.start()
+
     def close(self) -> None:
         """No more will be asked for."""
-        with self._lock:
-            self._chunks = None
-            self._index = []
+        with self._changed:
+            self._over = True
+            self._changed.wait_for(lambda: not self._making)
             self._file.close()
+        if self._ahead is not None:
+            self._ahead.join()
+
+    def _make_all(self) -> None:
+        with contextlib.suppress(RelstoreError):  # who asks is told
+            for _ in self:
+                pass
 
     def _get(self, number: int) -> Chunk | None:
-        with self._lock:
-            if number < len(self._index):
+        with self._changed:
+            self._changed.wait_for(lambda: number < len(self._index) or not self._making)
+            if number < len(self._index) and not self._file.closed:
                 start, length, size = self._index[number]
                 self._file.seek(start)
                 return Chunk(self._file.read(length), size)
-            chunk = next(self._chunks, None) if self._chunks is not None else None
-            if chunk is None:
+            if self._failed is not None:
+                raise self._failed
+            if self._over:
                 return None
-            self._file.seek(self._end)
-            self._file.write(chunk.data)
-            self._index.append((self._end, len(chunk.data), chunk.size))
-            self._end += len(chunk.data)
-            return chunk
+            self._making = True
+        chunk = None
+        try:
+            chunk = next(self._chunks, None)
+        except RelstoreError as error:
+            self._failed = error
+            raise
+        finally:
+            with self._changed:
+                self._making = False
+                self._over = self._over or chunk is None
+                if chunk is not None and not self._over:
+                    self._keep(chunk)
+                self._changed.notify_all()
+        return chunk
+
+    def _keep(self, chunk: Chunk) -> None:
+        self._file.seek(self._end)
+        self._file.write(chunk.data)
+        self._index.append((self._end, len(chunk.data), chunk.size))
+        self._end += len(chunk.data)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from relstore.errors import UsageError
 
 AUTO, NONE = "auto", "none"
-LEVELS = {"zstd": range(1, 20), "xz": range(1, 7), "zlib": range(1, 10)}
+LEVELS = {"zstd": range(1, 20), "xz": range(1, 7), "zlib": range(1, 10), "patch-lzma": range(1, 7)}
 
 
 def check_compression(text: str) -> str:

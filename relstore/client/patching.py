@@ -10,7 +10,6 @@ import importlib.util
 import io
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -53,7 +52,6 @@ class Making:
     def __init__(self, job: Job, cache: Cache) -> None:
         """Starts the process, unless the cache has the patch."""
         self._job, self._cache = job, cache
-        self._began = time.monotonic()
         self._kept = cache.get_patch(job.base, job.content, job.coding) if not job.start else None
         self._process: subprocess.Popen[bytes] | None = None
         if self._kept is None and cache.get(job.base) is not None:
@@ -64,11 +62,6 @@ class Making:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
             )
-
-    @property
-    def age(self) -> float:
-        """Seconds since it was begun."""
-        return time.monotonic() - self._began
 
     def chunks(self) -> Iterator[Chunk]:
         """The patch, part by part as they are made; nothing when there is none to be had. Blocks."""

@@ -14,7 +14,7 @@ from relstore import protocol
 from relstore.client import choice, patching, streams
 from relstore.client.cache import Cache
 from relstore.client.choice import Case, Option, Sample
-from relstore.client.encoders import RAW, ZSTD, Coding, encode
+from relstore.client.encoders import RAW, ZSTD, Coding, encode, zstd_module
 from relstore.client.links import LOCAL, SSH, Links, guess
 from relstore.client.recent import Recent
 from relstore.client.scan import Scan
@@ -80,24 +80,23 @@ class Way:
         what = f"{count} contents" if count > 1 else "1 content"
         return f"{what} of {self.load.size} bytes as {self.option} ({self.reason})"
 
-    def with_coding(self, coding: Coding) -> Way:
-        """The same with another coding."""
-        return replace(self, option=self.option._replace(coding=coding))
+    def serves(self, load: Load, codecs: tuple[str, ...]) -> bool:
+        """Whether another load can be sent in this way as well."""
+        return (
+            self.load.segments == load.segments
+            and self.base in load.bases
+            and self.option.coding.codec in codecs
+        )
 
-    def without_patch(self) -> Way:
-        """The way to send it when there is no patch."""
-        return replace(self, option=self.instead, base=self.base if self.instead.delta else None)
-
-    def without_base(self) -> Way:
-        """The same codec on nothing."""
+    def otherwise(self) -> Way:
+        """The way to send it when it cannot be made in this one: without a patch, then without a base."""
+        if self.patched:
+            return replace(self, option=self.instead, base=self.base if self.instead.delta else None)
         return replace(self, option=self.option._replace(delta=False), base=None)
 
 
-def way(transfer: Transfer, load: Load, sample: Sample, host: Host, attempt: int, head_start: float) -> Way:
-    """The best one; the second attempt uses no base, the third no codec either.
-
-    ``head_start``: seconds since a patch of it is being made, 0 when none is.
-    """
+def way(transfer: Transfer, load: Load, sample: Sample, host: Host, attempt: int) -> Way:
+    """The best one; the second attempt uses no base, the third no codec either."""
     base = next((base for base in load.bases if transfer.cache.has(base.blake3, base.size)), None)
     if attempt != _FIRST or transfer.delta is False:
         base = None
@@ -109,7 +108,6 @@ def way(transfer: Transfer, load: Load, sample: Sample, host: Host, attempt: int
         link(transfer, host),
         (RAW,) if raw else host.codecs,
         patching.available(),
-        head_start,
     )
     compression = None if raw else transfer.compression
     option = choice.best(case, compression=compression, delta=transfer.delta)
@@ -143,7 +141,8 @@ def take_sample(load: Load, refs: Sequence[ObjectRef], scan: Scan) -> Sample:
         data += piece
         if len(data) >= _SAMPLE_BYTES:
             break
-    began = time.perf_counter()
+    zstd_module()  # what loading it takes is not the machine's speed
+    began = time.thread_time()
     count = sum(map(len, encode(Coding(ZSTD, 3), [bytes(data)], len(data))))
-    seconds = max(time.perf_counter() - began, 1e-6)
+    seconds = max(time.thread_time() - began, 1e-6)
     return Sample(min(count / max(len(data), 1), 1.0), len(data) / seconds)

@@ -1,8 +1,8 @@
 """Where the streams of one push are made: each once, for all hosts that can use it.
 
-Hosts that lack the same and have the same base are sent the same bytes; the first to need a stream has it
-made, in the way that is best for it. A patch that is likely to be needed is begun before any host has
-answered. Works in threads; not for sending (``upload``).
+Hosts that lack the same and have the same base are sent the same bytes; the first to need a stream decides
+how it is made. The stream of the largest file is begun before any host has answered, when the last push tells
+what it will be. Works in threads; not for sending (``upload``).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import NamedTuple
 from relstore.client import streams, transfer
 from relstore.client.cache import MIN_BYTES
 from relstore.client.chunks import Chunk, Counted, Shared, plain
-from relstore.client.encoders import RAW, ZSTD, encode
+from relstore.client.encoders import RAW, ZSTD, Coding, encode
 from relstore.client.patching import Job, Making
 from relstore.client.scan import Scan
 from relstore.client.streams import Load
@@ -24,19 +24,13 @@ from relstore.client.transfer import Host, Transfer, Way
 from relstore.errors import ArtifactError
 from relstore.patch import LZMA
 from relstore.protocol import Base, Segment, Wanted
-from relstore.store.names import AppName
+from relstore.store.names import AppName, Digest
 from relstore.store.upload import contents
 
 _LIKELY = (ZSTD, LZMA, RAW)
-"""What a host can undo that nothing is known of yet."""
+"""What a host can undo that has not answered yet."""
 
-
-class _Key(NamedTuple):
-    """What makes a load of one host the same as one of another."""
-
-    load: Load
-    codecs: tuple[str, ...]
-    attempt: int
+_MAX_BEGUN_BYTES = 256 * 1024 * 1024
 
 
 class Made(NamedTuple):
@@ -46,9 +40,24 @@ class Made(NamedTuple):
     chunks: Iterator[Chunk]
 
 
-class _Kept(NamedTuple):
-    way: Way
-    shared: Shared
+class _Asked(NamedTuple):
+    """What is asked by one host as by another."""
+
+    load: Load
+    codecs: tuple[str, ...]
+    attempt: int
+
+
+class _Order(NamedTuple):
+    """What makes a stream the same as another."""
+
+    segments: tuple[Segment, ...]
+    coding: Coding
+    base: Digest | None
+
+    @classmethod
+    def of(cls, way: Way) -> _Order:
+        return cls(way.load.segments, way.option.coding, way.base.blake3 if way.base is not None else None)
 
 
 class Workshop:
@@ -59,21 +68,25 @@ class Workshop:
         self._app, self._scan = app, scan
         self._refs = contents(scan.manifest)
         self._lock = threading.Lock()
-        self._ways: dict[_Key, Way] = {}
-        self._kept: dict[Way, _Kept] = {}
-        self._makings: dict[Job, Making] = {}
+        self._ways: dict[_Asked, Way] = {}
+        self._shared: dict[_Order, Shared] = {}
+        self._makings: list[Making] = []
+        self._begun: Way | None = None
 
     def begin(self, hosts: Sequence[str]) -> None:
-        """Begin the patch of the largest file, if the last push and the links say that one will be wanted.
+        """Begin the stream of the largest file, if the last push and the links tell which it will be.
 
         It is only a help: what is wrong with the artifact is told when it is needed.
         """
-        with suppress(ArtifactError), self._lock:
+        with suppress(ArtifactError):
             host, load = self._slowest(hosts), self._largest()
-            if host is not None and load is not None:
-                way = self._way(load, host, 0)
-                if way.patched and way.base is not None:
-                    self._making(way, way.base)
+            if host is None or load is None:
+                return
+            way = transfer.way(self.how, load, transfer.take_sample(load, self._refs, self._scan), host, 0)
+            if way.base is not None:
+                self._begun = way
+                shared = self._shared[_Order.of(way)] = Shared(self._chunks(way))
+                shared.run_ahead()
 
     def ways(self, wanted: Sequence[Wanted], host: Host, attempt: int) -> list[Way]:
         """One way for each stream that ``host`` has to be sent, in the order to send them."""
@@ -81,15 +94,10 @@ class Workshop:
             return [self._way(load, host, attempt) for load in streams.loads(wanted, self._refs)]
 
     def open(self, way: Way) -> Made:
-        """Have a stream made, or get what was made for another host. It may take as long as a patch takes."""
-        with self._lock:
-            if self.how.hosts == 1:
-                return self._make(way)
-            if way not in self._kept:
-                made = self._make(way)
-                self._kept[way] = _Kept(made.way, Shared(made.chunks))
-            kept = self._kept[way]
-            return Made(kept.way, iter(kept.shared))
+        """Have a stream made, or get what was made already. It may take as long as a patch takes."""
+        chunks = self._source(way)
+        first = next(chunks, None)
+        return Made(way, chain([first], chunks)) if first is not None else self.open(way.otherwise())
 
     def keep(self) -> None:
         """Put into the cache what may be the base of the next release. Never raises OSError."""
@@ -102,10 +110,10 @@ class Workshop:
 
     def close(self) -> None:
         """End what is still being made."""
-        for making in self._makings.values():
+        for making in self._makings:
             making.stop()
-        for kept in self._kept.values():
-            kept.shared.close()
+        for shared in self._shared.values():
+            shared.close()
 
     def _slowest(self, hosts: Sequence[str]) -> Host | None:
         """The host with the slowest link, when all were sent to before."""
@@ -116,58 +124,58 @@ class Workshop:
         return Host(min(known, key=known.__getitem__), local=False, round_trip=None, codecs=_LIKELY)
 
     def _largest(self) -> Load | None:
-        """The largest file that another content was pushed for from here before."""
-        recent = self.how.recent.get(self._app)
-        files = [file for file in self._scan.manifest.files() if file.path in recent]
-        file = max(files, key=lambda file: file.content.size, default=None)
-        if file is None or recent[file.path] == file.content.blake3:
+        """The largest file, if another content was pushed for it from here before."""
+        file = max(self._scan.manifest.files(), key=lambda file: file.content.size)
+        name = self.how.recent.get(self._app).get(file.path, file.content.blake3)
+        if name == file.content.blake3 or file.content.size > _MAX_BEGUN_BYTES:
             return None
-        base = Base(recent[file.path], self.how.cache.size(recent[file.path]))
-        return Load((Segment(self._refs.index(file.content), 0, file.content.size),), (base,))
+        segment = Segment(self._refs.index(file.content), 0, file.content.size)
+        return Load((segment,), (Base(name, self.how.cache.size(name)),))
 
     def _way(self, load: Load, host: Host, attempt: int) -> Way:
-        key = _Key(load, host.codecs, attempt)
-        if key not in self._ways:
-            sample = transfer.take_sample(load, self._refs, self._scan)
-            begun = self._begun(load)
-            age = self._makings[begun].age if begun is not None else 0.0
-            way = transfer.way(self.how, load, sample, host, attempt, age)
-            if begun is not None and way.patched:
-                way = way.with_coding(begun.coding)
-            self._ways[key] = way
-        return self._ways[key]
+        asked = _Asked(load, host.codecs, attempt)
+        if asked not in self._ways:
+            begun = self._begun
+            if begun is not None and not attempt and begun.serves(load, host.codecs):
+                way = begun
+            else:
+                sample = transfer.take_sample(load, self._refs, self._scan)
+                way = transfer.way(self.how, load, sample, host, attempt)
+            self._ways[asked] = way
+        return self._ways[asked]
 
-    def _begun(self, load: Load) -> Job | None:
-        first, bases = load.segments[0], {base.blake3 for base in load.bases}
-        content = self._refs[first.content].blake3
-        for job in self._makings:
-            if (job.content, job.start) == (content, first.offset) and job.base in bases:
-                return job
-        return None
+    def _source(self, way: Way) -> Iterator[Chunk]:
+        order = _Order.of(way)
+        with self._lock:
+            if order not in self._shared:
+                chunks = self._chunks(way)
+                if self.how.hosts == 1:
+                    return chunks
+                self._shared[order] = Shared(chunks)
+            return iter(self._shared[order])
 
-    def _make(self, way: Way) -> Made:
-        if way.patched and way.base is not None:
-            chunks = self._making(way, way.base).chunks()
-            first = next(chunks, None)
-            if first is None:
-                return self._make(way.without_patch())
-            return Made(way, chain([first], chunks))
+    def _chunks(self, way: Way) -> Iterator[Chunk]:
+        """Nothing when it cannot be made in this way."""
+        if way.patched:
+            yield from self._patch(way)
+            return
         pieces = streams.pieces(way.load, self._refs, self._scan)
         if way.option.coding.codec == RAW:
-            return Made(way, plain(pieces))
-        base = None if way.base is None else self.how.cache.get(way.base.blake3)
-        return Made(way if base is not None else way.without_base(), _encoded(way, pieces, base))
+            yield from plain(pieces)
+            return
+        base = self.how.cache.get(way.base.blake3) if way.base is not None else None
+        if way.base is not None and base is None:
+            return
+        counted = Counted(pieces)
+        for data in encode(way.option.coding, counted, way.load.size, base):
+            yield Chunk(data, counted.take())
 
-    def _making(self, way: Way, base: Base) -> Making:
-        first = way.load.segments[0]
-        content = self._refs[first.content].blake3
-        job = Job(base.blake3, content, self._scan.sources[content], way.option.coding, first.offset)
-        if job not in self._makings:
-            self._makings[job] = Making(job, self.how.cache)
-        return self._makings[job]
-
-
-def _encoded(way: Way, pieces: Iterator[bytes], base: bytes | None) -> Iterator[Chunk]:
-    counted = Counted(pieces)
-    for data in encode(way.option.coding, counted, way.load.size, base):
-        yield Chunk(data, counted.take())
+    def _patch(self, way: Way) -> Iterator[Chunk]:
+        if way.base is None:
+            return
+        content, start, _ = way.load.segments[0]
+        name = self._refs[content].blake3
+        job = Job(way.base.blake3, name, self._scan.sources[name], way.option.coding, start)
+        making = Making(job, self.how.cache)
+        self._makings.append(making)
+        yield from making.chunks()

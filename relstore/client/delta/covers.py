@@ -29,7 +29,7 @@ from relstore.client.delta.anchors import (
     unaligned,
 )
 
-_COARSE, _FINE = Kind(24, 4), Kind(8, 3)
+_COARSE, _FINE = Kind(24, 5), Kind(8, 3)
 
 _NEAR_BYTES = 4096
 """How far from where it is expected a fine match may be."""
@@ -150,10 +150,10 @@ class _Search:
         return equal
 
     def _uncovered(self, found: Covers) -> Flags:
-        depth = np.zeros(len(self._new) + 1, np.int8)
-        depth[found.start] += 1
-        depth[found.end] -= 1
-        return np.asarray(np.cumsum(depth[:-1], dtype=np.int8) == 0)
+        uncovered = np.ones(len(self._new), bool)
+        for start, end in zip(found.start.tolist(), found.end.tolist(), strict=True):
+            uncovered[start:end] = False
+        return uncovered
 
     def _agree(self, place: Ints, move: Ints) -> Flags:
         there = place + move
