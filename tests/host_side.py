@@ -148,7 +148,17 @@ def write_bundle(directory: Path) -> Bundle:
     """The host side of this checkout in one zip, as a client would send it."""
     ours = Path(relstore.__file__).parent
     files = {"__main__.py": b"from relstore.remote_helper import main\n\nraise SystemExit(main())\n"}
-    for name in ("__init__", "errors", "framing", "shape", "protocol", "patch", "recipe", "units", "remote_helper"):
+    for name in (
+        "__init__",
+        "errors",
+        "framing",
+        "shape",
+        "protocol",
+        "patch",
+        "recipe",
+        "units",
+        "remote_helper",
+    ):
         files[f"relstore/{name}.py"] = (ours / f"{name}.py").read_bytes()
     for package in ("store", "gc", "host"):
         for source in (ours / package).glob("*.py"):

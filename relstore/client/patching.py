@@ -69,17 +69,18 @@ class Making:
             yield from _parts(io.BytesIO(self._kept))
         elif self._process is not None and self._process.stdout is not None:
             made = []
-            for chunk in _parts(self._process.stdout):
-                made.append(chunk.data)
-                yield chunk
+            with self._process.stdout as output:
+                for chunk in _parts(output):
+                    made.append(chunk.data)
+                    yield chunk
             if self._process.wait() == 0 and not self._job.start:
                 self._cache.add_patch(self._job.base, self._job.content, self._job.coding, b"".join(made))
 
     def stop(self) -> None:
-        """End the process, if it still runs."""
+        """End the process, if it still runs; who reads its chunks gets no more."""
         if self._process is not None:
             self._process.kill()
-            self._process.communicate()
+            self._process.wait()
 
 
 def _parts(file: IO[bytes]) -> Iterator[Chunk]:

@@ -41,7 +41,7 @@ def main() -> int:
 
 
 def _keep_memory() -> None:
-    """Have the C library keep what was freed, for the next array: asking for it anew takes a fifth of the time.
+    """Have the C library keep what was freed, for the next array: asking for it anew takes a fifth of it all.
 
     mallopt(3), of glibc; elsewhere it is a little slower.
     """

@@ -82,8 +82,8 @@ def places(words: Words) -> Ints:
 def lone(there: Words, here: Words) -> Pairs:
     """The anchors that the old file has only once. ``there``: its anchors, sorted."""
     name = there >> _HALF
-    change = name[1:] != name[:-1]
-    once = there[np.append(True, change) & np.append(change, True)]
+    new_name = np.append(True, name[1:] != name[:-1])[: len(name)]
+    once = there[new_name & np.append(new_name[1:], True)[: len(name)]]
     if not len(once):
         return Pairs(np.empty(0, np.int64), np.empty(0, np.int64))
     here = np.sort(here)

@@ -138,6 +138,8 @@ def _words(data: Bytes, place: Ints) -> Ints:
 
 def _moved(covers: Covers, size: int) -> Ints:
     """How far each grain of the old file moves: as the last cover that starts at it or before."""
+    if not len(covers.start):
+        return np.zeros((size >> GRAIN_BITS) + 1, np.int64)
     source = covers.start + covers.move
     order = np.argsort(source, kind="stable")
     grains = np.arange((size >> GRAIN_BITS) + 1) << GRAIN_BITS
