@@ -2,7 +2,8 @@
 
 Each cell of a link and a piece of work runs the tools one after the other, several times; the first round is
 not counted. Printed are medians of wall time and of the bytes on the wire, and the ratio of relstore's to
-each peer's, pair by pair. With ``--write`` they become docs/performance.md. Not for pass or fail: a figure is
+each peer's, pair by pair. They are kept in bench/results.json; ``--write`` makes
+docs/performance.md of all that is there. Not for pass or fail: a figure is
 never a test. Needs root (namespaces) and the network once, for the releases.
 """
 
@@ -16,13 +17,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench.cells import CELLS, Room, run
+from bench.cells import CELLS, Room, load, run, save
 from bench.links import SHAPES, link
 from bench.releases import PAIRS, pair
 from bench.report import page, show
 from tests.hosts.sshd import SSHD, public_directory
 
 ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "bench" / "results.json"
 
 
 def main() -> int:
@@ -45,7 +47,7 @@ def main() -> int:
         )
         return 2
     downloads = Path(tempfile.gettempdir()) / "relstore-bench"
-    results = []
+    results = load(RESULTS)
     for shape in SHAPES:
         if chosen.link and shape.name not in chosen.link:
             continue
@@ -54,8 +56,10 @@ def main() -> int:
                 for cell in CELLS:
                     if chosen.work and cell.name not in chosen.work:
                         continue
-                    results.append(run(cell, room, pair(name, downloads), chosen.runs))
-                    print(show(results[-1]), flush=True)
+                    new = run(cell, room, pair(name, downloads), chosen.runs)
+                    print(show(new), flush=True)
+                    results = [*(one for one in results if one.cell != new.cell), new]
+                    save(RESULTS, results)
     if chosen.write:
         (ROOT / "docs" / "performance.md").write_text(page(results))
     return 0

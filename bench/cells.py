@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import shutil
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from bench.links import Link
@@ -173,6 +174,29 @@ class Result:
     program: str
     work: str
     taken: dict[str, Taken]
+
+    @property
+    def cell(self) -> tuple[str, str, str]:
+        return self.work, self.program, self.link
+
+
+def load(file: Path) -> list[Result]:
+    """The results that were saved."""
+    found = json.loads(file.read_text()) if file.exists() else []
+    return [
+        Result(
+            one["link"],
+            one["program"],
+            one["work"],
+            {name: Taken(**taken) for name, taken in one["taken"].items()},
+        )
+        for one in found
+    ]
+
+
+def save(file: Path, results: list[Result]) -> None:
+    """Keep results."""
+    file.write_text(json.dumps([asdict(result) for result in results], indent=1) + "\n")
 
 
 def run(cell: Cell, room: Room, pair: Pair, runs: int) -> Result:

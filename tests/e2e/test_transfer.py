@@ -17,6 +17,7 @@ from tests.e2e.test_interpreters import FOUND
 from tests.e2e.user import User, target_of
 from tests.hosts.dropbear import DROPBEAR, dropbear
 from tests.hosts.sshd import Sshd, public_directory
+from tests.moved import release
 
 PROGRAM = Path("/bin/bash")
 """A real program of a MB or so."""
@@ -65,10 +66,13 @@ def test_without_the_former_release_in_the_cache_it_goes_whole(user: User, tmp_p
     assert sent["base"] is None
 
 
+@pytest.mark.parametrize("codec", ["zstd", "patch-lzma"])
 @pytest.mark.parametrize("spoil", ["rotten", "gone"])
-def test_a_base_that_is_bad_on_the_host_costs_a_second_try(spoil: str, user: User, tmp_path: Path) -> None:
+def test_a_base_that_is_bad_on_the_host_costs_a_second_try(
+    spoil: str, codec: str, user: User, tmp_path: Path
+) -> None:
     store = tmp_path / "store"
-    to = ("--to", store, "--delta", "--compression", "zstd")
+    to = ("--to", store, "--delta", "--compression", codec)
     artifact = next_release(tmp_path / "program", 1)
     streams(user, artifact, *to)
     (base,) = (path for path in (store / "objects").rglob("*") if path.is_file())
@@ -97,6 +101,45 @@ def test_every_codec_under_every_interpreter(
     if compression not in ("auto", "none"):
         assert sent["codec"] == compression.replace(":", " -")
         assert sent["sent_bytes"] < sent["content_bytes"]
+
+
+@pytest.mark.parametrize("python", [path for path, version in FOUND.items() if version >= (3, 9)])
+def test_a_patch_under_every_interpreter(python: str, user: User, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    artifact = tmp_path / "program"
+    to = ("--to", store, "--python", python, "--compression", "patch-lzma:1")
+    artifact.write_bytes(release(1, 1500))
+    (whole,) = streams(user, artifact, *to)
+    assert whole["base"] is None
+    artifact.write_bytes(release(2, 1500))
+    (sent,) = streams(user, artifact, *to)
+    assert sent["codec"] == "patch-lzma -1"
+    assert sent["sent_bytes"] < whole["sent_bytes"] / 8
+    assert (store / "apps/program/current/program").read_bytes() == artifact.read_bytes()
+    assert problems(store) == []
+
+
+def test_what_is_not_alike_is_sent_in_another_way(user: User, tmp_path: Path) -> None:
+    to = ("--to", tmp_path / "store", "--compression", "patch-lzma")
+    artifact = tmp_path / "program"
+    for _ in range(2):
+        artifact.write_bytes(os.urandom(100_000))
+        (sent,) = streams(user, artifact, *to)
+        assert not sent["codec"].startswith("patch")
+    assert (tmp_path / "store/apps/program/current/program").read_bytes() == artifact.read_bytes()
+
+
+def test_ten_stores_are_sent_the_same(user: User, tmp_path: Path) -> None:
+    stores = [tmp_path / f"store{number}" for number in range(10)]
+    to = [word for store in stores for word in ("--to", store)]
+    artifact = tmp_path / "program"
+    for number in (1, 2):
+        artifact.write_bytes(release(number, 1500))
+        hosts = user.does("push", artifact, *to, "--compression", "patch-lzma:1", "--json").document["hosts"]
+        assert len({str(host["streams"]) for host in hosts}) == 1
+    assert hosts[0]["streams"][0]["codec"] == "patch-lzma -1"
+    for store in stores:
+        assert (store / "apps/program/current/program").read_bytes() == artifact.read_bytes()
 
 
 def minimal_python(directory: Path) -> Path:
