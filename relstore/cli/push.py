@@ -27,6 +27,7 @@ from relstore.client.programs import Program, programs
 from relstore.client.recent import Recent
 from relstore.client.release import Preview, Question
 from relstore.client.scan import Scan, scan
+from relstore.client.scan_cache import ScanCache
 from relstore.client.session import Session
 from relstore.client.transfer import Transfer
 from relstore.errors import ArtifactError, UsageError
@@ -84,6 +85,7 @@ def push(
     if len(note) > MAX_NOTE:
         raise UsageError(f"the note has {len(note)} characters; at most {MAX_NOTE}")
     transfer = _transfer(here, compression, delta)
+    scans = ScanCache(transfer.cache)
     activation = plan_of(here, how) if switch and not dry_run else None
     path = _artifact(artifact, here)
     _build(shell_command(build) if build else here.config.build, here)
@@ -92,11 +94,11 @@ def push(
         raise UsageError(f"{path.name!r} does not make a name for the app", hint="Give --app NAME.")
     outside = _may_leave(allow_outside_links, here)
     if dry_run:
-        _dry_run(here, app, _scan(path, here, outside), outside)
+        _dry_run(here, app, _scan(path, here, outside, scans), outside)
         return
 
     def plan() -> fleet.Push:
-        scanned = _scan(path, here, outside)
+        scanned = _scan(path, here, outside, scans)
         git = gitinfo.describe(path.resolve() if path.is_dir() else path.resolve().parent)
         description = Description(here.who, git.commit if git else None, git.dirty if git else False, note)
         needs = tuple(map(_needs, programs(scanned)))
@@ -107,8 +109,8 @@ def push(
     results.show("push", app, ended, here)
 
 
-def _scan(path: Path, here: Settings, outside: bool) -> Scan:
-    scanned = scan(path)
+def _scan(path: Path, here: Settings, outside: bool, cache: ScanCache) -> Scan:
+    scanned = scan(path, cache)
     _check_links(scanned, allowed=outside)
     here.console.detail(
         f"{path}: {text.plural(len(scanned.sources), 'distinct file')}, "

@@ -1,10 +1,10 @@
 """The client's cache: the contents that it pushed, by name, so that the next release can be sent as a delta.
 
-Each file is one content under its BLAKE3, proved whenever it is used; beside them are patches that were made.
-What was used least recently goes first when the cache grows over its limit. Many processes may share it:
-files come by rename, and one that goes while it is read stays readable. It is only ever a help: where it
-cannot be read or written, things are slower, nothing else. Not for the link speeds that are learned
-(``links``).
+Each file is one content under its BLAKE3, proved whenever it is used; beside them are patches that were
+made, and what was found in artifacts (``scan_cache``). What was used least recently goes first when the cache
+grows over its limit. Many processes may share it: files come by rename, and one that goes while it is read
+stays readable. It is only ever a help: where it cannot be read or written, things are slower, nothing else.
+Not for the link speeds that are learned (``links``).
 """
 
 from __future__ import annotations
@@ -76,26 +76,21 @@ class Cache:
 
     def get_patch(self, base: Digest, content: Digest, coding: Coding) -> bytes | None:
         """The patch that makes ``content`` from ``base``, proved; None when it is not there."""
-        place = self._patch(base, content, coding)
-        try:
-            data = place.read_bytes()
-        except OSError:
-            return None
-        proof, data = data[:_PROOF_BYTES], data[_PROOF_BYTES:]
-        if blake3(data).digest() != proof:
-            with contextlib.suppress(OSError):
-                place.unlink()
-            return None
-        with contextlib.suppress(OSError):
-            os.utime(place)
-        return data
+        return self._proved(self._patch(base, content, coding))
 
     def add_patch(self, base: Digest, content: Digest, coding: Coding, data: bytes) -> None:
         """Keep a patch. Never raises OSError."""
-        with contextlib.suppress(OSError), self._new(self._patch(base, content, coding)) as path:
-            path.write_bytes(blake3(data).digest() + data)
+        self._keep_proved(self._patch(base, content, coding), data)
 
-    def add(self, name: Digest, source: Path, size: int) -> None:
+    def get_scan(self, key: str) -> bytes | None:
+        """What ``scan_cache`` keeps of an artifact, proved; None when it is not there."""
+        return self._proved(self._scan(key))
+
+    def add_scan(self, key: str, data: bytes) -> None:
+        """Keep it. Never raises OSError."""
+        self._keep_proved(self._scan(key), data)
+
+    def add(self, name: Digest, source: str | Path, size: int) -> None:
         """Keep a copy of ``source``, which is proved when it is used. Never raises OSError."""
         if size < MIN_BYTES or size * _LARGEST_SHARE > self.limit:
             return
@@ -118,6 +113,24 @@ class Cache:
     def kept(self) -> list[Kept]:
         """Everything that is there, the least recently used first."""
         return sorted(self._walk(), key=lambda one: one.used)
+
+    def _proved(self, place: Path) -> bytes | None:
+        try:
+            data = place.read_bytes()
+        except OSError:
+            return None
+        proof, data = data[:_PROOF_BYTES], data[_PROOF_BYTES:]
+        if blake3(data).digest() != proof:
+            with contextlib.suppress(OSError):
+                place.unlink()
+            return None
+        with contextlib.suppress(OSError):
+            os.utime(place)
+        return data
+
+    def _keep_proved(self, place: Path, data: bytes) -> None:
+        with contextlib.suppress(OSError), self._new(place) as path:
+            path.write_bytes(blake3(data).digest() + data)
 
     @contextlib.contextmanager
     def _new(self, place: Path) -> Iterator[Path]:
@@ -155,6 +168,9 @@ class Cache:
     def _patch(self, base: Digest, content: Digest, coding: Coding) -> Path:
         name = f"{content}-{base}-{coding.codec}-{coding.level}"
         return self.directory / "patches" / name[:2] / name
+
+    def _scan(self, key: str) -> Path:
+        return self.directory / "scans" / key[:2] / key
 
 
 def parse_size(text: str) -> int:

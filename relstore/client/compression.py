@@ -23,7 +23,8 @@ def check_compression(text: str) -> str:
     if not usable:
         raise UsageError(
             f"{text!r} is not a compression",
-            hint="Write auto, none, zstd, xz or zlib, or a level too: zstd:1 to 19, xz:1 to 6, zlib:1 to 9.",
+            hint="Write auto, none, zstd, xz, zlib or patch-lzma, or a level too: zstd:1 to 19, xz:1 to 6, "
+            "zlib:1 to 9, patch-lzma:1 to 6.",
         )
     return text
 

@@ -12,7 +12,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from functools import lru_cache
-from pathlib import Path
 from typing import IO, NamedTuple
 
 from relstore.client.cache import Cache
@@ -33,7 +32,7 @@ class Job(NamedTuple):
 
     base: Digest
     content: Digest
-    source: Path
+    source: str
     """Where the bytes of the content are."""
     coding: Coding
     start: int

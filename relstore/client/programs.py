@@ -46,7 +46,7 @@ def programs(scan: Scan) -> list[Program]:
     for file in scan.manifest.files():
         if not (file.content.executable and file.content.size):
             continue
-        with scan.sources[file.content.blake3].open("rb") as source:
+        with open(scan.sources[file.content.blake3], "rb") as source:
             program = parse(file.path, source.read(HEAD_BYTES))
         if program is not None:
             found.append(program)

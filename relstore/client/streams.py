@@ -7,11 +7,10 @@ encoded (``encoders``) nor which way is best (``choice``).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from relstore import protocol
-from relstore.client.scan import Scan
+from relstore.client.scan import Scan, changed
 from relstore.errors import ArtifactError, ProtocolError
 from relstore.protocol import Base, Wanted
 from relstore.store.manifest import ObjectRef
@@ -82,26 +81,21 @@ def _rest(item: Wanted, refs: Sequence[ObjectRef]) -> protocol.Segment:
     return protocol.Segment(item.content, item.offset, refs[item.content].size - item.offset)
 
 
-def _read(source: Path, ref: ObjectRef, offset: int, length: int) -> Iterator[bytes]:
-    changed = ArtifactError(
-        f"{source} changed while it was being pushed",
-        state="Nothing was changed on the host.",
-        hint="Push again when the build has finished.",
-    )
+def _read(source: str, ref: ObjectRef, offset: int, length: int) -> Iterator[bytes]:
     try:
         with open(source, "rb", buffering=0) as file:
             file.seek(offset)
-            yield from _exactly(file, length, changed)
+            yield from _exactly(file, length, source)
             if offset + length == ref.size and file.read(1):
-                raise changed
+                raise changed(source)
     except OSError as error:
         raise ArtifactError(f"{source}: {error.strerror}", state="Nothing was changed on the host.") from None
 
 
-def _exactly(file: BinaryIO, count: int, changed: ArtifactError) -> Iterator[bytes]:
+def _exactly(file: BinaryIO, count: int, source: str) -> Iterator[bytes]:
     while count:
         piece = file.read(min(_READ_BYTES, count))
         if not piece:
-            raise changed
+            raise changed(source)
         count -= len(piece)
         yield piece

@@ -97,6 +97,7 @@ async def send(
             return Sent(reply.number, tuple(streams_sent))
         for again in reply.again:
             reporter.detail(session.label, f"content {refs[again.content].blake3.short}: {again.why}")
+        await asyncio.to_thread(scan.check_unchanged, [refs[again.content] for again in reply.again])
         count = len(reply.again)
         what = "an object is" if count == 1 else f"{count} objects are"
         reporter.notice(f"{session.label}: {what} sent anew: {reply.again[0].why}.")

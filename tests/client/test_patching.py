@@ -33,7 +33,7 @@ def job(cache: Cache, place: Path, old: bytes, new: bytes, start: int = 0) -> Jo
     place.write_bytes(old)
     cache.add(digest(old), place, len(old))
     place.write_bytes(new)
-    return Job(digest(old), digest(new), place, CODING, start)
+    return Job(digest(old), digest(new), str(place), CODING, start)
 
 
 def undone(making: Making, old: bytes, size: int) -> bytes:
@@ -49,7 +49,7 @@ def test_it_is_made_once_and_kept(cache: Cache, tmp_path: Path) -> None:
     making = Making(asked, cache)
     assert undone(making, FORMER, len(NEXT)) == NEXT
     making.stop()
-    asked.source.unlink()
+    Path(asked.source).unlink()
     again = Making(asked, cache)
     assert undone(again, FORMER, len(NEXT)) == NEXT
     again.stop()
@@ -79,7 +79,7 @@ def test_none_can_be_had(why: str, cache: Cache, tmp_path: Path) -> None:
     if why == "no base":
         cache.clear()
     if why == "no source":
-        asked.source.unlink()
+        Path(asked.source).unlink()
     making = Making(asked, cache)
     if why == "stopped":
         making.stop()
