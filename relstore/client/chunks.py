@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 from relstore.errors import RelstoreError
 
+_CHUNK_BYTES = 64 * 1024
+
 
 class Chunk(NamedTuple):
     """A part of a stream. ``size``: the bytes of the artifact that were read for it."""
@@ -37,9 +39,17 @@ class Counted:
 
 
 def plain(pieces: Iterable[bytes]) -> Iterator[Chunk]:
-    """Pieces as they are."""
+    """Pieces as they are, the small ones together: each chunk costs a turn of a thread and a frame."""
+    small: list[bytes] = []
+    size = 0
     for piece in pieces:
-        yield Chunk(piece, len(piece))
+        small.append(piece)
+        size += len(piece)
+        if size >= _CHUNK_BYTES:
+            yield Chunk(b"".join(small), size)
+            small, size = [], 0
+    if small:
+        yield Chunk(b"".join(small), size)
 
 
 class Shared:

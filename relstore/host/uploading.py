@@ -99,7 +99,9 @@ class Uploading:
             self._wire.send(protocol.Published(0, _again(upload, survey.damaged, receiving.failures)))
             return
         publish.publish(upload, survey)
-        self._wire.send(protocol.Published(self._record(ask.app, upload.build, description), ()))
+        self._wire.send(
+            protocol.Published(self._record(ask.app, upload.build, description, upload.manifest), ())
+        )
         upload.close(done=True)
         self._upload = self._receiving = None
 
@@ -179,12 +181,15 @@ class Uploading:
         ]
         return bases.candidates(files, [store.builds.manifest(build) for build in near[: bases.MAX_BUILDS]])
 
-    def _record(self, app: AppName, build: Digest, description: Description) -> int:
+    def _record(
+        self, app: AppName, build: Digest, description: Description, manifest: Optional[Manifest] = None
+    ) -> int:
+        """The number of the new generation. ``manifest``: the build's, where it is known already."""
         store = self._open_store(False)
         with store.shared():
             if not store.builds.has(build):
                 raise NotFoundError(f"the build {build.short} is not in the store")
-            manifest = store.builds.manifest(build)
+            manifest = manifest or store.builds.manifest(build)
             store.make_app(app)
             with store.app(app) as opened:
                 new = NewBuild(build, manifest.size, sum(1 for _ in manifest.files()))

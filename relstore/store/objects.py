@@ -40,7 +40,8 @@ def _variants(ref: ObjectRef) -> tuple[ObjectRef, ObjectRef]:
 def sha256_of(fd: int) -> bytes:
     """The SHA-256 of a file from its beginning, in constant memory."""
     digest = hashlib.sha256()
-    buffer = bytearray(CHUNK_BYTES)
+    # No larger than it need be: to clear 1 MiB costs more than to read a small file.
+    buffer = bytearray(min(CHUNK_BYTES, os.fstat(fd).st_size + 1))
     view = memoryview(buffer)
     os.lseek(fd, 0, os.SEEK_SET)
     with open(fd, "rb", buffering=0, closefd=False) as file:

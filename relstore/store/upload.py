@@ -75,6 +75,7 @@ class Upload:
         self._lease = lease
         self.directory = store.staging.make_or_open(lease.name)
         self._part: _Part | None = None
+        self._position = 0
         self.received: set[int] = set()
         """The indexes of the contents that are staged whole and verified."""
 
@@ -107,12 +108,12 @@ class Upload:
         part = self._part
         if part is None or part.content != index:
             part = self._open_part(index, offset)
-        position = os.lseek(part.fd, 0, os.SEEK_CUR)
-        if offset != position or position + len(data) > ref.size:
-            raise ProtocolError(f"content {index} was sent at byte {offset}, not at {position}")
+        if offset != self._position or offset + len(data) > ref.size:
+            raise ProtocolError(f"content {index} was sent at byte {offset}, not at {self._position}")
         write_all(part.fd, data)
         part.digest.update(data)
-        if position + len(data) == ref.size:
+        self._position += len(data)
+        if self._position == ref.size:
             self._finish_part(part, ref)
 
     def discard(self, index: int) -> None:
@@ -145,25 +146,30 @@ class Upload:
             self.directory.remove_tree(name)  # nothing of ours
             found = None
         if found is None:
-            fd = self.directory.create_file(name)
+            if offset:
+                raise ProtocolError(f"content {index} was sent at byte {offset}, not at 0")
+            self._part = _Part(index, self.directory.create_file(name), hashlib.sha256())
         else:
-            # A part that was whole is read-only already.
-            os.chmod(name, 0o600, dir_fd=self.directory.fd)
-            fd = os.open(name, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self.directory.fd)
+            self._part = self._go_on(index, offset, name)
+        self._position = offset
+        return self._part
+
+    def _go_on(self, index: int, offset: int, name: str) -> _Part:
+        """A part that is there already, cut off at ``offset`` and read again up to it."""
+        # A part that was whole is read-only already.
+        os.chmod(name, 0o600, dir_fd=self.directory.fd)
+        fd = os.open(name, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self.directory.fd)
         staged = os.fstat(fd).st_size
         if not 0 <= offset <= staged:
             os.close(fd)
             raise ProtocolError(f"content {index} was sent at byte {offset}, not at {staged}")
         os.ftruncate(fd, offset)
         digest = hashlib.sha256()
-        os.lseek(fd, 0, os.SEEK_SET)
         while True:
             chunk = os.read(fd, 1 << 20)
             if not chunk:
-                break
+                return _Part(index, fd, digest)
             digest.update(chunk)
-        self._part = _Part(index, fd, digest)
-        return self._part
 
     def _finish_part(self, part: _Part, ref: ObjectRef) -> None:
         if part.digest.digest() != ref.sha256:

@@ -86,4 +86,6 @@ def test_counting() -> None:
     pieces = iter(counted)
     assert (next(pieces), counted.take(), counted.take()) == (b"four", 4, 0)
     assert (list(pieces), counted.take()) == ([b"", b"and more"], 8)
-    assert list(plain([b"ab", b"c"])) == [Chunk(b"ab", 2), Chunk(b"c", 1)]
+    large = bytes(100_000)
+    assert list(plain([b"ab", b"c", large, b"d"])) == [Chunk(b"abc" + large, 100_003), Chunk(b"d", 1)]
+    assert list(plain([])) == []
