@@ -48,3 +48,29 @@ def test_what_was_staged_and_rotted_is_not_believed(
     assert "did not arrive as it was named" in pushed.err
     assert (store_path / "apps/artifact/current/artifact").read_bytes() == artifact.read_bytes()
     assert problems(store_path) == []
+
+
+@pytest.mark.parametrize("codec", ["zstd", "patch-lzma"])
+def test_a_difference_goes_on_in_its_middle(
+    codec: str, server: Sshd, store_path: Path, user: User, tmp_path: Path
+) -> None:
+    user.may_log_in_to(server)
+    to = ("--to", target_of(server, store_path))
+    artifact = tmp_path / "artifact"
+    base = os.urandom(24_000_000)
+    artifact.write_bytes(base)
+    user.does("push", artifact, *to)
+    parts = [base[at : at + 200_000] + os.urandom(100_000) for at in range(0, len(base), 200_000)]
+    artifact.write_bytes(b"".join(parts))
+    how = ("--delta", "--compression", f"{codec}:1")
+    assert run_cut(user, server, store_path, 200, kill_client, "push", artifact, *how)[0]
+    (part,) = (path for path in (store_path / "staging").rglob("*") if path.is_file())
+    staged = part.stat().st_size
+    assert 0 < staged < artifact.stat().st_size
+    sent = user.does("push", artifact, *to, *how, "--json").document["hosts"][0]
+    assert sent["streams"][0]["codec"] == f"{codec} -1"
+    assert sent["streams"][0]["base"] is not None
+    new = len(parts) * 100_000
+    assert sent["sent_bytes"] < new * (1 - staged / artifact.stat().st_size) * 1.1
+    assert (store_path / "apps/artifact/current/artifact").read_bytes() == artifact.read_bytes()
+    assert problems(store_path) == []
