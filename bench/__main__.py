@@ -2,9 +2,9 @@
 
 Each cell of a link and a piece of work runs the tools one after the other, several times; the first round is
 not counted. Printed are medians of wall time and of the bytes on the wire, and the ratio of relstore's to
-each peer's, pair by pair. They are kept in bench/results.json; ``--write`` makes
-docs/performance.md of all that is there. Not for pass or fail: a figure is
-never a test. Needs root (namespaces) and the network once, for the releases.
+each peer's, pair by pair. They are kept in bench/results.json; ``--write`` makes docs/performance.md of all
+that is there. Not for pass or fail: a figure is never a test. Needs root (namespaces) and the network once,
+for the releases (pip and npm); a peer that is not installed is left out.
 """
 
 from __future__ import annotations
@@ -17,10 +17,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench.cells import CELLS, Room, load, run, save
+from bench.cells import CELLS
 from bench.links import SHAPES, link
+from bench.measure import measure
 from bench.releases import PAIRS, pair
 from bench.report import page, show
+from bench.results import load, save
+from bench.room import Room
 from tests.hosts.sshd import SSHD, public_directory
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -30,11 +33,12 @@ RESULTS = ROOT / "bench" / "results.json"
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--runs", type=int, default=5, help="counted runs of each (default: %(default)s)")
-    parser.add_argument("--program", action="append", choices=sorted(PAIRS), help="default: all")
+    parser.add_argument("--program", action="append", choices=PAIRS, help="default: all")
     parser.add_argument(
         "--link", action="append", choices=[shape.name for shape in SHAPES], help="default: all"
     )
     parser.add_argument("--work", action="append", choices=[cell.name for cell in CELLS], help="default: all")
+    parser.add_argument("--everywhere", action="store_true", help="each work over each link, however long")
     parser.add_argument("--account", help="the account to log in to (default: the one that runs this)")
     parser.add_argument("--write", action="store_true", help="write docs/performance.md")
     chosen = parser.parse_args()
@@ -52,16 +56,19 @@ def main() -> int:
         if chosen.link and shape.name not in chosen.link:
             continue
         with link(shape) as up, public_directory() as directory, Room(up, directory, chosen.account) as room:
-            for name in chosen.program or sorted(PAIRS):
+            for name in chosen.program or PAIRS:
                 for cell in CELLS:
-                    if chosen.work and cell.name not in chosen.work:
+                    if name not in cell.pairs or (chosen.work and cell.name not in chosen.work):
                         continue
-                    new = run(cell, room, pair(name, downloads), chosen.runs)
+                    if cell.links and shape.name not in cell.links and not chosen.everywhere:
+                        continue
+                    new = measure(cell, room, pair(name, downloads), chosen.runs)
                     print(show(new), flush=True)
                     results = [*(one for one in results if one.cell != new.cell), new]
                     save(RESULTS, results)
     if chosen.write:
-        (ROOT / "docs" / "performance.md").write_text(page(results))
+        words = (ROOT / "bench" / "aims.md").read_text()
+        (ROOT / "docs" / "performance.md").write_text(page(results, words))
     return 0
 
 

@@ -1,9 +1,11 @@
-"""Real releases to push: programs from the wheels of consecutive versions, downloaded once by pip."""
+"""Real releases to push: consecutive ones from wheels and npm, downloaded once; and a tree made here."""
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,24 +13,75 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Pair:
-    """A program in two consecutive releases."""
+    """An artifact in two consecutive releases."""
 
     name: str
     former: Path
     next: Path
 
 
-PAIRS = {"uv": ("0.13.8", "0.13.9"), "ruff": ("0.17.5", "0.17.6")}
+_WHEELS = {"uv": ("0.13.8", "0.13.9"), "ruff": ("0.17.5", "0.17.6")}
+_ESBUILD = "esbuild"
+_ESBUILD_VERSIONS = ("0.28.1", "0.28.2")
+TREE = "tree"
+PROGRAMS = (*_WHEELS, _ESBUILD)
+PAIRS = (*PROGRAMS, TREE)
+
 _PLATFORM = "manylinux_2_17_x86_64"
+_DIRECTORIES, _FILES = 500, 100
 
 
 def pair(name: str, place: Path) -> Pair:
-    """The pair of a program; ``place`` keeps what was downloaded."""
-    former, following = (program(name, version, place) for version in PAIRS[name])
+    """The pair of that name; ``place`` keeps what was downloaded or made."""
+    if name == TREE:
+        former = _tree(place / "tree-former")
+        return Pair(name, former, _changed(former, place / "tree-next"))
+    if name == _ESBUILD:
+        former, following = (_esbuild(version, place) for version in _ESBUILD_VERSIONS)
+    else:
+        former, following = (_program(name, version, place) for version in _WHEELS[name])
     return Pair(name, former, following)
 
 
-def program(name: str, version: str, place: Path) -> Path:
+def _tree(place: Path) -> Path:
+    """50,000 small files, each of its own."""
+    if not place.exists():
+        for directory in range(_DIRECTORIES):
+            (place / f"{directory:03}").mkdir(parents=True)
+            for file in range(_FILES):
+                text = "".join(f"line {line} of {directory}, {file}\n" for line in range(5 + file % 50))
+                (place / f"{directory:03}" / f"{file:02}.txt").write_text(text)
+    return place
+
+
+def _changed(former: Path, place: Path) -> Path:
+    """The same with one file of a hundred changed; the others keep their times, as rsync likes it."""
+    if not place.exists():
+        shutil.copytree(former, place)
+        for file in place.glob("*/07.txt"):
+            with file.open("a") as opened:
+                opened.write("changed\n")
+    return place
+
+
+def _esbuild(version: str, place: Path) -> Path:
+    found = place / f"esbuild-{version}" / "esbuild"
+    if not found.exists():
+        place.mkdir(parents=True, exist_ok=True)
+        package = f"@esbuild/linux-x64@{version}"
+        words = ["npm", "pack", "--silent", package, "--pack-destination", str(place)]
+        subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
+        (packed,) = place.glob(f"esbuild-linux-x64-{version}.tgz")
+        with tarfile.open(packed) as archive:
+            member = archive.extractfile("package/bin/esbuild")
+            assert member is not None
+            found.parent.mkdir(parents=True, exist_ok=True)
+            found.write_bytes(member.read())
+        found.chmod(0o755)
+    return found
+
+
+def _program(name: str, version: str, place: Path) -> Path:
     """The executable of a release."""
     found = place / f"{name}-{version}" / name
     if not found.exists():

@@ -70,7 +70,7 @@ class Sshd:
         self.config = directory / "ssh_config"
         self.known_hosts = directory / "known_hosts"
         self.client_key = directory / "client_key"
-        self._process = process
+        self.process = process
 
     @classmethod
     def start(
@@ -130,7 +130,7 @@ class Sshd:
 
     def connections(self) -> list[int]:
         """The processes of the server that serve a connection now (not the commands that run in them)."""
-        monitors = _children(self._process.pid)
+        monitors = _children(self.process.pid)
         unprivileged = [child for monitor in monitors for child in _children(monitor)]
         return [pid for pid in (*monitors, *unprivileged) if _command(pid).startswith("sshd")]
 
@@ -142,19 +142,19 @@ class Sshd:
 
     def stop(self) -> None:
         """End the server and its connections."""
-        self._process.terminate()
+        self.process.terminate()
         self.cut_connections()
-        self._process.wait(timeout=_START_TIMEOUT)
+        self.process.wait(timeout=_START_TIMEOUT)
 
     def _wait_until_it_accepts(self) -> None:
         deadline = time.monotonic() + _START_TIMEOUT
         while time.monotonic() < deadline:
-            if self._process.poll() is not None:
+            if self.process.poll() is not None:
                 break
             if f"Server listening on {self.host} port {self.port}" in self.log():
                 return
             time.sleep(_POLL)
-        self._process.kill()
+        self.process.kill()
         raise RuntimeError(f"sshd did not start: {self.log()}")
 
 

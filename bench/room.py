@@ -1,0 +1,121 @@
+"""A link with a real sshd at its far end, and a home directory of its own for the client."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from bench.links import Link
+from tests.hosts.sshd import Sshd
+
+HOSTS = 10
+"""How many stores the cells with several hosts push to; all are behind one link."""
+
+_PEERS = ("by-rsync", "by-releases", "by-nix", "by-casync", "by-ostree")
+_KEPT = ("objects", "patches", "scans", "recent")
+
+
+class Room:
+    """A link with a real sshd at its far end, and a home directory of its own for the client."""
+
+    def __init__(self, link: Link, directory: Path, account: str | None) -> None:
+        """``account``: to log in to; None for the one that runs this, whose shell may be slow to start."""
+        self.link = link
+        self.account = account
+        self.directory = directory
+        self.home = directory / "home"
+        self.remote = directory / "remote"
+
+    def __enter__(self) -> Room:
+        (self.home / ".ssh").mkdir(parents=True)
+        self._make_remote()
+        self.server = Sshd.start(
+            self.directory, user=self.account, address=self.link.address, prefix=self.link.host
+        )
+        self.group = _cgroups() / f"relstore-bench-{os.getpid()}"
+        self.group.mkdir()
+        (self.group / "cgroup.procs").write_text(str(self.server.process.pid))
+        config = self.server.config.read_text() + f"    Port {self.server.port}\n"
+        (self.home / ".ssh" / "config").write_text(config)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.server.stop()
+        with contextlib.suppress(OSError):  # a job may still be ending
+            self.group.rmdir()
+
+    @property
+    def place(self) -> str:
+        return f"{self.server.user}@{self.link.address}"
+
+    def ssh(self, *words: str) -> list[str]:
+        return [*self.ssh_words("ssh"), self.place, *words]
+
+    @property
+    def shell(self) -> str:
+        """The ssh command as one string, as rsync and others want it."""
+        return " ".join(self.ssh_words("ssh"))
+
+    def ssh_words(self, program: str) -> list[str]:
+        return [program, "-F", str(self.home / ".ssh" / "config")]
+
+    def relstore(self, *words: str, stores: int = 1) -> list[str]:
+        """relstore's command line, with one store or more at the host."""
+        place = f"{self.place}:{self.server.port}:{self.remote}/store"
+        to = [word for number in range(stores) for word in ("--to", f"{place}-{number}")]
+        return [sys.executable, "-m", "relstore", "-q", *words, "--app", "app", *to]
+
+    def run(self, words: list[str]) -> resource.struct_rusage:
+        """Run a command at the client; what it and its children used. Raises CalledProcessError."""
+        environment = {**os.environ, "HOME": str(self.home)}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        environment["NIX_SSHOPTS"] = " ".join(self.ssh_words("ssh")[1:])
+        process = subprocess.Popen(
+            [*self.link.client, *words],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        assert process.stderr is not None
+        said = process.stderr.read()
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise subprocess.CalledProcessError(process.returncode, words, stderr=said.decode())
+        return used
+
+    def host_cpu(self) -> float:
+        """Seconds of processor time of everything that the host's sshd has started so far, jobs too."""
+        words = (self.group / "cpu.stat").read_text().split()
+        return int(words[words.index("usage_usec") + 1]) / 1e6
+
+    def clear(self) -> None:
+        """Nothing is at the host any more, and nothing is kept at the client but the speed of the link."""
+        subprocess.run(["chmod", "-Rf", "u+w", str(self.remote)], check=False)
+        shutil.rmtree(self.remote)
+        self._make_remote()
+        for kind in _KEPT:
+            shutil.rmtree(self.home / ".cache" / "relstore" / kind, ignore_errors=True)
+        for peer in ("nix", "casync", "ostree"):
+            subprocess.run(["chmod", "-Rf", "u+w", str(self.home / peer)], check=False)
+            shutil.rmtree(self.home / peer, ignore_errors=True)
+
+    def _make_remote(self) -> None:
+        for place in (self.remote, *(self.remote / peer for peer in _PEERS)):
+            place.mkdir()
+            place.chmod(0o777)
+
+
+def _cgroups() -> Path:
+    """Where the tree of control groups is, whose groups count processor time (cgroups(7))."""
+    for line in Path("/proc/mounts").read_text().splitlines():
+        _, place, kind, *_ = line.split()
+        if kind == "cgroup2":
+            return Path(place)
+    raise FileNotFoundError("bench needs cgroup2 to count the host's processor time")
