@@ -44,14 +44,28 @@ def show(result: Result) -> str:
                 f"   time {ratio(ours.seconds, taken.seconds):.2f}, wire {ratio(ours.wire, taken.wire):.2f}"
             )
         lines.append(line)
+    lines.append(f"  to the best peer: {_to_the_best(result)}")
     return "\n".join(lines)
+
+
+def _to_the_best(result: Result) -> str:
+    """The ratios of time and of bytes to the peer that is best in each."""
+    ours = result.taken[OURS]
+    peers = {name: taken for name, taken in result.taken.items() if name != OURS}
+    quickest = min(peers, key=lambda name: statistics.median(peers[name].seconds))
+    leanest = min(peers, key=lambda name: statistics.median(peers[name].wire))
+    time, wire = ratio(ours.seconds, peers[quickest].seconds), ratio(ours.wire, peers[leanest].wire)
+    return f"time {time:.2f} ({quickest}), wire {wire:.2f} ({leanest})"
 
 
 def page(results: Sequence[Result], words: str) -> str:
     """All cells, in Markdown; ``words`` says what the aims were and where they are missed."""
     parts = [_HEAD, words]
-    for work, cells in groupby(sorted(results, key=_order), key=lambda one: one.work):
-        parts.append(f"## {work[0].upper()}{work[1:]}\n")
+    for work, group in groupby(sorted(results, key=_order), key=lambda one: one.work):
+        cells = list(group)
+        parts.append(f"## {work[0].upper()}{work[1:]}\n\nTo the best peer in each:\n")
+        parts += [f"- {cell.program}, {cell.link}: {_to_the_best(cell)}" for cell in cells]
+        parts.append("")
         parts.append(f"| {' | '.join(_COLUMNS)} |")
         parts.append(f"| {' | '.join('---' for _ in _COLUMNS)} |")
         parts += [row for cell in cells for row in _rows(cell)]

@@ -19,9 +19,11 @@ from relstore.store import pack
 from relstore.store.names import AppName, Digest, JobId, PinName
 from relstore.units import UnitName
 
-VERSION = 3
+VERSION = 4
 MAX_BODY_BYTES = 256 * 1024 * 1024
 MAX_TEXT = 4000
+MAX_PAST = 256
+"""Records in one reply to Past."""
 
 
 # --- handshake ----------------------------------------------------------------------------------
@@ -213,6 +215,14 @@ class Apps(NamedTuple):
     """The names of the apps. Reply: AppsOut."""
 
 
+class Past(NamedTuple):
+    """Does the chain still contain the record that was seen last, and what came after it? Reply: PastOut."""
+
+    app: AppName
+    number: int
+    """Of the record that was seen; 0: none was."""
+
+
 class Status(NamedTuple):
     """What is current, under way and free. Reply: StatusOut."""
 
@@ -371,10 +381,13 @@ class Published(NamedTuple):
 
     number: int
     again: tuple[Again, ...]
+    record: bytes = b""
+    """What was recorded, as it is on disk."""
 
 
 class Released(NamedTuple):
     number: int
+    record: bytes
 
 
 class Accepted(NamedTuple):
@@ -434,6 +447,18 @@ class Listed(NamedTuple):
     current: int
     head: Optional[Digest]
     """The digest of the last record: the whole chain in one name."""
+
+
+class PastOut(NamedTuple):
+    """The body is a stream of the records after the one that was asked about, as they are on disk: MAX_PAST
+    at most, and none when there was none to ask about."""
+
+    number: int
+    """Of the last record, 0 without one."""
+    head: Optional[Digest]
+    """The digest of the last record."""
+    seen: Optional[Digest]
+    """The digest of the record that was asked about."""
 
 
 class EventOut(NamedTuple):
@@ -529,16 +554,18 @@ class Failure(NamedTuple):
 REQUESTS = (
     Probe, Compare, Begin, Open, Put, Publish, Release, Activate, Watch, List, Fetch, Log, Apps, Status, Pin,
     Unpin, Delete, Hold, Unhold, Mark, Verify, Collect, Become, Preflight, Confirm, Cancel, InstallUnit,
+    Past,
 )  # fmt: skip
 EVENTS = (Accepted, Step, Output)
 REPLIES = (
     Hello, Done, Probed, Compared, Published, Released, Ended, RowOut, Listed, AppsOut, StatusOut, Unheld,
-    Verified, Collected, Preflighted, Confirmed, Installed, Failure,
+    Verified, Collected, Preflighted, Confirmed, Installed, PastOut, Failure,
 )  # fmt: skip
 
 Request = Union[
     Probe, Compare, Begin, Open, Put, Publish, Release, Activate, Watch, List, Fetch, Log, Apps, Status, Pin,
     Unpin, Delete, Hold, Unhold, Mark, Verify, Collect, Become, Preflight, Confirm, Cancel, InstallUnit,
+    Past,
 ]  # fmt: skip
 
 _BY_NAME: dict[str, Any] = {kind.__name__: kind for kind in (*REQUESTS, *EVENTS, *REPLIES)}

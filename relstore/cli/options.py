@@ -17,6 +17,7 @@ import click
 
 from relstore.cli.console import Console
 from relstore.client.duration import duration
+from relstore.client.heads import Heads
 from relstore.client.surroundings import Surroundings
 from relstore.errors import UsageError
 from relstore.store.names import AppName
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from relstore.client.config import Config
     from relstore.client.target import Target
 
+STATE_VARIABLE = "RELSTORE_STATE_DIR"
 _SYSTEM_SSH_CONFIG = "/etc/ssh/ssh_config"
 
 
@@ -122,9 +124,18 @@ def settings(context: click.Context) -> Settings:
             (os.path.join(home, ".ssh", "config"), _SYSTEM_SSH_CONFIG),
             flags.get("connect_timeout") or config.connect_timeout or configs.DEFAULT_CONNECT_TIMEOUT,
             flags.get("python") or config.python,
+            Heads(_state_directory() / "heads.json"),
         ),
         f"{user}@{os.uname().nodename}"[:255],
     )
+
+
+def _state_directory() -> Path:
+    """What is not to be lost with a cache."""
+    import platformdirs
+
+    place = os.environ.get(STATE_VARIABLE)
+    return Path(place) if place else platformdirs.user_state_path("relstore", appauthor=False)
 
 
 def console(context: click.Context) -> Console:

@@ -17,6 +17,7 @@ from relstore.cli.console import error_fields
 from relstore.cli.exit_codes import exit_code
 from relstore.cli.options import Settings
 from relstore.cli.progress import ConsoleReporter
+from relstore.client import past
 from relstore.client.hosts import connected
 from relstore.client.session import Session
 from relstore.client.target import Target
@@ -97,8 +98,14 @@ def finish(errors: Sequence[RelstoreError | None], settings: Settings) -> None:
 
 
 async def the_app(session: Session, settings: Settings) -> AppName:
-    """The app that is meant: the given one, or the only one of the store. Raises UsageError."""
-    return settings.app or await session.only_app()
+    """The app that is meant: the given one, or the only one of the store; a look at its past is taken.
+
+    Raises UsageError.
+    """
+    app = settings.app or await session.only_app()
+    heads = settings.around.heads
+    await past.look(session, past.question(session.place, app, heads), heads, settings.console.note)
+    return app
 
 
 async def _gather(

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from relstore import protocol
-from relstore.client import activation, hosts, preflight, release, result
+from relstore.client import activation, hosts, past, preflight, release, result
 from relstore.client.activation import Place, Plan
 from relstore.client.hosts import connected, reached
 from relstore.client.interrupt import Interrupts
@@ -22,7 +22,7 @@ from relstore.client.release import Question
 from relstore.client.reporter import Reporter
 from relstore.client.result import SKIPPED, STAGED, UNCHANGED, Result
 from relstore.client.scan import Scan
-from relstore.client.session import Ahead, Session
+from relstore.client.session import Ahead, Session, place
 from relstore.client.surroundings import Surroundings
 from relstore.client.target import Target
 from relstore.client.transfer import Transfer
@@ -100,13 +100,16 @@ async def _push(
             transport = await stack.enter_async_context(reached(target, way.around, way.reporter))
             plan, shop = await asyncio.shield(planned)
             asked = preflight.request(plan.app, plan.activation, plan.programs)
+            seen = past.question(place(transport.label, target.path), plan.app, way.around.heads)
             question = Question(plan.app, plan.scan, allow_outside_links=plan.allow_outside_links)
+            ahead = _ahead(plan, asked, seen, question)
             session = await stack.enter_async_context(
-                hosts.session(transport, target, way.around, way.reporter, _ahead(plan, asked, question))
+                hosts.session(transport, target, way.around, way.reporter, ahead)
             )
             sessions[target] = session
             await preflight.check(session, plan.activation, asked)
-            return await _bring(session, target, plan, shop, question, way.reporter)
+            await past.look(session, seen, way.around.heads, way.reporter.notice)
+            return await _bring(session, way.to(target), plan, shop, question)
         except RelstoreError as error:
             return result.from_error(target, error)
 
@@ -161,6 +164,8 @@ async def switch(
         try:
             async with connected(target, way.around, way.reporter) as session:
                 app = app or await session.only_app()
+                heads = way.around.heads
+                await past.look(session, past.question(session.place, app, heads), heads, way.reporter.notice)
                 await preflight.check(session, plan, preflight.request(app, plan))
                 results.append(await _activate(session, way.to(target), app, spec, plan))
         except RelstoreError as error:
@@ -175,18 +180,21 @@ async def _activate(session: Session, place: Place, app: AppName, spec: str, pla
         return result.from_error(place.target, error)
 
 
-def _ahead(plan: Push, asked: protocol.Preflight | None, question: Question) -> list[Ahead]:
+def _ahead(
+    plan: Push, asked: protocol.Preflight | None, seen: protocol.Past, question: Question
+) -> list[Ahead]:
     if plan.activation is not None and plan.activation.password:
         return []  # it is said to nobody who has not greeted us
-    return ([Ahead(asked)] if asked is not None else []) + [question.ahead]
+    return ([Ahead(asked)] if asked is not None else []) + [Ahead(seen), question.ahead]
 
 
-async def _bring(
-    session: Session, target: Target, plan: Push, shop: Workshop, question: Question, reporter: Reporter
-) -> Result:
+async def _bring(session: Session, where: Place, plan: Push, shop: Workshop, question: Question) -> Result:
+    target = where.target
     prepared = await release.prepare(
-        session, question, plan.scan, plan.publish, shop, reporter, local=target.host is None
+        session, question, plan.scan, plan.publish, shop, where.reporter, local=target.host is None
     )
+    if prepared.record:
+        past.recorded(session.place, plan.app, prepared.record, where.around.heads)
     if not prepared.number:
         return Result(target, UNCHANGED, prepared.current, current=prepared.current)
     return Result(

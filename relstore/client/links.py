@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+
+from relstore.client import small_file
 
 LOCAL = 1e9
 """Bytes a second to a store on this machine."""
@@ -42,27 +40,14 @@ class Links:
         speeds = self._load()
         speeds.pop(_key(host, hosts), None)
         speeds[_key(host, hosts)] = min(max(speed, _FLOOR), _CEILING)
-        self._save(dict(list(speeds.items())[-_MAX_HOSTS:]))
+        small_file.save(self.path, dict(list(speeds.items())[-_MAX_HOSTS:]))
 
     def _load(self) -> dict[str, float]:
-        try:
-            found = json.loads(self.path.read_text("utf-8"))
-        except (OSError, ValueError):
-            return {}
-        if not isinstance(found, dict):
-            return {}
         return {
             host: float(speed)
-            for host, speed in found.items()
+            for host, speed in small_file.load(self.path).items()
             if type(speed) in (int, float) and _FLOOR <= speed <= _CEILING
         }
-
-    def _save(self, speeds: dict[str, float]) -> None:
-        with contextlib.suppress(OSError):
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile("w", dir=self.path.parent, prefix=".new-", delete=False) as file:
-                json.dump(speeds, file)
-            os.replace(file.name, self.path)
 
 
 def _key(host: str, hosts: int) -> str:

@@ -5,13 +5,10 @@ Only a guess, so that work can begin before the host has said what it has: never
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from relstore.client import small_file
 from relstore.errors import FormatError
 from relstore.store.manifest import Manifest
 from relstore.store.names import AppName, Digest
@@ -20,7 +17,6 @@ MIN_BYTES = 1024 * 1024
 """Of smaller files it is not worth remembering."""
 
 _MAX_FILES = 1000
-_MAX_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -32,10 +28,8 @@ class Recent:
     def get(self, app: AppName) -> dict[str, Digest]:
         """The content of each large file that was pushed last."""
         try:
-            with open(self._place(app), encoding="utf-8") as file:
-                found = json.loads(file.read(_MAX_BYTES))
-            return {path: Digest.parse(name) for path, name in found.items()}
-        except (OSError, ValueError, AttributeError, TypeError, FormatError):
+            return {path: Digest.parse(name) for path, name in small_file.load(self._place(app)).items()}
+        except (TypeError, FormatError):
             return {}
 
     def keep(self, app: AppName, manifest: Manifest) -> None:
@@ -46,11 +40,7 @@ class Recent:
             reverse=True,
         )
         files = {file.path: file.content.blake3 for file in large[:_MAX_FILES]}
-        with contextlib.suppress(OSError):
-            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile("w", dir=self.directory, prefix=".new-", delete=False) as new:
-                json.dump(files, new)
-            os.replace(new.name, self._place(app))
+        small_file.save(self._place(app), files)
 
     def _place(self, app: AppName) -> Path:
         return self.directory / f"{app}.json"

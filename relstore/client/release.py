@@ -28,6 +28,8 @@ class Prepared:
 
     number: int
     current: int
+    record: bytes = b""
+    """The generation's, when it is new."""
     streams: tuple[Stream, ...] = ()
     """What was sent for it."""
 
@@ -103,9 +105,9 @@ async def prepare(
             reporter.detail(session.label, "the build was collected meanwhile; sending it again")
             compared = await question.ask(session)
         else:
-            return Prepared(released.number, found.current)
+            return Prepared(released.number, found.current, released.record)
     sent = await upload.send(session, scan, compared, publish, shop, reporter, local=local)
-    return Prepared(sent.number, found.current, sent.streams)
+    return Prepared(sent.number, found.current, sent.record, sent.streams)
 
 
 def check_executable(session: Session, scan: Scan) -> None:

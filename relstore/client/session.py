@@ -31,13 +31,21 @@ class Ahead(NamedTuple):
     body: bytes = b""
 
 
+def place(label: str, path: str) -> str:
+    """The name of a store at a host, as this machine calls both."""
+    return f"{label}:{path}"
+
+
 class Session:
     """A conversation with the helper of one store. Make it with ``start``; close its transport after."""
 
     def __init__(
-        self, channel: Channel, transport: Transport, rest: bytes, ahead: Sequence[Ahead] = ()
+        self, channel: Channel, transport: Transport, path: str, rest: bytes, ahead: Sequence[Ahead] = ()
     ) -> None:
+        """``path``: of the store, as it was given."""
         self.label = transport.label
+        self.place = place(transport.label, path)
+        """Names the host and the store, for what is remembered of them."""
         self.link = transport.link
         """What is known of the link."""
         self._ahead = [one.request for one in ahead]
@@ -62,7 +70,7 @@ class Session:
         """
         frames = b"".join(frame for one in ahead for frame in _frames(one.request, one.body))
         started = await bootstrap.start(transport, path, python, frames)
-        session = cls(started.channel, transport, started.rest, ahead)
+        session = cls(started.channel, transport, path, started.rest, ahead)
         if started.chatter.strip():
             reporter.notice(
                 f"{transport.label}: the login shell prints "

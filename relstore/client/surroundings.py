@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from relstore.client.heads import NOTHING, Heads
+
 
 @dataclass(frozen=True)
 class Surroundings:
@@ -18,3 +20,5 @@ class Surroundings:
     """Seconds."""
     python: str | None
     """The interpreter on the hosts; None: find one."""
+    heads: Heads = NOTHING
+    """What was seen of each store's past."""

@@ -53,6 +53,8 @@ class Sent:
 
     number: int
     """Of the generation that was recorded."""
+    record: bytes
+    """It, as it is on the host's disk."""
     streams: tuple[Stream, ...]
 
 
@@ -94,7 +96,7 @@ async def send(
         meter.finish()
         shop.how.links.learn(session.label, meter.speed(), shop.how.hosts)
         if not reply.again:
-            return Sent(reply.number, tuple(streams_sent))
+            return Sent(reply.number, reply.record, tuple(streams_sent))
         for again in reply.again:
             reporter.detail(session.label, f"content {refs[again.content].blake3.short}: {again.why}")
         await asyncio.to_thread(scan.check_unchanged, [refs[again.content] for again in reply.again])

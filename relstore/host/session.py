@@ -11,10 +11,11 @@ from collections.abc import Callable
 from typing import Any
 
 from relstore import protocol
-from relstore.errors import RelstoreError
+from relstore.errors import NoStoreError, NotFoundError, RelstoreError
 from relstore.host import (
     capabilities,
     collecting,
+    past,
     preflight,
     reports,
     status,
@@ -70,6 +71,7 @@ class Session:
             protocol.Confirm: self._confirm,
             protocol.Cancel: self._cancel,
             protocol.InstallUnit: self._install_unit,
+            protocol.Past: self._past,
         }
 
     def run(self) -> None:
@@ -161,6 +163,14 @@ class Session:
 
     def _apps(self, ask: protocol.Apps) -> None:
         self._wire.send(protocol.AppsOut(tuple(self._store().app_names())))
+
+    def _past(self, ask: protocol.Past) -> None:
+        try:
+            with self._store().app(ask.app) as app:
+                reply, records = past.past(app, ask.number)
+        except (NoStoreError, NotFoundError):
+            reply, records = protocol.PastOut(0, None, None), []
+        self._wire.send(reply, pack.encode_stream(records))
 
     def _status(self, ask: protocol.Status) -> None:
         self._wire.send(status.status(self._store(), ask.app))

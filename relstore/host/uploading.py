@@ -22,7 +22,7 @@ from relstore.store.builds import check_manifest_name
 from relstore.store.history import CURRENT, FAILED
 from relstore.store.manifest import MAX_BYTES, File, Manifest, ObjectRef
 from relstore.store.names import AppName, Digest
-from relstore.store.record import Description
+from relstore.store.record import Description, Generation
 from relstore.store.store import Store
 from relstore.store.upload import Missing, Upload, contents, lacking
 
@@ -99,15 +99,15 @@ class Uploading:
             self._wire.send(protocol.Published(0, _again(upload, survey.damaged, receiving.failures)))
             return
         publish.publish(upload, survey)
-        self._wire.send(
-            protocol.Published(self._record(ask.app, upload.build, description, upload.manifest), ())
-        )
+        recorded = self._record(ask.app, upload.build, description, upload.manifest)
+        self._wire.send(protocol.Published(recorded.number, (), recorded.encode()))
         upload.close(done=True)
         self._upload = self._receiving = None
 
     def release(self, ask: protocol.Release) -> None:
         description = Description.parse(ask.who, ask.commit, ask.dirty, ask.note)
-        self._wire.send(protocol.Released(self._record(ask.app, ask.build, description)))
+        recorded = self._record(ask.app, ask.build, description)
+        self._wire.send(protocol.Released(recorded.number, recorded.encode()))
 
     def _unless_failed(self, work: Callable[[], None]) -> None:
         if self._failed:
@@ -183,8 +183,8 @@ class Uploading:
 
     def _record(
         self, app: AppName, build: Digest, description: Description, manifest: Optional[Manifest] = None
-    ) -> int:
-        """The number of the new generation. ``manifest``: the build's, where it is known already."""
+    ) -> Generation:
+        """The new generation. ``manifest``: the build's, where it is known already."""
         store = self._open_store(False)
         with store.shared():
             if not store.builds.has(build):
@@ -193,7 +193,7 @@ class Uploading:
             store.make_app(app)
             with store.app(app) as opened:
                 new = NewBuild(build, manifest.size, sum(1 for _ in manifest.files()))
-                return opened.append(new, description, int(time.time())).number
+                return opened.append(new, description, int(time.time()))
 
 
 def _must_be_sent(found: protocol.Probed, build: Digest) -> bool:

@@ -83,11 +83,21 @@ class App:
 
     def head(self) -> Digest | None:
         """The digest of the last record, which names the whole chain; None when there is none."""
+        last = self.last()
+        return None if last is None else record_digest(self.record(last))
+
+    def last(self) -> int | None:
+        """The number of the last record; None when there is none."""
         numbers = self.numbers()
-        if not numbers:
-            return None
+        return numbers[-1] if numbers else None
+
+    def record(self, number: int) -> bytes:
+        """The record as it is on disk. Raises DamagedError."""
         with self.directory.sub(RECORDS) as records:
-            return record_digest(records.read(str(numbers[-1]), MAX_BYTES))
+            try:
+                return records.read(str(number), MAX_BYTES)
+            except FileNotFoundError:
+                raise DamagedError(f"the record of generation {number} of {self.name} is missing") from None
 
     def append(self, new: NewBuild, description: Description, now: int) -> Generation:
         """Record the next generation, durably, and make its link. The store's lock must be held."""
