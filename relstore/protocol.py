@@ -519,7 +519,8 @@ class Verdict(NamedTuple):
     """One line of a collector's plan."""
 
     kind: str
-    """``generation`` or ``build``."""
+    """``generation``, ``build``, or one of the remains: ``lease``, ``staged upload``, ``half-written file``,
+    ``job``, ``helper``."""
     name: str
     app: str
     keep: bool

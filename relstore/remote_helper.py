@@ -6,6 +6,7 @@ runs as ``python3 -I -S helpers/<digest> job …``, or ``recover …`` at boot. 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from typing import BinaryIO
@@ -23,6 +24,9 @@ def serve(root: str, digest: str, helper: str, ahead: BinaryIO, source: BinaryIO
     whole frames that came before the helper was there.
     """
     os.umask(0o022)
+    if os.path.isdir(helper):
+        with contextlib.suppress(OSError):
+            os.utime(helper)  # it is in use: the collector takes those that were not for long
     # What a library prints must not get among the frames; commands must not inherit them.
     frames = os.dup(1)
     os.dup2(2, 1)

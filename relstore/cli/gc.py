@@ -14,12 +14,15 @@ from relstore.cli.progress import ConsoleReporter
 from relstore.cli.work import on_each, report, the_app
 from relstore.client import session as sessions
 from relstore.client.session import Session
+from relstore.errors import UsageError
 from relstore.protocol import Collected, Verdict
 
 _STYLES = {"keep": "green", "remove": "red", "removed": "red"}
 
 
-@example("relstore gc --keep 5 --dry-run", "relstore gc --keep 3 --keep-within 30d", "relstore gc")
+@example(
+    "relstore gc --keep 5 --dry-run", "relstore gc --keep 3 --keep-within 30d", "relstore gc --print-roots"
+)
 @click.command(cls=Command)
 @click.option("--keep", type=click.IntRange(min=1), metavar="N", help="Keep the last N good generations.")
 @click.option(
@@ -27,14 +30,27 @@ _STYLES = {"keep": "green", "remove": "red", "removed": "red"}
 )
 @click.option("--all-apps", is_flag=True, help="Apply the policy to every app of the store.")
 @click.option("--dry-run", is_flag=True, help="Show the plan, and remove nothing.")
+@click.option("--print-roots", is_flag=True, help="Only say what would be kept, and why; remove nothing.")
+@click.option("--print-dead", is_flag=True, help="Only list what would go, a line each; remove nothing.")
 @click.pass_context
-def gc(ctx: click.Context, keep: int | None, keep_within: int | None, all_apps: bool, dry_run: bool) -> None:
+def gc(
+    ctx: click.Context,
+    keep: int | None,
+    keep_within: int | None,
+    all_apps: bool,
+    dry_run: bool,
+    print_roots: bool,
+    print_dead: bool,
+) -> None:
     """Free what nothing needs. Without a policy (here or in relstore.toml) no generation goes.
 
     Never removed: what is current, pinned, the one to roll back to, waiting to be activated, being
     uploaded, under way, or executed by any process.
     """
     here = settings(ctx)
+    if print_roots and print_dead:
+        raise UsageError("--print-roots and --print-dead exclude each other")
+    dry_run = dry_run or print_roots or print_dead
     if keep is None and keep_within is None:
         keep, keep_within = here.config.keep, here.config.keep_within
 
@@ -46,7 +62,12 @@ def gc(ctx: click.Context, keep: int | None, keep_within: int | None, all_apps: 
         return found, sessions.rows(body, Verdict)
 
     def show(host: str, found: tuple[Collected, list[Verdict]]) -> None:
-        _show(here, host, *found, dry_run)
+        if print_roots:
+            _list(here, [verdict for verdict in found[1] if verdict.keep], why=True)
+        elif print_dead:
+            _list(here, [verdict for verdict in found[1] if not verdict.keep], why=False)
+        else:
+            _show(here, host, *found, dry_run)
 
     report("gc", on_each(here, ask), here, show, _fields, dry_run=dry_run)
 
@@ -74,8 +95,8 @@ def _show(here: Settings, host: str, found: Collected, verdicts: list[Verdict], 
             [
                 [
                     "keep" if verdict.keep else gone,
-                    f"{verdict.kind} {verdict.name[:12]}" + (f" of {verdict.app}" if verdict.app else ""),
-                    text.size(verdict.bytes) if verdict.kind == "build" and not verdict.keep else "-",
+                    _what(verdict),
+                    text.size(verdict.bytes) if verdict.kind != "generation" and not verdict.keep else "-",
                     verdict.reason,
                 ]
                 for verdict in shown
@@ -86,8 +107,25 @@ def _show(here: Settings, host: str, found: Collected, verdicts: list[Verdict], 
         screen.note(warning)
     removed = [verdict for verdict in verdicts if not verdict.keep]
     generations = sum(1 for verdict in removed if verdict.kind == "generation")
+    builds = sum(1 for verdict in removed if verdict.kind == "build")
+    remains = len(removed) - generations - builds
     screen.say(
         f"{host}: {'would free' if dry_run else 'freed'} {text.size(found.bytes)} ({found.bytes:,} bytes): "
-        f"{text.plural(generations, 'generation')}, {text.plural(len(removed) - generations, 'build')}, "
-        f"{text.plural(found.objects, 'object')}; {text.plural(found.kept_generations, 'generation')} kept"
+        f"{text.plural(generations, 'generation')}, {text.plural(builds, 'build')}, "
+        f"{text.plural(found.objects, 'object')}"
+        + (f", {text.plural(remains, 'left-over')}" if remains else "")
+        + f"; {text.plural(found.kept_generations, 'generation')} kept"
     )
+
+
+def _list(here: Settings, verdicts: list[Verdict], *, why: bool) -> None:
+    """Whole names, for other programs: kind, name (for a generation APP/NUMBER), and the reason."""
+    for verdict in verdicts:
+        name = f"{verdict.app}/{verdict.name}" if verdict.kind == "generation" else verdict.name
+        here.console.report("\t".join([verdict.kind, name, *([verdict.reason] if why else [])]))
+
+
+def _what(verdict: Verdict) -> str:
+    if verdict.kind in ("generation", "build"):
+        return f"{verdict.kind} {verdict.name[:12]}" + (f" of {verdict.app}" if verdict.app else "")
+    return f"{verdict.kind} {verdict.name}"

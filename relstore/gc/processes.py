@@ -14,11 +14,14 @@ from typing import NamedTuple
 from relstore.store.names import Digest
 
 _BUILD = re.compile(rb"/builds/([0-9a-f]{64})(?![0-9a-f])")
+_HELPER = re.compile(rb"/helpers/([0-9a-f]{64})(?![0-9a-f])")
 _CMDLINE_BYTES = 64 * 1024
 
 
 class InUse(NamedTuple):
     builds: frozenset[Digest]
+    helpers: frozenset[str]
+    """The digests of the helpers that are run."""
     unreadable: int
     """How many processes could not be looked into."""
 
@@ -26,20 +29,25 @@ class InUse(NamedTuple):
 def builds_in_use(proc: str = "/proc") -> InUse:
     """Scan all processes. A process that ends meanwhile counts as gone."""
     builds: set[Digest] = set()
+    helpers: set[str] = set()
     unreadable = 0
     for name in os.listdir(proc):
         if name.isdigit():
-            used, complete = builds_used_by(int(name), proc)
+            paths, complete = _paths(f"{proc}/{name}")
             unreadable += not complete
-            builds |= used
-    return InUse(frozenset(builds), unreadable)
+            builds |= _named(_BUILD, paths)
+            helpers |= _named(_HELPER, paths)
+    return InUse(frozenset(builds), frozenset(helpers), unreadable)
 
 
 def builds_used_by(pid: int, proc: str = "/proc") -> tuple[frozenset[Digest], bool]:
     """The builds that one process uses, and whether all of it could be looked into."""
     paths, complete = _paths(f"{proc}/{pid}")
-    found = {Digest(name.decode("ascii")) for path in paths for name in _BUILD.findall(path)}
-    return frozenset(found), complete
+    return frozenset(_named(_BUILD, paths)), complete
+
+
+def _named(what: re.Pattern[bytes], paths: list[bytes]) -> set[Digest]:
+    return {Digest(name.decode("ascii")) for path in paths for name in what.findall(path)}
 
 
 def _paths(process: str) -> tuple[list[bytes], bool]:

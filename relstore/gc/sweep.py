@@ -43,8 +43,9 @@ def leased_objects(manifests: Collection[bytes]) -> frozenset[str]:
     )
 
 
-def measure(store: Store, plan: Plan, leased: frozenset[str]) -> Measure:
-    """Count links: a file goes when all links but the shelf's are in builds that go."""
+def measure(store: Store, plan: Plan, leased: frozenset[str], staged: Collection[str] = ()) -> Measure:
+    """Count links: a file goes when all links but the shelf's are in builds that go, or in what was
+    ``staged`` and goes (whose own bytes are counted there)."""
     stay: dict[int, int] = {}
     sizes: dict[int, int] = {}
     owner: dict[int, Digest] = {}
@@ -53,10 +54,14 @@ def measure(store: Store, plan: Plan, leased: frozenset[str]) -> Measure:
             stay[found.st_ino] = stay.get(found.st_ino, found.st_nlink) - 1
             sizes[found.st_ino] = found.st_size
             owner.setdefault(found.st_ino, build)
+    for lease in staged:
+        for found in _files(store.staging, lease):
+            if found.st_nlink > 1:
+                stay[found.st_ino] = stay.get(found.st_ino, found.st_nlink) - 1
     by_build = dict.fromkeys(plan.dead_builds, 0)
     for inode, count in stay.items():
         # Never on the shelf, or no longer: manifests, empty files, copies that the limit of links made.
-        if not count:
+        if not count and inode in owner:
             by_build[owner[inode]] += sizes[inode]
     objects = 0
     loose = 0

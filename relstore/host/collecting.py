@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import time
+from typing import NamedTuple
 
 from relstore.errors import RefusedError
+from relstore.gc import remains as gc_remains
 from relstore.gc import roots as gc_roots
 from relstore.gc import sweep
 from relstore.gc.plan import make_plan
 from relstore.gc.policy import Policy
 from relstore.gc.roots import Found
-from relstore.host import jobs, recovery, reports
+from relstore.host import helpers, jobs, recovery, reports
 from relstore.protocol import Collect, Collected, Delete, Verdict
 from relstore.store import history, journal
 from relstore.store.app import App
@@ -32,17 +34,22 @@ def collect(store: Store, ask: Collect) -> tuple[Collected, list[Verdict]]:
         if ask.app is not None:
             with store.app(ask.app):
                 pass  # a clear refusal for an app that is not there
-        found = gc_roots.find(store, _job_roots(store))
+        numbers, live_jobs = _job_roots(store)
+        found = gc_roots.find(store, numbers)
+        used = frozenset((*found.helpers, *_newest_helper(store)))
+        remains = gc_remains.find(store, gc_remains.InUse(found.leases, live_jobs, used), now)
         policy = Policy(ask.keep, ask.keep_within)
         plan = make_plan(found.roots, store.builds.ids(), policy, ask.app, now)
-        leased = sweep.leased_objects(found.leased_manifests)
-        measured = sweep.measure(store, plan, leased)
+        leased = sweep.leased_objects(found.leases.values())
+        staged = [remain.place[-1] for remain in remains if remain.kind == gc_remains.STAGED]
+        measured = sweep.measure(store, plan, leased, staged)
         if not ask.dry_run:
-            _clear_remains(store, found)
+            gc_remains.remove(store, remains)
             sweep.sweep(store, plan, leased, ask.who, now)
     kept = sum(1 for verdict in plan.generations if verdict.keep)
-    collected = Collected(measured.objects, measured.bytes, kept, _warnings(found, bool(plan.dead_builds)))
-    return collected, reports.verdicts(plan, measured)
+    size = measured.bytes + sum(remain.bytes for remain in remains)
+    collected = Collected(measured.objects, size, kept, _warnings(found, bool(plan.dead_builds)))
+    return collected, reports.verdicts(plan, measured, remains)
 
 
 def delete(store: Store, ask: Delete) -> list[Row]:
@@ -54,7 +61,7 @@ def delete(store: Store, ask: Delete) -> list[Row]:
                 row.generation.number: row for row in (history.resolve(spec, rows) for spec in ask.specs)
             }.values()
         )
-        in_jobs = _jobs_of(app)
+        in_jobs = _jobs_of(app).generations
         for row in chosen:
             _check_deletable(row, rows, in_jobs)
         if not ask.dry_run:
@@ -88,33 +95,47 @@ def _check_deletable(row: Row, rows: list[Row], in_jobs: set[int]) -> None:
         )
 
 
-def _job_roots(store: Store) -> dict[AppName, set[int]]:
-    found = {}
+def _job_roots(store: Store) -> tuple[dict[AppName, set[int]], set[tuple[str, str]]]:
+    """By app the generations that jobs are about, and these jobs as (app, id)."""
+    numbers: dict[AppName, set[int]] = {}
+    live: set[tuple[str, str]] = set()
     for name in store.app_names():
         with store.app(name) as app:
-            found[name] = _jobs_of(app)
-    return found
+            needed = _jobs_of(app)
+        numbers[name] = needed.generations
+        live |= {(name, job) for job in needed.jobs}
+    return numbers, live
 
 
-def _jobs_of(app: App) -> set[int]:
-    """The generations that the running job or an unresolved one is about."""
-    needed: set[int] = set()
+class _Jobs(NamedTuple):
+    """The running job or an unresolved one, and the generations that it is about."""
+
+    jobs: set[str]
+    generations: set[int]
+
+
+def _jobs_of(app: App) -> _Jobs:
+    needed = _Jobs(set(), set())
     running = jobs.running(app)
     if running is not None:
         with contextlib.closing(jobs.open_job(app, running)) as job:
-            needed.update((job.request().generation, job.state().previous))
+            needed.jobs.add(running)
+            needed.generations.update((job.request().generation, job.state().previous))
     event = recovery.unresolved(app.events())
     if event is not None:
-        needed.update((event.generation, event.previous))
+        needed.jobs.add(event.job)
+        needed.generations.update((event.generation, event.previous))
     return needed
 
 
-def _clear_remains(store: Store, found: Found) -> None:
-    """What dead uploads left: leases that nobody holds, and staging past its grace."""
-    for name in found.dead_leases:
-        store.leases.unlink(name)
-    for name in found.stale_staging:
-        store.staging.remove_tree(name)
+def _newest_helper(store: Store) -> list[str]:
+    """What runs at boot."""
+    directory = store.root.sub_or_none(helpers.AREA)
+    if directory is None:
+        return []
+    with directory:
+        newest = directory.readlink(helpers.NEWEST)
+    return [] if newest is None else [newest]
 
 
 def _warnings(found: Found, removes: bool) -> tuple[str, ...]:

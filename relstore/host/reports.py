@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from relstore import protocol, shape
 from relstore.gc.plan import Plan
+from relstore.gc.remains import Remain
 from relstore.gc.sweep import Measure
 from relstore.store import pack
 from relstore.store.history import Row
@@ -31,8 +34,8 @@ def event_out(event: Event) -> protocol.EventOut:
     return protocol.EventOut(*event)
 
 
-def verdicts(plan: Plan, measured: Measure) -> list[protocol.Verdict]:
-    """The plan in lines: generations first, then builds with the bytes that their removal frees."""
+def verdicts(plan: Plan, measured: Measure, remains: Sequence[Remain]) -> list[protocol.Verdict]:
+    """The plan in lines: generations, then builds and remains with the bytes that their removal frees."""
     lines = [
         protocol.Verdict("generation", str(one.number), one.app, one.keep, one.reason, 0)
         for one in plan.generations
@@ -41,7 +44,14 @@ def verdicts(plan: Plan, measured: Measure) -> list[protocol.Verdict]:
         protocol.Verdict("build", one.build, "", one.keep, one.reason, measured.by_build.get(one.build, 0))
         for one in plan.builds
     ]
+    lines += [
+        protocol.Verdict(one.kind, one.path, _app_of(one), False, one.reason, one.bytes) for one in remains
+    ]
     return lines
+
+
+def _app_of(remain: Remain) -> str:
+    return remain.place[1] if remain.place[0] == "apps" and len(remain.place) > 2 else ""
 
 
 def stream(messages: list[object]) -> bytes:

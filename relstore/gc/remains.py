@@ -1,0 +1,170 @@
+"""What work that ended, or died, has left in a store: found, and removed, under the store's lock alone.
+
+Nothing of it is needed, but some of it may still be of use for a while: what an upload staged, the log of a
+job, a helper that a client with another version of relstore runs. So each kind has its age. Not for
+generations and builds (``plan``).
+"""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import NamedTuple
+
+from relstore.store import app as apps
+from relstore.store.directory import TEMPORARY, Dir
+from relstore.store.store import Store
+
+DAY_S = 24 * 3600
+STAGING_S = DAY_S
+"""How long what a broken upload staged is kept for the next push to go on with."""
+TEMPORARY_S = DAY_S
+"""No writer is at work on one name for so long."""
+UNUSED_S = 30 * DAY_S
+"""How long a job's log, or a helper that nobody runs, is kept."""
+LAST_JOBS = 20
+"""So many jobs of each app are kept however old they are."""
+
+LEASE, STAGED, HALF_WRITTEN, JOB, HELPER = "lease", "staged upload", "half-written file", "job", "helper"
+
+
+class Remain(NamedTuple):
+    """Something that nobody needs: where it is below the root, what, and why it may go."""
+
+    place: tuple[str, ...]
+    kind: str
+    reason: str
+    bytes: int
+
+    @property
+    def path(self) -> str:
+        return "/".join(self.place)
+
+
+class InUse(NamedTuple):
+    """What must stay: lease names, jobs as (app, id), helpers by digest."""
+
+    leases: Collection[str]
+    jobs: Collection[tuple[str, str]]
+    helpers: Collection[str]
+
+
+def find(store: Store, in_use: InUse, now: float) -> list[Remain]:
+    """Everything of it. Raises OSError: what cannot be looked at ends the collection."""
+    return [
+        *_leases(store, in_use.leases),
+        *_staging(store, in_use.leases, now),
+        *_half_written(store, now),
+        *_jobs(store, in_use.jobs, now),
+        *_helpers(store, in_use.helpers, now),
+    ]
+
+
+def remove(store: Store, remains: Sequence[Remain]) -> None:
+    """Remove it; what is gone already is no error."""
+    for remain in remains:
+        _remove(store.root, remain.place)
+
+
+def _remove(directory: Dir, place: tuple[str, ...]) -> None:
+    name, *rest = place
+    if not rest:
+        directory.remove_tree(name)
+        return
+    inner = directory.sub_or_none(name)
+    if inner is not None:
+        with inner:
+            _remove(inner, tuple(rest))
+
+
+def _leases(store: Store, held: Collection[str]) -> Iterator[Remain]:
+    for name in store.leases.names():
+        if name not in held:
+            yield Remain(("leases", name), LEASE, "its upload has ended", _size(store.leases, name))
+
+
+def _staging(store: Store, held: Collection[str], now: float) -> Iterator[Remain]:
+    for name in store.staging.all_names():
+        if name not in held and _age(store.staging, name, now) > STAGING_S:
+            size = _size(store.staging, name)
+            yield Remain(("staging", name), STAGED, "broke off over a day ago", size)
+
+
+def _half_written(store: Store, now: float) -> Iterator[Remain]:
+    for place in _writable(store):
+        with _at(store.root, place) as directory:
+            for name in directory.all_names():
+                if name.startswith(TEMPORARY) and _age(directory, name, now) > TEMPORARY_S:
+                    size = _size(directory, name)
+                    yield Remain((*place, name), HALF_WRITTEN, "its writer died over a day ago", size)
+
+
+def _writable(store: Store) -> Iterator[tuple[str, ...]]:
+    """The directories in which names are made by way of a temporary one."""
+    yield ()
+    yield from ((area,) for area in store.root.names() if _is_directory(store.root, area))
+    yield from (("objects", shard) for shard in _directories(store.root, "objects"))
+    for name in _directories(store.root, "apps"):
+        yield "apps", name
+        yield from (("apps", name, area) for area in apps.AREAS)
+        with _at(store.root, ("apps", name, apps.JOBS)) as jobs:
+            yield from (("apps", name, apps.JOBS, job) for job in jobs.names())
+
+
+def _jobs(store: Store, needed: Collection[tuple[str, str]], now: float) -> Iterator[Remain]:
+    for name in store.app_names():
+        with _at(store.root, ("apps", name, apps.JOBS)) as jobs:
+            for job in jobs.names()[:-LAST_JOBS]:  # their names sort by time
+                if (name, job) not in needed and _age(jobs, job, now) > UNUSED_S:
+                    place = ("apps", name, apps.JOBS, job)
+                    yield Remain(place, JOB, "ended over 30 days ago", _size(jobs, job))
+
+
+def _helpers(store: Store, used: Collection[str], now: float) -> Iterator[Remain]:
+    helpers = store.root.sub_or_none("helpers")
+    if helpers is None:
+        return
+    with helpers:
+        for name in helpers.names():
+            if name in used or not _is_directory(helpers, name):
+                continue
+            if _age(helpers, name, now) > UNUSED_S:
+                yield Remain(("helpers", name), HELPER, "not used for over 30 days", _size(helpers, name))
+
+
+def _directories(root: Dir, area: str) -> list[str]:
+    with _at(root, (area,)) as directory:
+        return [name for name in directory.names() if _is_directory(directory, name)]
+
+
+@contextmanager
+def _at(root: Dir, place: Sequence[str]) -> Iterator[Dir]:
+    """The directory at ``place`` below ``root``, open."""
+    with ExitStack() as stack:
+        directory = root
+        for name in place:
+            directory = stack.enter_context(directory.sub(name))
+        yield directory
+
+
+def _is_directory(directory: Dir, name: str) -> bool:
+    found = directory.lstat(name)
+    return found is not None and stat.S_ISDIR(found.st_mode)
+
+
+def _age(directory: Dir, name: str, now: float) -> float:
+    """Seconds since it was changed; what is gone is young."""
+    found = directory.lstat(name)
+    return now - found.st_mtime if found is not None else 0.0
+
+
+def _size(directory: Dir, name: str) -> int:
+    """The bytes of its files."""
+    found = directory.lstat(name)
+    if found is None:
+        return 0
+    if not stat.S_ISDIR(found.st_mode):
+        return found.st_size if stat.S_ISREG(found.st_mode) and found.st_nlink == 1 else 0
+    with directory.sub(name) as inner:
+        return sum(_size(inner, child) for child in inner.all_names())
