@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -13,11 +12,6 @@ from relstore.gc import roots
 from relstore.store.names import AppName
 from relstore.store.store import Store
 from tests.host_side import WEB, artifact, begin_upload, build_of, go_live, release
-
-
-def age(path: Path, seconds: float) -> None:
-    then = time.time() - seconds
-    os.utime(path, (then, then))
 
 
 def test_every_app_with_its_rows_and_jobs(store: Store) -> None:
@@ -32,7 +26,7 @@ def test_every_app_with_its_rows_and_jobs(store: Store) -> None:
     }
     assert found.roots.jobs == {WEB: {2}}
     assert found.roots.leased == frozenset()
-    assert (found.leased_manifests, found.dead_leases, found.stale_staging) == ([], [], [])
+    assert found.leases == {}
 
 
 def test_an_upload_under_way_is_a_root_and_ends_as_one(store: Store) -> None:
@@ -40,7 +34,7 @@ def test_an_upload_under_way_is_a_root_and_ends_as_one(store: Store) -> None:
     upload = begin_upload(store, made)
     found = roots.find(store, {})
     assert found.roots.leased == {made.build}
-    assert found.leased_manifests == [made.raw]
+    assert found.leases == {made.build: made.raw}
     upload.close(done=False)
     assert roots.find(store, {}).roots.leased == frozenset()
 
@@ -48,10 +42,10 @@ def test_an_upload_under_way_is_a_root_and_ends_as_one(store: Store) -> None:
 def test_two_uploads_of_one_build_are_two_leases(store: Store) -> None:
     made = artifact({"a": b"new"})
     first, second = begin_upload(store, made), begin_upload(store, made)
-    assert roots.find(store, {}).leased_manifests == [made.raw, made.raw]
+    assert list(roots.find(store, {}).leases.values()) == [made.raw, made.raw]
     first.close(done=True)
     found = roots.find(store, {})
-    assert (found.roots.leased, found.leased_manifests) == ({made.build}, [made.raw])
+    assert (found.roots.leased, list(found.leases.values())) == ({made.build}, [made.raw])
     second.close(done=True)
 
 
@@ -60,22 +54,8 @@ def test_a_lease_that_nobody_holds_is_dead(store: Store, tmp_path: Path) -> None
     made = artifact({"a": b"new"})
     (tmp_path / "store" / "leases" / made.build).write_bytes(made.raw)
     found = roots.find(store, {})
-    assert found.dead_leases == [made.build]
+    assert found.leases == {}
     assert found.roots.leased == frozenset()
-
-
-def test_what_was_staged_is_stale_after_its_grace_and_without_a_lease(store: Store, tmp_path: Path) -> None:
-    staging = tmp_path / "store" / "staging"
-    uploads = [begin_upload(store, artifact({"a": text})) for text in (b"held", b"broken", b"young")]
-    for upload in uploads:
-        upload.put(0, 0, b"h")
-        age(staging / upload.build, roots.STAGING_GRACE_S + 60)
-    age(staging / uploads[2].build, roots.STAGING_GRACE_S - 60)
-    for upload in uploads[1:]:
-        upload.close(done=False)
-    age(staging / uploads[1].build, roots.STAGING_GRACE_S + 60)
-    assert roots.find(store, {}).stale_staging == [uploads[1].build]
-    uploads[0].close(done=True)
 
 
 def test_a_process_that_runs_a_build_is_a_root(store: Store, tmp_path: Path) -> None:

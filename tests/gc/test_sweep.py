@@ -45,7 +45,7 @@ def collect(store: Store, policy: Policy = LAST) -> sweep.Measure:
     """Measure and sweep, as the host does."""
     with store.exclusive():
         plan = plan_for(store, policy)
-        leased = sweep.leased_objects(roots.find(store, {}).leased_manifests)
+        leased = sweep.leased_objects(roots.find(store, {}).leases.values())
         measured = sweep.measure(store, plan, leased)
         sweep.sweep(store, plan, leased, "me@desk", NOW)
     return measured
@@ -241,3 +241,22 @@ def test_a_second_sweep_finds_nothing(store: Store) -> None:
     assert collect(store) == (0, 0, {})
     with store.app(WEB) as app:
         assert app.events() == before
+
+
+def test_what_only_stale_staging_links_to_is_counted_and_goes(store: Store, tmp_path: Path) -> None:
+    """An upload that died while its tree was made: the shelf has objects that its tree links to."""
+    upload = begin_upload(store, artifact({"a": b"staged"}))
+    upload.put(0, 0, b"staged")
+    publish.publish(upload, publish.survey(upload))
+    upload.close(done=False)
+    staged = tmp_path / "store" / "staging" / upload.build
+    (staged / "build").mkdir(parents=True)
+    (tmp_path / "store" / "builds" / upload.build / "tree" / "a").rename(staged / "build" / "a")
+    shutil.rmtree(tmp_path / "store" / "builds" / upload.build)
+    with store.exclusive():
+        plan = plan_for(store)
+        assert sweep.measure(store, plan, frozenset()).objects == 0
+        assert sweep.measure(store, plan, frozenset(), [upload.build]) == sweep.Measure(1, 6, {})
+        store.staging.remove_tree(upload.build)
+        sweep.sweep(store, plan, frozenset(), "me@desk", NOW)
+    assert used(tmp_path / "store") == (0, 0)

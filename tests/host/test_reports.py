@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from relstore import protocol, shape
 from relstore.gc.plan import BuildVerdict, GenerationVerdict, Plan
+from relstore.gc.remains import Remain
 from relstore.gc.sweep import Measure
 from relstore.host import reports
 from relstore.store import journal, pack
@@ -42,15 +43,21 @@ def test_an_event(store: Store, app: App) -> None:
 
 
 def test_a_plan_in_lines() -> None:
+    left = [
+        Remain(("leases", "1"), "lease", "over", 5),
+        Remain(("apps", "web", "jobs", "1"), "job", "old", 6),
+    ]
     plan = Plan(
         [GenerationVerdict(WEB, 1, BUILD, False, "old"), GenerationVerdict(WEB, 2, OTHER, True, "current")],
         [BuildVerdict(BUILD, False, "not needed"), BuildVerdict(OTHER, True, "of web 2")],
     )
-    assert reports.verdicts(plan, Measure(3, 77, {BUILD: 70})) == [
+    assert reports.verdicts(plan, Measure(3, 77, {BUILD: 70}), left) == [
         protocol.Verdict("generation", "1", WEB, False, "old", 0),
         protocol.Verdict("generation", "2", WEB, True, "current", 0),
         protocol.Verdict("build", BUILD, "", False, "not needed", 70),
         protocol.Verdict("build", OTHER, "", True, "of web 2", 0),
+        protocol.Verdict("lease", "leases/1", "", False, "over", 5),
+        protocol.Verdict("job", "apps/web/jobs/1", "web", False, "old", 6),
     ]
 
 
