@@ -95,6 +95,13 @@ class Put(NamedTuple):
     """The next bytes of the open stream, in the body. No reply unless it fails."""
 
 
+class Retention(NamedTuple):
+    """What is to be kept of an app: so many good generations, and all of the last so many seconds."""
+
+    keep: Optional[int]
+    keep_within: Optional[int]
+
+
 class Publish(NamedTuple):
     """Make the build of the upload and record a generation of it. Reply: Published."""
 
@@ -103,6 +110,8 @@ class Publish(NamedTuple):
     commit: Optional[str]
     dirty: bool
     note: str
+    retention: Optional[Retention] = None
+    """What holds for the app from now on; None leaves it as it is."""
 
 
 class Release(NamedTuple):
@@ -114,6 +123,8 @@ class Release(NamedTuple):
     commit: Optional[str]
     dirty: bool
     note: str
+    retention: Optional[Retention] = None
+    """As in Publish."""
 
 
 class Activate(NamedTuple):
@@ -285,10 +296,11 @@ class Collect(NamedTuple):
     """Plan, and unless ``dry_run`` sweep. Reply: Collected, its body a stream of Verdict."""
 
     app: Optional[AppName]
-    """Whose generations the policy is about; None for all apps."""
-    keep: Optional[int]
-    keep_within: Optional[int]
-    """Seconds."""
+    """Whose generations may go; None for all apps."""
+    retention: Optional[Retention]
+    """Instead of what holds for them."""
+    otherwise: Optional[Retention]
+    """For an app for which nothing holds."""
     who: str
     dry_run: bool
 

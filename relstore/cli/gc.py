@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,6 +16,9 @@ from relstore.client import session as sessions
 from relstore.client.session import Session
 from relstore.errors import UsageError
 from relstore.protocol import Collected, Verdict
+
+if TYPE_CHECKING:
+    from relstore.client.config import Config
 
 _STYLES = {"keep": "green", "remove": "red", "removed": "red"}
 
@@ -51,13 +54,13 @@ def gc(
     if print_roots and print_dead:
         raise UsageError("--print-roots and --print-dead exclude each other")
     dry_run = dry_run or print_roots or print_dead
-    if keep is None and keep_within is None:
-        keep, keep_within = here.config.keep, here.config.keep_within
+    instead = _retention(keep, keep_within)
+    otherwise = retention_of(here.config)
 
     async def ask(session: Session, _: ConsoleReporter) -> tuple[Collected, list[Verdict]]:
-        policy = keep is not None or keep_within is not None
-        app = None if all_apps or not policy else await the_app(session, here)
-        request = protocol.Collect(app, keep, keep_within, here.who, dry_run)
+        one_app = not all_apps and (here.app or instead or otherwise)
+        app = await the_app(session, here) if one_app else None
+        request = protocol.Collect(app, instead, otherwise, here.who, dry_run)
         found, body = await session.ask(request, Collected)
         return found, sessions.rows(body, Verdict)
 
@@ -70,6 +73,15 @@ def gc(
             _show(here, host, *found, dry_run)
 
     report("gc", on_each(here, ask), here, show, _fields, dry_run=dry_run)
+
+
+def retention_of(config: Config) -> protocol.Retention | None:
+    """What relstore.toml says that is to be kept."""
+    return _retention(config.keep, config.keep_within)
+
+
+def _retention(keep: int | None, keep_within: int | None) -> protocol.Retention | None:
+    return None if keep is None and keep_within is None else protocol.Retention(keep, keep_within)
 
 
 def _fields(found: tuple[Collected, list[Verdict]]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from relstore.cli import results, text
 from relstore.cli.activating import activation_options, plan_of, run
 from relstore.cli.cache import the_cache
 from relstore.cli.command import Command, example
+from relstore.cli.gc import retention_of
 from relstore.cli.options import Settings, settings
 from relstore.cli.progress import ConsoleReporter
 from relstore.cli.work import on_each, report
@@ -102,7 +103,17 @@ def push(
         git = gitinfo.describe(path.resolve() if path.is_dir() else path.resolve().parent)
         description = Description(here.who, git.commit if git else None, git.dirty if git else False, note)
         needs = tuple(map(_needs, programs(scanned)))
-        return fleet.Push(app, scanned, description, outside, activation, transfer, needs)
+        return fleet.Push(
+            app,
+            scanned,
+            description,
+            outside,
+            activation,
+            transfer,
+            needs,
+            retention_of(here.config),
+            bool(here.config.collect),
+        )
 
     with ConsoleReporter(here.console, several=len(here.targets) > 1) as reporter:
         ended = run(lambda keys: fleet.push(plan, here.targets, Way(here.around, reporter, keys)))

@@ -24,6 +24,8 @@ def show(command: str, app: AppName | None, results: Sequence[Result], settings:
     if len(results) == 1:
         if results[0].error is None:
             screen.say(_sentence(str(app), results[0]))
+        if results[0].freed:
+            screen.say(f"{results[0].target.label}: freed {text.size(results[0].freed)}")
     else:
         screen.table(
             ["host", "outcome", "generation", "current", "sent"],
@@ -63,6 +65,7 @@ def _fields(result: Result) -> dict[str, Any]:
         "job": result.job or None,
         "reason": result.reason,
         "sent_bytes": result.sent,
+        "freed_bytes": result.freed,
         "streams": [_stream(stream) for stream in result.streams],
         "error": error_fields(result.error) if result.error else None,
     }

@@ -80,6 +80,8 @@ class Config:
     keep: int | None = None
     keep_within: int | None = None
     """Seconds."""
+    collect: bool | None = None
+    """Whether a push is followed by a collection."""
     python: str | None = None
     """The absolute path of the interpreter on the hosts."""
     allow_outside_links: bool | None = None

@@ -165,6 +165,7 @@ KEYS: Mapping[str, Key] = MappingProxyType(
         "build": Key("build", command),
         "keep": Key("keep", _keep),
         "keep-within": Key("keep_within", seconds),
+        "gc": Key("collect", flag),
         "python": Key("python", _python),
         "allow-outside-links": Key("allow_outside_links", flag),
         "compression": Key("compression", _compression),

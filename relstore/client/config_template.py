@@ -81,6 +81,9 @@ TEMPLATE = """\
 #keep = 5
 #keep-within = "30d"
 
+# Run `relstore gc` at each host after a push that went well? Default: false.
+#gc = true
+
 # The interpreter on the hosts (Python 3.9 or newer), where `python3` is not found or too old.
 #python = "/usr/bin/python3.11"
 

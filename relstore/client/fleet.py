@@ -45,10 +45,14 @@ class Push:
     transfer: Transfer
     programs: tuple[protocol.ProgramIn, ...] = ()
     """What its executables need of a host."""
+    retention: protocol.Retention | None = None
+    """What is to be kept of the app from now on; None leaves it as it is."""
+    collect: bool = False
+    """Whether each host that ends well collects afterwards."""
 
     @property
     def publish(self) -> protocol.Publish:
-        return protocol.Publish(self.app, *self.description)
+        return protocol.Publish(self.app, *self.description, self.retention)
 
 
 @dataclass(frozen=True)
@@ -129,7 +133,9 @@ async def _push(
         return [_skipped(one) for one in results]
     keeping = asyncio.ensure_future(asyncio.to_thread(shop.keep))
     try:
-        return results if plan.activation is None else await _activate_all(plan, results, sessions, way)
+        if plan.activation is not None:
+            results = await _activate_all(plan, results, sessions, way)
+        return [await _collected(plan, one, sessions, way) for one in results] if plan.collect else results
     finally:
         await asyncio.wait([keeping])
 
@@ -147,6 +153,21 @@ async def _activate_all(
         if not ended.done:
             return [*results[: index + 1], *map(_skipped, results[index + 1 :])]
     return results
+
+
+async def _collected(plan: Push, one: Result, sessions: Mapping[Target, Session], way: Way) -> Result:
+    """The release is live; that nothing could be freed does not change that, and is only said."""
+    if not one.done:
+        return one
+    ask = protocol.Collect(plan.app, None, plan.retention, plan.description.who, dry_run=False)
+    try:
+        found, _ = await sessions[one.target].ask(ask, protocol.Collected)
+    except RelstoreError as error:
+        way.reporter.notice(f"{one.target.label}: nothing was collected: {error.what}")
+        return one
+    for warning in found.warnings:
+        way.reporter.detail(one.target.label, warning)
+    return replace(one, freed=found.bytes)
 
 
 async def switch(

@@ -34,6 +34,8 @@ class Result:
     streams: tuple[Stream, ...] = ()
     """What was sent for it."""
     error: RelstoreError | None = None
+    freed: int | None = None
+    """Bytes that the collection afterwards freed; None without one."""
 
     @property
     def sent(self) -> int:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from relstore.gc.policy import Policy, Wanted, judge
+from relstore.gc.policy import Wanted, judge
 from relstore.store import history
 from relstore.store.history import Row
 from relstore.store.names import AppName, Digest
+from relstore.store.retention import Policy
 
 
 class Roots(NamedTuple):
@@ -54,14 +55,11 @@ class Plan(NamedTuple):
         return [verdict.build for verdict in self.builds if not verdict.keep]
 
 
-def make_plan(
-    roots: Roots, builds: Collection[Digest], policy: Policy, only: AppName | None, now: int
-) -> Plan:
-    """``only``: the app that the policy is about; None for all of them."""
+def make_plan(roots: Roots, builds: Collection[Digest], policies: Mapping[AppName, Policy], now: int) -> Plan:
+    """``policies``: by app; where there is none, every generation stays."""
     generations: list[GenerationVerdict] = []
     for app, rows in roots.apps.items():
-        here = policy if only in (None, app) else Policy(None, None)
-        wanted = judge(here, rows, now)
+        wanted = judge(policies.get(app, Policy()), rows, now)
         needed = _needed(rows, roots.jobs.get(app, ()), roots.running)
         for row in rows:
             if row.state == history.DELETED:

@@ -10,17 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from relstore.store.history import FAILED, NEVER_ACTIVE, Row
-
-
-class Policy(NamedTuple):
-    """``keep``: so many good generations; ``keep_within``: all of the last so many seconds."""
-
-    keep: int | None
-    keep_within: int | None
-
-    @property
-    def is_empty(self) -> bool:
-        return self.keep is None and self.keep_within is None
+from relstore.store.retention import Policy
 
 
 class Wanted(NamedTuple):

@@ -15,7 +15,6 @@ from relstore.gc import remains as gc_remains
 from relstore.gc import roots as gc_roots
 from relstore.gc import sweep
 from relstore.gc.plan import make_plan
-from relstore.gc.policy import Policy
 from relstore.gc.roots import Found
 from relstore.host import helpers, jobs, recovery, reports
 from relstore.protocol import Collect, Collected, Delete, Verdict
@@ -24,6 +23,7 @@ from relstore.store.app import App
 from relstore.store.history import Row
 from relstore.store.journal import Event
 from relstore.store.names import AppName
+from relstore.store.retention import Policy
 from relstore.store.store import Store
 
 
@@ -38,8 +38,7 @@ def collect(store: Store, ask: Collect) -> tuple[Collected, list[Verdict]]:
         found = gc_roots.find(store, numbers)
         used = frozenset((*found.helpers, *_newest_helper(store)))
         remains = gc_remains.find(store, gc_remains.InUse(found.leases, live_jobs, used), now)
-        policy = Policy(ask.keep, ask.keep_within)
-        plan = make_plan(found.roots, store.builds.ids(), policy, ask.app, now)
+        plan = make_plan(found.roots, store.builds.ids(), _policies(store, ask), now)
         leased = sweep.leased_objects(found.leases.values())
         staged = [remain.place[-1] for remain in remains if remain.kind == gc_remains.STAGED]
         measured = sweep.measure(store, plan, leased, staged)
@@ -50,6 +49,18 @@ def collect(store: Store, ask: Collect) -> tuple[Collected, list[Verdict]]:
     size = measured.bytes + sum(remain.bytes for remain in remains)
     collected = Collected(measured.objects, size, kept, _warnings(found, bool(plan.dead_builds)))
     return collected, reports.verdicts(plan, measured, remains)
+
+
+def _policies(store: Store, ask: Collect) -> dict[AppName, Policy]:
+    """What is to be kept of the apps that are meant. Raises FormatError, DamagedError."""
+    instead = None if ask.retention is None else Policy(*ask.retention).checked()
+    otherwise = Policy() if ask.otherwise is None else Policy(*ask.otherwise).checked()
+    policies = {}
+    for name in store.app_names() if ask.app is None else [ask.app]:
+        with store.app(name) as app:
+            held = app.retention()
+        policies[name] = instead or (otherwise if held.is_empty else held)
+    return policies
 
 
 def delete(store: Store, ask: Delete) -> list[Row]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, Optional
+from typing import NamedTuple, Optional, Union
 
 from relstore import protocol
 from relstore.errors import NoStoreError, NotFoundError, ProtocolError, RefusedError, RelstoreError
@@ -23,6 +23,7 @@ from relstore.store.history import CURRENT, FAILED
 from relstore.store.manifest import MAX_BYTES, File, Manifest, ObjectRef
 from relstore.store.names import AppName, Digest
 from relstore.store.record import Description, Generation
+from relstore.store.retention import Policy
 from relstore.store.store import Store
 from relstore.store.upload import Missing, Upload, contents, lacking
 
@@ -89,7 +90,7 @@ class Uploading:
         self._unless_failed(self._put)
 
     def publish(self, ask: protocol.Publish) -> None:
-        description = Description.parse(ask.who, ask.commit, ask.dirty, ask.note)
+        said = _said(ask)
         if self._failed:
             return
         upload, receiving = self._under_way()
@@ -99,14 +100,13 @@ class Uploading:
             self._wire.send(protocol.Published(0, _again(upload, survey.damaged, receiving.failures)))
             return
         publish.publish(upload, survey)
-        recorded = self._record(ask.app, upload.build, description, upload.manifest)
+        recorded = self._record(ask.app, upload.build, said, upload.manifest)
         self._wire.send(protocol.Published(recorded.number, (), recorded.encode()))
         upload.close(done=True)
         self._upload = self._receiving = None
 
     def release(self, ask: protocol.Release) -> None:
-        description = Description.parse(ask.who, ask.commit, ask.dirty, ask.note)
-        recorded = self._record(ask.app, ask.build, description)
+        recorded = self._record(ask.app, ask.build, _said(ask))
         self._wire.send(protocol.Released(recorded.number, recorded.encode()))
 
     def _unless_failed(self, work: Callable[[], None]) -> None:
@@ -182,7 +182,7 @@ class Uploading:
         return bases.candidates(files, [store.builds.manifest(build) for build in near[: bases.MAX_BUILDS]])
 
     def _record(
-        self, app: AppName, build: Digest, description: Description, manifest: Optional[Manifest] = None
+        self, app: AppName, build: Digest, said: _Said, manifest: Optional[Manifest] = None
     ) -> Generation:
         """The new generation. ``manifest``: the build's, where it is known already."""
         store = self._open_store(False)
@@ -193,7 +193,22 @@ class Uploading:
             store.make_app(app)
             with store.app(app) as opened:
                 new = NewBuild(build, manifest.size, sum(1 for _ in manifest.files()))
-                return opened.append(new, description, int(time.time()))
+                if said.retention is not None:
+                    opened.set_retention(said.retention)
+                return opened.append(new, said.description, int(time.time()))
+
+
+class _Said(NamedTuple):
+    """What a deployer says with a release."""
+
+    description: Description
+    retention: Optional[Policy]
+
+
+def _said(ask: Union[protocol.Publish, protocol.Release]) -> _Said:
+    """Raises FormatError."""
+    policy = None if ask.retention is None else Policy(*ask.retention).checked()
+    return _Said(Description.parse(ask.who, ask.commit, ask.dirty, ask.note), policy)
 
 
 def _must_be_sent(found: protocol.Probed, build: Digest) -> bool:

@@ -10,11 +10,12 @@ import re
 from typing import NamedTuple
 
 from relstore.errors import DamagedError, FormatError, NotFoundError, StoreError
-from relstore.store import durable, history, journal
+from relstore.store import durable, history, journal, retention
 from relstore.store.directory import Dir
 from relstore.store.durable import Durability
 from relstore.store.names import AppName, Digest, PinName, parse_generation
 from relstore.store.record import MAX_BYTES, Description, Generation, record_digest
+from relstore.store.retention import Policy
 
 CURRENT = "current"
 GENERATIONS = "generations"
@@ -154,6 +155,15 @@ class App:
             durable.remove_name(self.directory, CURRENT)
         else:
             durable.replace_symlink(self.directory, CURRENT, f"{GENERATIONS}/{number}", self._durability)
+
+    def retention(self) -> Policy:
+        """What holds for the app; empty where nothing was said. Raises DamagedError."""
+        return retention.read(self.directory)
+
+    def set_retention(self, policy: Policy) -> None:
+        """Durably, unless it holds already."""
+        if self.directory.lstat(retention.FILE) is None or self.retention() != policy:
+            retention.write(self.directory, policy)
 
     # -- pins, events, rows ----------------------------------------------------------------------
 

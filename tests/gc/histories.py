@@ -8,12 +8,12 @@ from typing import NamedTuple
 from hypothesis import strategies as st
 
 from relstore.gc.plan import Roots
-from relstore.gc.policy import Policy
 from relstore.store import history, journal
 from relstore.store.history import Row
 from relstore.store.journal import Event
 from relstore.store.names import AppName, Digest
 from relstore.store.record import Description, Generation
+from relstore.store.retention import Policy
 
 WEB = AppName("web")
 NOW = 1_000_000

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 
 from relstore.gc.plan import Plan, Roots, make_plan
-from relstore.gc.policy import Policy
 from relstore.store import history
 from relstore.store.history import Row
 from relstore.store.journal import ACTIVE, FAILED, INTERRUPTED, ROLLED_BACK
 from relstore.store.names import AppName, Digest
+from relstore.store.retention import Policy
 from tests.gc.histories import DAY, NOW, WEB, History, build, histories, policies, rows
 
 NOTHING = Policy(0, None)
@@ -20,7 +20,7 @@ NOTHING = Policy(0, None)
 def plan_of(found: list[Row], policy: Policy = NOTHING, **more: object) -> Plan:
     parts = {"jobs": {}, "leased": (), "running": (), **more}
     roots = Roots({WEB: found}, **parts)  # type: ignore[arg-type]
-    return make_plan(roots, [row.generation.build for row in found], policy, None, NOW)
+    return make_plan(roots, [row.generation.build for row in found], {WEB: policy}, NOW)
 
 
 def reasons(plan: Plan) -> dict[int, tuple[bool, str]]:
@@ -77,7 +77,7 @@ def test_deleted_ones_are_not_spoken_of_and_keep_no_build() -> None:
 def test_a_policy_for_one_app_leaves_the_others_alone() -> None:
     other = AppName("other")
     roots = Roots({WEB: rows(ACTIVE, ACTIVE, ACTIVE), other: rows(ACTIVE, ACTIVE, ACTIVE)}, {}, (), ())
-    plan = make_plan(roots, [], Policy(0, None), WEB, NOW)
+    plan = make_plan(roots, [], {WEB: Policy(0, None)}, NOW)
     assert [(one.app, one.number) for one in plan.dead_generations] == [(WEB, 1), (WEB, 2)]
     assert {one.reason for one in plan.generations if one.app == other} == {
         "no policy was given", "the one to roll back to",
@@ -87,7 +87,7 @@ def test_a_policy_for_one_app_leaves_the_others_alone() -> None:
 def test_a_build_stays_for_any_reason_that_there_is() -> None:
     found = rows(ACTIVE, ACTIVE, current=2, deleted=[1])
     roots = Roots({WEB: found}, {}, [build("a")], [build("b")])
-    plan = make_plan(roots, [build(letter) for letter in "cba2"], NOTHING, None, NOW)
+    plan = make_plan(roots, [build(letter) for letter in "cba2"], {WEB: NOTHING}, NOW)
     assert [(one.build, one.keep, one.reason) for one in plan.builds] == [
         (build("2"), True, "of web 2"),
         (build("a"), True, "an upload is making it"),
@@ -98,7 +98,7 @@ def test_a_build_stays_for_any_reason_that_there_is() -> None:
 
 def test_a_build_of_many_generations_names_a_few() -> None:
     many = [row._replace(generation=row.generation._replace(build=build("1"))) for row in rows(*[ACTIVE] * 9)]
-    plan = make_plan(Roots({WEB: many}, {}, (), ()), [build("1")], Policy(9, None), None, NOW)
+    plan = make_plan(Roots({WEB: many}, {}, (), ()), [build("1")], {WEB: Policy(9, None)}, NOW)
     assert plan.builds[0].reason == "of web 1, web 2, web 3, web 4, web 5"
 
 
@@ -122,7 +122,7 @@ def protected(found: History) -> set[int]:
 
 
 def plan(found: History, policy: Policy) -> Plan:
-    return make_plan(found.roots, found.builds, policy, None, NOW)
+    return make_plan(found.roots, found.builds, {WEB: policy}, NOW)
 
 
 def kept(made: Plan) -> set[int]:

@@ -13,9 +13,9 @@ import pytest
 from relstore.errors import RefusedError
 from relstore.gc import roots, sweep
 from relstore.gc.plan import Plan, make_plan
-from relstore.gc.policy import Policy
 from relstore.store import journal, publish
 from relstore.store.names import AppName
+from relstore.store.retention import Policy
 from relstore.store.store import Store
 from tests.e2e.host_state import problems
 from tests.host_side import (
@@ -38,7 +38,8 @@ LAST = Policy(1, None)
 
 
 def plan_for(store: Store, policy: Policy = LAST) -> Plan:
-    return make_plan(roots.find(store, {}).roots, store.builds.ids(), policy, None, NOW)
+    policies = dict.fromkeys(store.app_names(), policy)
+    return make_plan(roots.find(store, {}).roots, store.builds.ids(), policies, NOW)
 
 
 def collect(store: Store, policy: Policy = LAST) -> sweep.Measure:

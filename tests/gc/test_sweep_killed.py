@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from relstore.host import collecting
-from relstore.protocol import Collect
+from relstore.protocol import Collect, Retention
 from relstore.store import journal
 from relstore.store.store import Store
 from tests.e2e.host_state import problems
@@ -34,13 +34,13 @@ from tests.host_side import (
 pytestmark = pytest.mark.slow
 
 CALLS = ("unlink", "unlinkat", "rename", "renameat", "renameat2", "rmdir", "write", "ftruncate", "fsync")
-KEEP_ONE = Collect(None, 1, None, "me@desk", False)
+KEEP_ONE = Collect(None, Retention(1, None), None, "me@desk", False)
 COLLECT = """
 from relstore.host import collecting
-from relstore.protocol import Collect
+from relstore.protocol import Collect, Retention
 from relstore.store.store import Store
 with Store.open(sys.argv[1]) as store:
-    collecting.collect(store, Collect(None, 1, None, "me@desk", False))
+    collecting.collect(store, Collect(None, Retention(1, None), None, "me@desk", False))
 """
 
 

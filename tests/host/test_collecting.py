@@ -11,7 +11,7 @@ import pytest
 from relstore.errors import NotFoundError, RefusedError, RelstoreError, UsageError
 from relstore.gc.processes import builds_in_use
 from relstore.host import collecting
-from relstore.protocol import Collect, Delete, Verdict
+from relstore.protocol import Collect, Delete, Retention, Verdict
 from relstore.store import journal
 from relstore.store.app import App
 from relstore.store.names import AppName, PinName
@@ -44,7 +44,7 @@ def five(store: Store, app: App) -> App:
 
 
 def ask(keep: int | None = 1, *, app: AppName | None = None, dry_run: bool = False) -> Collect:
-    return Collect(app, keep, None, "me@desk", dry_run)
+    return Collect(app, Retention(keep, None) if keep else None, None, "me@desk", dry_run)
 
 
 def gone(store: Store) -> set[int]:
@@ -187,7 +187,7 @@ from relstore.host import collecting
 from relstore.protocol import Collect
 from relstore.store.store import Store
 with Store.open(sys.argv[1]) as store:
-    collecting.collect(store, Collect(None, 1, None, "me@desk", False))
+    collecting.collect(store, Collect(None, Retention(1, None), None, "me@desk", False))
 """
 
 

@@ -1,0 +1,80 @@
+"""How much of an app's history its owner wants to keep: a small file beside the app's chain.
+
+It came with a push, so that a collection gives the same answer whoever runs it. The format is in
+``docs/formats/retention.md``. Not for judging generations by it (``gc.policy``).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from relstore.errors import DamagedError, FormatError
+from relstore.store import durable, pack
+from relstore.store.directory import Dir
+
+FILE = "retention"
+MAGIC = "relstore-retention"
+VERSION = 1
+MAX_KEEP = 1_000_000
+MAX_SECONDS = 100 * 366 * 86_400
+_MAX_BYTES = 256
+
+
+class Policy(NamedTuple):
+    """``keep``: so many good generations; ``keep_within``: all of the last so many seconds.
+
+    Both together keep what either wants. With neither, every generation is kept.
+    """
+
+    keep: int | None = None
+    keep_within: int | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        return self.keep is None and self.keep_within is None
+
+    @classmethod
+    def parse(cls, raw: bytes) -> Policy:
+        """Raises FormatError unless ``raw`` is exactly what ``encode`` writes."""
+        value = pack.decode(raw, what="retention", limit=_MAX_BYTES)
+        if not isinstance(value, list) or len(value) < 2 or value[0] != MAGIC:
+            raise FormatError("not a retention: it does not begin as one")
+        if type(value[1]) is not int or value[1] != VERSION:
+            raise FormatError(f"a retention of version {value[1]!r}; this relstore knows {VERSION}")
+        if len(value) != 4:
+            raise FormatError(f"a retention of {len(value)} fields, not 4")
+        return cls(*value[2:]).checked()
+
+    def checked(self) -> Policy:
+        """Itself. Raises FormatError for what no retention can be."""
+        _check(self.keep, "number of generations", MAX_KEEP)
+        _check(self.keep_within, "time", MAX_SECONDS)
+        return self
+
+    def encode(self) -> bytes:
+        return pack.encode([MAGIC, VERSION, self.keep, self.keep_within])
+
+
+def read(app: Dir) -> Policy:
+    """That of an app; an empty one where none was given. Raises DamagedError."""
+    raw = app.read_or_none(FILE, _MAX_BYTES)
+    if raw is None:
+        return Policy()
+    try:
+        return Policy.parse(raw)
+    except FormatError as error:
+        raise DamagedError(
+            f"{app.path}/{FILE}: {error.what}",
+            state="Nothing was removed.",
+            hint="The next push of a new release writes it anew; or remove the file.",
+        ) from None
+
+
+def write(app: Dir, policy: Policy) -> None:
+    """Durably, in the place of what was there."""
+    durable.replace_file(app, FILE, policy.encode())
+
+
+def _check(value: object, what: str, most: int) -> None:
+    if value is not None and (type(value) is not int or not 1 <= value <= most):
+        raise FormatError(f"a retention whose {what} is not within 1 to {most}")
