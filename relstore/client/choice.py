@@ -38,6 +38,8 @@ class Case(NamedTuple):
     """Those that every host of it can undo."""
     patch: bool = False
     """Whether a patch can be made here."""
+    early: float = 0.0
+    """Seconds until anything could be sent: what is made before then costs no time."""
 
 
 class Option(NamedTuple):
@@ -74,20 +76,20 @@ _PLAIN = {
     Coding(ZLIB, 6): _Cost(0.11, 0.93),
 }
 _DELTA = {
-    Coding(ZSTD, 1): _Cost(0.9, 0.50),
-    Coding(ZSTD, 3): _Cost(0.7, 0.45),
-    Coding(ZSTD, 9): _Cost(0.25, 0.39),
+    Coding(ZSTD, 1): _Cost(1.3, 0.50),
+    Coding(ZSTD, 3): _Cost(0.9, 0.46),
+    Coding(ZSTD, 9): _Cost(0.20, 0.40),
     Coding(ZSTD, 19): _Cost(0.006, 0.27),
 }
 
 _PATCH = {
-    Coding(PATCH_LZMA, 1): _Cost(0.30, 0.22),
-    Coding(PATCH_LZMA, 4): _Cost(0.18, 0.205),
-    Coding(PATCH_LZMA, 6): _Cost(0.14, 0.20),
-    Coding(PATCH_ZLIB, 9): _Cost(0.15, 0.25),
+    Coding(PATCH_LZMA, 1): _Cost(0.20, 0.22),
+    Coding(PATCH_LZMA, 4): _Cost(0.13, 0.205),
+    Coding(PATCH_LZMA, 6): _Cost(0.10, 0.20),
+    Coding(PATCH_ZLIB, 9): _Cost(0.10, 0.25),
 }
 
-_MATCH_SPEED = 0.42
+_MATCH_SPEED = 0.35
 """Of finding what is alike in base and content, relative to zstd at level 3."""
 
 _MATCH_START_S = 0.3
@@ -103,8 +105,8 @@ _UNDONE_SPEED = 300e6
 MAX_DELTA_BYTES = 512 * 1024 * 1024
 """Of base and content together: a delta holds both in memory, with an index over them."""
 
-_AS_SOON = 1.1
-"""What takes this much longer is taken for as soon; then the one with the fewest bytes is best."""
+_WORTH = 0.25
+"""What bytes are worth, as an exponent: half of them, a sixth of the time. Other people use the link too."""
 
 POINTLESS = 0.95
 """Compression that saves less than this is not worth the host's time."""
@@ -128,7 +130,10 @@ def options(case: Case) -> Iterator[Option]:
 
 
 def best(case: Case, *, compression: Coding | None = None, delta: bool | None = None) -> Option:
-    """The soonest. ``compression`` and ``delta``: only what the person asked for, where there is that."""
+    """The soonest, unless another takes little longer for far fewer bytes.
+
+    ``compression`` and ``delta``: only what the person asked for, where there is that.
+    """
     found = list(options(case))
     if delta is not None:
         found = [option for option in found if option.delta == delta] or found
@@ -136,8 +141,7 @@ def best(case: Case, *, compression: Coding | None = None, delta: bool | None = 
         found = [option for option in found if option.coding.codec == compression.codec] or found
     if compression is not None and compression.level:
         found = [option._replace(coding=_at(option.coding, compression)) for option in found]
-    soonest = min(option.seconds for option in found)
-    return min((one for one in found if one.seconds <= soonest * _AS_SOON), key=lambda option: option.bytes)
+    return min(found, key=lambda option: option.seconds * max(option.bytes, 1) ** _WORTH)
 
 
 def _option(case: Case, coding: Coding, cost: _Cost, *, delta: bool) -> Option:
@@ -153,6 +157,7 @@ def _patch(case: Case, coding: Coding, cost: _Cost) -> Option:
     count = int(case.size * case.sample.ratio * cost.size)
     matching = _MATCH_START_S + (case.base + case.size) / (case.sample.speed * _MATCH_SPEED)
     making = case.size / (case.sample.speed * cost.speed)
+    matching = max(matching - case.early, 0.0)
     sending = max(making, count / case.link, case.size / _PATCHED_SPEED)
     return Option(coding, True, matching + sending, count)
 

@@ -33,12 +33,17 @@ class Links:
         alone = speeds.get(_key(host, 1))
         return speeds.get(_key(host, hosts), None if alone is None else alone / hosts)
 
-    def learn(self, host: str, speed: float | None, hosts: int = 1) -> None:
-        """Bytes a second that were seen; None when nothing could be said."""
+    def learn(self, host: str, speed: float | None, hosts: int = 1, *, at_least: bool = False) -> None:
+        """Bytes a second that were seen; None when nothing could be said.
+
+        ``at_least``: the link may carry more, so this only raises what is known.
+        """
         if speed is None:
             return
         speeds = self._load()
-        speeds.pop(_key(host, hosts), None)
+        known = speeds.pop(_key(host, hosts), None)
+        if at_least and (known is None or speed <= known):
+            return
         speeds[_key(host, hosts)] = min(max(speed, _FLOOR), _CEILING)
         small_file.save(self.path, dict(list(speeds.items())[-_MAX_HOSTS:]))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Awaitable
 
@@ -12,6 +11,10 @@ from relstore.client.transport.tcp_info import LinkState
 
 _WAITED_SHARE = 0.5
 """Of the time, spent in sending: below it, the link was not what took the time."""
+
+_PERCENTILE = 0.9
+"""Of the rates that were seen. At first TCP feels its way, and a short upload is over soon after: half of its
+rates say less than the link carries. The highest may be a burst of acknowledgements that came together."""
 
 _ENOUGH_BYTES = 1024 * 1024
 """What is less fits into the buffers on the way."""
@@ -55,10 +58,15 @@ class Meter:
     def speed(self) -> float | None:
         """Bytes a second that the link seems to carry; None when nothing can be said of it."""
         if self._rates:
-            return statistics.median(self._rates)
-        if self.sent < _ENOUGH_BYTES or self._sending <= _WAITED_SHARE * self.elapsed():
+            return sorted(self._rates)[int(_PERCENTILE * (len(self._rates) - 1))]
+        if self.sent < _ENOUGH_BYTES or not self.waited:
             return None
         return self.sent / self.elapsed()
+
+    @property
+    def waited(self) -> bool:
+        """Whether the link was what took the time; else it may carry more than was seen."""
+        return self._sending > _WAITED_SHARE * self.elapsed()
 
     def elapsed(self) -> float:
         """Seconds since the first byte was sent."""

@@ -23,6 +23,7 @@ from relstore.protocol import Base
 from relstore.store.manifest import ObjectRef
 
 _SAMPLE_BYTES = 1024 * 1024
+_SAMPLE_TIMES = 3
 _NOT_WORTH_BYTES = 1024
 _FIRST, _WHOLE = 0, 1
 
@@ -95,8 +96,11 @@ class Way:
         return replace(self, option=self.option._replace(delta=False), base=None)
 
 
-def way(transfer: Transfer, load: Load, sample: Sample, host: Host, attempt: int) -> Way:
-    """The best one; the second attempt uses no base, the third no codec either."""
+def way(transfer: Transfer, load: Load, sample: Sample, host: Host, attempt: int, early: float = 0.0) -> Way:
+    """The best one; the second attempt uses no base, the third no codec either.
+
+    ``early``: seconds until anything can be sent.
+    """
     base = next((base for base in load.bases if transfer.cache.has(base.blake3, base.size)), None)
     if attempt != _FIRST or transfer.delta is False:
         base = None
@@ -108,6 +112,7 @@ def way(transfer: Transfer, load: Load, sample: Sample, host: Host, attempt: int
         link(transfer, host),
         (RAW,) if raw else host.codecs,
         patching.available(),
+        early,
     )
     compression = None if raw else transfer.compression
     option = choice.best(case, compression=compression, delta=transfer.delta)
@@ -130,7 +135,7 @@ def link(transfer: Transfer, host: Host) -> float:
 
 
 def take_sample(load: Load, refs: Sequence[ObjectRef], scan: Scan) -> Sample:
-    """Compress about a MiB from the middle."""
+    """Compress about a MiB from the middle, a few times: the first is slower, with cold caches."""
     middle = load
     first = load.segments[0]
     if len(load.segments) == 1 and first.length > _SAMPLE_BYTES:
@@ -142,7 +147,9 @@ def take_sample(load: Load, refs: Sequence[ObjectRef], scan: Scan) -> Sample:
         if len(data) >= _SAMPLE_BYTES:
             break
     zstd_module()  # what loading it takes is not the machine's speed
-    began = time.thread_time()
-    count = sum(map(len, encode(Coding(ZSTD, 3), [bytes(data)], len(data))))
-    seconds = max(time.thread_time() - began, 1e-6)
-    return Sample(min(count / max(len(data), 1), 1.0), len(data) / seconds)
+    seconds = []
+    for _ in range(_SAMPLE_TIMES):
+        began = time.thread_time()
+        count = sum(map(len, encode(Coding(ZSTD, 3), [bytes(data)], len(data))))
+        seconds.append(max(time.thread_time() - began, 1e-6))
+    return Sample(min(count / max(len(data), 1), 1.0), len(data) / min(seconds))

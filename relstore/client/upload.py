@@ -94,7 +94,7 @@ async def send(
             streams_sent.append(await _stream(session, way, shop, meter))
         reply, _ = await session.ask(publish, protocol.Published)
         meter.finish()
-        shop.how.links.learn(session.label, meter.speed(), shop.how.hosts)
+        shop.how.links.learn(session.label, meter.speed(), shop.how.hosts, at_least=not meter.waited)
         if not reply.again:
             return Sent(reply.number, reply.record, tuple(streams_sent))
         for again in reply.again:

@@ -27,6 +27,9 @@ from relstore.protocol import Base, Segment, Wanted
 from relstore.store.names import AppName, Digest
 from relstore.store.upload import contents
 
+_CONNECTING_S = 0.4
+"""How long it takes until a host can be sent anything: some round trips, and two programs to start."""
+
 _LIKELY = (ZSTD, LZMA, RAW)
 """What a host can undo that has not answered yet."""
 
@@ -82,7 +85,8 @@ class Workshop:
             host, load = self._slowest(hosts), self._largest()
             if host is None or load is None:
                 return
-            way = transfer.way(self.how, load, transfer.take_sample(load, self._refs, self._scan), host, 0)
+            sample = transfer.take_sample(load, self._refs, self._scan)
+            way = transfer.way(self.how, load, sample, host, 0, _CONNECTING_S)
             if way.base is not None:
                 self._begun = way
                 shared = self._shared[_Order.of(way)] = Shared(self._chunks(way))

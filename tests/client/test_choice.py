@@ -85,8 +85,9 @@ def test_what_is_asked_for_and_not_there_is_no_reason_to_fail() -> None:
     st.floats(1e3, 1e10),
     st.integers(0, 1 << 40),
 )
-def test_the_best_is_never_slower_than_sending_it_as_it_is(
+def test_the_best_is_never_slower_than_sending_it_as_it_is_for_nothing(
     size: int, ratio: float, speed: float, link: float, base: int
 ) -> None:
     case = Case(size, Sample(ratio, speed), base, link, CODECS)
-    assert best(case).seconds <= size / link
+    option = best(case)
+    assert option.seconds <= size / link or option.bytes < size

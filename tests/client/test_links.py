@@ -29,6 +29,16 @@ def test_what_was_seen_last_is_remembered_of_each_host(links: Links) -> None:
     assert links.speed("web1") == 2 * MB
 
 
+def test_what_may_be_more_only_raises_what_is_known(links: Links) -> None:
+    links.learn("web1", MB, at_least=True)
+    assert links.speed("web1") is None
+    links.learn("web1", 2 * MB)
+    links.learn("web1", MB, at_least=True)
+    assert links.speed("web1") == 2 * MB
+    links.learn("web1", 3 * MB, at_least=True)
+    assert links.speed("web1") == 3 * MB
+
+
 def test_a_near_host_is_taken_to_have_a_fast_link() -> None:
     guesses = [guess(seconds) for seconds in (0.0001, 0.001, 0.02, 0.2)]
     assert guesses == sorted(guesses, reverse=True)
