@@ -149,6 +149,45 @@ def test_what_is_pinned_stays(user: User, store: Path, site: Path) -> None:
     assert set(states(user, store)) == {5, 6}
 
 
+def test_what_is_to_be_kept_travels_with_the_push(user: User, tmp_path: Path, site: Path) -> None:
+    store, project = tmp_path / "store", tmp_path / "project"
+    project.mkdir()
+    (project / "relstore.toml").write_text(f'app = "site"\nto = "{store}"\nartifact = "{site}"\nkeep = 2\n')
+    for version in ("1", "2", "3", "4"):
+        make_site(site, version)
+        user.does("push", cwd=project)
+    roots = user.does("gc", "--print-roots", "--to", store).out.splitlines()
+    assert roots[:2] == [
+        "generation\tsite/3\tthe one to roll back to",
+        "generation\tsite/4\tcurrent",
+    ]
+    dead = user.does("gc", "--print-dead", "--to", store).out.splitlines()
+    assert dead[:2] == ["generation\tsite/1", "generation\tsite/2"]
+    assert [line.split("\t")[0] for line in dead[2:]] == ["build", "build"]
+    assert set(states(user, store)) == {1, 2, 3, 4}
+    user.does("gc", "--to", store)  # by somebody without that file
+    assert set(states(user, store)) == {3, 4}
+    assert "exclude" in user.run("gc", "--print-roots", "--print-dead", "--to", store).err
+
+
+def test_a_push_that_collects(user: User, tmp_path: Path, site: Path) -> None:
+    store, project = tmp_path / "store", tmp_path / "project"
+    project.mkdir()
+    text = f'app = "site"\nto = "{store}"\nartifact = "{site}"\nkeep = 1\ngc = true\n'
+    (project / "relstore.toml").write_text(text)
+    for version in ("1", "2", "3", "4"):
+        make_site(site, version)
+        pushed = user.does("push", "--json", cwd=project).document["hosts"][0]
+    assert pushed["freed_bytes"] > 0
+    assert set(states(user, store)) == {3, 4}
+    (store / "apps" / "site" / "retention").write_bytes(b"rotten")
+    make_site(site, "5")
+    (project / "relstore.toml").write_text(text.replace("keep = 1\n", ""))
+    pushed_too = user.does("push", cwd=project)
+    assert "nothing was collected" in pushed_too.err
+    assert set(states(user, store)) == {3, 4, 5}
+
+
 def test_what_a_process_executes_stays(user: User, tmp_path: Path, site: Path) -> None:
     store = tmp_path / "store"
     for version in ("1", "2", "3"):

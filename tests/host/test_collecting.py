@@ -184,7 +184,7 @@ def test_processes_that_could_not_be_looked_into_are_warned_of(store: Store, fiv
 
 COLLECT = """
 from relstore.host import collecting
-from relstore.protocol import Collect
+from relstore.protocol import Collect, Retention
 from relstore.store.store import Store
 with Store.open(sys.argv[1]) as store:
     collecting.collect(store, Collect(None, Retention(1, None), None, "me@desk", False))
