@@ -9,12 +9,15 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import time
 from typing import BinaryIO
 
 from relstore.host import detach, job
 from relstore.host.helpers import Bundle
 from relstore.host.session import Session
 from relstore.host.wire import Wire
+
+_DAY_S = 24 * 3600
 
 
 def serve(root: str, digest: str, helper: str, ahead: BinaryIO, source: BinaryIO) -> None:
@@ -24,14 +27,19 @@ def serve(root: str, digest: str, helper: str, ahead: BinaryIO, source: BinaryIO
     whole frames that came before the helper was there.
     """
     os.umask(0o022)
-    if os.path.isdir(helper):
-        with contextlib.suppress(OSError):
-            os.utime(helper)  # it is in use: the collector takes those that were not for long
+    _note_use(helper)
     # What a library prints must not get among the frames; commands must not inherit them.
     frames = os.dup(1)
     os.dup2(2, 1)
     with open(frames, "wb") as sink:
         Session(root, Bundle(digest, helper), Wire(source, sink, ahead)).run()
+
+
+def _note_use(helper: str) -> None:
+    """The collector takes a helper that was not used for long. Once a day will do."""
+    with contextlib.suppress(OSError):
+        if os.path.isdir(helper) and time.time() - os.stat(helper).st_mtime > _DAY_S:
+            os.utime(helper)
 
 
 def main() -> int:

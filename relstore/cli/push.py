@@ -62,6 +62,9 @@ from relstore.store.record import MAX_NOTE, Description
     default=None,
     help="Send differences to what the host has.  [default: where that is faster]",
 )
+@click.option(
+    "--gc/--no-gc", "collect", default=None, help="Free what is not to be kept, after a push that went well."
+)
 @click.option("--dry-run", is_flag=True, help="Show what would be sent, and change nothing.")
 @click.pass_context
 def push(
@@ -74,6 +77,7 @@ def push(
     allow_outside_links: bool | None,
     compression: str | None,
     delta: bool | None,
+    collect: bool | None,
     dry_run: bool,
     **how: Any,
 ) -> None:
@@ -112,7 +116,7 @@ def push(
             transfer,
             needs,
             retention_of(here.config),
-            bool(here.config.collect),
+            bool(here.config.collect if collect is None else collect),
         )
 
     with ConsoleReporter(here.console, several=len(here.targets) > 1) as reporter:
