@@ -108,6 +108,9 @@ MAX_DELTA_BYTES = 512 * 1024 * 1024
 _WORTH = 0.25
 """What bytes are worth, as an exponent: half of them, a sixth of the time. Other people use the link too."""
 
+_PLENTY = 30e6
+"""Bytes a second from which on they are worth nothing: there is enough for everybody."""
+
 POINTLESS = 0.95
 """Compression that saves less than this is not worth the host's time."""
 
@@ -141,7 +144,8 @@ def best(case: Case, *, compression: Coding | None = None, delta: bool | None = 
         found = [option for option in found if option.coding.codec == compression.codec] or found
     if compression is not None and compression.level:
         found = [option._replace(coding=_at(option.coding, compression)) for option in found]
-    return min(found, key=lambda option: option.seconds * max(option.bytes, 1) ** _WORTH)
+    worth = _WORTH if case.link < _PLENTY else 0.0
+    return min(found, key=lambda option: option.seconds * max(option.bytes, 1) ** worth)
 
 
 def _option(case: Case, coding: Coding, cost: _Cost, *, delta: bool) -> Option:
