@@ -33,6 +33,7 @@ class Meter:
         self.sent = 0
         """Bytes on the wire, before SSH adds its own."""
         self._rates: list[float] = []
+        self._watched = False
         self._began = 0.0
         self._sending = 0.0
 
@@ -52,15 +53,18 @@ class Meter:
 
     def saw(self, link: LinkState | None) -> None:
         """How the link is just after something was sent."""
-        if link is not None and link.rate is not None:
+        if link is None:
+            return
+        self._watched = True
+        if link.rate is not None:
             self._rates.append(link.rate)
 
     def speed(self) -> float | None:
         """Bytes a second that the link seems to carry; None when nothing can be said of it."""
         if self._rates:
             return sorted(self._rates)[int(_PERCENTILE * (len(self._rates) - 1))]
-        if self.sent < _ENOUGH_BYTES or not self.waited:
-            return None
+        if self._watched or self.sent < _ENOUGH_BYTES or not self.waited:
+            return None  # the kernel, where it watches, says so when the link is what limits us
         return self.sent / self.elapsed()
 
     @property

@@ -46,6 +46,12 @@ def test_nothing_is_said_when_the_link_was_not_what_took_the_time(monkeypatch: p
     assert meter.speed() is None
 
 
+def test_nothing_is_said_when_the_kernel_never_saw_the_link_filled(monkeypatch: pytest.MonkeyPatch) -> None:
+    meter = metered(monkeypatch, sending=1.0, between=0.0)
+    meter.saw(LinkState(0.0001, None))
+    assert meter.speed() is None
+
+
 @pytest.mark.parametrize(
     ("rates", "expected"),
     [
