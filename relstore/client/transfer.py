@@ -24,7 +24,8 @@ from relstore.store.manifest import ObjectRef
 
 _SAMPLE_BYTES = 1024 * 1024
 _SAMPLE_TIMES = 3
-_NOT_WORTH_BYTES = 1024
+_NOT_WORTH_BYTES = 10 * 1448
+"""What TCP sends at once, without waiting for anything (RFC 6928), need not be smaller."""
 _FIRST, _WHOLE = 0, 1
 
 

@@ -30,18 +30,19 @@ HOST_BYTES = 64 * 1024**2
 TREE_HOST_BYTES = 150 * 1024**2
 """A manifest of 50,000 entries is in memory as a whole."""
 
-_HOST_MARKS = (b"sys.stdin.buffer", b"/helpers/")
-_MAKER_MARK = b"relstore.client.delta"
+_HELPER = b"sys.stdin.buffer"
+_MAKER = b"relstore.client.delta"
 
 
 class Peaks:
     """The peak memory of a client, of its maker of patches, and of every helper and job meanwhile, from /proc."""
 
-    def __init__(self, client: int) -> None:
+    def __init__(self, client: int, server: int, store: Path) -> None:
+        """Other tests may run at the same time: only what this client, its server and its store started."""
         self.client = 0
         self.maker = 0
         self.host = 0
-        self._pid = client
+        self._client, self._server, self._store = client, server, os.fsencode(store)
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch)
         self._thread.start()
@@ -60,12 +61,27 @@ class Peaks:
                     peak = _peak(Path(entry.path, "status").read_text())
                 except OSError:
                     continue
-                if int(entry.name) == self._pid:
+                pid = int(entry.name)
+                if pid == self._client:
                     self.client = max(self.client, peak)
-                elif _MAKER_MARK in words:
+                elif _MAKER in words and self._client in _ancestors(pid):
                     self.maker = max(self.maker, peak)
-                elif any(mark in words for mark in _HOST_MARKS):
+                elif (_HELPER in words and self._server in _ancestors(pid)) or (
+                    b"/helpers/" in words and self._store in words
+                ):
                     self.host = max(self.host, peak)
+
+
+def _ancestors(pid: int) -> set[int]:
+    found: set[int] = set()
+    try:
+        while pid > 1:
+            # proc(5): after the name in parentheses the state, then the parent.
+            pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+            found.add(pid)
+    except OSError:
+        pass  # it has ended
+    return found
 
 
 def _peak(status: str) -> int:
@@ -73,9 +89,10 @@ def _peak(status: str) -> int:
     return int(lines[0].split()[1]) * 1024 if lines else 0
 
 
-def push_measured(user: User, artifact: Path, *to: object) -> Peaks:
-    with user.start("push", artifact, *to, "-q") as client:
-        peaks = Peaks(client.pid)
+def push_measured(user: User, server: Sshd, store: Path, artifact: Path, *how: object) -> Peaks:
+    to = ("--to", target_of(server, store))
+    with user.start("push", artifact, *to, *how, "-q") as client:
+        peaks = Peaks(client.pid, server.process.pid, store)
         try:
             _out, err = client.communicate(timeout=1000)
         finally:
@@ -114,7 +131,7 @@ def test_memory_does_not_grow_with_a_file(
     large = tmp_path / "large"
     size = LARGE_BYTES if compression in ("none", "zstd:3") else LARGE_BYTES // 10
     digest = write_random(large, size, halved=compression != "none")
-    peaks = push_measured(user, large, "--to", target_of(server, store_path), "--compression", compression)
+    peaks = push_measured(user, server, store_path, large, "--compression", compression)
     assert 0 < peaks.client < CLIENT_BYTES
     assert 0 < peaks.host < HOST_BYTES
     assert sha256_of(store_path / "apps/large/current/large") == digest
@@ -134,7 +151,7 @@ def test_memory_of_a_difference(
     user.does("push", large, *to, "--compression", "none")
     data = large.read_bytes()
     large.write_bytes(data[: BASE_BYTES // 2] + b"moved" + data[BASE_BYTES // 2 :])
-    peaks = push_measured(user, large, *to, "--delta", "--compression", compression)
+    peaks = push_measured(user, server, store_path, large, "--delta", "--compression", compression)
     window = 0 if compression.startswith("patch") else BASE_BYTES
     assert 0 < peaks.host < HOST_BYTES + BASE_BYTES + window
     assert 0 < max(peaks.client, peaks.maker) < CLIENT_BYTES + factor * 2 * BASE_BYTES
@@ -150,7 +167,7 @@ def test_a_tree_of_many_small_files(server: Sshd, store_path: Path, user: User, 
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"the content of {number}\n" * 5)
     to = ("--to", target_of(server, store_path))
-    peaks = push_measured(user, tree, *to)
+    peaks = push_measured(user, server, store_path, tree)
     assert 0 < peaks.client < CLIENT_BYTES
     assert 0 < peaks.host < TREE_HOST_BYTES
     assert sum(1 for path in (store_path / "apps/tree/current/").rglob("*.txt")) == FILES
