@@ -55,25 +55,16 @@ def _both(room: Room, pair: Pair, tool: Tool, name: str) -> None:
     room.run(bring(room, pair.next))
 
 
-_FILES: dict[str, Tool] = {
-    OURS: tools.relstore,
-    "scp": tools.scp,
-    "ssh cat": tools.cat,
-    "rsync -z": tools.rsync("-z"),
-    "rsync -z --zc=zstd": tools.rsync("-z", "--zc=zstd"),
-    "rsync -W": tools.rsync("-W"),
-    "nix copy": tools.nix,
-    "casync": tools.casync,
-}
-_DELTAS: dict[str, Tool] = {
+_ANY: dict[str, Tool] = {
     OURS: tools.relstore,
     "scp": tools.scp,
     "rsync -z": tools.rsync("-z"),
     "rsync -z --zc=zstd": tools.rsync("-z", "--zc=zstd"),
-    "rsync -z --fuzzy": tools.rsync_fuzzy,
     "nix copy": tools.nix,
     "casync": tools.casync,
 }
+_FILES = {**_ANY, "ssh cat": tools.cat, "rsync -W": tools.rsync("-W")}
+_DELTAS = {**_ANY, "rsync -z --fuzzy": tools.rsync_fuzzy}
 
 CELLS = (
     Cell("first push", _FILES, _empty, lambda pair: pair.next),

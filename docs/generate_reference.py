@@ -19,9 +19,10 @@ import click
 
 from relstore import errors
 from relstore.cli import exit_codes
-from relstore.cli.cache import VARIABLES as CACHE_VARIABLES
+from relstore.cli.cache import LIMIT_VARIABLE
+from relstore.cli.directories import CACHE_VARIABLE, STATE_VARIABLE
 from relstore.cli.main import COMMANDS, main
-from relstore.cli.options import STATE_VARIABLE, common_options
+from relstore.cli.options import common_options
 from relstore.client import fleet
 from relstore.client.config import KEYS
 from relstore.client.config_template import TEMPLATE
@@ -189,7 +190,7 @@ def _setting(line: str) -> tuple[str, str]:
 def _variables(texts: Mapping[str, str]) -> list[str]:
     """The variables of the options and of the cache must all be explained; others only the prose knows."""
     options = {str(option.envvar) for option in common_options() if option.envvar}
-    names = {*options, *CACHE_VARIABLES, STATE_VARIABLE}
+    names = {*options, CACHE_VARIABLE, LIMIT_VARIABLE, STATE_VARIABLE}
     _matched("variables", names, {name: "" for name in texts if name.startswith("RELSTORE_")})
     return list(texts)
 

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import click
-import platformdirs
 
 from relstore.cli import text
 from relstore.cli.command import Command, example
+from relstore.cli.directories import cache_directory
 from relstore.cli.options import settings
 from relstore.client.cache import DEFAULT_LIMIT_BYTES, Cache, parse_size
 
-VARIABLES = ("RELSTORE_CACHE_DIR", "RELSTORE_CACHE_LIMIT")
+LIMIT_VARIABLE = "RELSTORE_CACHE_LIMIT"
 
 
 def the_cache() -> Cache:
     """The cache of this account. Raises UsageError for a limit that is no size."""
-    place, limit = (os.environ.get(name) for name in VARIABLES)
-    return Cache(
-        Path(place) if place else platformdirs.user_cache_path("relstore", appauthor=False),
-        parse_size(limit) if limit else DEFAULT_LIMIT_BYTES,
-    )
+    limit = os.environ.get(LIMIT_VARIABLE)
+    return Cache(cache_directory(), parse_size(limit) if limit else DEFAULT_LIMIT_BYTES)
 
 
 @example("relstore cache", "relstore cache --clear --dry-run", "relstore cache --clear")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from relstore.cli.console import Console
+from relstore.cli.directories import state_directory
 from relstore.client.duration import duration
 from relstore.client.heads import Heads
 from relstore.client.surroundings import Surroundings
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from relstore.client.config import Config
     from relstore.client.target import Target
 
-STATE_VARIABLE = "RELSTORE_STATE_DIR"
 _SYSTEM_SSH_CONFIG = "/etc/ssh/ssh_config"
 
 
@@ -124,18 +124,10 @@ def settings(context: click.Context) -> Settings:
             (os.path.join(home, ".ssh", "config"), _SYSTEM_SSH_CONFIG),
             flags.get("connect_timeout") or config.connect_timeout or configs.DEFAULT_CONNECT_TIMEOUT,
             flags.get("python") or config.python,
-            Heads(_state_directory() / "heads.json"),
+            Heads(state_directory() / "heads.json"),
         ),
         f"{user}@{os.uname().nodename}"[:255],
     )
-
-
-def _state_directory() -> Path:
-    """What is not to be lost with a cache."""
-    import platformdirs
-
-    place = os.environ.get(STATE_VARIABLE)
-    return Path(place) if place else platformdirs.user_state_path("relstore", appauthor=False)
 
 
 def console(context: click.Context) -> Console:

@@ -102,10 +102,7 @@ async def the_app(session: Session, settings: Settings) -> AppName:
 
     Raises UsageError.
     """
-    app = settings.app or await session.only_app()
-    heads = settings.around.heads
-    await past.look(session, past.question(session.place, app, heads), heads, settings.console.note)
-    return app
+    return await past.meant(session, settings.app, settings.around.heads, settings.console.note)
 
 
 async def _gather(

@@ -12,14 +12,14 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from blake3 import blake3
 
+from relstore.client.atomic import taking_the_place_of
 from relstore.client.encoders import Coding
 from relstore.errors import UsageError
 from relstore.store.names import Digest
@@ -61,18 +61,7 @@ class Cache:
 
     def get(self, name: Digest) -> bytes | None:
         """The content, proved; None when it is not there or damaged, upon which it is removed."""
-        place = self.place(name)
-        try:
-            data = place.read_bytes()
-        except OSError:
-            return None
-        if blake3(data, max_threads=blake3.AUTO).hexdigest() != name:
-            with contextlib.suppress(OSError):
-                place.unlink()
-            return None
-        with contextlib.suppress(OSError):
-            os.utime(place)
-        return data
+        return _read_proved(self.place(name), lambda data: (name.raw, data))
 
     def get_patch(self, base: Digest, content: Digest, coding: Coding) -> bytes | None:
         """The patch that makes ``content`` from ``base``, proved; None when it is not there."""
@@ -99,7 +88,7 @@ class Cache:
             if self.has(name, size):
                 os.utime(place)
                 return
-            with self._new(place) as path:
+            with taking_the_place_of(place) as path:
                 shutil.copyfile(source, path)
 
     def trim(self) -> int:
@@ -115,34 +104,11 @@ class Cache:
         return sorted(self._walk(), key=lambda one: one.used)
 
     def _proved(self, place: Path) -> bytes | None:
-        try:
-            data = place.read_bytes()
-        except OSError:
-            return None
-        proof, data = data[:_PROOF_BYTES], data[_PROOF_BYTES:]
-        if blake3(data).digest() != proof:
-            with contextlib.suppress(OSError):
-                place.unlink()
-            return None
-        with contextlib.suppress(OSError):
-            os.utime(place)
-        return data
+        return _read_proved(place, lambda data: (data[:_PROOF_BYTES], data[_PROOF_BYTES:]))
 
     def _keep_proved(self, place: Path, data: bytes) -> None:
-        with contextlib.suppress(OSError), self._new(place) as path:
+        with contextlib.suppress(OSError), taking_the_place_of(place) as path:
             path.write_bytes(blake3(data).digest() + data)
-
-    @contextlib.contextmanager
-    def _new(self, place: Path) -> Iterator[Path]:
-        """A file that takes its place when it was written."""
-        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=place.parent, prefix=".new-", delete=False) as file:
-            try:
-                yield Path(file.name)
-                os.replace(file.name, place)
-            except BaseException:
-                os.unlink(file.name)
-                raise
 
     def _remove_down_to(self, limit: int) -> int:
         kept = self.kept()
@@ -171,6 +137,21 @@ class Cache:
 
     def _scan(self, key: str) -> Path:
         return self.directory / "scans" / key[:2] / key
+
+
+def _read_proved(place: Path, split: Callable[[bytes], tuple[bytes, bytes]]) -> bytes | None:
+    """The second part of the file, of which the first is the BLAKE3; a file where it is not is removed."""
+    try:
+        proof, data = split(place.read_bytes())
+    except OSError:
+        return None
+    sound = blake3(data, max_threads=blake3.AUTO).digest() == proof
+    with contextlib.suppress(OSError):
+        if sound:
+            os.utime(place)
+        else:
+            place.unlink()
+    return data if sound else None
 
 
 def parse_size(text: str) -> int:

@@ -17,9 +17,7 @@ from relstore.client.duration import duration
 from relstore.client.target import Target
 from relstore.errors import UsageError
 from relstore.store.names import AppName
-
-MAX_KEEP = 1_000_000
-"""More generations than a host will ever see."""
+from relstore.store.retention import MAX_KEEP
 
 _PYTHON = re.compile(r"/[A-Za-z0-9_./+-]+")
 

@@ -184,9 +184,7 @@ async def switch(
             break
         try:
             async with connected(target, way.around, way.reporter) as session:
-                app = app or await session.only_app()
-                heads = way.around.heads
-                await past.look(session, past.question(session.place, app, heads), heads, way.reporter.notice)
+                app = await past.meant(session, app, way.around.heads, way.reporter.notice)
                 await preflight.check(session, plan, preflight.request(app, plan))
                 results.append(await _activate(session, way.to(target), app, spec, plan))
         except RelstoreError as error:

@@ -25,6 +25,18 @@ def question(place: str, app: AppName, heads: Heads) -> Past:
     return Past(app, seen.number if seen else 0)
 
 
+async def meant(
+    session: Session, app: AppName | None, heads: Heads, notice: Callable[[str], None]
+) -> AppName:
+    """The given app, else the only one of the store; a look at its past is taken.
+
+    Raises UsageError, ProtocolError.
+    """
+    app = app or await session.only_app()
+    await look(session, question(session.place, app, heads), heads, notice)
+    return app
+
+
 async def look(session: Session, asked: Past, heads: Heads, notice: Callable[[str], None]) -> None:
     """Ask, say what is wrong with the answer, remember what is there now. Raises ProtocolError."""
     app = asked.app

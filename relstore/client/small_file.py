@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
+
+from relstore.client.atomic import taking_the_place_of
 
 _MAX_BYTES = 4 * 1024 * 1024
 
@@ -24,8 +24,5 @@ def load(path: Path) -> dict[str, Any]:
 
 def save(path: Path, found: dict[str, Any]) -> None:
     """Put it in the place of what was there, by rename."""
-    with contextlib.suppress(OSError):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".new-", delete=False) as file:
-            json.dump(found, file)
-        os.replace(file.name, path)
+    with contextlib.suppress(OSError), taking_the_place_of(path) as new:
+        new.write_text(json.dumps(found), encoding="utf-8")

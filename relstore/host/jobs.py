@@ -144,10 +144,15 @@ class Job:
 
     def _read(self, name: str, kind: type[T]) -> T:
         try:
-            value = pack.decode(self.directory.read(name, _LIMIT), what=f"job {name}", limit=_LIMIT)
-            if not isinstance(value, list) or len(value) != 3 or value[:2] != [_MAGIC, _VERSION]:
-                raise FormatError(f"not a job {name}")
-            return shape.from_values(kind, value[2])
+            (value,) = pack.decode_fields(
+                self.directory.read(name, _LIMIT),
+                what=f"job {name}",
+                magic=_MAGIC,
+                version=_VERSION,
+                count=1,
+                limit=_LIMIT,
+            )
+            return shape.from_values(kind, value)
         except (FormatError, ProtocolError, UsageError) as error:
             raise DamagedError(f"the {name} of job {self.id}: {error.what}") from None
         except FileNotFoundError:
@@ -210,4 +215,4 @@ def running(app: App) -> Optional[JobId]:
 
 
 def _encode(value: Any) -> bytes:
-    return pack.encode([_MAGIC, _VERSION, shape.to_values(value)])
+    return pack.encode_fields(_MAGIC, _VERSION, [shape.to_values(value)])

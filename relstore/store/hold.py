@@ -26,16 +26,17 @@ class Hold(NamedTuple):
     message: str
 
     def encode(self) -> bytes:
-        return pack.encode([_MAGIC, _VERSION, *self])
+        return pack.encode_fields(_MAGIC, _VERSION, self)
 
     @classmethod
     def parse(cls, raw: bytes) -> Hold:
         """Raises FormatError."""
-        value = pack.decode(raw, what="hold", limit=_MAX_BYTES)
-        types = [type(item) for item in value] if isinstance(value, list) else []
-        if types != [str, int, str, int, str] or value[:2] != [_MAGIC, _VERSION]:
-            raise FormatError("not a hold, or one of an unknown version")
-        return cls(*value[2:])
+        fields = pack.decode_fields(
+            raw, what="hold", magic=_MAGIC, version=_VERSION, count=3, limit=_MAX_BYTES
+        )
+        if [type(field) for field in fields] != [str, int, str]:
+            raise FormatError("a hold whose fields are not a text, a number and a text")
+        return cls(*fields)
 
 
 def read(app: Dir) -> Hold | None:

@@ -48,6 +48,24 @@ def decode(raw: bytes, *, what: str, limit: int) -> Value:
     return values[0]
 
 
+def encode_fields(magic: str, version: int, fields: Iterable[Value]) -> bytes:
+    """A small file of ours: its name, its version, and its fields."""
+    return encode([magic, version, *fields])
+
+
+def decode_fields(raw: bytes, *, what: str, magic: str, version: int, count: int, limit: int) -> list[Value]:
+    """The ``count`` fields that ``encode_fields`` wrote. Raises FormatError, saying which part is wrong."""
+    value = decode(raw, what=what, limit=limit)
+    if not isinstance(value, list) or len(value) < 2 or value[0] != magic:
+        raise FormatError(f"not a {what}: it does not begin as one")
+    if type(value[1]) is not int or value[1] != version:
+        raise FormatError(f"a {what} of version {value[1]!r}; this relstore knows {version}")
+    fields = value[2:]
+    if len(fields) != count:
+        raise FormatError(f"a {what} of {len(fields)} fields, not {count}")
+    return fields
+
+
 def decode_stream(raw: bytes, *, what: str, limit: int) -> Iterator[Value]:
     """The values whose encodings, one after the other, are ``raw``. Raises FormatError as they come."""
     if len(raw) > limit:

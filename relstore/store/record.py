@@ -69,14 +69,10 @@ class Generation(NamedTuple):
     @classmethod
     def parse(cls, raw: bytes) -> Generation:
         """Raises FormatError unless ``raw`` is exactly what ``encode`` writes."""
-        value = pack.decode(raw, what="generation record", limit=MAX_BYTES)
-        if not isinstance(value, list) or len(value) < 2 or value[0] != MAGIC:
-            raise FormatError("not a generation record: it does not begin as one")
-        if type(value[1]) is not int or value[1] != VERSION:
-            raise FormatError(f"a generation record of version {value[1]!r}; this relstore knows {VERSION}")
-        if len(value) != 13:
-            raise FormatError(f"a generation record of {len(value)} fields, not 13")
-        app, number, build, parent, created, size, files, who, commit, dirty, note = value[2:]
+        fields = pack.decode_fields(
+            raw, what="generation record", magic=MAGIC, version=VERSION, count=11, limit=MAX_BYTES
+        )
+        app, number, build, parent, created, size, files, who, commit, dirty, note = fields
         if not isinstance(app, str) or not isinstance(build, bytes):
             raise FormatError("a generation record without an app or a build")
         if not (parent is None or isinstance(parent, bytes)):
@@ -105,8 +101,8 @@ class Generation(NamedTuple):
     def encode(self) -> bytes:
         """The bytes whose BLAKE3 the next record holds."""
         parent = None if self.parent is None else self.parent.raw
-        head = [MAGIC, VERSION, str(self.app), self.number, self.build.raw, parent]
-        return pack.encode([*head, self.created, self.size, self.files, *self.description])
+        head = [str(self.app), self.number, self.build.raw, parent, self.created, self.size, self.files]
+        return pack.encode_fields(MAGIC, VERSION, [*head, *self.description])
 
 
 def record_digest(raw: bytes) -> Digest:

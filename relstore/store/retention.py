@@ -16,6 +16,7 @@ FILE = "retention"
 MAGIC = "relstore-retention"
 VERSION = 1
 MAX_KEEP = 1_000_000
+"""More generations than a host will ever see."""
 MAX_SECONDS = 100 * 366 * 86_400
 _MAX_BYTES = 256
 
@@ -36,14 +37,10 @@ class Policy(NamedTuple):
     @classmethod
     def parse(cls, raw: bytes) -> Policy:
         """Raises FormatError unless ``raw`` is exactly what ``encode`` writes."""
-        value = pack.decode(raw, what="retention", limit=_MAX_BYTES)
-        if not isinstance(value, list) or len(value) < 2 or value[0] != MAGIC:
-            raise FormatError("not a retention: it does not begin as one")
-        if type(value[1]) is not int or value[1] != VERSION:
-            raise FormatError(f"a retention of version {value[1]!r}; this relstore knows {VERSION}")
-        if len(value) != 4:
-            raise FormatError(f"a retention of {len(value)} fields, not 4")
-        return cls(*value[2:]).checked()
+        fields = pack.decode_fields(
+            raw, what="retention", magic=MAGIC, version=VERSION, count=2, limit=_MAX_BYTES
+        )
+        return cls(*fields).checked()
 
     def checked(self) -> Policy:
         """Itself. Raises FormatError for what no retention can be."""
@@ -52,7 +49,7 @@ class Policy(NamedTuple):
         return self
 
     def encode(self) -> bytes:
-        return pack.encode([MAGIC, VERSION, self.keep, self.keep_within])
+        return pack.encode_fields(MAGIC, VERSION, self)
 
 
 def read(app: Dir) -> Policy:

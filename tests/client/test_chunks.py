@@ -15,6 +15,15 @@ from relstore.errors import ArtifactError
 CHUNKS = [Chunk(bytes([number]) * (number * 100), number) for number in range(1, 50)]
 
 
+def begun(made: Iterator[Chunk]) -> tuple[Shared, Iterator[Chunk]]:
+    """One that runs ahead, and its chunks after the first, which was had."""
+    shared = Shared(made)
+    shared.run_ahead()
+    chunks = iter(shared)
+    assert next(chunks) == CHUNKS[0]
+    return shared, chunks
+
+
 @pytest.mark.parametrize("ahead", [False, True])
 def test_several_have_the_same_of_one_that_is_made_once(ahead: bool) -> None:
     made: list[int] = []
@@ -43,10 +52,7 @@ def test_who_asks_does_not_wait_for_what_is_made_ahead() -> None:
         go_on.wait(10)
         yield CHUNKS[1]
 
-    shared = Shared(make())
-    shared.run_ahead()
-    chunks = iter(shared)
-    assert next(chunks) == CHUNKS[0]
+    shared, chunks = begun(make())
     go_on.set()
     assert next(chunks) == CHUNKS[1]
     assert next(chunks, None) is None
@@ -73,10 +79,7 @@ def test_closed_while_it_is_made() -> None:
             time.sleep(0.001)
             yield CHUNKS[0]
 
-    shared = Shared(make())
-    shared.run_ahead()
-    chunks = iter(shared)
-    assert next(chunks) == CHUNKS[0]
+    shared, chunks = begun(make())
     shared.close()
     assert next(chunks, None) is None
 
