@@ -19,7 +19,7 @@ from relstore.store import pack
 from relstore.store.names import AppName, Digest, JobId, PinName
 from relstore.units import UnitName
 
-VERSION = 4
+VERSION = 5
 MAX_BODY_BYTES = 256 * 1024 * 1024
 MAX_TEXT = 4000
 MAX_PAST = 256
@@ -96,10 +96,11 @@ class Put(NamedTuple):
 
 
 class Retention(NamedTuple):
-    """What is to be kept of an app: so many good generations, and all of the last so many seconds."""
+    """What is to be kept of an app (see ``store.retention``)."""
 
     keep: Optional[int]
     keep_within: Optional[int]
+    max_size: Optional[int] = None
 
 
 class Publish(NamedTuple):
@@ -112,6 +113,10 @@ class Publish(NamedTuple):
     note: str
     retention: Optional[Retention] = None
     """What holds for the app from now on; None leaves it as it is."""
+
+
+class Restore(NamedTuple):
+    """Repair the build of the upload, which is in the store, damaged. Reply: Published, of no generation."""
 
 
 class Release(NamedTuple):
@@ -289,7 +294,10 @@ class Mark(NamedTuple):
 
 
 class Verify(NamedTuple):
-    """Check everything on disk. Events: Step. Reply: Verified, its body a stream of [path, problem]."""
+    """Check everything on disk. Events: Step. Reply: Verified, its body a stream of FindingOut."""
+
+    repair: bool = False
+    """Put right what can be put right with what the store has."""
 
 
 class Collect(NamedTuple):
@@ -352,6 +360,8 @@ class Probed(NamedTuple):
     waiting: int
     """A generation of this very build that is recorded and still to be activated, or 0: it is newer than
     the current one and was never active, or it is current but its job died before the outcome."""
+    damaged: bool = False
+    """Whether it is in the store, but not whole: what is wrong with it was told as missing."""
 
 
 class Base(NamedTuple):
@@ -395,6 +405,8 @@ class Published(NamedTuple):
     again: tuple[Again, ...]
     record: bytes = b""
     """What was recorded, as it is on disk."""
+    mended: int = 0
+    """How many entries of the build were wrong, and are right now."""
 
 
 class Released(NamedTuple):
@@ -520,11 +532,30 @@ class StatusOut(NamedTuple):
     free_inodes: Optional[int]
 
 
+class FindingOut(NamedTuple):
+    """One thing that is, or was, not as it should be."""
+
+    path: str
+    problem: str
+    mended: bool
+
+
+class DamagedBuild(NamedTuple):
+    """A build that could not be repaired with what the store has."""
+
+    build: Digest
+    app: Optional[AppName]
+    """An app whose generation it is, or None where no generation needs it."""
+    generation: int
+
+
 class Verified(NamedTuple):
     generations: int
     builds: int
     objects: int
     bytes: int
+    damaged: tuple[DamagedBuild, ...]
+    """At most 1,000."""
 
 
 class Verdict(NamedTuple):
@@ -532,7 +563,7 @@ class Verdict(NamedTuple):
 
     kind: str
     """``generation``, ``build``, or one of the remains: ``lease``, ``staged upload``, ``half-written file``,
-    ``job``, ``helper``."""
+    ``job``, ``helper``, ``damaged file``."""
     name: str
     app: str
     keep: bool
@@ -567,7 +598,7 @@ class Failure(NamedTuple):
 REQUESTS = (
     Probe, Compare, Begin, Open, Put, Publish, Release, Activate, Watch, List, Fetch, Log, Apps, Status, Pin,
     Unpin, Delete, Hold, Unhold, Mark, Verify, Collect, Become, Preflight, Confirm, Cancel, InstallUnit,
-    Past,
+    Past, Restore,
 )  # fmt: skip
 EVENTS = (Accepted, Step, Output)
 REPLIES = (
@@ -578,7 +609,7 @@ REPLIES = (
 Request = Union[
     Probe, Compare, Begin, Open, Put, Publish, Release, Activate, Watch, List, Fetch, Log, Apps, Status, Pin,
     Unpin, Delete, Hold, Unhold, Mark, Verify, Collect, Become, Preflight, Confirm, Cancel, InstallUnit,
-    Past,
+    Past, Restore,
 ]  # fmt: skip
 
 _BY_NAME: dict[str, Any] = {kind.__name__: kind for kind in (*REQUESTS, *EVENTS, *REPLIES)}

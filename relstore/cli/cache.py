@@ -10,7 +10,8 @@ from relstore.cli import text
 from relstore.cli.command import Command, example
 from relstore.cli.directories import cache_directory
 from relstore.cli.options import settings
-from relstore.client.cache import DEFAULT_LIMIT_BYTES, Cache, parse_size
+from relstore.client.cache import DEFAULT_LIMIT_BYTES, Cache
+from relstore.client.size import parse_size
 
 LIMIT_VARIABLE = "RELSTORE_CACHE_LIMIT"
 

@@ -9,10 +9,10 @@ import click
 
 from relstore.cli import text
 from relstore.cli.command import Spec, SpecCommand, example
-from relstore.cli.fetch import fetch
 from relstore.cli.options import settings
 from relstore.cli.progress import ConsoleReporter
 from relstore.cli.work import on_each, report, the_app
+from relstore.client.fetch import fetch
 from relstore.client.session import Session
 from relstore.store.manifest import Entry, File, Manifest
 

@@ -9,7 +9,7 @@ import click
 from relstore import protocol
 from relstore.cli import text
 from relstore.cli.command import Command, example
-from relstore.cli.options import Duration, Settings, settings
+from relstore.cli.options import Duration, Settings, Size, settings
 from relstore.cli.progress import ConsoleReporter
 from relstore.cli.work import on_each, report, the_app
 from relstore.client import session as sessions
@@ -24,12 +24,17 @@ _STYLES = {"keep": "green", "remove": "red", "removed": "red"}
 
 
 @example(
-    "relstore gc --keep 5 --dry-run", "relstore gc --keep 3 --keep-within 30d", "relstore gc --print-roots"
+    "relstore gc --keep 5 --dry-run",
+    "relstore gc --keep 3 --keep-within 30d --max-size 5G",
+    "relstore gc --print-roots",
 )
 @click.command(cls=Command)
 @click.option("--keep", type=click.IntRange(min=1), metavar="N", help="Keep the last N good generations.")
 @click.option(
     "--keep-within", type=Duration(), metavar="TIME", help="Keep what was released within TIME (30d)."
+)
+@click.option(
+    "--max-size", type=Size(), metavar="SIZE", help="Keep at most so much of an app (5G): the oldest go."
 )
 @click.option("--all-apps", is_flag=True, help="Apply the policy to every app of the store.")
 @click.option("--dry-run", is_flag=True, help="Show the plan, and remove nothing.")
@@ -40,6 +45,7 @@ def gc(
     ctx: click.Context,
     keep: int | None,
     keep_within: int | None,
+    max_size: int | None,
     all_apps: bool,
     dry_run: bool,
     print_roots: bool,
@@ -54,7 +60,7 @@ def gc(
     if print_roots and print_dead:
         raise UsageError("--print-roots and --print-dead exclude each other")
     dry_run = dry_run or print_roots or print_dead
-    instead = _retention(keep, keep_within)
+    instead = _retention(keep, keep_within, max_size)
     otherwise = retention_of(here.config)
 
     async def ask(session: Session, _: ConsoleReporter) -> tuple[Collected, list[Verdict]]:
@@ -77,11 +83,12 @@ def gc(
 
 def retention_of(config: Config) -> protocol.Retention | None:
     """What relstore.toml says that is to be kept."""
-    return _retention(config.keep, config.keep_within)
+    return _retention(config.keep, config.keep_within, config.max_size)
 
 
-def _retention(keep: int | None, keep_within: int | None) -> protocol.Retention | None:
-    return None if keep is None and keep_within is None else protocol.Retention(keep, keep_within)
+def _retention(keep: int | None, keep_within: int | None, max_size: int | None) -> protocol.Retention | None:
+    found = protocol.Retention(keep, keep_within, max_size)
+    return None if found == (None, None, None) else found
 
 
 def _fields(found: tuple[Collected, list[Verdict]]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from relstore.cli.console import Console
 from relstore.cli.directories import state_directory
 from relstore.client.duration import duration
 from relstore.client.heads import Heads
+from relstore.client.size import parse_size
 from relstore.client.surroundings import Surroundings
 from relstore.errors import UsageError
 from relstore.store.names import AppName
@@ -58,6 +59,18 @@ class Duration(click.ParamType[int]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         try:
             return value if isinstance(value, int) else duration(value)
+        except UsageError as error:
+            self.fail(error.what, param, ctx)
+
+
+class Size(click.ParamType[int]):
+    """``500M``, ``2G`` as bytes."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            return value if isinstance(value, int) else parse_size(value)
         except UsageError as error:
             self.fail(error.what, param, ctx)
 

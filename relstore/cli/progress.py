@@ -58,12 +58,14 @@ class ConsoleReporter(Reporter):
     def progress(self, host: str, done: int, total: int, sent: int) -> None:
         if self._console.quiet:
             return
-        now = time.monotonic()
         if sys.stderr.isatty() and total >= _BAR_FROM_BYTES:
             self._draw(host, done, total)
-        elif now - self._last_line.setdefault(host, now) >= _PLAIN_EVERY_S:
-            self._last_line[host] = now
-            self._write(f"{host}: {text.size(done)} of {text.size(total)}, sent as {text.size(sent)}")
+        else:
+            self._now_and_then(host, f"{text.size(done)} of {text.size(total)}, sent as {text.size(sent)}")
+
+    def count(self, host: str, what: str, done: int, total: int) -> None:
+        if not self._console.quiet:
+            self._now_and_then(host, f"{done:,} of {total:,} {what}")
 
     def sent(self, host: str, total: int, sent: int, seconds: float) -> None:
         self._end_bar()
@@ -74,6 +76,12 @@ class ConsoleReporter(Reporter):
             what += f" for {text.size(total)}"
         rate = f" in {seconds:.1f} s, {text.size(int(sent / seconds))}/s" if seconds >= 0.1 else ""
         self._write(f"{host}: sent {what}{rate}")
+
+    def _now_and_then(self, host: str, line: str) -> None:
+        now = time.monotonic()
+        if now - self._last_line.setdefault(host, now) >= _PLAIN_EVERY_S:
+            self._last_line[host] = now
+            self._write(f"{host}: {line}")
 
     def _draw(self, host: str, done: int, total: int) -> None:
         if self._bar is None:

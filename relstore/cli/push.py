@@ -12,25 +12,20 @@ import click
 from relstore import protocol
 from relstore.cli import results, text
 from relstore.cli.activating import activation_options, plan_of, run
-from relstore.cli.cache import the_cache
 from relstore.cli.command import Command, example
 from relstore.cli.gc import retention_of
 from relstore.cli.options import Settings, settings
 from relstore.cli.progress import ConsoleReporter
+from relstore.cli.sending import transfer_of
 from relstore.cli.work import on_each, report
 from relstore.client import fleet, gitinfo, release
-from relstore.client.compression import AUTO, parse_compression
 from relstore.client.config_schema import shell_command
-from relstore.client.encoders import Coding
 from relstore.client.fleet import Way
-from relstore.client.links import Links
 from relstore.client.programs import Program, programs
-from relstore.client.recent import Recent
 from relstore.client.release import Preview, Question
 from relstore.client.scan import Scan, scan
 from relstore.client.scan_cache import ScanCache
 from relstore.client.session import Session
-from relstore.client.transfer import Transfer
 from relstore.errors import ArtifactError, UsageError
 from relstore.store.names import AppName
 from relstore.store.record import MAX_NOTE, Description
@@ -89,7 +84,7 @@ def push(
     here.need_targets()
     if len(note) > MAX_NOTE:
         raise UsageError(f"the note has {len(note)} characters; at most {MAX_NOTE}")
-    transfer = _transfer(here, compression, delta)
+    transfer = transfer_of(here, compression, delta)
     scans = ScanCache(transfer.cache)
     activation = plan_of(here, how) if switch and not dry_run else None
     path = _artifact(artifact, here)
@@ -132,15 +127,6 @@ def _scan(path: Path, here: Settings, outside: bool, cache: ScanCache) -> Scan:
         f"{text.size(scanned.manifest.size)}, build {scanned.build.short}"
     )
     return scanned
-
-
-def _transfer(here: Settings, compression: str | None, delta: bool | None) -> Transfer:
-    coding = parse_compression(compression or here.config.compression or AUTO)
-    cache = the_cache()
-    links = Links(cache.directory / "links.json")
-    wanted = here.config.delta if delta is None else delta
-    recent = Recent(cache.directory / "recent")
-    return Transfer(cache, links, recent, Coding(*coding) if coding else None, wanted, len(here.targets))
 
 
 def _artifact(given: str | None, here: Settings) -> Path:

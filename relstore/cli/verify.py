@@ -1,4 +1,4 @@
-"""``relstore verify``: check the whole store against what its formats promise."""
+"""``relstore verify``: check the whole store against what its formats promise, and repair it."""
 
 from __future__ import annotations
 
@@ -6,73 +6,71 @@ from typing import Any
 
 import click
 
-from relstore import protocol
 from relstore.cli import text
 from relstore.cli.command import Command, example
 from relstore.cli.options import settings
 from relstore.cli.progress import ConsoleReporter
+from relstore.cli.sending import transfer_of
 from relstore.cli.work import Outcome, on_each, report
+from relstore.client import verifying
 from relstore.client.session import Session
-from relstore.errors import DamagedError, FormatError
-from relstore.protocol import Verified
-from relstore.store import pack
-
-Findings = list[tuple[str, str]]
+from relstore.client.verifying import Report
+from relstore.errors import DamagedError
 
 
-@example("relstore verify --to deploy@web1:/srv/web")
+@example("relstore verify --to deploy@web1:/srv/web", "relstore verify --repair")
 @click.command(cls=Command)
+@click.option("--repair", is_flag=True, help="Put right what can be put right.")
 @click.pass_context
-def verify(ctx: click.Context) -> None:
-    """Check every digest, record, journal, link and mode in the store. Changes nothing.
+def verify(ctx: click.Context, repair: bool) -> None:
+    """Check every digest, record, journal, link and mode in the store.
 
-    Ends with exit code 1 when anything is wrong, and names each thing.
+    With --repair, what is wrong is set aside and restored: from another copy in the store, or from this
+    machine's cache. Ends with exit code 1 when anything is still wrong, and names each thing.
     """
     here = settings(ctx)
+    how = transfer_of(here) if repair else None
+    local = {target.label for target in here.targets if target.host is None}
 
-    async def ask(session: Session, reporter: ConsoleReporter) -> tuple[Verified, Findings]:
-        async for event, body in session.follow_with_body(protocol.Verify(), Verified):
-            if isinstance(event, protocol.Step):
-                reporter.detail(session.label, f"{event.name} {event.done} of {event.total}")
-            else:
-                return event, _findings(body)
-        raise RuntimeError("a check without an end")
+    async def ask(session: Session, reporter: ConsoleReporter) -> Report:
+        return await verifying.verify(session, how, reporter, local=session.label in local)
 
-    def show(host: str, result: tuple[Verified, Findings]) -> None:
-        found, findings = result
+    def show(host: str, found: Report) -> None:
+        checked = found.verified
+        mended = len(found.findings) - len(found.left)
         here.console.say(
-            f"{host}: {text.plural(found.generations, 'generation')}, "
-            f"{text.plural(found.builds, 'build')}, {text.plural(found.objects, 'object')}, "
-            f"{text.size(found.bytes)}: {text.plural(len(findings), 'problem')}"
+            f"{host}: {text.plural(checked.generations, 'generation')}, "
+            f"{text.plural(checked.builds, 'build')}, {text.plural(checked.objects, 'object')}, "
+            f"{text.size(checked.bytes)}: {text.plural(len(found.findings), 'problem')}"
+            + (f", {mended} repaired" if mended else "")
         )
-        for path, problem in findings:
-            here.console.report(f"{path}: {problem}")
+        for finding in found.findings:
+            here.console.report(f"{finding.path}: {finding.problem}{' (repaired)' if finding.mended else ''}")
 
-    report("verify", [_judged(one) for one in on_each(here, ask)], here, show, _fields)
+    outcomes = [_judged(one, repair=repair) for one in on_each(here, ask)]
+    report("verify", outcomes, here, show, _fields)
 
 
-def _judged(one: Outcome[tuple[Verified, Findings]]) -> Outcome[tuple[Verified, Findings]]:
+def _judged(one: Outcome[Report], *, repair: bool) -> Outcome[Report]:
     """A report of problems is a failure too."""
-    if one.value is None or not one.value[1]:
+    if one.value is None or not one.value.left:
         return one
+    push = "`relstore push` of the same build sends what is damaged, `relstore gc` frees what nothing needs."
+    hint = push if repair else "`relstore verify --repair` puts right what it can."
     problems = DamagedError(
-        f"{text.plural(len(one.value[1]), 'problem')} in the store",
-        state="Nothing was changed.",
-        hint="Delete the generations of a damaged build, run `relstore gc`, and push it again.",
+        f"{text.plural(len(one.value.left), 'problem')} in the store",
+        state="What could be repaired is." if repair else "Nothing was changed.",
+        hint=hint,
     )
     return Outcome(one.target, one.value, problems.on(one.target.label))
 
 
-def _fields(result: tuple[Verified, Findings]) -> dict[str, Any]:
-    found, findings = result
-    problems = [{"path": path, "problem": problem} for path, problem in findings]
-    return {**found._asdict(), "findings": problems}
-
-
-def _findings(body: bytes) -> Findings:
-    found = []
-    for value in pack.decode_stream(body, what="list of findings", limit=protocol.MAX_BODY_BYTES):
-        if not isinstance(value, list) or [type(item) for item in value] != [str, str]:
-            raise FormatError("a list of findings that is not [path, problem]")
-        found.append((value[0], value[1]))
-    return found
+def _fields(found: Report) -> dict[str, Any]:
+    checked = found.verified
+    return {
+        "generations": checked.generations,
+        "builds": checked.builds,
+        "objects": checked.objects,
+        "bytes": checked.bytes,
+        "findings": [finding._asdict() for finding in found.findings],
+    }

@@ -21,7 +21,6 @@ from blake3 import blake3
 
 from relstore.client.atomic import taking_the_place_of
 from relstore.client.encoders import Coding
-from relstore.errors import UsageError
 from relstore.store.names import Digest
 
 DEFAULT_LIMIT_BYTES = 2 * 1024**3
@@ -152,14 +151,3 @@ def _read_proved(place: Path, split: Callable[[bytes], tuple[bytes, bytes]]) -> 
         else:
             place.unlink()
     return data if sound else None
-
-
-def parse_size(text: str) -> int:
-    """Bytes, from ``500M``, ``2GiB`` or a number. Raises UsageError."""
-    units = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
-    number = text.strip().upper().removesuffix("B").removesuffix("I")
-    unit = number[-1:] if number[-1:] in units else ""
-    digits = number.removesuffix(unit)
-    if not digits.isascii() or not digits.isdigit():
-        raise UsageError(f"{text!r} is not a size", hint="Write 500M or 2G.")
-    return int(digits) * units[unit]

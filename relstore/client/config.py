@@ -80,6 +80,8 @@ class Config:
     keep: int | None = None
     keep_within: int | None = None
     """Seconds."""
+    max_size: int | None = None
+    """Bytes."""
     collect: bool | None = None
     """Whether a push is followed by a collection."""
     python: str | None = None

@@ -14,10 +14,11 @@ from typing import Any, NamedTuple
 
 from relstore.client.compression import check_compression
 from relstore.client.duration import duration
+from relstore.client.size import parse_size
 from relstore.client.target import Target
 from relstore.errors import UsageError
 from relstore.store.names import AppName
-from relstore.store.retention import MAX_KEEP
+from relstore.store.retention import MAX_KEEP, MAX_SIZE
 
 _PYTHON = re.compile(r"/[A-Za-z0-9_./+-]+")
 
@@ -133,6 +134,13 @@ def _keep(value: object, place: Place) -> int:
     return value
 
 
+def _size(value: object, place: Place) -> int:
+    size = parse_size(string(value))
+    if not 1 <= size <= MAX_SIZE:
+        raise UsageError("is out of range", hint='For example "5G".')
+    return size
+
+
 def _python(value: object, place: Place) -> str:
     text = string(value)
     if not _PYTHON.fullmatch(text):
@@ -163,6 +171,7 @@ KEYS: Mapping[str, Key] = MappingProxyType(
         "build": Key("build", command),
         "keep": Key("keep", _keep),
         "keep-within": Key("keep_within", seconds),
+        "max-size": Key("max_size", _size),
         "gc": Key("collect", flag),
         "python": Key("python", _python),
         "allow-outside-links": Key("allow_outside_links", flag),

@@ -76,10 +76,12 @@ TEMPLATE = """\
 
 # --- What is kept, and how hosts are reached.
 
-# What `relstore gc` keeps: so many good generations, and all from so long ago until now. What is
-# current, pinned, in use, or next to go back to is always kept.
+# What `relstore gc` keeps: so many good generations, and all from so long ago until now; but of all builds
+# of the app together no more than so much, the newest. What is current, pinned, in use, or next to go back to
+# is always kept.
 #keep = 5
 #keep-within = "30d"
+#max-size = "5G"
 
 # Run `relstore gc` at each host after a push that went well? Default: false.
 #gc = true

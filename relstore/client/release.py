@@ -64,7 +64,7 @@ class Question:
         """What the host has and lacks."""
         if self.ahead.request is self._probe:
             found, _ = await session.ask(self._probe, protocol.Probed)
-            if found.present or found.waiting:
+            if (found.present or found.waiting) and not found.damaged:
                 return Comparison(found, [], ())
         return await upload.compare(session, self._compare, self._scan)
 
@@ -73,7 +73,7 @@ async def preview(session: Session, question: Question, scan: Scan) -> Preview:
     """Ask what would be sent, and change nothing."""
     compared = await question.ask(session)
     found, refs = compared.found, contents(scan.manifest)
-    unchanged = found.current_build == scan.build and not found.waiting
+    unchanged = found.current_build == scan.build and not found.waiting and not found.damaged
     size = sum(refs[item.content].size - item.offset for item in compared.wanted)
     return Preview(unchanged, found.current, len(compared.wanted), size)
 
@@ -92,6 +92,10 @@ async def prepare(
     check_executable(session, scan)
     compared = await question.ask(session)
     found = compared.found
+    if found.damaged:
+        restore = protocol.Restore()
+        restored = await upload.send(session, scan, compared, restore, shop, reporter, local=local)
+        reporter.notice(f"{session.label}: {upload.mended(scan.build, restored)}")
     if found.waiting:
         return Prepared(found.waiting, found.current)
     if found.current and found.current_build == scan.build:

@@ -21,6 +21,9 @@ class Reporter:
     def progress(self, host: str, done: int, total: int, sent: int) -> None:
         """``done`` of ``total`` of what is missing at a host is on its way, in ``sent`` bytes on the wire."""
 
+    def count(self, host: str, what: str, done: int, total: int) -> None:
+        """``done`` of ``total`` of something are done at a host."""
+
     def sent(self, host: str, total: int, sent: int, seconds: float) -> None:
         """All of it has been sent."""
 

@@ -23,6 +23,7 @@ from relstore.client.workshop import Workshop
 from relstore.errors import FormatError, ProtocolError, RelstoreError
 from relstore.protocol import Wanted
 from relstore.store import pack
+from relstore.store.names import Digest
 from relstore.store.upload import contents
 
 _ATTEMPTS = 3
@@ -52,9 +53,11 @@ class Sent:
     """What became of an upload."""
 
     number: int
-    """Of the generation that was recorded."""
+    """Of the generation that was recorded, 0 when none was."""
     record: bytes
     """It, as it is on the host's disk."""
+    mended: int
+    """How many entries were put right in a build that was damaged."""
     streams: tuple[Stream, ...]
 
 
@@ -74,13 +77,14 @@ async def send(
     session: Session,
     scan: Scan,
     compared: Comparison,
-    publish: protocol.Publish,
+    last: protocol.Publish | protocol.Restore,
     shop: Workshop,
     reporter: Reporter,
     *,
     local: bool,
 ) -> Sent:
-    """Put what is missing and publish; again for what the host found damaged or could not undo."""
+    """Put what is missing and say what to do with it; again for what the host found damaged or could not
+    undo."""
     refs = contents(scan.manifest)
     state = session.link()
     host = Host(session.label, local, state.round_trip if state else None, compared.codecs)
@@ -92,11 +96,11 @@ async def send(
         meter = Meter(session.label, sum(way.load.size for way in ways), reporter)
         for way in ways:
             streams_sent.append(await _stream(session, way, shop, meter))
-        reply, _ = await session.ask(publish, protocol.Published)
+        reply, _ = await session.ask(last, protocol.Published)
         meter.finish()
         shop.how.links.learn(session.label, meter.speed(), shop.how.hosts, at_least=not meter.waited)
         if not reply.again:
-            return Sent(reply.number, reply.record, tuple(streams_sent))
+            return Sent(reply.number, reply.record, reply.mended, tuple(streams_sent))
         for again in reply.again:
             reporter.detail(session.label, f"content {refs[again.content].blake3.short}: {again.why}")
         await asyncio.to_thread(scan.check_unchanged, [refs[again.content] for again in reply.again])
@@ -109,6 +113,16 @@ async def send(
         state="Nothing was changed.",
         hint="Look at its disk; `relstore verify` lists what is wrong.",
     ).on(session.label)
+
+
+def mended(build: Digest, restored: Sent) -> str:
+    """What a repair did, for people."""
+    count = restored.mended
+    what = "1 entry is" if count == 1 else f"{count} entries are"
+    return (
+        f"the build {build.short} was damaged in the store: {what} right again. A service that runs it has "
+        "to be restarted to notice."
+    )
 
 
 async def _stream(session: Session, way: Way, shop: Workshop, meter: Meter) -> Stream:

@@ -6,7 +6,7 @@ processes, jobs) comes in as values; reading it is for ``roots``, removing for `
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from relstore.gc.policy import Wanted, judge
@@ -55,18 +55,34 @@ class Plan(NamedTuple):
         return [verdict.build for verdict in self.builds if not verdict.keep]
 
 
-def make_plan(roots: Roots, builds: Collection[Digest], policies: Mapping[AppName, Policy], now: int) -> Plan:
-    """``policies``: by app; where there is none, every generation stays."""
+Contents = Callable[[Digest], Mapping[Digest, int]]
+"""The objects of a build, with their bytes. Only asked for where a policy has a size."""
+
+
+def make_plan(
+    roots: Roots,
+    builds: Collection[Digest],
+    policies: Mapping[AppName, Policy],
+    now: int,
+    contents: Contents,
+) -> Plan:
+    """``policies``: by app; where there is none, every generation stays. Raises what ``contents`` does."""
     generations: list[GenerationVerdict] = []
     for app, rows in roots.apps.items():
-        wanted = judge(policies.get(app, Policy()), rows, now)
+        policy = policies.get(app, Policy())
+        wanted = judge(policy, rows, now)
         needed = _needed(rows, roots.jobs.get(app, ()), roots.running)
+        verdicts = []
         for row in rows:
             if row.state == history.DELETED:
                 continue
             number = row.generation.number
             keep, reason = needed.get(number) or wanted[number]
-            generations.append(GenerationVerdict(app, number, row.generation.build, keep, reason))
+            verdicts.append(GenerationVerdict(app, number, row.generation.build, keep, reason))
+        if policy.max_size is not None:
+            good = {row.generation.number for row in rows if row.is_good}
+            verdicts = _within(policy.max_size, verdicts, needed, good, contents)
+        generations += verdicts
     return Plan(generations, _judge_builds(generations, builds, roots))
 
 
@@ -93,6 +109,39 @@ def _needed(rows: Sequence[Row], jobs: Collection[int], running: Collection[Dige
             continue
         needed[number] = Wanted(True, reason)
     return needed
+
+
+def _within(
+    size: int,
+    verdicts: Sequence[GenerationVerdict],
+    needed: Collection[int],
+    good: Collection[int],
+    contents: Contents,
+) -> list[GenerationVerdict]:
+    """Let go of the oldest that nothing needs, until the builds of the rest have at most ``size`` bytes.
+
+    What failed goes before the oldest good one does (P7).
+    """
+    counted: dict[Digest, int] = {}
+    for verdict in verdicts:
+        if verdict.keep and verdict.number in needed:
+            counted.update(contents(verdict.build))
+    total = sum(counted.values())
+    full = False
+    found = {}
+    for verdict in sorted(verdicts, key=lambda one: (one.number in good, one.number), reverse=True):
+        found[verdict.number] = verdict
+        if not verdict.keep or verdict.number in needed:
+            continue
+        more = {name: count for name, count in contents(verdict.build).items() if name not in counted}
+        full = full or total + sum(more.values()) > size
+        if full and more:
+            reason = f"beyond the {size:,} bytes that the app may have"
+            found[verdict.number] = verdict._replace(keep=False, reason=reason)
+        else:
+            counted.update(more)
+            total += sum(more.values())
+    return [found[verdict.number] for verdict in verdicts]
 
 
 def _judge_builds(

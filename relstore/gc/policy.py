@@ -1,7 +1,7 @@
 """Which generations a person wants to keep. Pure; every answer comes with its reason.
 
 A policy only ever keeps: what it does not ask for may go unless something else needs it (``plan``).
-Without any policy every generation stays.
+Without any policy every generation stays. What may be kept of a size is for ``plan`` as well.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ class Wanted(NamedTuple):
 
 def judge(policy: Policy, rows: Sequence[Row], now: int) -> dict[int, Wanted]:
     """What the policy says of each generation, by number. Failed ones never count as good (P7)."""
-    if policy.is_empty:
-        return {row.generation.number: Wanted(True, "no policy was given") for row in rows}
+    if policy.keep is None and policy.keep_within is None:
+        reason = "no policy was given" if policy.is_empty else "within the size"
+        return {row.generation.number: Wanted(True, reason) for row in rows}
     good = [row.generation.number for row in rows if row.is_good]
     last = set(good[-policy.keep :]) if policy.keep else set()
     return {row.generation.number: _judge_one(policy, row, last, now) for row in rows}

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
 from relstore.store import app as apps
+from relstore.store import damage
 from relstore.store.directory import TEMPORARY, Dir
 from relstore.store.store import Store
 
@@ -22,11 +22,12 @@ STAGING_S = DAY_S
 TEMPORARY_S = DAY_S
 """No writer is at work on one name for so long."""
 UNUSED_S = 30 * DAY_S
-"""How long a job's log, or a helper that nobody runs, is kept."""
+"""How long a job's log, a helper that nobody runs, or what a repair replaced, is kept."""
 LAST_JOBS = 20
 """So many jobs of each app are kept however old they are."""
 
-LEASE, STAGED, HALF_WRITTEN, JOB, HELPER = "lease", "staged upload", "half-written file", "job", "helper"
+LEASE, STAGED, HALF_WRITTEN = "lease", "staged upload", "half-written file"
+JOB, HELPER, SET_ASIDE = "job", "helper", "damaged file"
 
 
 class Remain(NamedTuple):
@@ -58,6 +59,7 @@ def find(store: Store, in_use: InUse, now: float) -> list[Remain]:
         *_half_written(store, now),
         *_jobs(store, in_use.jobs, now),
         *_helpers(store, in_use.helpers, now),
+        *_set_aside(store, now),
     ]
 
 
@@ -65,6 +67,19 @@ def remove(store: Store, remains: Sequence[Remain]) -> None:
     """Remove it; what is gone already is no error."""
     for remain in remains:
         _remove(store.root, remain.place)
+
+
+def _set_aside(store: Store, now: float) -> Iterator[Remain]:
+    quarantine = store.root.sub_or_none(damage.QUARANTINE)
+    if quarantine is None:
+        return
+    with quarantine:
+        for name in quarantine.names():
+            # Since when it is there: a hard link changes the inode.
+            found = quarantine.lstat(name)
+            if found is not None and now - found.st_ctime > UNUSED_S:
+                place = (damage.QUARANTINE, name)
+                yield Remain(place, SET_ASIDE, "repaired over 30 days ago", _size(quarantine, name))
 
 
 def _remove(directory: Dir, place: tuple[str, ...]) -> None:
@@ -93,7 +108,7 @@ def _staging(store: Store, held: Collection[str], now: float) -> Iterator[Remain
 
 def _half_written(store: Store, now: float) -> Iterator[Remain]:
     for place in _writable(store):
-        with _at(store.root, place) as directory:
+        with store.root.below(place) as directory:
             for name in directory.all_names():
                 if name.startswith(TEMPORARY) and _age(directory, name, now) > TEMPORARY_S:
                     size = _size(directory, name)
@@ -108,13 +123,13 @@ def _writable(store: Store) -> Iterator[tuple[str, ...]]:
     for name in _directories(store.root, "apps"):
         yield "apps", name
         yield from (("apps", name, area) for area in apps.AREAS)
-        with _at(store.root, ("apps", name, apps.JOBS)) as jobs:
+        with store.root.below(("apps", name, apps.JOBS)) as jobs:
             yield from (("apps", name, apps.JOBS, job) for job in jobs.names())
 
 
 def _jobs(store: Store, needed: Collection[tuple[str, str]], now: float) -> Iterator[Remain]:
     for name in store.app_names():
-        with _at(store.root, ("apps", name, apps.JOBS)) as jobs:
+        with store.root.below(("apps", name, apps.JOBS)) as jobs:
             for job in jobs.names()[:-LAST_JOBS]:  # their names sort by time
                 if (name, job) not in needed and _age(jobs, job, now) > UNUSED_S:
                     place = ("apps", name, apps.JOBS, job)
@@ -134,18 +149,8 @@ def _helpers(store: Store, used: Collection[str], now: float) -> Iterator[Remain
 
 
 def _directories(root: Dir, area: str) -> list[str]:
-    with _at(root, (area,)) as directory:
+    with root.below((area,)) as directory:
         return [name for name in directory.names() if _is_directory(directory, name)]
-
-
-@contextmanager
-def _at(root: Dir, place: Sequence[str]) -> Iterator[Dir]:
-    """The directory at ``place`` below ``root``, open."""
-    with ExitStack() as stack:
-        directory = root
-        for name in place:
-            directory = stack.enter_context(directory.sub(name))
-        yield directory
 
 
 def _is_directory(directory: Dir, name: str) -> bool:

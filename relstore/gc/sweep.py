@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from relstore.errors import RefusedError
 from relstore.gc.plan import Plan
-from relstore.store import journal
+from relstore.store import damage, journal
 from relstore.store.directory import Dir
 from relstore.store.durable import sync_directory
 from relstore.store.journal import Event
@@ -92,6 +92,8 @@ def sweep(store: Store, plan: Plan, leased: frozenset[str], who: str, now: int) 
     sync_directory(trash)
     for name in trash.all_names():
         trash.remove_tree(name)
+    for build in plan.dead_builds:
+        damage.unmark(store, build)
     _sweep_objects(store, leased)
     for verdict in plan.dead_generations:
         with store.app(verdict.app) as app:

@@ -17,7 +17,7 @@ from relstore.host.jobs import CONFIRMED, EXPIRED, Job, JobRequest, JobState
 from relstore.host.privilege import Privilege
 from relstore.host.services import Services
 from relstore.recipe import Command
-from relstore.store import journal
+from relstore.store import damage, journal
 from relstore.store.app import CURRENT, App
 from relstore.store.journal import Event
 from relstore.store.names import Digest
@@ -69,6 +69,7 @@ class Activation:
         self._step(VERIFYING, previous)
         problems = self._store.builds.check(self._target.build)
         if problems:
+            damage.mark(self._store, self._target.build)
             first = f"{problems[0].path} {problems[0].problem}"
             reason = f"the build is damaged in the store: {first} ({len(problems)} findings)"
             return self._end(journal.FAILED, previous, reason)

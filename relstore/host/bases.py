@@ -35,7 +35,8 @@ def candidates(wanted: Mapping[Digest, File], builds: Sequence[Manifest]) -> dic
         refs: dict[Digest, ObjectRef] = {}
         for shelf in shelves:
             for ref in shelf.like(file):
-                refs.setdefault(ref.blake3, ref)
+                if ref.blake3 != name:  # it is wanted because it is damaged
+                    refs.setdefault(ref.blake3, ref)
         found[name] = list(refs.values())[:MAX_CANDIDATES]
     return found
 

@@ -38,7 +38,13 @@ def collect(store: Store, ask: Collect) -> tuple[Collected, list[Verdict]]:
         found = gc_roots.find(store, numbers)
         used = frozenset((*found.helpers, *_newest_helper(store)))
         remains = gc_remains.find(store, gc_remains.InUse(found.leases, live_jobs, used), now)
-        plan = make_plan(found.roots, store.builds.ids(), _policies(store, ask), now)
+        plan = make_plan(
+            found.roots,
+            store.builds.ids(),
+            _policies(store, ask),
+            now,
+            lambda build: {ref.blake3: ref.size for ref in store.builds.manifest(build).objects()},
+        )
         leased = sweep.leased_objects(found.leases.values())
         staged = [remain.place[-1] for remain in remains if remain.kind == gc_remains.STAGED]
         measured = sweep.measure(store, plan, leased, staged)

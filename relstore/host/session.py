@@ -21,6 +21,7 @@ from relstore.host import (
     status,
     switching,
     unit_files,
+    verifying,
     words,
 )
 from relstore.host.helpers import Bundle
@@ -30,7 +31,6 @@ from relstore.store import pack
 from relstore.store.history import resolve
 from relstore.store.root import explain
 from relstore.store.store import Store
-from relstore.store.verify import Checker
 
 
 class Session:
@@ -50,6 +50,7 @@ class Session:
             protocol.Open: self._uploading.open,
             protocol.Put: self._uploading.put,
             protocol.Publish: self._uploading.publish,
+            protocol.Restore: self._uploading.restore,
             protocol.Release: self._uploading.release,
             protocol.Activate: self._activate,
             protocol.Watch: self._watch,
@@ -176,18 +177,8 @@ class Session:
         self._wire.send(status.status(self._store(), ask.app))
 
     def _verify(self, ask: protocol.Verify) -> None:
-        store = self._store()
-        checker = Checker(store)
-        builds = store.builds.ids()
-        findings = []
-        for number, build in enumerate(builds):
-            self._wire.send(protocol.Step("builds", number, len(builds)))
-            findings += checker.builds(build)
-        findings += checker.apps()
-        findings += checker.objects()
-        self._wire.send(
-            protocol.Verified(*checker.counts()), pack.encode_stream([list(one) for one in findings])
-        )
+        report = verifying.verify(self._store(), self._wire.send, mend=ask.repair)
+        self._wire.send(report.verified, reports.stream(list(report.findings)))
 
     # -- keeping and collecting ------------------------------------------------------------------
 

@@ -29,7 +29,7 @@ from relstore.protocol import (
     Step,
     Watch,
 )
-from relstore.store import history, hold, journal, locks
+from relstore.store import damage, history, hold, journal, locks
 from relstore.store.app import LOCK, App
 from relstore.store.history import Row
 from relstore.store.names import AppName, Digest
@@ -65,6 +65,7 @@ def probe(store: Store, name: AppName, build: Digest) -> Probed:
         number,
         current.generation.build if current else None,
         waiting[-1] if waiting else 0,
+        store.builds.has(build) and damage.is_marked(store, build),
     )
 
 

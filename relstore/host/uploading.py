@@ -16,12 +16,13 @@ from relstore.errors import NoStoreError, NotFoundError, ProtocolError, RefusedE
 from relstore.host import bases, decoders, reports, switching
 from relstore.host.receiving import Receiving
 from relstore.host.wire import Wire
-from relstore.store import publish
+from relstore.store import publish, repair
 from relstore.store.app import NewBuild
 from relstore.store.builds import check_manifest_name
 from relstore.store.history import CURRENT, FAILED
 from relstore.store.manifest import MAX_BYTES, File, Manifest, ObjectRef
 from relstore.store.names import AppName, Digest
+from relstore.store.publish import Survey
 from relstore.store.record import Description, Generation
 from relstore.store.retention import Policy
 from relstore.store.store import Store
@@ -72,7 +73,7 @@ class Uploading:
         check_manifest_name(raw, ask.build)
         found = self._found(ask.app, ask.build)
         wanted = contents(manifest)
-        missing = self._missing(ask.build, wanted) if _must_be_sent(found, ask.build) else []
+        missing = self._missing(ask.build, wanted, found) if _must_be_sent(found, ask.build) else []
         alike = self._alike(ask.app, manifest, [wanted[item.content] for item in missing])
         self._compared = _Compared(
             ask.build, raw, manifest, {ref.blake3: ref for refs in alike.values() for ref in refs}
@@ -91,23 +92,43 @@ class Uploading:
 
     def publish(self, ask: protocol.Publish) -> None:
         said = _said(ask)
-        if self._failed:
+        arrived = self._arrived()
+        if arrived is None:
             return
+        upload, survey = arrived
+        publish.publish(upload, survey)
+        recorded = self._record(ask.app, upload.build, said, upload.manifest)
+        self._wire.send(protocol.Published(recorded.number, (), recorded.encode()))
+        self._end(upload)
+
+    def restore(self, ask: protocol.Restore) -> None:
+        arrived = self._arrived()
+        if arrived is None:
+            return
+        upload, survey = arrived
+        mended = repair.restore(upload, survey)
+        self._wire.send(protocol.Published(0, (), mended=len(mended)))
+        self._end(upload)
+
+    def release(self, ask: protocol.Release) -> None:
+        recorded = self._record(ask.app, ask.build, _said(ask))
+        self._wire.send(protocol.Released(recorded.number, recorded.encode()))
+
+    def _arrived(self) -> Optional[tuple[Upload, Survey]]:
+        """The upload, when all of it is here; else what is to be sent again was told."""
+        if self._failed:
+            return None
         upload, receiving = self._under_way()
         receiving.end()
         survey = publish.survey(upload)
         if survey.damaged:
             self._wire.send(protocol.Published(0, _again(upload, survey.damaged, receiving.failures)))
-            return
-        publish.publish(upload, survey)
-        recorded = self._record(ask.app, upload.build, said, upload.manifest)
-        self._wire.send(protocol.Published(recorded.number, (), recorded.encode()))
+            return None
+        return upload, survey
+
+    def _end(self, upload: Upload) -> None:
         upload.close(done=True)
         self._upload = self._receiving = None
-
-    def release(self, ask: protocol.Release) -> None:
-        recorded = self._record(ask.app, ask.build, _said(ask))
-        self._wire.send(protocol.Released(recorded.number, recorded.encode()))
 
     def _unless_failed(self, work: Callable[[], None]) -> None:
         if self._failed:
@@ -149,15 +170,17 @@ class Uploading:
         except NoStoreError:
             return None
 
-    def _missing(self, build: Digest, wanted: Sequence[ObjectRef]) -> list[Missing]:
+    def _missing(self, build: Digest, wanted: Sequence[ObjectRef], found: protocol.Probed) -> list[Missing]:
         store = self._store_or_none()
         if store is None:
             return [Missing(index, 0) for index in range(len(wanted))]
+        # Of a build that is damaged everything is read; else that is left to the publishing.
+        there = store.objects.is_any_sound if found.damaged else store.objects.has_any
         staged = store.staging.sub_or_none(build)
         if staged is None:
-            return lacking(store, wanted, None)
+            return lacking(there, wanted, None)
         with staged:
-            return lacking(store, wanted, staged)
+            return lacking(there, wanted, staged)
 
     def _alike(
         self, app: AppName, manifest: Manifest, missing: Sequence[ObjectRef]
@@ -212,7 +235,8 @@ def _said(ask: Union[protocol.Publish, protocol.Release]) -> _Said:
 
 
 def _must_be_sent(found: protocol.Probed, build: Digest) -> bool:
-    return not found.present and not found.waiting and found.current_build != build
+    known = found.present or found.waiting or found.current_build == build
+    return found.damaged or not known
 
 
 def _wanted(item: Missing, alike: Sequence[ObjectRef]) -> protocol.Wanted:

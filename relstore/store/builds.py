@@ -70,7 +70,7 @@ class Builds:
             with self.directory.sub(build) as directory, directory.sub(TREE_NAME) as tree:
                 return [
                     Finding(f"builds/{build}/{TREE_NAME}/{path}", problem)
-                    for path, problem in check_tree(tree, manifest, {} if proved is None else proved)
+                    for path, problem in check_tree(tree, manifest, proved or Proved())
                 ]
         except (FileNotFoundError, NotADirectoryError):
             return [Finding(f"builds/{build}/{TREE_NAME}", "is missing")]

@@ -11,7 +11,7 @@ import errno
 import os
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import TracebackType
 
 from relstore.errors import StoreError
@@ -58,6 +58,15 @@ class Dir:
             return self.sub(name)
         except FileNotFoundError:
             return None
+
+    @contextlib.contextmanager
+    def below(self, names: Iterable[str]) -> Iterator[Dir]:
+        """The directory that ``names`` lead to, one in the other; this one for none. Raises as ``sub``."""
+        with contextlib.ExitStack() as stack:
+            directory = self
+            for name in names:
+                directory = stack.enter_context(directory.sub(name))
+            yield directory
 
     def make(self, name: str, mode: int = DIRECTORY_MODE) -> Dir:
         """Make the directory ``name``, of exactly ``mode`` whatever the umask, and open it."""

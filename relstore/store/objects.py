@@ -98,6 +98,10 @@ class Objects:
         finally:
             os.close(fd)
 
+    def is_any_sound(self, ref: ObjectRef) -> bool:
+        """Whether either variant is, as ``is_sound`` tells."""
+        return any(map(self.is_sound, _variants(ref)))
+
     def shelve(self, source: Dir, name: str, ref: ObjectRef) -> None:
         """Rename a verified, durable file of the right mode onto the shelf, over what is there."""
         source.rename(name, self._shard(ref.blake3), object_name(ref.blake3, ref.executable))

@@ -52,12 +52,15 @@ def publish(upload: Upload, surveyed: Survey) -> None:
     with store.shared():
         if store.builds.has(upload.build):
             return  # another deployer published the same build meanwhile
-        _shelve(upload, surveyed.sound)
+        shelve(upload, surveyed.sound)
         _make_build(upload)
 
 
-def _shelve(upload: Upload, sound: frozenset[ObjectRef]) -> None:
-    """Name what was received, then the other variant of it where the build needs both."""
+def shelve(upload: Upload, sound: frozenset[ObjectRef]) -> None:
+    """Name what was received, then the other variant of it where the build needs both.
+
+    The store's lock must be held, shared or not.
+    """
     store = upload.store
     received = {upload.contents[index] for index in upload.received}
     store.durability.directory_filled(upload.directory)

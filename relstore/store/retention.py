@@ -18,27 +18,30 @@ VERSION = 1
 MAX_KEEP = 1_000_000
 """More generations than a host will ever see."""
 MAX_SECONDS = 100 * 366 * 86_400
+MAX_SIZE = 1 << 60
 _MAX_BYTES = 256
 
 
 class Policy(NamedTuple):
     """``keep``: so many good generations; ``keep_within``: all of the last so many seconds.
 
-    Both together keep what either wants. With neither, every generation is kept.
+    Both together keep what either wants. With neither, every generation is kept. ``max_size``: bytes that the
+    builds of the app may have together; over that the oldest go, also of those that the others want.
     """
 
     keep: int | None = None
     keep_within: int | None = None
+    max_size: int | None = None
 
     @property
     def is_empty(self) -> bool:
-        return self.keep is None and self.keep_within is None
+        return self == (None, None, None)
 
     @classmethod
     def parse(cls, raw: bytes) -> Policy:
         """Raises FormatError unless ``raw`` is exactly what ``encode`` writes."""
         fields = pack.decode_fields(
-            raw, what="retention", magic=MAGIC, version=VERSION, count=2, limit=_MAX_BYTES
+            raw, what="retention", magic=MAGIC, version=VERSION, count=3, limit=_MAX_BYTES
         )
         return cls(*fields).checked()
 
@@ -46,6 +49,7 @@ class Policy(NamedTuple):
         """Itself. Raises FormatError for what no retention can be."""
         _check(self.keep, "number of generations", MAX_KEEP)
         _check(self.keep_within, "time", MAX_SECONDS)
+        _check(self.max_size, "size", MAX_SIZE)
         return self
 
     def encode(self) -> bytes:

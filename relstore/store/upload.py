@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from relstore.errors import DamagedError, ProtocolError
@@ -30,12 +30,14 @@ class Missing(NamedTuple):
     offset: int
 
 
-def lacking(store: Store, wanted: Sequence[ObjectRef], staged: Dir | None) -> list[Missing]:
-    """What the store lacks of ``wanted``, with how much of each is in ``staged``. Changes nothing."""
+def lacking(
+    there: Callable[[ObjectRef], bool], wanted: Sequence[ObjectRef], staged: Dir | None
+) -> list[Missing]:
+    """What is not ``there`` of ``wanted``, with how much of each is in ``staged``. Changes nothing."""
     return [
         Missing(index, _staged_bytes(staged, ref) if staged is not None else 0)
         for index, ref in enumerate(wanted)
-        if not store.objects.has_any(ref)
+        if not there(ref)
     ]
 
 
@@ -87,7 +89,7 @@ class Upload:
 
     def missing(self) -> list[Missing]:
         """What must be put, after the disk was found to have room for it. Raises NoSpaceError."""
-        found = lacking(self.store, self.contents, self.directory)
+        found = lacking(self.store.objects.has_any, self.contents, self.directory)
         files = sum(1 for _ in self.manifest.entries) + len(found)
         needed = sum(self.contents[item.content].size - item.offset for item in found)
         room.require(self.store.root, needed, files)

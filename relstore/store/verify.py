@@ -5,6 +5,7 @@ Each problem is a finding, so that one rotten file does not hide the next. Not f
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -27,25 +28,31 @@ class Counts(NamedTuple):
 
 
 class Checker:
-    """One check of a store. Run ``builds`` (which reads everything), ``apps`` and ``objects``."""
+    """One check of a store. Run ``build`` for each (which reads everything), ``apps`` and ``objects``."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, checked: int = 0) -> None:
+        """``checked``: how many builds were checked before a break."""
         self._store = store
-        self._proved: Proved = {}
+        self._proved = Proved()
         self._generations = 0
-        self._builds = 0
+        self._builds = checked
+        self._counting = threading.Lock()
         self._objects = 0
         self._bytes = 0
 
     def counts(self) -> Counts:
         return Counts(self._generations, self._builds, self._objects, self._bytes)
 
-    def builds(self, build: Digest) -> list[Finding]:
-        """The manifest against its name, the tree against the manifest, the bytes against SHA-256."""
+    def build(self, build: Digest) -> list[Finding]:
+        """The manifest against its name, the tree against the manifest, the bytes against SHA-256.
+
+        Several threads may do it at once.
+        """
         findings = self._store.builds.check(build, self._proved)
         if not self._store.builds.has(build):
             return []  # collected meanwhile
-        self._builds += 1
+        with self._counting:
+            self._builds += 1
         return findings
 
     def apps(self) -> Iterator[Finding]:

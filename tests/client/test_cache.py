@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 from blake3 import blake3
 
-from relstore.client.cache import MIN_BYTES, Cache, parse_size
-from relstore.errors import UsageError
+from relstore.client.cache import MIN_BYTES, Cache
 from relstore.store.names import Digest
 
 
@@ -122,17 +121,3 @@ def test_many_processes_at_once(tmp_path: Path) -> None:
     cache.trim()
     assert sum(kept.size for kept in cache.kept()) <= cache.limit
     assert not list(cache.directory.rglob(".new-*"))
-
-
-@pytest.mark.parametrize(
-    ("text", "size"),
-    [("0", 0), ("500", 500), ("500M", 500 << 20), ("2G", 2 << 30), ("2GiB", 2 << 30), ("3kb", 3 << 10)],
-)
-def test_a_size(text: str, size: int) -> None:
-    assert parse_size(text) == size
-
-
-@pytest.mark.parametrize("text", ["", "G", "-1", "1.5G", "2X", "1e9", "٣"])
-def test_what_is_no_size(text: str) -> None:
-    with pytest.raises(UsageError, match="is not a size"):
-        parse_size(text)

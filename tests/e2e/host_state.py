@@ -17,7 +17,7 @@ def problems(store: Path) -> list[str]:
     """Everything that ``verify`` would find, read straight from the disk as the owner."""
     with as_owner(store), Store.open(str(store)) as opened:
         checker = Checker(opened)
-        found = [finding for build in opened.builds.ids() for finding in checker.builds(build)]
+        found = [finding for build in opened.builds.ids() for finding in checker.build(build)]
         found += [*checker.apps(), *checker.objects()]
         return [f"{finding.path}: {finding.problem}" for finding in found]
 

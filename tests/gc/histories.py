@@ -97,4 +97,11 @@ def histories(draw: st.DrawFn) -> History:
 
 
 def policies() -> st.SearchStrategy[Policy]:
-    return st.builds(Policy, st.none() | st.integers(0, 6), st.none() | st.integers(0, 12 * DAY))
+    sizes = st.none() | st.integers(1, 100)
+    return st.builds(Policy, st.none() | st.integers(0, 6), st.none() | st.integers(0, 12 * DAY), sizes)
+
+
+def contents(of: Digest) -> Mapping[Digest, int]:
+    """The objects of a build: one that all have, one that it shares with its neighbour, one of its own."""
+    number = int(of[0], 16)
+    return {build("0"): 4, Digest(f"{number // 2:x}" * 63 + "b"): 8, Digest(of[:63] + "c"): number + 1}

@@ -11,7 +11,7 @@ from relstore.store.history import Row
 from relstore.store.journal import ACTIVE, FAILED, INTERRUPTED, ROLLED_BACK
 from relstore.store.names import AppName, Digest
 from relstore.store.retention import Policy
-from tests.gc.histories import DAY, NOW, WEB, History, build, histories, policies, rows
+from tests.gc.histories import DAY, NOW, WEB, History, build, contents, histories, policies, rows
 
 NOTHING = Policy(0, None)
 """A policy that keeps none."""
@@ -20,7 +20,7 @@ NOTHING = Policy(0, None)
 def plan_of(found: list[Row], policy: Policy = NOTHING, **more: object) -> Plan:
     parts = {"jobs": {}, "leased": (), "running": (), **more}
     roots = Roots({WEB: found}, **parts)  # type: ignore[arg-type]
-    return make_plan(roots, [row.generation.build for row in found], {WEB: policy}, NOW)
+    return make_plan(roots, [row.generation.build for row in found], {WEB: policy}, NOW, contents)
 
 
 def reasons(plan: Plan) -> dict[int, tuple[bool, str]]:
@@ -77,7 +77,7 @@ def test_deleted_ones_are_not_spoken_of_and_keep_no_build() -> None:
 def test_a_policy_for_one_app_leaves_the_others_alone() -> None:
     other = AppName("other")
     roots = Roots({WEB: rows(ACTIVE, ACTIVE, ACTIVE), other: rows(ACTIVE, ACTIVE, ACTIVE)}, {}, (), ())
-    plan = make_plan(roots, [], {WEB: Policy(0, None)}, NOW)
+    plan = make_plan(roots, [], {WEB: Policy(0, None)}, NOW, contents)
     assert [(one.app, one.number) for one in plan.dead_generations] == [(WEB, 1), (WEB, 2)]
     assert {one.reason for one in plan.generations if one.app == other} == {
         "no policy was given", "the one to roll back to",
@@ -87,7 +87,7 @@ def test_a_policy_for_one_app_leaves_the_others_alone() -> None:
 def test_a_build_stays_for_any_reason_that_there_is() -> None:
     found = rows(ACTIVE, ACTIVE, current=2, deleted=[1])
     roots = Roots({WEB: found}, {}, [build("a")], [build("b")])
-    plan = make_plan(roots, [build(letter) for letter in "cba2"], {WEB: NOTHING}, NOW)
+    plan = make_plan(roots, [build(letter) for letter in "cba2"], {WEB: NOTHING}, NOW, contents)
     assert [(one.build, one.keep, one.reason) for one in plan.builds] == [
         (build("2"), True, "of web 2"),
         (build("a"), True, "an upload is making it"),
@@ -98,8 +98,39 @@ def test_a_build_stays_for_any_reason_that_there_is() -> None:
 
 def test_a_build_of_many_generations_names_a_few() -> None:
     many = [row._replace(generation=row.generation._replace(build=build("1"))) for row in rows(*[ACTIVE] * 9)]
-    plan = make_plan(Roots({WEB: many}, {}, (), ()), [build("1")], {WEB: Policy(9, None)}, NOW)
+    plan = make_plan(Roots({WEB: many}, {}, (), ()), [build("1")], {WEB: Policy(9, None)}, NOW, contents)
     assert plan.builds[0].reason == "of web 1, web 2, web 3, web 4, web 5"
+
+
+def test_over_a_size_the_oldest_go_and_what_failed_before_what_is_good() -> None:
+    """Each has 4 bytes with all, 8 with its neighbour, and one more than its number of its own."""
+    found = rows(ACTIVE, ACTIVE, FAILED, ACTIVE, ACTIVE, ACTIVE, current=6)
+    beyond = "beyond the {} bytes that the app may have"
+    made = reasons(plan_of(found, Policy(max_size=1000)))
+    assert all(keep for keep, _ in made.values())
+    # Current and the one to roll back to: 4, 8 for each, 7 and 6.
+    for size in (1, 33, 33 + 4):
+        made = reasons(plan_of(found, Policy(max_size=size)))
+        assert {number for number, (keep, _) in made.items() if keep} == {5, 6}
+        assert made[1] == (False, beyond.format(size))
+    # Generation 4 shares its 8 with 5: 5 more. Then 2 would be 11 more, and it goes although 1 is smaller.
+    made = reasons(plan_of(found, Policy(max_size=33 + 5 + 10)))
+    assert {number for number, (keep, _) in made.items() if keep} == {4, 5, 6}
+    made = reasons(plan_of(found, Policy(max_size=33 + 5 + 11)))
+    assert {number for number, (keep, _) in made.items() if keep} == {2, 4, 5, 6}
+
+
+def test_what_takes_no_more_room_stays() -> None:
+    found = [
+        row._replace(generation=row.generation._replace(build=build("1"))) for row in rows(*[ACTIVE] * 4)
+    ]
+    assert plan_of(found, Policy(max_size=1)).dead_generations == []
+
+
+def test_a_size_is_a_limit_for_what_the_others_keep() -> None:
+    found = rows(*[ACTIVE] * 5, current=5)
+    assert len(plan_of(found, Policy(keep=5)).dead_generations) == 0
+    assert len(plan_of(found, Policy(keep=5, max_size=1)).dead_generations) == 3
 
 
 # --- for any history and any policy ---------------------------------------------------------------
@@ -122,7 +153,7 @@ def protected(found: History) -> set[int]:
 
 
 def plan(found: History, policy: Policy) -> Plan:
-    return make_plan(found.roots, found.builds, {WEB: policy}, NOW)
+    return make_plan(found.roots, found.builds, {WEB: policy}, NOW, contents)
 
 
 def kept(made: Plan) -> set[int]:

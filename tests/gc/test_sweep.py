@@ -39,7 +39,7 @@ LAST = Policy(1, None)
 
 def plan_for(store: Store, policy: Policy = LAST) -> Plan:
     policies = dict.fromkeys(store.app_names(), policy)
-    return make_plan(roots.find(store, {}).roots, store.builds.ids(), policies, NOW)
+    return make_plan(roots.find(store, {}).roots, store.builds.ids(), policies, NOW, lambda build: {})
 
 
 def collect(store: Store, policy: Policy = LAST) -> sweep.Measure:

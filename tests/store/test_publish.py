@@ -38,7 +38,7 @@ TREE: dict[str, Content] = {
 
 def findings(store: Store) -> list[object]:
     checker = Checker(store)
-    found: list[object] = [one for build in store.builds.ids() for one in checker.builds(build)]
+    found: list[object] = [one for build in store.builds.ids() for one in checker.build(build)]
     return [*found, *checker.apps(), *checker.objects()]
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from relstore.errors import DamagedError, FormatError
 from relstore.store import pack
-from relstore.store.retention import FILE, MAGIC, MAX_KEEP, MAX_SECONDS, Policy
+from relstore.store.retention import FILE, MAGIC, MAX_KEEP, MAX_SECONDS, MAX_SIZE, Policy
 from relstore.store.store import Store
 from tests.host_side import WEB, go_live
 
@@ -26,11 +26,12 @@ def test_the_golden_file() -> None:
 @given(
     st.none() | st.integers(1, MAX_KEEP),
     st.none() | st.integers(1, MAX_SECONDS),
+    st.none() | st.integers(1, MAX_SIZE),
 )
-def test_it_comes_back(keep: int | None, keep_within: int | None) -> None:
-    policy = Policy(keep, keep_within)
+def test_it_comes_back(keep: int | None, keep_within: int | None, max_size: int | None) -> None:
+    policy = Policy(keep, keep_within, max_size)
     assert Policy.parse(policy.encode()) == policy
-    assert policy.is_empty == (keep is None and keep_within is None)
+    assert policy.is_empty == (keep is None and keep_within is None and max_size is None)
 
 
 @pytest.mark.parametrize(
@@ -39,18 +40,21 @@ def test_it_comes_back(keep: int | None, keep_within: int | None) -> None:
         None,
         [],
         [MAGIC],
-        ["else", 1, 5, None],
-        [MAGIC, 2, 5, None],
-        [MAGIC, True, 5, None],
-        [MAGIC, 1, 5],
-        [MAGIC, 1, 5, None, None],
-        [MAGIC, 1, 0, None],
-        [MAGIC, 1, -1, None],
-        [MAGIC, 1, True, None],
-        [MAGIC, 1, "5", None],
-        [MAGIC, 1, MAX_KEEP + 1, None],
-        [MAGIC, 1, None, 0],
-        [MAGIC, 1, None, MAX_SECONDS + 1],
+        ["else", 1, 5, None, None],
+        [MAGIC, 2, 5, None, None],
+        [MAGIC, True, 5, None, None],
+        [MAGIC, 1, 5, None],
+        [MAGIC, 1, 5, None, None, None],
+        [MAGIC, 1, 0, None, None],
+        [MAGIC, 1, -1, None, None],
+        [MAGIC, 1, True, None, None],
+        [MAGIC, 1, "5", None, None],
+        [MAGIC, 1, MAX_KEEP + 1, None, None],
+        [MAGIC, 1, None, 0, None],
+        [MAGIC, 1, None, MAX_SECONDS + 1, None],
+        [MAGIC, 1, None, None, 0],
+        [MAGIC, 1, None, None, 1.5],
+        [MAGIC, 1, None, None, MAX_SIZE + 1],
     ],
 )
 def test_what_is_none_is_refused(value: object) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from relstore.store.store import Store
-from relstore.store.tree import check_tree
+from relstore.store.tree import Proved, check_tree
 from tests.host_side import Content, Link, Program, artifact, push_build
 
 TREE: dict[str, Content] = {
@@ -113,14 +113,18 @@ def test_a_change_is_found_where_it_is(
     assert [one for one in found if not one.path.startswith(f"builds/{build}/tree/{path}")] == []
 
 
-def test_bytes_that_trees_share_are_read_once(store: Store) -> None:
-    first, second = push_build(store, TREE), push_build(store, {**TREE, "more": b"z"})
-    proved: dict[tuple[int, int], bytes] = {}
+def test_bytes_that_trees_share_are_read_once(store: Store, top: Path) -> None:
+    """Shown by what changes after it was read: in a file that both share, and in one of the second's own."""
+    first, second = push_build(store, {"a": b"1"}), push_build(store, {"a": b"1", "more": b"z"})
+    proved = Proved()
     assert store.builds.check(first, proved) == []
-    before = dict(proved)
-    assert store.builds.check(second, proved) == []
-    # Besides "more", only the empty files are other inodes: they are not linked.
-    assert len(proved.keys() - before.keys()) == 3
+    for name in ("a", "more"):
+        file = top / "builds" / second / "tree" / name
+        file.chmod(0o644)
+        file.write_bytes(b"x")
+        file.chmod(0o444)
+    found = store.builds.check(second, proved)
+    assert found == [(f"builds/{second}/tree/more", "has other bytes")]
 
 
 def test_a_tree_is_not_followed_out_of_itself(top: Path, store: Store, tmp_path: Path) -> None:
@@ -131,4 +135,4 @@ def test_a_tree_is_not_followed_out_of_itself(top: Path, store: Store, tmp_path:
     (tree / "a").rename(tmp_path / "a")
     (tree / "a").symlink_to(tmp_path / "a")
     with store.builds.directory.sub(build) as directory, directory.sub("tree") as opened:
-        assert list(check_tree(opened, made.manifest, {})) == [("a", "should be a directory")]
+        assert list(check_tree(opened, made.manifest, Proved())) == [("a", "should be a directory")]

@@ -24,7 +24,7 @@ def app_path(store: Store, top: Path) -> Path:
 
 def check(store: Store) -> list[tuple[str, str]]:
     checker = Checker(store)
-    found = [one for build in store.builds.ids() for one in checker.builds(build)]
+    found = [one for build in store.builds.ids() for one in checker.build(build)]
     return [(one.path, one.problem) for one in [*found, *checker.apps(), *checker.objects()]]
 
 
@@ -32,7 +32,7 @@ def test_a_sound_store_has_no_findings_and_is_not_touched(store: Store, top: Pat
     before = snapshot(top)
     checker = Checker(store)
     for build in store.builds.ids():
-        assert checker.builds(build) == []
+        assert checker.build(build) == []
     assert list(checker.apps()) == list(checker.objects()) == []
     assert checker.counts() == (2, 2, 2, 2)
     assert snapshot(top) == before

@@ -1,0 +1,78 @@
+"""What was found damaged: marks on builds until they are whole again, and the damaged things themselves.
+
+A mark makes the next push of the build send what is damaged, though the build is there. What a repair
+replaces is kept in ``quarantine/`` for whoever wants to know what became of it, until the collector takes it.
+Not for finding damage (``verify``), nor for repairing it (``repair``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import stat
+from collections.abc import Iterator
+
+from relstore.store.directory import Dir
+from relstore.store.durable import remove_name, replace_file, sync_directory
+from relstore.store.names import Digest, random_suffix
+from relstore.store.store import Store
+
+MARKS = "damaged"
+QUARANTINE = "quarantine"
+_MAX_NAME = 100
+
+
+def is_marked(store: Store, build: Digest) -> bool:
+    """Whether something of the build was found damaged, and not repaired since."""
+    with contextlib.ExitStack() as stack:
+        marks = store.root.sub_or_none(MARKS)
+        return marks is not None and stack.enter_context(marks).lstat(build) is not None
+
+
+def mark(store: Store, build: Digest) -> None:
+    """Say that the build is damaged. It is only a help: where nothing can be written, nothing is."""
+    with contextlib.suppress(OSError), store.root.make_or_open(MARKS) as marks:
+        replace_file(marks, build, b"")
+
+
+def unmark(store: Store, build: Digest) -> None:
+    """Say that it is whole again."""
+    marks = store.root.sub_or_none(MARKS)
+    if marks is not None:
+        with marks:
+            remove_name(marks, build)
+
+
+def set_aside(store: Store, directory: Dir, name: str) -> None:
+    """Keep what ``name`` is, which may be about to be replaced; a directory is moved away.
+
+    A file stays where it is as well, so that its name can be replaced without a moment without one.
+    A symlink is not kept: what it said is in the report.
+    """
+    found = directory.lstat(name)
+    if found is None or stat.S_ISLNK(found.st_mode):
+        return
+    with store.root.make_or_open(QUARANTINE) as quarantine:
+        kept = f"{random_suffix()}.{name[:_MAX_NAME]}"
+        if stat.S_ISREG(found.st_mode):
+            with _unless_linked_too_often():
+                directory.link(name, quarantine, kept)
+        else:
+            directory.rename(name, quarantine, kept)
+        sync_directory(quarantine)
+
+
+@contextlib.contextmanager
+def _unless_linked_too_often() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.EMLINK:
+            raise
+
+
+def move_away(store: Store, directory: Dir, name: str) -> None:
+    """As ``set_aside``, and then ``name`` is gone. The caller syncs ``directory``."""
+    set_aside(store, directory, name)
+    with contextlib.suppress(FileNotFoundError):
+        directory.unlink(name)

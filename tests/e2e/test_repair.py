@@ -1,0 +1,101 @@
+"""A disk that rots: found, and put right from the store, from this machine's cache, or by the next push."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.host_state import as_owner, problems
+from tests.e2e.user import User, make_site, target_of
+from tests.hosts.sshd import Sshd
+
+LARGE = os.urandom(200_000)
+"""What the cache keeps: small contents are not kept."""
+
+
+def make(directory: Path, version: str) -> Path:
+    site = make_site(directory, version)
+    (site / "large").write_bytes(LARGE)
+    return site
+
+
+def rot(store: Path, path: str) -> Path:
+    """Other bytes in a file of the current build, and so in all trees and on the shelf."""
+    victim = (store / "apps/site/current" / path).resolve()
+    with as_owner(store):
+        victim.chmod(0o600)
+        with open(victim, "r+b") as file:
+            file.write(b"rotten")
+        victim.chmod(0o444)
+    return victim
+
+
+@pytest.mark.sshd
+def test_from_the_cache(server: Sshd, store_path: Path, user: User, tmp_path: Path) -> None:
+    user.may_log_in_to(server)
+    to = ("--to", target_of(server, store_path), "--app", "site")
+    for version in ("1", "2"):
+        user.does("push", make(tmp_path / "site", version), *to)
+    victim = rot(store_path, "large")
+    found = user.run("verify", *to)
+    assert found.code == 1
+    assert found.out.count("has other bytes") == 2
+    assert "relstore verify --repair" in found.err
+    repaired = user.does("verify", "--repair", *to)
+    assert repaired.out.count("has other bytes (repaired)") == 2
+    assert victim.read_bytes() == LARGE
+    assert problems(store_path) == []
+    assert user.does("verify", *to, "--json").document["hosts"][0]["findings"] == []
+    user.does("switch-generation", "-1", *to)
+
+
+def test_by_the_next_push(user: User, tmp_path: Path) -> None:
+    """Of the very build, which is current: the generation stays what it is."""
+    store, to = tmp_path / "store", ("--to", tmp_path / "store", "--app", "site")
+    site = make(tmp_path / "site", "1")
+    user.does("push", site, *to)
+    rot(store, "large")
+    assert user.run("verify", *to).code == 1
+    user.does("cache", "--clear")
+    left = user.run("verify", "--repair", *to)
+    assert left.code == 1
+    assert "`relstore push` of the same build sends what is damaged" in left.err
+    preview = user.does("push", site, *to, "--dry-run", "--json").document["hosts"][0]
+    assert (preview["unchanged"], preview["missing_objects"]) == (False, 1)
+    pushed = user.does("push", site, *to)
+    assert "1 entry is right again" in pushed.err
+    assert "nothing was changed" in pushed.out
+    assert user.does("verify", *to).code == 0
+    assert problems(store) == []
+    assert len(user.does("list-generations", *to, "--json").document["hosts"][0]["generations"]) == 1
+    assert "right again" not in user.does("push", site, *to).err
+
+
+def test_a_former_build_that_an_activation_found_damaged(user: User, tmp_path: Path) -> None:
+    store, to = tmp_path / "store", ("--to", tmp_path / "store", "--app", "site")
+    for version in ("1", "2"):
+        user.does("push", make(tmp_path / "site", version), *to)
+    former = store / "apps/site/generations/1/index.html"
+    former.unlink()
+    refused = user.run("switch-generation", "1", *to)
+    assert refused.code == 1
+    assert "damaged in the store" in refused.err
+    pushed = user.does("push", make(tmp_path / "site", "1"), *to)
+    assert "1 entry is right again" in pushed.err
+    assert (store / "apps/site/current/index.html").read_text() == "1"
+    assert problems(store) == []
+
+
+def test_a_build_whose_manifest_is_large(user: User, tmp_path: Path) -> None:
+    """It is not sent ahead: the host is asked first whether it has the build."""
+    store, to = tmp_path / "store", ("--to", tmp_path / "store", "--app", "site")
+    site = make(tmp_path / "site", "1")
+    for number in range(2500):
+        (site / f"{number:04}-{'x' * 60}").write_text(f"{number}")
+    user.does("push", site, *to)
+    rot(store, "large")
+    assert user.run("verify", *to).code == 1
+    assert "1 entry is right again" in user.does("push", site, *to).err
+    assert problems(store) == []
