@@ -54,6 +54,18 @@ class Plan(NamedTuple):
     def dead_builds(self) -> list[Digest]:
         return [verdict.build for verdict in self.builds if not verdict.keep]
 
+    def only(self, other: Plan) -> Plan:
+        """This plan, but what does not go by the ``other`` does not go by this one."""
+        generations = {(one.app, one.number) for one in other.dead_generations}
+        builds = set(other.dead_builds)
+        return Plan(
+            [
+                one if one.keep or (one.app, one.number) in generations else one._replace(keep=True)
+                for one in self.generations
+            ],
+            [one if one.keep or one.build in builds else one._replace(keep=True) for one in self.builds],
+        )
+
 
 Contents = Callable[[Digest], Mapping[Digest, int]]
 """The objects of a build, with their bytes. Only asked for where a policy has a size."""

@@ -1,4 +1,4 @@
-"""What work that ended, or died, has left in a store: found, and removed, under the store's lock alone.
+"""What work that ended, or died, has left in a store: found without a lock, let go under the store's alone.
 
 Nothing of it is needed, but some of it may still be of use for a while: what an upload staged, the log of a
 job, a helper that a client with another version of relstore runs. So each kind has its age. Not for
@@ -8,9 +8,11 @@ generations and builds (``plan``).
 from __future__ import annotations
 
 import stat
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from typing import NamedTuple
 
+from relstore.gc import trash
 from relstore.store import app as apps
 from relstore.store import damage
 from relstore.store.directory import TEMPORARY, Dir
@@ -63,10 +65,24 @@ def find(store: Store, in_use: InUse, now: float) -> list[Remain]:
     ]
 
 
-def remove(store: Store, remains: Sequence[Remain]) -> None:
-    """Remove it; what is gone already is no error."""
+def is_dead(store: Store, remain: Remain, in_use: InUse, now: float) -> bool:
+    """Whether it may still go: the store's lock was free since it was found."""
+    name = remain.place[-1]
+    if remain.kind == LEASE:
+        return name not in in_use.leases
+    if remain.kind == STAGED:
+        return name not in in_use.leases and _age(store.staging, name, now) > STAGING_S
+    if remain.kind == JOB:
+        return (remain.place[1], name) not in in_use.jobs
+    return remain.kind != HELPER or name not in in_use.helpers
+
+
+def let_go(store: Store, remains: Iterable[Remain]) -> None:
+    """Move it to the trash; what is gone already is no error. The store's lock must be held alone."""
     for remain in remains:
-        _remove(store.root, remain.place)
+        *above, name = remain.place
+        with suppress(FileNotFoundError), store.root.below(above) as directory:
+            trash.put(store, directory, name)
 
 
 def _set_aside(store: Store, now: float) -> Iterator[Remain]:
@@ -80,17 +96,6 @@ def _set_aside(store: Store, now: float) -> Iterator[Remain]:
             if found is not None and now - found.st_ctime > UNUSED_S:
                 place = (damage.QUARANTINE, name)
                 yield Remain(place, SET_ASIDE, "repaired over 30 days ago", _size(quarantine, name))
-
-
-def _remove(directory: Dir, place: tuple[str, ...]) -> None:
-    name, *rest = place
-    if not rest:
-        directory.remove_tree(name)
-        return
-    inner = directory.sub_or_none(name)
-    if inner is not None:
-        with inner:
-            _remove(inner, tuple(rest))
 
 
 def _leases(store: Store, held: Collection[str]) -> Iterator[Remain]:

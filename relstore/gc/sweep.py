@@ -1,36 +1,31 @@
-"""The sweep: carry out a plan, under the store's lock alone, in an order that any crash may cut.
+"""The sweep: carry out a plan in an order that any crash may cut, without keeping anybody waiting.
 
-Generations lose their links first, then builds move to ``trash/`` and go, then objects that nothing
-links to; the journal is written last, since on a full disk there is room only then. ``measure`` says
-beforehand, exactly, what will be freed. Not for deciding anything (``plan``).
+First, under the store's lock alone: generations lose their links, and what goes moves to ``trash/``, where
+nobody looks for anything. Then, without the lock, the trash is emptied. Then objects that nothing links to,
+shard by shard, each under the lock, since uploads come and go between. The journal is written last: on a
+full disk there is room only then. Not for deciding anything (``plan``).
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
-import stat
-from collections.abc import Collection, Iterator
-from typing import NamedTuple
+import time
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 
 from relstore.errors import RefusedError
-from relstore.gc.plan import Plan
+from relstore.gc import trash
+from relstore.gc.plan import GenerationVerdict, Plan
 from relstore.store import damage, journal
 from relstore.store.directory import Dir
 from relstore.store.durable import sync_directory
 from relstore.store.journal import Event
-from relstore.store.manifest import Manifest
-from relstore.store.names import Digest, random_suffix
+from relstore.store.manifest import MAX_BYTES, Manifest
+from relstore.store.names import AppName
 from relstore.store.objects import object_name
 from relstore.store.store import Store
 
-
-class Measure(NamedTuple):
-    """What a sweep frees, hard links counted once."""
-
-    objects: int
-    bytes: int
-    by_build: dict[Digest, int]
+_PAUSE_S = 0.002
+"""Between two slices: who waits for the lock is woken, and gets it."""
 
 
 def leased_objects(manifests: Collection[bytes]) -> frozenset[str]:
@@ -43,94 +38,84 @@ def leased_objects(manifests: Collection[bytes]) -> frozenset[str]:
     )
 
 
-def measure(store: Store, plan: Plan, leased: frozenset[str], staged: Collection[str] = ()) -> Measure:
-    """Count links: a file goes when all links but the shelf's are in builds that go, or in what was
-    ``staged`` and goes (whose own bytes are counted there)."""
-    stay: dict[int, int] = {}
-    sizes: dict[int, int] = {}
-    owner: dict[int, Digest] = {}
+def let_go(store: Store, plan: Plan) -> None:
+    """Take from the store what the plan says. Its lock must be held alone, since the roots were read."""
+    dead = _by_app(plan.dead_generations)
+    _look_again(store, dead)
+    for name, verdicts in dead.items():
+        with store.app(name) as app:
+            app.unlink_generations([verdict.number for verdict in verdicts])
     for build in plan.dead_builds:
-        for found in _files(store.builds.directory, build):
-            stay[found.st_ino] = stay.get(found.st_ino, found.st_nlink) - 1
-            sizes[found.st_ino] = found.st_size
-            owner.setdefault(found.st_ino, build)
-    for lease in staged:
-        for found in _files(store.staging, lease):
-            if found.st_nlink > 1:
-                stay[found.st_ino] = stay.get(found.st_ino, found.st_nlink) - 1
-    by_build = dict.fromkeys(plan.dead_builds, 0)
-    for inode, count in stay.items():
-        # Never on the shelf, or no longer: manifests, empty files, copies that the limit of links made.
-        if not count and inode in owner:
-            by_build[owner[inode]] += sizes[inode]
-    objects = 0
-    loose = 0
-    for shard, name in store.objects.refs():
-        entry = store.objects.shard(shard).lstat(name)
-        if entry is None or name in leased or stay.get(entry.st_ino, entry.st_nlink) != 1:
-            continue
-        objects += 1
-        if entry.st_ino in owner:
-            by_build[owner[entry.st_ino]] += entry.st_size
-        else:
-            loose += entry.st_size
-    return Measure(objects, loose + sum(by_build.values()), by_build)
-
-
-def sweep(store: Store, plan: Plan, leased: frozenset[str], who: str, now: int) -> None:
-    """Remove what the plan says. The store's lock must be held alone, since the roots were read."""
-    _look_again(store, plan)
-    trash = store.trash
-    for name in trash.all_names():
-        trash.remove_tree(name)
-    for verdict in plan.dead_generations:
-        with store.app(verdict.app) as app:
-            app.unlink_generation(verdict.number)
-    for build in plan.dead_builds:
-        store.builds.directory.rename(build, trash, f"{build}.{random_suffix()}")
+        trash.put(store, store.builds.directory, build)
     sync_directory(store.builds.directory)
-    sync_directory(trash)
-    for name in trash.all_names():
-        trash.remove_tree(name)
+    sync_directory(store.trash)
     for build in plan.dead_builds:
         damage.unmark(store, build)
-    _sweep_objects(store, leased)
-    for verdict in plan.dead_generations:
-        with store.app(verdict.app) as app:
-            journal.append(
-                app.directory, Event(now, journal.DELETED, verdict.number, 0, "", who, verdict.reason)
+
+
+def clear_shelf(store: Store) -> None:
+    """Remove the objects that nothing links to and no upload relies on, in slices."""
+    leases = _Leases(store.leases)
+    for shard in store.objects.shards():
+        with store.exclusive():
+            leased = leases.read()
+            directory = store.objects.shard(shard)
+            for name in directory.all_names():
+                found = directory.lstat(name)
+                if found is not None and found.st_nlink == 1 and not any(name in names for names in leased):
+                    with suppress(FileNotFoundError):
+                        directory.unlink(name)
+        time.sleep(_PAUSE_S)
+
+
+def record(store: Store, plan: Plan, who: str, now: int) -> None:
+    """Write into the journals what went, and why."""
+    for name, verdicts in _by_app(plan.dead_generations).items():
+        with store.app(name) as app:
+            events = [
+                Event(now, journal.DELETED, verdict.number, 0, "", who, verdict.reason)
+                for verdict in verdicts
+            ]
+            journal.append(app.directory, *events)
+
+
+class _Leases:
+    """What uploads rely on, read anew as they come; each lease is parsed once."""
+
+    def __init__(self, directory: Dir) -> None:
+        self._directory = directory
+        self._known: dict[tuple[int, int, int], frozenset[str]] = {}
+
+    def read(self) -> list[frozenset[str]]:
+        """The names of the objects of each lease. The store's lock must be held alone."""
+        before, self._known = self._known, {}
+        for name in self._directory.names():
+            found = self._directory.lstat(name)
+            if found is None:
+                continue
+            key = (found.st_ino, found.st_mtime_ns, found.st_size)
+            known = before.get(key)
+            self._known[key] = (
+                leased_objects([self._directory.read(name, MAX_BYTES)]) if known is None else known
             )
+        return list(self._known.values())
 
 
-def _look_again(store: Store, plan: Plan) -> None:
+def _by_app(verdicts: Sequence[GenerationVerdict]) -> dict[AppName, list[GenerationVerdict]]:
+    found: dict[AppName, list[GenerationVerdict]] = {}
+    for verdict in verdicts:
+        found.setdefault(verdict.app, []).append(verdict)
+    return found
+
+
+def _look_again(store: Store, dead: dict[AppName, list[GenerationVerdict]]) -> None:
     """The store's lock keeps relstore out, not an administrator who moves a link by hand."""
-    for verdict in plan.dead_generations:
-        with store.app(verdict.app) as app:
-            if app.current() == verdict.number:
-                raise RefusedError(
-                    f"generation {verdict.number} of {verdict.app} became current during the collection",
-                    state="Nothing was removed.",
-                    hint="Run `relstore gc` again.",
-                )
-
-
-def _sweep_objects(store: Store, leased: frozenset[str]) -> None:
-    for shard, name in store.objects.refs():
-        directory = store.objects.shard(shard)
-        found = directory.lstat(name)
-        if found is not None and found.st_nlink == 1 and name not in leased:
-            with contextlib.suppress(FileNotFoundError):
-                directory.unlink(name)
-
-
-def _files(parent: Dir, name: str) -> Iterator[os.stat_result]:
-    """The lstat of every regular file below ``name``."""
-    found = parent.lstat(name)
-    if found is None:
-        return
-    if stat.S_ISREG(found.st_mode):
-        yield found
-    elif stat.S_ISDIR(found.st_mode):
-        with parent.sub(name) as directory:
-            for child in directory.all_names():
-                yield from _files(directory, child)
+    for name, verdicts in dead.items():
+        with store.app(name) as app:
+            current = app.current()
+        if current in [verdict.number for verdict in verdicts]:
+            raise RefusedError(
+                f"generation {current} of {name} became current during the collection",
+                state="Nothing was removed.",
+                hint="Run `relstore gc` again.",
+            )

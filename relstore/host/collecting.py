@@ -1,7 +1,8 @@
 """Removing generations and collecting what nothing needs, as a session asks for it.
 
-Both hold the store's lock alone from reading the roots to the last removal. The decisions are in
-``gc``; here they meet the jobs, which only the host side knows.
+The roots are read under the store's lock alone, twice: what was planned is taken from the store only as far
+as the second reading agrees. The decisions are in ``gc``; here they meet the jobs, which only the host side
+knows.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from typing import NamedTuple
 from relstore.errors import RefusedError
 from relstore.gc import remains as gc_remains
 from relstore.gc import roots as gc_roots
-from relstore.gc import sweep
-from relstore.gc.plan import make_plan
+from relstore.gc import sweep, trash
+from relstore.gc.measure import measure
+from relstore.gc.plan import Plan, make_plan
 from relstore.gc.roots import Found
 from relstore.host import helpers, jobs, recovery, reports
 from relstore.protocol import Collect, Collected, Delete, Verdict
@@ -30,31 +32,54 @@ from relstore.store.store import Store
 def collect(store: Store, ask: Collect) -> tuple[Collected, list[Verdict]]:
     """Plan, measure, and unless it is a dry run sweep. Raises NotFoundError, DamagedError, RefusedError."""
     now = int(time.time())
-    with store.exclusive():
-        if ask.app is not None:
-            with store.app(ask.app):
-                pass  # a clear refusal for an app that is not there
-        numbers, live_jobs = _job_roots(store)
-        found = gc_roots.find(store, numbers)
-        used = frozenset((*found.helpers, *_newest_helper(store)))
-        remains = gc_remains.find(store, gc_remains.InUse(found.leases, live_jobs, used), now)
-        plan = make_plan(
-            found.roots,
-            store.builds.ids(),
-            _policies(store, ask),
-            now,
-            lambda build: {ref.blake3: ref.size for ref in store.builds.manifest(build).objects()},
-        )
-        leased = sweep.leased_objects(found.leases.values())
+    with trash.alone(store):
+        with store.exclusive():
+            seen = _look(store, ask, now)
+        remains = gc_remains.find(store, seen.in_use, now)
+        leased = sweep.leased_objects(seen.found.leases.values())
         staged = [remain.place[-1] for remain in remains if remain.kind == gc_remains.STAGED]
-        measured = sweep.measure(store, plan, leased, staged)
+        measured = measure(store, seen.plan.dead_builds, leased, staged)
         if not ask.dry_run:
-            gc_remains.remove(store, remains)
-            sweep.sweep(store, plan, leased, ask.who, now)
-    kept = sum(1 for verdict in plan.generations if verdict.keep)
+            with store.exclusive():
+                # What somebody needs since then stays; what nobody needs since then waits for the next time.
+                again = _look(store, ask, now)
+                plan = again.plan.only(seen.plan)
+                gone = [one for one in remains if gc_remains.is_dead(store, one, again.in_use, now)]
+                gc_remains.let_go(store, gone)
+                sweep.let_go(store, plan)
+            trash.empty(store)
+            sweep.clear_shelf(store)
+            sweep.record(store, plan, ask.who, now)
+    kept = sum(1 for verdict in seen.plan.generations if verdict.keep)
     size = measured.bytes + sum(remain.bytes for remain in remains)
-    collected = Collected(measured.objects, size, kept, _warnings(found, bool(plan.dead_builds)))
-    return collected, reports.verdicts(plan, measured, remains)
+    collected = Collected(measured.objects, size, kept, _warnings(seen.found, bool(seen.plan.dead_builds)))
+    return collected, reports.verdicts(seen.plan, measured, remains)
+
+
+class _Seen(NamedTuple):
+    """The roots, what they mean, and what of the remains of work is still needed."""
+
+    found: Found
+    plan: Plan
+    in_use: gc_remains.InUse
+
+
+def _look(store: Store, ask: Collect, now: int) -> _Seen:
+    """The store's lock must be held alone."""
+    if ask.app is not None:
+        with store.app(ask.app):
+            pass  # a clear refusal for an app that is not there
+    numbers, live_jobs = _job_roots(store)
+    found = gc_roots.find(store, numbers)
+    plan = make_plan(
+        found.roots,
+        store.builds.ids(),
+        _policies(store, ask),
+        now,
+        lambda build: {ref.blake3: ref.size for ref in store.builds.manifest(build).objects()},
+    )
+    helpers_used = frozenset((*found.helpers, *_newest_helper(store)))
+    return _Seen(found, plan, gc_remains.InUse(found.leases, live_jobs, helpers_used))
 
 
 def _policies(store: Store, ask: Collect) -> dict[AppName, Policy]:
@@ -82,14 +107,11 @@ def delete(store: Store, ask: Delete) -> list[Row]:
         for row in chosen:
             _check_deletable(row, rows, in_jobs)
         if not ask.dry_run:
-            for row in chosen:
-                app.unlink_generation(row.generation.number)
-                journal.append(
-                    app.directory,
-                    Event(
-                        int(time.time()), journal.DELETED, row.generation.number, 0, "", ask.who, "by hand"
-                    ),
-                )
+            numbers = [row.generation.number for row in chosen]
+            now = int(time.time())
+            app.unlink_generations(numbers)
+            events = [Event(now, journal.DELETED, number, 0, "", ask.who, "by hand") for number in numbers]
+            journal.append(app.directory, *events)
     return chosen
 
 

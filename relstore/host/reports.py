@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from relstore import protocol, shape
+from relstore.gc.measure import Measure
 from relstore.gc.plan import Plan
 from relstore.gc.remains import Remain
-from relstore.gc.sweep import Measure
 from relstore.store import pack
 from relstore.store.history import Row
 from relstore.store.journal import Event

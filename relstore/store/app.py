@@ -7,6 +7,7 @@ rename alone. What to switch to, and whether it went well, is decided elsewhere 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from relstore.errors import DamagedError, FormatError, NotFoundError, StoreError
@@ -128,10 +129,10 @@ class App:
         with self.directory.sub(GENERATIONS) as links:
             return sorted(parse_generation(name) for name in links.names())
 
-    def unlink_generation(self, number: int) -> None:
-        """Let go of the build of ``number``; its record stays."""
+    def unlink_generations(self, numbers: Iterable[int]) -> None:
+        """Let go of the builds of ``numbers``; their records stay."""
         with self.directory.sub(GENERATIONS) as links:
-            durable.remove_name(links, str(number))
+            durable.remove_names(links, map(str, numbers))
 
     # -- what is current -------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterable
 from typing import Callable, Optional
 
 from relstore.store.directory import TEMPORARY, Dir
@@ -119,8 +120,17 @@ def replace_symlink(directory: Dir, name: str, target: str, durability: Durabili
 
 def remove_name(directory: Dir, name: str) -> None:
     """Unlink durably; nothing when it is not there."""
-    with contextlib.suppress(FileNotFoundError):
-        directory.unlink(name)
+    remove_names(directory, [name])
+
+
+def remove_names(directory: Dir, names: Iterable[str]) -> None:
+    """As ``remove_name``, all of them with one sync."""
+    removed = False
+    for name in names:
+        with contextlib.suppress(FileNotFoundError):
+            directory.unlink(name)
+            removed = True
+    if removed:
         sync_directory(directory)
 
 

@@ -118,7 +118,7 @@ def read(directory: Dir) -> Journal:
     return Journal.parse(directory.read_or_none(NAME, MAX_BYTES) or b"")
 
 
-def append(directory: Dir, event: Event) -> None:
+def append(directory: Dir, *events: Event) -> None:
     """Durable when this returns. Writers take turns by a lock on the file. Raises DamagedError, OSError."""
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     fd = os.open(NAME, flags, 0o644, dir_fd=directory.fd)
@@ -128,10 +128,13 @@ def append(directory: Dir, event: Event) -> None:
         journal = read(directory)
         os.ftruncate(fd, journal.length)
         os.lseek(fd, 0, os.SEEK_END)
-        body = event.encode()
-        checksum = hashlib.sha256(journal.sum + body).digest()
-        header = b"" if journal.length else HEADER
-        write_all(fd, header + len(body).to_bytes(_LENGTH_BYTES, "big") + checksum + body)
+        written = b"" if journal.length else HEADER
+        checksum = journal.sum
+        for event in events:
+            body = event.encode()
+            checksum = hashlib.sha256(checksum + body).digest()
+            written += len(body).to_bytes(_LENGTH_BYTES, "big") + checksum + body
+        write_all(fd, written)
         os.fsync(fd)
     finally:
         os.close(fd)

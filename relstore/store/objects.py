@@ -143,10 +143,14 @@ class Objects:
 
     def refs(self) -> Iterator[tuple[str, str]]:
         """The (shard, name) of everything on the shelf, temporary names too."""
-        for shard in sorted(self._directory.names()):
+        for shard in self.shards():
             with self._directory.sub(shard) as directory:
                 for name in directory.all_names():
                     yield shard, name
+
+    def shards(self) -> list[str]:
+        """The names of the directories that objects are in, sorted."""
+        return self._directory.names()
 
     def shard(self, name: str) -> Dir:
         """The open directory of a shard by its two digits."""

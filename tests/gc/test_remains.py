@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from relstore.gc import remains
+from relstore.gc import remains, trash
 from relstore.gc.remains import DAY_S, HALF_WRITTEN, HELPER, JOB, LAST_JOBS, LEASE, STAGED, InUse
 from relstore.store.app import JOBS
 from relstore.store.store import Store
@@ -92,6 +92,28 @@ def test_what_was_found_is_removed_and_nothing_else(top: Path) -> None:
     with Store.open(str(top)) as store:
         left = remains.find(store, NOTHING, NOW)
         assert len(left) == 3
-        remains.remove(store, left)
-        remains.remove(store, left)
+        assert all(remains.is_dead(store, one, NOTHING, NOW) for one in left)
+        for _ in range(2):
+            remains.let_go(store, left)
+            trash.empty(store)
     assert snapshot(top) == before
+
+
+def test_what_came_into_use_since_it_was_found_stays(top: Path) -> None:
+    make(top / "staging" / "resumed" / "part", age=MONTH_S)
+    os.utime(top / "staging" / "resumed", (NOW - MONTH_S, NOW - MONTH_S))
+    make(top / "staging" / "broke-off-again" / "part", age=MONTH_S)
+    os.utime(top / "staging" / "broke-off-again", (NOW - MONTH_S, NOW - MONTH_S))
+    make(top / "leases" / "resumed", age=0)
+    make(top / "helpers" / "run-again" / "file", age=MONTH_S)
+    os.utime(top / "helpers" / "run-again", (NOW - MONTH_S, NOW - MONTH_S))
+    for job in range(LAST_JOBS + 1):
+        place = top / "apps" / WEB / "jobs" / f"job-{job:02}"
+        make(place / "state", age=MONTH_S)
+        os.utime(place, (NOW - MONTH_S, NOW - MONTH_S))
+    with Store.open(str(top)) as store:
+        left = remains.find(store, NOTHING, NOW)
+        assert {one.kind for one in left} == {STAGED, LEASE, HELPER, JOB}
+        os.utime(top / "staging" / "broke-off-again", (NOW, NOW))
+        in_use = InUse(["resumed"], [(WEB, "job-00")], ["run-again"])
+        assert [one for one in left if remains.is_dead(store, one, in_use, NOW)] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import shutil
@@ -11,12 +12,15 @@ from pathlib import Path
 import pytest
 
 from relstore.errors import RefusedError
-from relstore.gc import roots, sweep
+from relstore.gc import roots, sweep, trash
+from relstore.gc.measure import Measure, measure
 from relstore.gc.plan import Plan, make_plan
 from relstore.store import journal, publish
+from relstore.store.directory import Dir
 from relstore.store.names import AppName
 from relstore.store.retention import Policy
 from relstore.store.store import Store
+from relstore.store.upload import Missing, Upload, lacking
 from tests.e2e.host_state import problems
 from tests.host_side import (
     NOW,
@@ -42,13 +46,16 @@ def plan_for(store: Store, policy: Policy = LAST) -> Plan:
     return make_plan(roots.find(store, {}).roots, store.builds.ids(), policies, NOW, lambda build: {})
 
 
-def collect(store: Store, policy: Policy = LAST) -> sweep.Measure:
+def collect(store: Store, policy: Policy = LAST) -> Measure:
     """Measure and sweep, as the host does."""
+    plan = plan_for(store, policy)
+    leased = sweep.leased_objects(roots.find(store, {}).leases.values())
+    measured = measure(store, plan.dead_builds, leased)
     with store.exclusive():
-        plan = plan_for(store, policy)
-        leased = sweep.leased_objects(roots.find(store, {}).leases.values())
-        measured = sweep.measure(store, plan, leased)
-        sweep.sweep(store, plan, leased, "me@desk", NOW)
+        sweep.let_go(store, plan)
+    trash.empty(store)
+    sweep.clear_shelf(store)
+    sweep.record(store, plan, "me@desk", NOW)
     return measured
 
 
@@ -65,7 +72,7 @@ def used(top: Path) -> tuple[int, int]:
     return shelf, sum(found.values())
 
 
-def collects_what_it_measured(store: Store, policy: Policy = LAST) -> sweep.Measure:
+def collects_what_it_measured(store: Store, policy: Policy = LAST) -> Measure:
     top = Path(store.root.path)
     before = used(top)
     measured = collect(store, policy)
@@ -228,7 +235,7 @@ def test_a_link_that_was_moved_by_hand_meanwhile_stops_it(store: Store, tmp_path
     with store.app(WEB) as app:
         app.switch(1)
     with store.exclusive(), pytest.raises(RefusedError, match="generation 1 of web became current"):
-        sweep.sweep(store, plan, frozenset(), "me@desk", NOW)
+        sweep.let_go(store, plan)
     assert len(store.builds.ids()) == 3
     assert (tmp_path / "store" / "apps" / WEB / "current" / "a").read_bytes() == b"1"
 
@@ -256,8 +263,71 @@ def test_what_only_stale_staging_links_to_is_counted_and_goes(store: Store, tmp_
     shutil.rmtree(tmp_path / "store" / "builds" / upload.build)
     with store.exclusive():
         plan = plan_for(store)
-        assert sweep.measure(store, plan, frozenset()).objects == 0
-        assert sweep.measure(store, plan, frozenset(), [upload.build]) == sweep.Measure(1, 6, {})
+        assert measure(store, plan.dead_builds, frozenset()).objects == 0
+        assert measure(store, plan.dead_builds, frozenset(), [upload.build]) == Measure(1, 6, {})
         store.staging.remove_tree(upload.build)
-        sweep.sweep(store, plan, frozenset(), "me@desk", NOW)
+        sweep.let_go(store, plan)
+    sweep.clear_shelf(store)
     assert used(tmp_path / "store") == (0, 0)
+
+
+# --- what happens between the slices --------------------------------------------------------------
+
+
+def test_an_upload_that_begins_between_two_slices_keeps_what_it_relies_on(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And neither it nor a reader waits for the collection to end."""
+    loose = {f"file-{number}": b"%d" % number for number in range(40)}
+    shutil.rmtree(tmp_path / "store" / "builds" / push_build(store, loose))
+    shards = store.objects.shards()
+    made = artifact(loose)
+    uploads = []
+
+    def between(seconds: float) -> None:
+        if not uploads:
+            with Store.open(store.root.path) as another:
+                uploads.append(begin_upload(another, made))
+
+    monkeypatch.setattr(sweep.time, "sleep", between)
+    sweep.clear_shelf(store)
+    (upload,) = uploads
+    first = [name for name in made.data if name[:2] == shards[0]]
+    assert [upload.contents[item.content].blake3 for item in lacking_of(store, upload)] == first
+    upload.directory.close()
+
+
+def lacking_of(store: Store, upload: Upload) -> list[Missing]:
+    return lacking(store.objects.has_any, upload.contents, None)
+
+
+def test_a_lease_is_read_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(20):
+        push_build(store, {"file": b"%d" % number})
+    upload = begin_upload(store, artifact({"new": b"new"}))
+    parsed = []
+    parse = sweep.leased_objects
+    monkeypatch.setattr(sweep, "leased_objects", lambda raw: parsed.append(raw) or parse(raw))
+    sweep.clear_shelf(store)
+    assert len(parsed) == 1
+    upload.close(done=True)
+
+
+def test_a_trash_that_cannot_grow_is_emptied_first(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a full disk, where a directory gets no further block."""
+    builds = [push_build(store, {"file": b"%d" % number}) for number in range(5)]
+    rename = Dir.rename
+
+    def full(self: Dir, name: str, to: Dir, new: str) -> None:
+        if to is store.trash and len(store.trash.all_names()) == 2:
+            raise OSError(errno.ENOSPC, "full")
+        rename(self, name, to, new)
+
+    monkeypatch.setattr(Dir, "rename", full)
+    with store.exclusive():
+        for build in builds:
+            trash.put(store, store.builds.directory, build)
+    assert store.builds.ids() == []
+    assert len(store.trash.all_names()) == 1

@@ -187,7 +187,7 @@ def test_another_generation_of_the_same_build(store: Store, app: App) -> None:
 
 def test_a_link_that_a_crash_kept_from_being_made_is_made(store: Store, app: App) -> None:
     """The record is written before the link to the build."""
-    app.unlink_generation(2)
+    app.unlink_generations([2])
     assert activate_here(store, app, 2).ending.outcome == journal.ACTIVE
     assert Path(app.directory.path, "current/version").read_bytes() == b"2"
 

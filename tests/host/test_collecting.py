@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from relstore.errors import NotFoundError, RefusedError, RelstoreError, UsageError
+from relstore.gc import trash
 from relstore.gc.processes import builds_in_use
+from relstore.gc.remains import Remain
 from relstore.host import collecting
 from relstore.protocol import Collect, Delete, Retention, Verdict
 from relstore.store import journal
-from relstore.store.app import App
+from relstore.store.app import App, NewBuild
 from relstore.store.names import AppName, PinName
 from relstore.store.store import Store
 from tests.e2e.host_state import problems
 from tests.host.jobs_by_hand import create, leave_half_done, run
 from tests.host_side import (
+    DESCRIPTION,
+    NOW,
     WEB,
     artifact,
     begin_upload,
@@ -55,6 +62,64 @@ def gone(store: Store) -> set[int]:
 def verdict_of(verdicts: list[Verdict], name: object) -> Verdict:
     (found,) = [verdict for verdict in verdicts if verdict.name == str(name)]
     return found
+
+
+def between_the_looks(monkeypatch: pytest.MonkeyPatch, do: Callable[[], object]) -> None:
+    """Have something happen while the store's lock is free: after the plan, before anything goes."""
+    find = collecting.gc_remains.find
+
+    def found(*arguments: Any) -> list[Remain]:
+        do()
+        return find(*arguments)
+
+    monkeypatch.setattr(collecting.gc_remains, "find", found)
+
+
+def test_what_somebody_needs_since_the_plan_stays(
+    store: Store, five: App, top: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pin, a switch and a release of a build that was to go: each is too late for the plan, and in time."""
+
+    def somebody() -> None:
+        with Store.open(str(top)) as another, another.shared(), another.app(WEB) as app:
+            app.pin(PinName("late"), 1)
+            build = build_of(another, 2)
+            app.append(NewBuild(build, 9, 2), DESCRIPTION, NOW)
+
+    between_the_looks(monkeypatch, somebody)
+    collecting.collect(store, ask())
+    # Of generation 2 only the number went: generation 6 has its build now.
+    assert gone(store) == {2, 3}
+    assert {build_of(store, number) for number in (1, 2, 4, 5)} == set(store.builds.ids())
+    assert problems(top) == []
+
+
+def test_what_nobody_needs_since_the_plan_waits_for_the_next_time(
+    store: Store, five: App, top: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    five.pin(PinName("early"), 1)
+
+    def somebody() -> None:
+        with Store.open(str(top)) as another, another.shared(), another.app(WEB) as app:
+            app.unpin(PinName("early"))
+
+    between_the_looks(monkeypatch, somebody)
+    collecting.collect(store, ask())
+    assert gone(store) == {2, 3}
+    monkeypatch.undo()
+    collecting.collect(store, ask())
+    assert gone(store) == {1, 2, 3}
+
+
+def test_one_at_a_time(store: Store, five: App, top: Path) -> None:
+    with Store.open(str(top)) as another, trash.alone(another):
+        collector = threading.Thread(target=lambda: collecting.collect(store, ask()))
+        collector.start()
+        collector.join(0.2)
+        assert collector.is_alive()
+        assert gone(another) == set()
+    collector.join(10)
+    assert gone(store) == {1, 2, 3}
 
 
 # --- collecting -----------------------------------------------------------------------------------
@@ -183,6 +248,7 @@ def test_processes_that_could_not_be_looked_into_are_warned_of(store: Store, fiv
 
 
 COLLECT = """
+from relstore.gc.remains import Remain
 from relstore.host import collecting
 from relstore.protocol import Collect, Retention
 from relstore.store.store import Store

@@ -91,7 +91,7 @@ def test_the_link_goes_and_comes(app: App) -> None:
 
 def test_a_link_that_a_crash_kept_from_being_made_is_made(app: App) -> None:
     generation = app.generations()[1]
-    app.unlink_generation(2)
+    app.unlink_generations([2])
     assert app.linked() == [1, 3]
     app.ensure_link(generation)
     assert app.linked() == [1, 2, 3]

@@ -1,0 +1,91 @@
+"""What a sweep will free, exactly, hard links counted once. Reads, and needs no lock.
+
+A file goes when all its links but the shelf's are in what goes. Memory is about 100 bytes for each file that
+is in a build that goes. Not for deciding what goes (``plan``).
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Collection, Iterator
+from typing import NamedTuple
+
+from relstore.store.directory import Dir
+from relstore.store.names import Digest
+from relstore.store.store import Store
+
+
+class Measure(NamedTuple):
+    """What a sweep frees."""
+
+    objects: int
+    bytes: int
+    by_build: dict[Digest, int]
+
+
+def measure(
+    store: Store, dead: Collection[Digest], leased: Collection[str], staged: Collection[str] = ()
+) -> Measure:
+    """``dead``: the builds that go; ``leased``: the names of objects that stay in any case.
+
+    ``staged``: uploads that go, which may have linked objects; the bytes of what they staged are not counted.
+    """
+    going: dict[int, int] = {}
+    for build in dead:
+        for found in _files(store.builds.directory, build):
+            going[found.st_ino] = going.get(found.st_ino, 0) + 1
+    for lease in staged:
+        for found in _files(store.staging, lease):
+            if found.st_nlink > 1:
+                going[found.st_ino] = going.get(found.st_ino, 0) + 1
+    objects, loose = _shelf(store, leased, going)
+    by_build = {build: _take(_files(store.builds.directory, build), going) for build in dead}
+    loose += sum(_take(_files(store.staging, lease), going) for lease in staged)
+    return Measure(objects, loose + sum(by_build.values()), by_build)
+
+
+def _shelf(store: Store, leased: Collection[str], going: dict[int, int]) -> tuple[int, int]:
+    """The objects that go, and the bytes of those that nothing uses; the others are marked in ``going``."""
+    objects = loose = 0
+    for shard, name in store.objects.refs():
+        entry = store.objects.shard(shard).lstat(name)
+        if entry is None or name in leased:
+            continue
+        links = going.get(entry.st_ino, 0)
+        if entry.st_nlink - links != 1:
+            continue
+        objects += 1
+        if links:
+            going[entry.st_ino] = -links
+        else:
+            loose += entry.st_size
+    return objects, loose
+
+
+def _take(files: Iterator[os.stat_result], going: dict[int, int]) -> int:
+    """The bytes of the files that go and were not taken before.
+
+    These are marked as gone from the shelf, or were never on it: manifests, empty files, copies that the
+    limit of links made.
+    """
+    size = 0
+    for found in files:
+        links = going.get(found.st_ino, 0)
+        if links < 0 or links == found.st_nlink:
+            size += found.st_size
+            going[found.st_ino] = 0
+    return size
+
+
+def _files(parent: Dir, name: str) -> Iterator[os.stat_result]:
+    """The lstat of every regular file below ``name``."""
+    found = parent.lstat(name)
+    if found is None:
+        return
+    if stat.S_ISREG(found.st_mode):
+        yield found
+    elif stat.S_ISDIR(found.st_mode):
+        with parent.sub(name) as directory:
+            for child in directory.all_names():
+                yield from _files(directory, child)
