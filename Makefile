@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check format bench bench-downtime host-tests reference clean
+.PHONY: demo test check format bench bench-downtime bench-scale proof host-tests reference clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "relstore needs Python 3.11 or newer; set PYTHON=")'
@@ -45,6 +45,15 @@ bench: $(STAMP)
 # How long a service is away; it needs root, for a host with systemd.
 bench-downtime: $(STAMP)
 	$(BIN)/python -m bench.downtime
+
+# What many objects cost, and the peers' collectors beside it; a million: --objects 1000000.
+bench-scale: $(STAMP)
+	$(BIN)/python -m bench.scale
+
+# All of the proof that nothing is lost (docs/promises.md); `make test` has a part of each. It needs strace, and
+# root for the small file systems.
+proof: $(STAMP)
+	$(BIN)/python -m tests.proof
 
 reference: $(STAMP)
 	$(BIN)/python docs/generate_reference.py

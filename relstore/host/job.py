@@ -31,22 +31,26 @@ _LOG = 2
 
 
 def run(root: str, app_name: str, job_id: str, password: str = "") -> int:
-    """The exit code is for nobody; the state says how it ended."""
+    """The exit code is for nobody; the state says how it ended, and where that cannot be written, the log."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    with Store.open(root) as store, store.app(AppName.parse(app_name)) as app:
-        job = jobs.open_job(app, JobId.parse(job_id))
-        job.begin(detach.seen_method())
-        ending = _guarded(store, app, job, password)
-        try:
-            current = app.current() or 0
-        except RelstoreError:
-            current = 0
-        job.write_state(JobState(jobs.DONE, ending.previous, ending.outcome, current, ending.reason))
+    try:
+        with Store.open(root) as store, store.app(AppName.parse(app_name)) as app:
+            job = jobs.open_job(app, JobId.parse(job_id))
+            ending = _guarded(store, app, job, password)
+            try:
+                current = app.current() or 0
+            except RelstoreError:
+                current = 0
+            job.write_state(JobState(jobs.DONE, ending.previous, ending.outcome, current, ending.reason))
+    except (RelstoreError, OSError) as error:
+        os.write(_LOG, f"relstore: the job's state cannot be written: {error}\n".encode("utf-8", "replace"))
+        return 1
     return 0
 
 
 def _guarded(store: Store, app: App, job: Job, password: str) -> Ending:
     try:
+        job.begin(detach.seen_method())
         return _locked(store, app, job, password)
     except RelstoreError as error:
         problem = error.what

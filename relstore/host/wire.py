@@ -57,11 +57,15 @@ class Wire:
         return b"".join(self.body())
 
     def send(self, value: Any, body: bytes = b"") -> None:
-        """One reply or event, with its body."""
-        self._sink.write(framing.encode(framing.MESSAGE, protocol.encode(value, len(body))))
-        for start in range(0, len(body), framing.DATA_BYTES):
-            self._sink.write(framing.encode(framing.DATA, body[start : start + framing.DATA_BYTES]))
-        self._sink.flush()
+        """One reply or event, with its body. Raises BrokenPipeError, whatever keeps it from the client."""
+        try:
+            self._sink.write(framing.encode(framing.MESSAGE, protocol.encode(value, len(body))))
+            for start in range(0, len(body), framing.DATA_BYTES):
+                self._sink.write(framing.encode(framing.DATA, body[start : start + framing.DATA_BYTES]))
+            self._sink.flush()
+        except OSError as error:
+            # Not to be taken for an error of the store, which would be told to the client.
+            raise BrokenPipeError(error.errno, error.strerror) from None
 
     def _payload(self, header: bytes) -> tuple[bytes, bytes]:
         if len(header) < framing.HEADER_BYTES:

@@ -1,0 +1,45 @@
+"""Try everything, and print a table. Ends with exit code 1 when anything is violated, or a control not seen."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.proof import every_call, full_disk, races, state_machine
+from tests.proof.tally import Tally
+
+PROOFS = {"every call": every_call, "races": races, "state machine": state_machine, "full disk": full_disk}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.proof", description=__doc__)
+    parser.add_argument("--proof", action="append", choices=PROOFS, help="default: all")
+    parser.add_argument("--most", type=int, help="at most so many cases of each (default: all)")
+    chosen = parser.parse_args()
+    tallies: list[Tally] = []
+    for name in chosen.proof or PROOFS:
+        with tempfile.TemporaryDirectory(prefix="relstore-proof-") as directory:
+            began = time.monotonic()
+            for tally in PROOFS[name].prove(Path(directory), chosen.most):
+                print(_line(tally), f"({time.monotonic() - began:.0f} s)", flush=True)
+                for violation in tally.violations[:20]:
+                    print(f"    {violation}")
+                tallies.append(tally)
+    print()
+    print(f"{'tried':48} {'cases':>6} {'violations':>10}  controls")
+    for tally in tallies:
+        print(_line(tally))
+    return 0 if tallies and all(tally.holds for tally in tallies) else 1
+
+
+def _line(tally: Tally) -> str:
+    controls = f"{len(tally.caught)} caught" if tally.caught else ""
+    controls += "".join(f", {name} not caught" for name in tally.missed)
+    return f"{tally.what:48} {tally.cases:6} {len(tally.violations):10}  {controls}".rstrip()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

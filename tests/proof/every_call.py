@@ -1,0 +1,170 @@
+"""P1, P4, P5, P6, P9: a crash, or a failing disk, at every single call that changes something.
+
+Each scenario is run once for each such call that it makes, killed right before the call, or with the call
+failing; then the store is looked at, the same is done again without a fault, and it is looked at again.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.host_side import WEB, program, strace
+from tests.proof.scenarios import Ended, Kit, Scenario, copy, scenarios, two
+from tests.proof.tally import Tally, some, try_all
+
+CALLS = (
+    "write", "pwrite64", "ftruncate", "fchmod", "fchmodat", "chmod", "mkdir", "mkdirat", "rmdir",
+    "unlink", "unlinkat", "link", "linkat", "symlink", "symlinkat", "rename", "renameat", "renameat2",
+    "fsync", "fdatasync", "syncfs", "utimensat",
+)  # fmt: skip
+SYNCS = ("fsync", "fdatasync", "syncfs")
+KILL = "signal=KILL"
+ERRORS = ("ENOSPC", "EDQUOT", "EIO", "EROFS")
+_KILLED = (-9, 137)
+
+
+RM_AND_LN = """
+import os
+os.chdir(sys.argv[1])
+os.unlink("current")
+os.symlink("generations/2", "current")
+os.write(1, b"done")
+"""
+SYNC_AGAIN = """
+import os
+os.chdir(sys.argv[1])
+os.symlink("generations/2", ".tmp-control")
+os.rename(".tmp-control", "current")
+directory = os.open(".", os.O_RDONLY)
+try:
+    os.fsync(directory)
+except OSError:
+    os.fsync(directory)
+os.write(1, b"done")
+"""
+
+
+class Point(NamedTuple):
+    """One case: the fault at the ``number``-th call of its kind."""
+
+    scenario: Scenario
+    base: Path
+    call: str
+    number: int
+    fault: str
+
+    def __str__(self) -> str:
+        return f"{self.scenario.name}, {self.fault} at {self.call} {self.number}"
+
+    @property
+    def is_sync(self) -> bool:
+        return self.call in SYNCS
+
+
+def prove(directory: Path, most: int | None) -> Iterator[Tally]:
+    """``most``: cases for each scenario and kind of fault."""
+    kit = Kit.make(directory)
+    for scenario in scenarios(kit, directory):
+        base = directory / scenario.name / "store"
+        base.parent.mkdir()
+        scenario.prepare(base)
+        calls = _calls(scenario, base, directory)
+        for what, faults in (("killed", [KILL]), ("errors", [f"error={name}" for name in ERRORS])):
+            tally = Tally(f"{scenario.name}: {what} at every call")
+            points = [
+                Point(scenario, base, call, number, fault)
+                for call, count in calls.items()
+                for number in range(1, count + 1)
+                for fault in faults
+            ]
+            try_all(tally, list(some(points, most)), _try, directory / f"{scenario.name}-{what}")
+            yield tally
+    yield _controls(directory)
+
+
+def _controls(directory: Path) -> Tally:
+    """Programs that are wrong on purpose, tried in the same way."""
+    tally = Tally("controls")
+    for name, code, fault in (
+        ("rm and ln", RM_AND_LN, KILL),
+        ("a second fsync after one that failed", SYNC_AGAIN, "error=EIO"),
+    ):
+        scenario = Scenario(name, two, partial(_run_code, code), _said_done, partial(switched_link, 2))
+        base = directory / name / "store"
+        base.parent.mkdir()
+        scenario.prepare(base)
+        points = [
+            Point(scenario, base, call, number, fault)
+            for call, count in _calls(scenario, base, directory).items()
+            for number in range(1, count + 1)
+        ]
+        tried = Tally(name)
+        try_all(tried, points, _try, directory / f"{name}-points")
+        tally.cases += tried.cases
+        tally.control(name, tried.violations)
+    return tally
+
+
+def _run_code(code: str, top: Path, prefix: Sequence[str]) -> Ended:
+    ended = subprocess.run([*prefix, *program(code, top / "apps" / WEB)], capture_output=True, check=False)
+    return Ended(ended.returncode, ended.stdout, ended.stderr.decode())
+
+
+def _said_done(top: Path, ended: Ended) -> bool:
+    return b"done" in ended.out
+
+
+def switched_link(generation: int, top: Path) -> Iterator[str]:
+    """What must be true after a switch by hand."""
+    if (top / "apps" / WEB / "current").readlink() != Path(f"generations/{generation}"):
+        yield "current is another"
+
+
+def _calls(scenario: Scenario, base: Path, directory: Path) -> Counter[str]:
+    """How many of each the scenario makes when nothing goes wrong."""
+    trace = directory / f"{scenario.name}.trace"
+    scenario.run(copy(base, directory / f"{scenario.name}.first"), ())  # it writes its bytecode, once
+    top = copy(base, directory / f"{scenario.name}.traced")
+    prefix = ["strace", "-qq", "-o", str(trace), "-e", f"trace={','.join(f'?{call}' for call in CALLS)}"]
+    ended = scenario.run(top, prefix)
+    if not scenario.acknowledged(top, ended) or list(scenario.promised(top)):
+        raise RuntimeError(f"{scenario.name} does not work at all: {ended}")
+    return Counter(re.findall(r"^(\w+)\(", trace.read_text(errors="replace"), re.MULTILINE))
+
+
+def _try(point: Point, place: Path) -> Iterator[str]:
+    scenario = point.scenario
+    top = copy(point.base, place)
+    ended = scenario.run(top, strace(point.call, f"{point.fault}:when={point.number}"))
+    if point.fault == KILL and ended.code not in _KILLED:
+        yield f"it was not killed, but ended with {ended.code}"
+    yield from _after(scenario, top, ended)
+    if point.fault != KILL and point.is_sync and scenario.acknowledged(top, ended) and not _told(ended):
+        yield "acknowledged although a sync failed"
+    # Whoever comes next needs nothing but the same command.
+    again = scenario.run(top, ())
+    if not scenario.acknowledged(top, again):
+        yield f"the next run fails: {again.code} {again.out[-300:]!r} {again.err[-300:]}"
+    else:
+        yield from (f"after the next run: {problem}" for problem in scenario.promised(top))
+    yield from (f"after the next run: {problem}" for problem in scenario.lasting(top))
+
+
+def _after(scenario: Scenario, top: Path, ended: Ended) -> Iterator[str]:
+    yield from scenario.lasting(top)
+    if "Traceback" in ended.err:
+        yield f"a traceback: {ended.err[-500:]}"
+    if scenario.acknowledged(top, ended):
+        yield from (f"acknowledged, but {problem}" for problem in scenario.promised(top))
+
+
+def _told(ended: Ended) -> bool:
+    """Whether a failure was told as well: by a session after it has acknowledged, or in a job's log when
+    only its state could not be written, while the journal could."""
+    return b"Failure" in ended.out or "the job's state cannot be written" in ended.err

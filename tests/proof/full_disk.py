@@ -1,0 +1,91 @@
+"""P9: a file system that is full, of bytes or of inodes: a clear message, the old version live, and gc frees.
+
+On a small tmpfs of its own, mounted for the case (root only); each push is a little larger than the last.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.e2e.host_state import problems
+from tests.e2e.user import Ran, User
+from tests.proof.tally import Tally, try_all
+
+_LIMITS = ("size=6m", "size=64m,nr_inodes=400")
+
+
+def possible() -> bool:
+    """Whether this account may mount."""
+    return os.geteuid() == 0
+
+
+def prove(directory: Path, most: int | None) -> Iterator[Tally]:
+    """``most`` is for the others."""
+    tally = Tally("push until the disk is full, gc, push again")
+    try_all(tally, _LIMITS, _try, directory)
+    yield tally
+
+
+@contextmanager
+def _mounted(place: Path, limits: str) -> Iterator[Path]:
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"{limits},mode=755", "none", str(place)], check=True)
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
+
+
+def _release(place: Path, number: int) -> Path:
+    place.mkdir(exist_ok=True)
+    (place / "version").write_text(str(number))
+    (place / "large").write_bytes(os.urandom(300_000))
+    for file in range(10):
+        (place / f"file-{file}").write_text(f"{file} of {number}")
+    return place
+
+
+def _try(limits: str, place: Path) -> Iterator[str]:
+    user = User.create(place / "home")
+    with _mounted(place / "disk", limits) as disk:
+        store = disk / "store"
+        to = ("--to", store, "--app", "site")
+
+        def push(number: int) -> Ran:
+            return user.run("push", _release(place / "release", number), *to)
+
+        number = 1
+        while (ran := push(number)).code == 0:
+            number += 1
+            if number > 100:
+                yield "the disk is never full"
+                return
+        if ran.code != 1 or ("space" not in ran.err + ran.out and "inode" not in ran.err + ran.out):
+            yield f"an unclear failure: {ran.code} {ran.err}"
+        if (store / "apps/site/current/version").read_text() != str(number - 1):
+            yield "the old version is not live"
+        yield from problems(store)
+        _fill(disk)
+        freed = user.run("gc", "--keep", "1", *to)
+        if freed.code != 0:
+            yield f"gc fails on the full disk: {freed.err}"
+        (disk / "filler").unlink(missing_ok=True)
+        if (again := push(number)).code != 0:
+            yield f"the push fails after gc: {again.err}"
+        if (store / "apps/site/current/version").read_text() != str(number):
+            yield "the new version is not live"
+        yield from problems(store)
+
+
+def _fill(disk: Path) -> None:
+    """Not a byte is left, where bytes are what is short."""
+    try:
+        with open(disk / "filler", "wb", buffering=0) as file:
+            while True:
+                file.write(b"\0" * 4096)
+    except OSError:
+        pass

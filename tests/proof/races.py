@@ -1,0 +1,190 @@
+"""P4, P5: two at once, in every order that matters.
+
+The first is stopped after each call that changes something or takes a lock; the second runs then, to its end or
+until it waits for the first; the first goes on. So the known bad interleavings come up: a collection between an
+upload's look at an object and its use (Nix 6757, OSTree fb63f7ab, moby 53321), two pushes of one build, two
+switches, a switch to what the collector is about to take.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from relstore import protocol
+from relstore.store.store import Store
+from tests.host.conversation import Client
+from tests.host_side import Content, Program, go_live, push_build, strace
+from tests.proof.every_call import CALLS
+from tests.proof.scenarios import (
+    KEEP_ONE,
+    Ended,
+    Kit,
+    Scenario,
+    answered,
+    copy,
+    is_active,
+    job,
+    published,
+    push_of,
+    pushed,
+    session,
+    switched,
+)
+from tests.proof.tally import Tally, some, try_all
+
+_STOPS = (*CALLS, "flock")
+_ALONE_S = 1.5
+"""So long the second may run before the first goes on: longer than it takes when nobody is in its way."""
+_TIMEOUT_S = 60
+_POLL_S = 0.02
+
+OLD: dict[str, Content] = {"version": b"1", "shared": b"in both", "only/here": Program(b"of the oldest")}
+NEW: dict[str, Content] = {**OLD, "version": b"3", "loose": b"of a build that is gone"}
+"""It relies on what a collection would take: objects of the oldest release, and one that nothing uses."""
+
+
+class Meeting(NamedTuple):
+    """The first stops after its ``number``-th ``call``, where it meets the second."""
+
+    first: Scenario
+    second: Scenario
+    base: Path
+    call: str
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.second.name} at {self.call} {self.number} of {self.first.name}"
+
+
+def prove(directory: Path, most: int | None) -> Iterator[Tally]:
+    """``most``: meetings of each two."""
+    kit = Kit.make(directory)
+    base = directory / "base"
+    _prepare(base)
+    said = partial(session, kit, directory)
+    push = Scenario("push", _prepare, said("push", push_of(NEW)), published, partial(pushed, NEW))
+    gc = Scenario(
+        "gc", _prepare, said("gc", Client().say(KEEP_ONE)), partial(answered, protocol.Collected), _nothing
+    )
+    back = Scenario(
+        "switch back", _prepare, partial(job, kit, 1), partial(is_active, 1), partial(switched, 1)
+    )
+    forth = Scenario("switch", _prepare, partial(job, kit, 2), partial(is_active, 2), partial(switched, 2))
+    pairs = [
+        (push, gc), (gc, push), (push, push), (back, gc), (gc, back), (back, forth), (gc, gc),
+    ]  # fmt: skip
+    for first, second in pairs:
+        tally = Tally(f"{second.name} during {first.name}")
+        calls = _calls(first, base, directory)
+        meetings = [
+            Meeting(first, second, base, call, number)
+            for call, count in calls.items()
+            for number in range(1, count + 1)
+        ]
+        place = directory / f"{first.name}-{second.name}"
+        try_all(tally, list(some(meetings, most)), _try, place)
+        yield tally
+
+
+def _prepare(top: Path) -> None:
+    """Generation 3 is current, 2 the one to go back to, 1 for the collector; and a loose object."""
+    with Store.open(str(top), create=True) as store:
+        go_live(store, OLD)
+        go_live(store, {"version": b"2", "shared": b"in both"})
+        go_live(store, {"version": b"3", "shared": b"in both"})
+        push_build(store, {"loose": b"of a build that is gone"})
+
+
+def _nothing(top: Path) -> Iterator[str]:
+    yield from ()
+
+
+def _calls(scenario: Scenario, base: Path, directory: Path) -> Counter[str]:
+    """How many of each the scenario makes when it is alone."""
+    trace = directory / f"{scenario.name}.trace"
+    scenario.run(copy(base, directory / f"{scenario.name}.first"), ())  # it writes its bytecode, once
+    top = copy(base, directory / f"{scenario.name}.traced")
+    names = ",".join(f"?{call}" for call in _STOPS)
+    ended = scenario.run(top, ["strace", "-qq", "-o", str(trace), "-e", f"trace={names}"])
+    if not scenario.acknowledged(top, ended):
+        raise RuntimeError(f"{scenario.name} does not work at all: {ended}")
+    return Counter(re.findall(r"^(\w+)\(", trace.read_text(errors="replace"), re.MULTILINE))
+
+
+def _try(meeting: Meeting, place: Path) -> Iterator[str]:
+    top = copy(meeting.base, place)
+    first = _Running(meeting.first, top, strace(meeting.call, f"signal=STOP:when={meeting.number}"))
+    stopped = first.wait_until_stopped(top)
+    second = _Running(meeting.second, top, [])
+    second.join(_ALONE_S)
+    if stopped:
+        os.kill(stopped, signal.SIGCONT)
+    for running in (first, second):
+        running.join(_TIMEOUT_S)
+        if running.ended is None:
+            yield f"{running.scenario.name} does not end"
+            return
+        if "Traceback" in running.ended.err:
+            yield f"a traceback: {running.ended.err[-500:]}"
+    yield from meeting.first.lasting(top)
+    last = None
+    for running in (first, second):
+        ended = running.ended
+        if ended is not None and running.scenario.acknowledged(top, ended):
+            last = running.scenario
+            if last.name == "push":
+                yield from (f"acknowledged, but {problem}" for problem in last.promised(top))
+    for scenario in (meeting.first, meeting.second):
+        again = scenario.run(top, [])
+        if scenario.name != "switch back" and not scenario.acknowledged(top, again):
+            yield f"the next {scenario.name} fails: {again.code} {again.out[-300:]!r} {again.err[-300:]}"
+        yield from (f"after the next {scenario.name}: {problem}" for problem in scenario.lasting(top))
+
+
+class _Running(threading.Thread):
+    """A scenario under way."""
+
+    def __init__(self, scenario: Scenario, top: Path, prefix: list[str]) -> None:
+        super().__init__(daemon=True)
+        self.scenario = scenario
+        self.ended: Ended | None = None
+        self._top, self._prefix = top, prefix
+        self.start()
+
+    def run(self) -> None:
+        self.ended = self.scenario.run(self._top, self._prefix)
+
+    def wait_until_stopped(self, top: Path) -> int:
+        """The process that stands still, or 0 when it ended without."""
+        before: tuple[int, str] = (0, "")
+        while self.is_alive():
+            found = _standing_still(top)
+            if found[0] and found == before:
+                return found[0]
+            before = found
+            time.sleep(_POLL_S)
+        return 0
+
+
+def _standing_still(top: Path) -> tuple[int, str]:
+    """The traced process that works on ``top`` and is stopped, with how often it was scheduled."""
+    for name in os.listdir("/proc"):
+        if not name.isdigit():
+            continue
+        try:
+            words = Path(f"/proc/{name}/cmdline").read_bytes().split(b"\0")
+            status = Path(f"/proc/{name}/status").read_text()
+        except OSError:
+            continue
+        if str(top).encode() in words and "\nState:\tt" in status.replace("State:\tT", "State:\tt"):
+            return int(name), status[status.index("voluntary_ctxt") :]
+    return 0, ""

@@ -1,0 +1,338 @@
+"""What is interrupted: a push, a switch, a recovery, a collection and a repair, as the host runs them.
+
+Each begins from a store on disk and is a program of its own. ``acknowledged`` is whether it told anybody that it
+was done; ``promised`` what must be true then, and ``lasting`` what must be true at any time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from relstore import framing, protocol
+from relstore.errors import RelstoreError
+from relstore.host import helpers, jobs
+from relstore.host.jobs import JobRequest
+from relstore.host.recovery import unresolved
+from relstore.protocol import Collect, Retention
+from relstore.recipe import Recipe
+from relstore.store import journal
+from relstore.store.store import Store
+from tests.e2e.host_state import problems
+from tests.host.conversation import Client
+from tests.host.jobs_by_hand import leave_half_done
+from tests.host_side import (
+    WEB,
+    Content,
+    Program,
+    artifact,
+    begin_upload,
+    build_of,
+    copy_store,
+    go_live,
+    program,
+    push_build,
+    record,
+    release,
+    write_bundle,
+)
+
+SESSION = """
+from relstore.host.helpers import Bundle
+from relstore.host.session import Session
+from relstore.host.wire import Wire
+with open(sys.argv[4], "rb") as source:
+    Session(sys.argv[1], Bundle(sys.argv[2], sys.argv[3]), Wire(source, sys.stdout.buffer)).run()
+"""
+TIMEOUT_S = 60
+NEW: dict[str, Content] = {
+    "version": b"3",
+    "shared": b"in both",
+    "deep/program": Program(b"new"),
+    "empty": b"",
+}
+KEEP_ONE = Collect(None, Retention(1, None), None, "me@desk", False)
+
+
+@dataclass(frozen=True)
+class Kit:
+    """What all scenarios share: the helper, packed and unpacked."""
+
+    bundle: helpers.Bundle
+    unpacked: str
+
+    @classmethod
+    def make(cls, directory: Path) -> Kit:
+        bundle = write_bundle(directory)
+        with Store.open(str(directory / "helper"), create=True) as store:
+            return cls(bundle, helpers.install(store.root, bundle, store.durability))
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a run ended."""
+
+    code: int
+    out: bytes
+    err: str
+
+
+Run = Callable[[Path, Sequence[str]], Ended]
+"""Does it in the store, with a prefix for the program that does it."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One of the things that a host does."""
+
+    name: str
+    prepare: Callable[[Path], None]
+    run: Run
+    acknowledged: Callable[[Path, Ended], bool]
+    promised: Callable[[Path], Iterator[str]]
+    damaged_before: bool = False
+    """Whether the store is not sound to begin with."""
+
+    def lasting(self, top: Path) -> Iterator[str]:
+        """What is wrong with the store, whenever it is looked at."""
+        live = top / "apps" / WEB / "current" / "version"
+        try:
+            if live.read_bytes() not in (b"1", b"2", b"3"):
+                yield f"current has {live.read_bytes()!r}"
+        except OSError as error:
+            yield f"current does not resolve: {error}"
+        found = [] if self.damaged_before else problems(top)
+        yield from found[:3]
+
+
+def scenarios(kit: Kit, directory: Path) -> list[Scenario]:
+    """All of them. ``directory``: for what they are told."""
+
+    said = partial(session, kit, directory)
+    return [
+        Scenario("push", two, said("push", push_of(NEW)), published, partial(pushed, NEW)),
+        Scenario("switch", two, partial(job, kit, 2), partial(is_active, 2), partial(switched, 2)),
+        Scenario("recovery", _half_done, partial(_recover, kit), _went_well, _resolved),
+        Scenario("gc", _full, said("gc", Client().say(KEEP_ONE)), partial(answered, protocol.Collected), _collected),
+        Scenario(
+            "verify --repair", _damaged, said("repair", Client().say(protocol.Verify(True))),
+            partial(answered, protocol.Verified), _repaired, damaged_before=True,
+        ),
+    ]  # fmt: skip
+
+
+def session(kit: Kit, directory: Path, name: str, client: Client) -> Run:
+    """A session in which the client says what it is to say, whatever it is answered."""
+    said = directory / f"{name}.said"
+    said.write_bytes(client.bytes)
+
+    def run(top: Path, prefix: Sequence[str]) -> Ended:
+        words = [*prefix, *program(SESSION, top, kit.bundle.digest, kit.bundle.path, said)]
+        return _ended(subprocess.run(words, capture_output=True, timeout=TIMEOUT_S, check=False))
+
+    return run
+
+
+def answered(kind: type, top: Path, ended: Ended) -> bool:
+    """Whether a message of this kind came back."""
+    return any(isinstance(message, kind) for message in _messages(ended.out))
+
+
+def published(top: Path, ended: Ended) -> bool:
+    """Whether a push was told the number of its generation."""
+    return any(isinstance(one, protocol.Published) and one.number for one in _messages(ended.out))
+
+
+def copy(source: Path, target: Path) -> Path:
+    """A store of its own for one case."""
+    target.mkdir(exist_ok=True)
+    return copy_store(source, target / "store")
+
+
+# --- push -----------------------------------------------------------------------------------------
+
+
+def two(top: Path) -> None:
+    with Store.open(str(top), create=True) as store:
+        go_live(store, {"version": b"1", "shared": b"in both"})
+        release(store, {"version": b"2", "shared": b"in both"})
+
+
+def push_of(tree: Mapping[str, Content]) -> Client:
+    """What a client says to push all of ``tree``."""
+    made = artifact(tree)
+    client = Client().say(protocol.Compare(WEB, made.build, False), made.raw).say(protocol.Begin())
+    for index, ref in enumerate(dict.fromkeys(ref.blake3 for ref in made.manifest.objects())):
+        data = made.data[ref]
+        client.say(protocol.Open("raw", None, (protocol.Segment(index, 0, len(data)),)))
+        client.say(protocol.Put(), data)
+    return client.say(protocol.Publish(WEB, "me@desk", None, False, ""))
+
+
+def pushed(tree: Mapping[str, Content], top: Path) -> Iterator[str]:
+    """What must be true after it."""
+    build = artifact(tree).build
+    with Store.open(str(top)) as store, store.app(WEB) as app:
+        numbers = {one.number for one in app.generations() if one.build == build}
+        if not numbers & set(app.linked()) or store.builds.check(build):
+            yield "the generation that was acknowledged is not there"
+
+
+# --- switch and recovery --------------------------------------------------------------------------
+
+
+def job(kit: Kit, generation: int, top: Path, prefix: Sequence[str]) -> Ended:
+    """The process of an activation."""
+    with Store.open(str(top)) as store, store.app(WEB) as app:
+        now = time.time_ns()
+        request = JobRequest(generation, "me@desk", now // 10**9, Recipe())
+        made, lock = jobs.create(app, request, now % 10**9 // 1000)
+        log = os.open("log", os.O_RDWR | os.O_APPEND, dir_fd=made.directory.fd)
+        words = [*prefix, *_helper(kit, "job", str(top), WEB, made.id)]
+        try:
+            ended = subprocess.run(
+                words, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.PIPE, pass_fds=(lock,),
+                cwd="/", timeout=TIMEOUT_S, check=False,
+            )  # fmt: skip
+        finally:
+            os.close(log)
+            os.close(lock)
+        text = made.log_from(0, 100_000).decode("utf-8", "replace")
+    return Ended(ended.returncode, b"", ended.stderr.decode() + text)
+
+
+def is_active(generation: int, top: Path, ended: Ended) -> bool:
+    """Whether the job's last word is that it went well."""
+    with (
+        Store.open(str(top)) as store,
+        store.app(WEB) as app,
+        contextlib.closing(jobs.open_job(app, None)) as found,
+    ):
+        try:
+            return found.request().generation == generation and found.state().outcome == journal.ACTIVE
+        except RelstoreError:
+            return False  # it tells nobody that it is done
+
+
+def switched(generation: int, top: Path) -> Iterator[str]:
+    """What must be true after it."""
+    with Store.open(str(top)) as store, store.app(WEB) as app:
+        if app.current() != generation:
+            yield f"{app.current()} is current, not {generation}"
+        if (app.events()[-1].event, app.events()[-1].generation) != (journal.ACTIVE, generation):
+            yield f"the last event is {app.events()[-1]}"
+
+
+def _half_done(top: Path) -> None:
+    two(top)
+    with Store.open(str(top)) as store, store.app(WEB) as app:
+        leave_half_done(app, 2, "true", step="restarting", switched=True).close()
+
+
+def _recover(kit: Kit, top: Path, prefix: Sequence[str]) -> Ended:
+    words = [*prefix, *_helper(kit, "recover", str(top))]
+    return _ended(subprocess.run(words, capture_output=True, timeout=TIMEOUT_S, check=False))
+
+
+def _went_well(top: Path, ended: Ended) -> bool:
+    return ended.code == 0
+
+
+def _resolved(top: Path) -> Iterator[str]:
+    with Store.open(str(top)) as store, store.app(WEB) as app:
+        if unresolved(app.events()) is not None:
+            yield "what the dead job left is not resolved"
+        if app.current() != 2:
+            yield f"{app.current()} is current, although generation 2 is well"
+
+
+# --- collection and repair ------------------------------------------------------------------------
+
+
+def _full(top: Path) -> None:
+    """All kinds of things to collect: generations, objects, leases, staging, trash."""
+    with Store.open(str(top), create=True) as store:
+        for text in (b"1", b"1", b"2"):
+            go_live(
+                store, {"shared": b"in all", "version": text, "deep/program": Program(text), "empty": b""}
+            )
+        record(store, release(store, {"broken": b"4"}), journal.FAILED)
+        go_live(store, {"shared": b"in all", "version": b"3"})
+        upload = begin_upload(store, artifact({"never": b"arrived"}))
+        upload.put(0, 0, b"arr")
+        upload.close(done=False)
+        os.utime(top / "staging" / upload.build, (1, 1))
+        (top / "leases" / upload.build).write_bytes(upload.raw_manifest)
+        orphan = push_build(store, {"no": b"generation"})
+        os.rename(top / "builds" / orphan, top / "trash" / f"{orphan}.0123abcd")
+    for shard in (top / "objects").iterdir():
+        with contextlib.suppress(OSError):
+            shard.rmdir()  # made again when it is needed; under strace each one takes its time
+
+
+def _collected(top: Path) -> Iterator[str]:
+    with Store.open(str(top)) as store:
+        if len(store.builds.ids()) != 2:
+            yield f"{len(store.builds.ids())} builds are left, not 2"
+        with store.app(WEB) as app:
+            if app.linked() != [3, 5]:
+                yield f"the generations {app.linked()} are left"
+    for area in ("trash", "leases"):
+        for left in (top / area).iterdir():
+            yield f"{left} is left"
+
+
+def _damaged(top: Path) -> None:
+    """A file that another build has as well, a symlink, a directory that is gone, something added."""
+    tree: dict[str, Content] = {
+        "version": b"1",
+        "etc/conf": b"port = 80\n",
+        "etc/deep/er": b"deep\n",
+        "empty": b"",
+    }
+    with Store.open(str(top), create=True) as store:
+        go_live(store, tree)
+        build = build_of(store, 1)
+    place = top / "builds" / build / "tree"
+    (place / "etc/conf").unlink()
+    (place / "etc/conf").write_bytes(b"rotten....")
+    (place / "etc/conf").chmod(0o444)
+    shutil.rmtree(place / "etc/deep")
+    (place / "added").write_text("by hand")
+    links = top / "apps" / WEB / "generations"
+    (links / "1").unlink()
+    (links / "1").symlink_to(f"../../../builds/./{build}/tree")
+
+
+def _repaired(top: Path) -> Iterator[str]:
+    yield from problems(top)
+
+
+# --- tools ----------------------------------------------------------------------------------------
+
+
+def _helper(kit: Kit, *words: str) -> list[str]:
+    return [sys.executable, "-I", "-S", kit.unpacked, *words]
+
+
+def _ended(process: subprocess.CompletedProcess[bytes]) -> Ended:
+    return Ended(process.returncode, process.stdout, process.stderr.decode("utf-8", "replace"))
+
+
+def _messages(out: bytes) -> list[object]:
+    """What the session answered, as far as it is whole; bodies are passed over."""
+    decoder = framing.Decoder()
+    decoder.feed(out)
+    found = []
+    while (frame := decoder.next()) is not None:
+        if frame.kind == framing.MESSAGE:
+            found.append(protocol.decode(frame.payload, (*protocol.REPLIES, *protocol.EVENTS)).value)
+    return found
