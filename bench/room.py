@@ -90,6 +90,13 @@ class Room:
             raise subprocess.CalledProcessError(process.returncode, words, stderr=said.decode())
         return used
 
+    def as_built(self, artifact: Path) -> Path:
+        """Where a build leaves each of its artifacts in turn: what did not change there is not read again."""
+        place = self.directory / "built"
+        place.unlink(missing_ok=True)
+        place.symlink_to(artifact.parent)
+        return place / artifact.name
+
     def host_cpu(self) -> float:
         """Seconds of processor time of everything that the host's sshd has started so far, jobs too."""
         words = (self.group / "cpu.stat").read_text().split()

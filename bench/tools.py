@@ -28,7 +28,7 @@ def available(tool: str) -> bool:
 
 
 def relstore(room: Room, artifact: Path) -> list[str]:
-    return room.relstore("push", str(artifact))
+    return room.relstore("push", str(room.as_built(artifact)))
 
 
 def back(room: Room, artifact: Path) -> list[str]:
@@ -36,7 +36,7 @@ def back(room: Room, artifact: Path) -> list[str]:
 
 
 def to_all(room: Room, artifact: Path) -> list[str]:
-    return room.relstore("push", str(artifact), stores=HOSTS)
+    return room.relstore("push", str(room.as_built(artifact)), stores=HOSTS)
 
 
 def scp(room: Room, artifact: Path) -> list[str]:
