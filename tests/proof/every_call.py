@@ -7,15 +7,14 @@ failing; then the store is looked at, the same is done again without a fault, an
 from __future__ import annotations
 
 import re
-import subprocess
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.host_side import WEB, program, strace
-from tests.proof.scenarios import Ended, Kit, Scenario, copy, scenarios, two
+from tests.host_side import WEB, strace
+from tests.proof.scenarios import Ended, Kit, Scenario, copy, run_code, said_done, scenarios, two
 from tests.proof.tally import Tally, some, try_all
 
 CALLS = (
@@ -90,12 +89,12 @@ def prove(directory: Path, most: int | None) -> Iterator[Tally]:
 
 def _controls(directory: Path) -> Tally:
     """Programs that are wrong on purpose, tried in the same way."""
-    tally = Tally("controls")
+    tally = Tally("controls: rm and ln, fsync again")
     for name, code, fault in (
         ("rm and ln", RM_AND_LN, KILL),
         ("a second fsync after one that failed", SYNC_AGAIN, "error=EIO"),
     ):
-        scenario = Scenario(name, two, partial(_run_code, code), _said_done, partial(switched_link, 2))
+        scenario = Scenario(name, two, partial(run_code, code), said_done, partial(switched_link, 2))
         base = directory / name / "store"
         base.parent.mkdir()
         scenario.prepare(base)
@@ -109,15 +108,6 @@ def _controls(directory: Path) -> Tally:
         tally.cases += tried.cases
         tally.control(name, tried.violations)
     return tally
-
-
-def _run_code(code: str, top: Path, prefix: Sequence[str]) -> Ended:
-    ended = subprocess.run([*prefix, *program(code, top / "apps" / WEB)], capture_output=True, check=False)
-    return Ended(ended.returncode, ended.stdout, ended.stderr.decode())
-
-
-def _said_done(top: Path, ended: Ended) -> bool:
-    return b"done" in ended.out
 
 
 def switched_link(generation: int, top: Path) -> Iterator[str]:

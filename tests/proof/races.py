@@ -36,6 +36,8 @@ from tests.proof.scenarios import (
     published,
     push_of,
     pushed,
+    run_code,
+    said_done,
     session,
     switched,
 )
@@ -50,6 +52,17 @@ _POLL_S = 0.02
 OLD: dict[str, Content] = {"version": b"1", "shared": b"in both", "only/here": Program(b"of the oldest")}
 NEW: dict[str, Content] = {**OLD, "version": b"3", "loose": b"of a build that is gone"}
 """It relies on what a collection would take: objects of the oldest release, and one that nothing uses."""
+
+
+CARELESS = """
+import os, shutil
+os.chdir(sys.argv[1])
+used = {os.readlink("generations/" + name).split("/")[4] for name in os.listdir("generations")}
+for build in os.listdir("../../builds"):
+    if build not in used:
+        shutil.rmtree("../../builds/" + build)
+os.write(1, b"done")
+"""
 
 
 class Meeting(NamedTuple):
@@ -93,6 +106,23 @@ def prove(directory: Path, most: int | None) -> Iterator[Tally]:
         place = directory / f"{first.name}-{second.name}"
         try_all(tally, list(some(meetings, most)), _try, place)
         yield tally
+    yield _control(push, base, directory)
+
+
+def _control(push: Scenario, base: Path, directory: Path) -> Tally:
+    """A collector that is wrong on purpose must be seen to be."""
+    careless = Scenario("careless gc", _prepare, partial(run_code, CARELESS), said_done, _nothing)
+    meetings = [
+        Meeting(push, careless, base, call, number)
+        for call, count in _calls(push, base, directory).items()
+        for number in range(1, count + 1)
+        if call.startswith(("link", "symlink"))
+    ]
+    tried = Tally("careless")
+    try_all(tried, meetings, _try, directory / "careless")
+    tally = Tally("control: a collector without the lock", tried.cases)
+    tally.control("a collector without the lock", tried.violations)
+    return tally
 
 
 def _prepare(top: Path) -> None:

@@ -316,6 +316,20 @@ def _repaired(top: Path) -> Iterator[str]:
     yield from problems(top)
 
 
+# --- programs that are wrong on purpose -----------------------------------------------------------
+
+
+def run_code(code: str, top: Path, prefix: Sequence[str]) -> Ended:
+    """Run it with the app's directory as its argument."""
+    words = [*prefix, *program(code, top / "apps" / WEB)]
+    return _ended(subprocess.run(words, capture_output=True, timeout=TIMEOUT_S, check=False))
+
+
+def said_done(top: Path, ended: Ended) -> bool:
+    """Whether it says that it is done."""
+    return b"done" in ended.out
+
+
 # --- tools ----------------------------------------------------------------------------------------
 
 

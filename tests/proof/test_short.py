@@ -23,6 +23,7 @@ def test_races(tmp_path: Path) -> None:
     need_strace()
     tallies = list(races.prove(tmp_path, 6))
     assert [tally.what for tally in tallies if not tally.holds] == [], tallies
+    assert sum(len(tally.caught) for tally in tallies) == 1
 
 
 def test_state_machine(tmp_path: Path) -> None:
