@@ -7,6 +7,7 @@ failing; then the store is looked at, the same is done again without a fault, an
 from __future__ import annotations
 
 import re
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
@@ -64,6 +65,11 @@ class Point(NamedTuple):
     @property
     def is_sync(self) -> bool:
         return self.call in SYNCS
+
+
+def missing() -> str:
+    """Why it cannot be tried here, or nothing."""
+    return "" if shutil.which("strace") else "there is no strace"
 
 
 def prove(directory: Path, most: int | None) -> Iterator[Tally]:

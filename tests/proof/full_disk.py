@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,9 +19,15 @@ from tests.proof.tally import Tally, try_all
 _LIMITS = ("size=6m", "size=64m,nr_inodes=400")
 
 
-def possible() -> bool:
-    """Whether this account may mount."""
-    return os.geteuid() == 0
+def missing() -> str:
+    """Why it cannot be tried here, or nothing."""
+    with tempfile.TemporaryDirectory() as directory:
+        words = ["mount", "-t", "tmpfs", "-o", "size=1m", "none", directory]
+        tried = subprocess.run(words, stderr=subprocess.PIPE, text=True, check=False)
+        if tried.returncode:
+            return f"no file system can be mounted here: {tried.stderr.strip()}"
+        subprocess.run(["umount", directory], check=True)
+    return ""
 
 
 def prove(directory: Path, most: int | None) -> Iterator[Tally]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import threading
 import time
@@ -76,6 +77,11 @@ class Meeting(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.second.name} at {self.call} {self.number} of {self.first.name}"
+
+
+def missing() -> str:
+    """Why it cannot be tried here, or nothing."""
+    return "" if shutil.which("strace") else "there is no strace"
 
 
 def prove(directory: Path, most: int | None) -> Iterator[Tally]:

@@ -202,10 +202,11 @@ def job(kit: Kit, generation: int, top: Path, prefix: Sequence[str]) -> Ended:
                 words, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.PIPE, pass_fds=(lock,),
                 cwd="/", timeout=TIMEOUT_S, check=False,
             )  # fmt: skip
+            text = made.log_from(0, 100_000).decode("utf-8", "replace")
         finally:
             os.close(log)
             os.close(lock)
-        text = made.log_from(0, 100_000).decode("utf-8", "replace")
+            made.close()
     return Ended(ended.returncode, b"", ended.stderr.decode() + text)
 
 

@@ -2,37 +2,29 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from tests.host_side import need_strace
-from tests.proof import every_call, full_disk, races, state_machine
+from tests.proof import every_call, full_disk, power_loss, races, state_machine
 
 pytestmark = pytest.mark.slow
 
 
-def test_every_call(tmp_path: Path) -> None:
-    need_strace()
-    tallies = list(every_call.prove(tmp_path, 24))
-    assert [tally.what for tally in tallies if not tally.holds] == [], tallies
-    assert sum(len(tally.caught) for tally in tallies) == 2
+MOST = {every_call: 24, power_loss: 60, races: 6, state_machine: 6, full_disk: None}
+CONTROLS = {every_call: 2, power_loss: 2, races: 1}
 
 
-def test_races(tmp_path: Path) -> None:
-    need_strace()
-    tallies = list(races.prove(tmp_path, 6))
-    assert [tally.what for tally in tallies if not tally.holds] == [], tallies
-    assert sum(len(tally.caught) for tally in tallies) == 1
-
-
-def test_state_machine(tmp_path: Path) -> None:
-    (tally,) = state_machine.prove(tmp_path, 6)
-    assert tally.holds, tally
-
-
-def test_full_disk(tmp_path: Path) -> None:
-    if not full_disk.possible():
-        pytest.skip("only root can mount a small file system")
-    (tally,) = full_disk.prove(tmp_path, None)
-    assert tally.holds, tally
+@pytest.mark.parametrize("proof", MOST, ids=lambda proof: proof.__name__.rpartition(".")[2])
+def test_a_part_of_it(proof: ModuleType, tmp_path: Path) -> None:
+    why = proof.missing()
+    if why:
+        # Not every machine lets even root mount; what CI installs must be there.
+        assert "strace" not in why or os.environ.get("RELSTORE_REQUIRE_SSHD") != "1", why
+        pytest.skip(why)
+    tallies = list(proof.prove(tmp_path, MOST[proof]))
+    assert [violation for tally in tallies for violation in tally.violations] == []
+    assert [tally for tally in tallies if not tally.holds] == []
+    assert sum(len(tally.caught) for tally in tallies) >= CONTROLS.get(proof, 0)
