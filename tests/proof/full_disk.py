@@ -16,7 +16,7 @@ from tests.e2e.host_state import problems
 from tests.e2e.user import Ran, User
 from tests.proof.tally import Tally, try_all
 
-_LIMITS = ("size=6m", "size=64m,nr_inodes=400")
+_LIMITS = ("size=16m", "size=64m,nr_inodes=1000")
 
 
 def missing() -> str:
@@ -50,7 +50,7 @@ def _mounted(place: Path, limits: str) -> Iterator[Path]:
 def _release(place: Path, number: int) -> Path:
     place.mkdir(exist_ok=True)
     (place / "version").write_text(str(number))
-    (place / "large").write_bytes(os.urandom(300_000))
+    (place / "large").write_bytes(os.urandom(1_000_000))
     for file in range(10):
         (place / f"file-{file}").write_text(f"{file} of {number}")
     return place
