@@ -212,10 +212,10 @@ def table(lines: Sequence[Line]) -> str:
 
 PAGE = f"""# Scale
 
-This page is made by `python -m bench.scale --write`: one store with builds of {FILES} files, {RELEASES} releases
-of each app, all files different. What is collected is all but the last {KEEP} releases of each. Times are of
-whole commands, on one machine, once each; memory is that of the largest process. The peers collect the same
-trees.
+This page is made by `python -m bench.scale --write`: one store with builds of {FILES} files,
+{RELEASES} releases of each app, all files different. What is collected is all but the last {KEEP} releases of
+each. Times are of whole commands, on one machine, once each; memory is that of the largest process. The peers
+collect the same trees.
 
 """
 
