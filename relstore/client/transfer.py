@@ -24,6 +24,8 @@ from relstore.store.manifest import ObjectRef
 
 _SAMPLE_BYTES = 1024 * 1024
 _SAMPLE_TIMES = 3
+_NEAR_BYTES = 8 * _SAMPLE_BYTES
+"""What moved further from one release to the next is not found; it seldom does, by a share of the whole."""
 _NOT_WORTH_BYTES = 10 * 1448
 """What TCP sends at once, without waiting for anything (RFC 6928), need not be smaller."""
 _FIRST, _WHOLE = 0, 1
@@ -102,7 +104,7 @@ def way(transfer: Transfer, load: Load, sample: Sample, host: Host, attempt: int
 
     ``early``: seconds until anything can be sent.
     """
-    base = next((base for base in load.bases if transfer.cache.has(base.blake3, base.size)), None)
+    base = _base(transfer, load)
     if attempt != _FIRST or transfer.delta is False:
         base = None
     raw = attempt > _WHOLE or load.size < _NOT_WORTH_BYTES
@@ -135,7 +137,12 @@ def link(transfer: Transfer, host: Host) -> float:
     return min(speed, SSH / transfer.hosts)
 
 
-def take_sample(load: Load, refs: Sequence[ObjectRef], scan: Scan) -> Sample:
+def _base(transfer: Transfer, load: Load) -> Base | None:
+    """The first of those that may be like it that is here too."""
+    return next((base for base in load.bases if transfer.cache.has(base.blake3, base.size)), None)
+
+
+def take_sample(transfer: Transfer, load: Load, refs: Sequence[ObjectRef], scan: Scan) -> Sample:
     """Compress about a MiB from the middle, a few times: the first is slower, with cold caches."""
     middle = load
     first = load.segments[0]
@@ -153,4 +160,22 @@ def take_sample(load: Load, refs: Sequence[ObjectRef], scan: Scan) -> Sample:
         began = time.thread_time()
         count = sum(map(len, encode(Coding(ZSTD, 3), [bytes(data)], len(data))))
         seconds.append(max(time.thread_time() - began, 1e-6))
-    return Sample(min(count / max(len(data), 1), 1.0), len(data) / min(seconds))
+    sample = Sample(min(count / max(len(data), 1), 1.0), len(data) / min(seconds))
+    near = _near_the_middle(transfer, load)
+    if not near or not count:
+        return sample
+    on_base = sum(map(len, encode(Coding(ZSTD, 3), [bytes(data)], len(data), near)))
+    return sample._replace(likeness=min(on_base / count, 1.0))
+
+
+def _near_the_middle(transfer: Transfer, load: Load) -> bytes:
+    """A few MiB around the middle of the base, not proved; nothing where there is none."""
+    base = _base(transfer, load)
+    if base is None:
+        return b""
+    try:
+        with open(transfer.cache.place(base.blake3), "rb") as file:
+            file.seek(max((base.size - _NEAR_BYTES) // 2, 0))
+            return file.read(_NEAR_BYTES)
+    except OSError:
+        return b""

@@ -85,7 +85,7 @@ class Workshop:
             host, load = self._slowest(hosts), self._largest()
             if host is None or load is None:
                 return
-            sample = transfer.take_sample(load, self._refs, self._scan)
+            sample = transfer.take_sample(self.how, load, self._refs, self._scan)
             way = transfer.way(self.how, load, sample, host, 0, _CONNECTING_S)
             if way.base is not None:
                 self._begun = way
@@ -143,7 +143,7 @@ class Workshop:
             if begun is not None and not attempt and begun.serves(load, host.codecs):
                 way = begun
             else:
-                sample = transfer.take_sample(load, self._refs, self._scan)
+                sample = transfer.take_sample(self.how, load, self._refs, self._scan)
                 way = transfer.way(self.how, load, sample, host, attempt)
             self._ways[asked] = way
         return self._ways[asked]

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from relstore.client.choice import MAX_DELTA_BYTES, Case, Sample, best, options
 from relstore.client.encoders import RAW, XZ, ZLIB, ZSTD, Coding
+from relstore.patch import LZMA
 
 MB = 1e6
 CODECS = (ZSTD, XZ, ZLIB, RAW)
@@ -39,6 +40,20 @@ def test_the_slower_the_link_the_higher_the_level() -> None:
 
 def test_what_cannot_be_made_smaller_goes_as_it_is() -> None:
     assert best(PROGRAM._replace(sample=Sample(1.0, 900 * MB), base=0)).coding.codec == RAW
+
+
+def test_what_is_more_like_its_base_makes_smaller_differences() -> None:
+    """And what is hardly like it is not worth one: the content alone is as small."""
+    sizes = {}
+    for likeness in (0.1, 0.46, 0.9):
+        case = PROGRAM._replace(sample=Sample(0.4, 170 * MB, likeness), codecs=(*CODECS, LZMA), patch=True)
+        for option in options(case):
+            sizes.setdefault((option.coding, option.delta), []).append(option.bytes)
+    for (coding, delta), found in sizes.items():
+        assert found == sorted(found), coding
+        assert (len(set(found)) == 3) == delta
+    unlike = PROGRAM._replace(link=2.5 * MB, sample=Sample(0.4, 170 * MB, 1.0))
+    assert best(unlike).bytes > best(unlike._replace(sample=Sample(0.4, 170 * MB, 0.3))).bytes
 
 
 def test_a_host_is_sent_only_what_it_can_undo() -> None:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from blake3 import blake3
 
 from relstore.client.cache import Cache
+from relstore.client.choice import Sample
 from relstore.client.encoders import RAW, ZSTD, Coding
 from relstore.client.links import Links
 from relstore.client.recent import Recent
 from relstore.client.scan import Scan, scan
-from relstore.client.transfer import Host, Transfer
+from relstore.client.streams import loads
+from relstore.client.transfer import Host, Transfer, take_sample
 from relstore.client.workshop import Workshop
 from relstore.patch import LZMA
 from relstore.protocol import Base, Wanted
-from relstore.store.names import AppName
+from relstore.store.names import AppName, Digest
+from relstore.store.upload import contents
 from tests.moved import release
 
 APP = AppName("app")
@@ -111,3 +116,21 @@ def test_the_second_attempt_has_no_base_and_the_third_no_codec(
     (third,) = shop.ways([wanted], host(), 2)
     assert second.base is None
     assert third.option.coding == Coding(RAW, 0)
+
+
+def test_a_sample_tells_how_like_the_base_is(
+    how: Transfer, shops: tuple[Workshop, Wanted], tmp_path: Path
+) -> None:
+    _, wanted = shops
+    following = built(tmp_path, 2)
+    refs = contents(following.manifest)
+    (alike,) = loads([wanted], refs)
+    assert take_sample(how, alike, refs, following).likeness < 0.5
+    random = tmp_path / "random"
+    random.write_bytes(os.urandom(refs[0].size))
+    name = Digest(blake3(random.read_bytes()).hexdigest())
+    how.cache.add(name, random, refs[0].size)
+    (unlike,) = loads([Wanted(0, 0, (Base(name, refs[0].size),))], refs)
+    assert take_sample(how, unlike, refs, following).likeness > 0.9
+    (without,) = loads([Wanted(0, 0)], refs)
+    assert take_sample(how, without, refs, following).likeness == Sample(0, 0).likeness
