@@ -9,8 +9,8 @@ from relstore.client.chunks import Chunk
 from relstore.client.reporter import Reporter
 from relstore.client.transport.tcp_info import LinkState
 
-_WAITED_SHARE = 0.5
-"""Of the time, spent in sending: below it, the link was not what took the time."""
+_MADE_SHARE = 0.5
+"""Of the time, spent between sending one chunk and the next: above it, the link was not what took the time."""
 
 _PERCENTILE = 0.9
 """Of the rates that were seen. At first TCP feels its way, and a short upload is over soon after: half of its
@@ -35,14 +35,16 @@ class Meter:
         self._rates: list[float] = []
         self._watched = False
         self._began = 0.0
-        self._sending = 0.0
+        self._ended = 0.0
+        self._making = 0.0
 
     async def sending(self, work: Awaitable[None], chunk: Chunk) -> None:
         """``work`` sends a chunk."""
         began = time.monotonic()
+        self._making += began - self._ended if self._ended else 0.0
         self._began = self._began or began
         await work
-        self._sending += time.monotonic() - began
+        self._ended = time.monotonic()
         self.sent += len(chunk.data)
         self.done += chunk.size
         self.reporter.progress(self.label, self.done, self.total, self.sent)
@@ -63,14 +65,18 @@ class Meter:
         """Bytes a second that the link seems to carry; None when nothing can be said of it."""
         if self._rates:
             return sorted(self._rates)[int(_PERCENTILE * (len(self._rates) - 1))]
-        if self._watched or self.sent < _ENOUGH_BYTES or not self.waited:
+        if self._watched or not self.waited:
             return None  # the kernel, where it watches, says so when the link is what limits us
         return self.sent / self.elapsed()
 
     @property
     def waited(self) -> bool:
-        """Whether the link was what took the time; else it may carry more than was seen."""
-        return self._sending > _WAITED_SHARE * self.elapsed()
+        """Whether the link was what took the time; else it may carry more than was seen.
+
+        What is short is handed over at once, and travels while the host's answer is waited for. What is
+        shorter still is there before TCP has found out what the link carries.
+        """
+        return self.sent >= _ENOUGH_BYTES and self._making < _MADE_SHARE * self.elapsed()
 
     def elapsed(self) -> float:
         """Seconds since the first byte was sent."""

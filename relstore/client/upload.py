@@ -97,6 +97,7 @@ async def send(
         for way in ways:
             streams_sent.append(await _stream(session, way, shop, meter))
         reply, _ = await session.ask(last, protocol.Published)
+        meter.saw(session.link())  # what is short waits in buffers, and travels after it was sent
         meter.finish()
         shop.how.links.learn(session.label, meter.speed(), shop.how.hosts, at_least=not meter.waited)
         if not reply.again:

@@ -46,6 +46,13 @@ def test_nothing_is_said_when_the_link_was_not_what_took_the_time(monkeypatch: p
     assert meter.speed() is None
 
 
+def test_what_travels_after_it_was_handed_over_waited_for_the_link(monkeypatch: pytest.MonkeyPatch) -> None:
+    meter = metered(monkeypatch, sending=0.01, between=0.01)
+    now = time.monotonic() + 2.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    assert meter.waited
+
+
 def test_nothing_is_said_when_the_kernel_never_saw_the_link_filled(monkeypatch: pytest.MonkeyPatch) -> None:
     meter = metered(monkeypatch, sending=1.0, between=0.0)
     meter.saw(LinkState(0.0001, None))
