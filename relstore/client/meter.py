@@ -10,7 +10,7 @@ from relstore.client.reporter import Reporter
 from relstore.client.transport.tcp_info import LinkState
 
 _MADE_SHARE = 0.5
-"""Of the time, spent between sending one chunk and the next: above it, the link was not what took the time."""
+"""Of the time, spent between one chunk and the next: above it, the link was not what took the time."""
 
 _PERCENTILE = 0.9
 """Of the rates that were seen. At first TCP feels its way, and a short upload is over soon after: half of its
