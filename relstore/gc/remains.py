@@ -176,5 +176,8 @@ def _size(directory: Dir, name: str) -> int:
         return 0
     if not stat.S_ISDIR(found.st_mode):
         return found.st_size if stat.S_ISREG(found.st_mode) and found.st_nlink == 1 else 0
-    with directory.sub(name) as inner:
+    inner = directory.sub_or_none(name)  # no lock is held: it may be gone
+    if inner is None:
+        return 0
+    with inner:
         return sum(_size(inner, child) for child in inner.all_names())
