@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
 
 from relstore.gc import remains, trash
-from relstore.gc.remains import DAY_S, HALF_WRITTEN, HELPER, JOB, LAST_JOBS, LEASE, STAGED, InUse
+from relstore.gc.remains import (
+    DAY_S,
+    HALF_WRITTEN,
+    HELPER,
+    JOB,
+    LAST_JOBS,
+    LEASE,
+    SET_ASIDE,
+    STAGED,
+    InUse,
+)
 from relstore.store.app import JOBS
 from relstore.store.store import Store
 from tests.host_side import NOW, WEB, go_live, snapshot
@@ -117,3 +128,12 @@ def test_what_came_into_use_since_it_was_found_stays(top: Path) -> None:
         os.utime(top / "staging" / "broke-off-again", (NOW, NOW))
         in_use = InUse(["resumed"], [(WEB, "job-00")], ["run-again"])
         assert [one for one in left if remains.is_dead(store, one, in_use, NOW)] == []
+
+
+def test_what_a_repair_set_aside_goes_after_a_month(top: Path) -> None:
+    """Counted from when it was set aside, however old the file is."""
+    make(top / "quarantine" / "ab12.conf", age=MONTH_S)
+    with Store.open(str(top)) as store:
+        assert remains.find(store, NOTHING, time.time() + DAY_S) == []
+        (left,) = remains.find(store, NOTHING, time.time() + MONTH_S)
+        assert (left.kind, left.path, left.bytes) == (SET_ASIDE, "quarantine/ab12.conf", 4)
