@@ -71,25 +71,31 @@ class Cut(NamedTuple):
 
 def missing() -> str:
     """Why it cannot be tried here, or nothing."""
-    lacking = [tool for tool in ("mkfs.ext4", "losetup", "strace") if not shutil.which(tool)]
-    if lacking:
-        return f"there is no {lacking[0]}"
-    disk = Disk(8 << 20)
+    return "there is no strace" if not shutil.which("strace") else _why_not("ext4")
+
+
+def _why_not(kind: str) -> str:
+    """Why there can be no file system of that kind on a disk of ours, or nothing."""
+    if not shutil.which(_MAKE[kind][0]):
+        return f"there is no {_MAKE[kind][0]}"
+    disk = Disk(SIZES[kind])
     try:
         with tempfile.TemporaryDirectory() as directory, attached(disk, Path(directory)) as device:
-            subprocess.run([*_MAKE["ext4"], device], check=True, stderr=subprocess.DEVNULL)
-            with mounted(device, Path(directory) / "mount", "ext4"):
+            subprocess.run([*_MAKE[kind], device], check=True, stderr=subprocess.DEVNULL)
+            with mounted(device, Path(directory) / "mount", kind):
                 pass
     except (OSError, subprocess.CalledProcessError) as error:
-        return f"no file system of one's own can be made here: {error}"
+        return f"{kind} cannot be made and mounted here: {error}"
     return "" if disk.journal else "the disk saw nothing"
 
 
 def prove(directory: Path, most: int | None) -> Iterator[Tally]:
     """``most``: cuts of each file system."""
     kit = Kit.make(directory)
-    for kind, (program, *_) in _MAKE.items():
-        if not shutil.which(program):
+    for kind in _MAKE:
+        why = _why_not(kind)
+        if why:
+            print(f"power cuts, {kind}: not tried: {why}")
             continue
         tally = Tally(f"power cuts, {kind}")
         for problem in _play(kit, directory / kind, kind, (), most, tally):
