@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from relstore import protocol, shape
+from relstore.gc.measure import Measure
 from relstore.gc.plan import BuildVerdict, GenerationVerdict, Plan
 from relstore.gc.remains import Remain
-from relstore.gc.sweep import Measure
 from relstore.host import reports
 from relstore.store import journal, pack
 from relstore.store.app import App

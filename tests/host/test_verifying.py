@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -152,7 +151,7 @@ def test_it_goes_on_where_it_broke_off(
     assert report.verified.builds == 3
 
 
-@pytest.mark.parametrize("state", [b"", b"\x93", os.urandom(100), b"x" * 1000])
+@pytest.mark.parametrize("state", [b"", b"\x93", bytes(range(255, 155, -1)), b"x" * 1000])
 def test_a_state_that_cannot_be_read_begins_anew(store: Store, app: App, top: Path, state: bytes) -> None:
     (top / "verify").write_bytes(state)
     assert verifying.verify(store, nobody, mend=False).verified.builds == 2
