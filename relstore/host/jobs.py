@@ -164,7 +164,7 @@ def create(app: App, request: JobRequest, micros: int = 0) -> tuple[Job, int]:
 
     ``micros``: of the second in which the request was made, so that two in one second keep their order.
     """
-    with app.directory.sub(apps.JOBS) as jobs:
+    with app.area(apps.JOBS) as jobs:
         ident = JobId.new(request.created, micros)
         # It gets its name when it is whole and its lock is held, so that nobody finds half a job.
         temporary = TEMPORARY + random_suffix()
@@ -181,7 +181,7 @@ def create(app: App, request: JobRequest, micros: int = 0) -> tuple[Job, int]:
 
 def names(app: App) -> list[JobId]:
     """The ids of all jobs, oldest first."""
-    with app.directory.sub(apps.JOBS) as jobs:
+    with app.area(apps.JOBS) as jobs:
         try:
             return [JobId.parse(name) for name in jobs.names()]
         except UsageError as error:
@@ -195,7 +195,7 @@ def open_job(app: App, ident: Optional[JobId]) -> Job:
         if not known:
             raise NotFoundError(f"{app.name} has no jobs yet", hint="A push or a switch makes one.")
         ident = known[-1]
-    with app.directory.sub(apps.JOBS) as jobs:
+    with app.area(apps.JOBS) as jobs:
         directory = jobs.sub_or_none(ident)
     if directory is None:
         raise NotFoundError(f"{app.name} has no job {ident}", hint="`relstore log` lists the jobs.")

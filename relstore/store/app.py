@@ -47,11 +47,21 @@ class App:
     def close(self) -> None:
         self.directory.close()
 
+    def area(self, name: str) -> Dir:
+        """One of ``AREAS``, open. Raises DamagedError when it is not there, or is none."""
+        try:
+            return self.directory.sub(name)
+        except (FileNotFoundError, NotADirectoryError):
+            raise DamagedError(
+                f"the app {self.name} has no directory {name!r} in the store",
+                hint="Something else removed it: compare with a backup.",
+            ) from None
+
     # -- the chain -------------------------------------------------------------------------------
 
     def numbers(self) -> list[int]:
         """The numbers of all records, ascending. Raises DamagedError for a name that is none."""
-        with self.directory.sub(RECORDS) as records:
+        with self.area(RECORDS) as records:
             try:
                 return sorted(parse_generation(name) for name in records.names())
             except FormatError as error:
@@ -61,7 +71,7 @@ class App:
         """The whole chain, proved link by link. Raises DamagedError."""
         chain: list[Generation] = []
         parent: Digest | None = None
-        with self.directory.sub(RECORDS) as records:
+        with self.area(RECORDS) as records:
             for expected, number in enumerate(self.numbers(), start=1):
                 if number != expected:
                     raise DamagedError(f"the record of generation {expected} of {self.name} is missing")
@@ -95,7 +105,7 @@ class App:
 
     def record(self, number: int) -> bytes:
         """The record as it is on disk. Raises DamagedError."""
-        with self.directory.sub(RECORDS) as records:
+        with self.area(RECORDS) as records:
             try:
                 return records.read(str(number), MAX_BYTES)
             except FileNotFoundError:
@@ -103,7 +113,7 @@ class App:
 
     def append(self, new: NewBuild, description: Description, now: int) -> Generation:
         """Record the next generation, durably, and make its link. The store's lock must be held."""
-        with self.directory.sub(RECORDS) as records:
+        with self.area(RECORDS) as records:
             while True:
                 numbers = self.numbers()
                 last = numbers[-1] if numbers else 0
@@ -119,19 +129,19 @@ class App:
 
     def ensure_link(self, generation: Generation) -> None:
         """Make ``generations/N`` if a crash came between the record and it."""
-        with self.directory.sub(GENERATIONS) as links:
+        with self.area(GENERATIONS) as links:
             target = link_target(generation.build)
             if links.readlink(str(generation.number)) != target:
                 durable.replace_symlink(links, str(generation.number), target, self._durability)
 
     def linked(self) -> list[int]:
         """The numbers that have a link, which keeps their build alive."""
-        with self.directory.sub(GENERATIONS) as links:
+        with self.area(GENERATIONS) as links:
             return sorted(parse_generation(name) for name in links.names())
 
     def unlink_generations(self, numbers: Iterable[int]) -> None:
         """Let go of the builds of ``numbers``; their records stay."""
-        with self.directory.sub(GENERATIONS) as links:
+        with self.area(GENERATIONS) as links:
             durable.remove_names(links, map(str, numbers))
 
     # -- what is current -------------------------------------------------------------------------
@@ -170,7 +180,7 @@ class App:
 
     def pins(self) -> list[tuple[str, int]]:
         """The (pin, number) pairs, sorted."""
-        with self.directory.sub(PINS) as pins:
+        with self.area(PINS) as pins:
             found = []
             for name in pins.names():
                 try:
@@ -180,12 +190,12 @@ class App:
         return found
 
     def pin(self, name: PinName, number: int) -> None:
-        with self.directory.sub(PINS) as pins:
+        with self.area(PINS) as pins:
             durable.replace_file(pins, name, b"%d\n" % number)
 
     def unpin(self, name: PinName) -> None:
         """Raises NotFoundError."""
-        with self.directory.sub(PINS) as pins:
+        with self.area(PINS) as pins:
             if pins.lstat(name) is None:
                 raise NotFoundError(f"{self.name} has no pin {name!r}")
             durable.remove_name(pins, name)

@@ -88,6 +88,7 @@ class Checker:
             generations = app.generations()
             app.pins()
             current = app.current()
+            linked = set(app.linked())
         except RelstoreError as error:
             yield Finding(place, error.what)
             return
@@ -96,10 +97,9 @@ class Checker:
         except RelstoreError as error:
             yield Finding(f"{place}/journal", error.what)
         self._generations += len(generations)
-        linked = set(app.linked())
         if current is not None and current not in linked:
             yield Finding(f"{place}/{apps.CURRENT}", f"names generation {current}, which is not there")
-        with app.directory.sub(apps.GENERATIONS) as links:
+        with app.area(apps.GENERATIONS) as links:
             for generation in generations:
                 if generation.number not in linked:
                     continue

@@ -81,7 +81,9 @@ def _why_not(kind: str) -> str:
     disk = Disk(SIZES[kind])
     try:
         with tempfile.TemporaryDirectory() as directory, attached(disk, Path(directory)) as device:
-            subprocess.run([*_MAKE[kind], device], check=True, stderr=subprocess.DEVNULL)
+            subprocess.run(
+                [*_MAKE[kind], device], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
             with mounted(device, Path(directory) / "mount", kind):
                 pass
     except (OSError, subprocess.CalledProcessError) as error:
@@ -137,7 +139,9 @@ def _record(kit: Kit, directory: Path, kind: str, skipped: Sequence[str]) -> tup
         else []
     )
     with attached(disk, directory) as device:
-        subprocess.run([*_MAKE[kind], device], check=True)
+        subprocess.run(
+            [*_MAKE[kind], device], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         with mounted(device, directory / "mount", kind) as top:
             store = top / "store"
             Store.open(str(store), create=True).close()

@@ -77,6 +77,15 @@ def _no_record(app_path: Path) -> None:
     (app_path / "generations/7").symlink_to("x")
 
 
+def _no_records(app_path: Path) -> None:
+    shutil.rmtree(app_path / "records")
+
+
+def _file_for_links(app_path: Path) -> None:
+    shutil.rmtree(app_path / "generations")
+    (app_path / "generations").write_text("")
+
+
 def _journal(app_path: Path) -> None:
     raw = bytearray((app_path / "journal").read_bytes())
     raw[60] ^= 1
@@ -94,6 +103,8 @@ def _journal(app_path: Path) -> None:
         (_foreign_current, "apps/web", "is not a generation"),
         (_dangling_current, "apps/web/current", "names generation 2, which is not there"),
         (_no_record, "apps/web/generations/7", "has no record"),
+        (_no_records, "apps/web", "has no directory 'records'"),
+        (_file_for_links, "apps/web", "has no directory 'generations'"),
         (_journal, "apps/web/journal", "the journal was changed at byte 19"),
     ],
 )
