@@ -13,7 +13,7 @@ from tests.proof import every_call, full_disk, power_loss, races, state_machine
 pytestmark = pytest.mark.slow
 
 
-MOST = {every_call: 24, power_loss: 60, races: 6, state_machine: 6, full_disk: None}
+MOST = {every_call: 24, power_loss: 20, races: 6, state_machine: 6, full_disk: None}
 CONTROLS = {every_call: 2, power_loss: 2, races: 1}
 
 
