@@ -11,7 +11,7 @@ import pytest
 from relstore.errors import BusyError, NotFoundError, RefusedError, RelstoreError, UsageError
 from relstore.host import jobs, status, switching
 from relstore.host.helpers import Bundle
-from relstore.protocol import Accepted, Activate, Ended, Watch
+from relstore.protocol import Accepted, Activate, Ended, Probed, Watch
 from relstore.recipe import Command, Recipe
 from relstore.store import journal
 from relstore.store.app import App
@@ -162,17 +162,17 @@ def test_watching_what_is_not_there(store: Store, app: App) -> None:
 
 
 def test_a_probe_of_an_empty_store(store: Store) -> None:
-    assert switching.probe(store, WEB, artifact({"a": b""}).build) == (False, 0, None, 0)
+    assert switching.probe(store, WEB, artifact({"a": b""}).build) == Probed(False, 0, None, 0)
 
 
 def test_a_probe_of_what_is_there(store: Store, app: App) -> None:
     one, two = build_of(store, 1), build_of(store, 2)
-    assert switching.probe(store, WEB, one) == (True, 1, one, 0)
-    assert switching.probe(store, WEB, two) == (True, 1, one, 2)
-    assert switching.probe(store, AppName("other"), two) == (True, 0, None, 0)
+    assert switching.probe(store, WEB, one) == Probed(True, 1, one, 0)
+    assert switching.probe(store, WEB, two) == Probed(True, 1, one, 2)
+    assert switching.probe(store, AppName("other"), two) == Probed(True, 0, None, 0)
     published = push_build(store, {"more": b""})
-    assert switching.probe(store, WEB, published) == (True, 1, one, 0)
-    assert switching.probe(store, WEB, artifact({"a": b"x"}).build) == (False, 1, one, 0)
+    assert switching.probe(store, WEB, published) == Probed(True, 1, one, 0)
+    assert switching.probe(store, WEB, artifact({"a": b"x"}).build) == Probed(False, 1, one, 0)
 
 
 def test_the_newest_that_waits_is_used_and_an_old_one_is_not(store: Store, app: App) -> None:
