@@ -17,9 +17,7 @@ def check_compression(text: str) -> str:
         return text
     codec, colon, level = text.partition(":")
     levels = LEVELS.get(codec)
-    usable = levels is not None and (
-        not colon or (level.isascii() and level.isdigit() and int(level) in levels)
-    )
+    usable = levels is not None and (not colon or level in map(str, levels))
     if not usable:
         raise UsageError(
             f"{text!r} is not a compression",

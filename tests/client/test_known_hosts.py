@@ -74,13 +74,22 @@ def test_which_lines_are_about_a_host(hosts: str, host: str, port: int, found: b
         ([f"@revoked web {ONE.line}"], 22, None, Standing.NEW),
         ([f"@other web {ONE.line}"], 22, None, Standing.NEW),
         (
-            ["rubbish", "web", "web ssh-ed25519", "web ssh-ed25519 %%%", f"web {ONE.line}"],
+            [
+                "rubbish",
+                "web",
+                "web ssh-ed25519",
+                "web ssh-ed25519 %%%",
+                "web ssh-ed25519 ä",
+                f"web {ONE.line}",
+            ],
             22,
             None,
             Standing.TRUSTED,
         ),
         ([f"# web {ONE.line}", "", f"\t web \t {ONE.line} a comment "], 22, None, Standing.TRUSTED),
         ([f"#web {ONE.line}"], 22, None, Standing.NEW),
+        ([f"{'*' * 40}w{'*' * 40}?? {ONE.line}", f"other {TWO.line}"], 22, None, Standing.TRUSTED),
+        ([f"{'*' * 60}x {ONE.line}"], 22, None, Standing.NEW),
     ],
 )
 def test_judging_a_key(lines: list[str], port: int, alias: str | None, standing: Standing) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 from typing import NamedTuple
 
@@ -31,7 +30,7 @@ class HostKey(NamedTuple):
             return None
         try:
             return cls(fields[0], base64.b64decode(fields[1], validate=True))
-        except binascii.Error:
+        except ValueError:  # binascii.Error is one; so is what other than ASCII gives
             return None
 
     @property

@@ -9,13 +9,12 @@ checks a signature; that is asyncssh's.
 from __future__ import annotations
 
 import base64
-import binascii
 import contextlib
 import enum
+import fnmatch
 import hashlib
 import hmac
 import os
-import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -157,12 +156,11 @@ def _hash_matches(hashed: str, host: str) -> bool:
     try:
         _, kind, salt, _ = hashed.split("|")
         wanted = hash_name(host, base64.b64decode(salt, validate=True))
-    except (ValueError, binascii.Error):
+    except ValueError:  # binascii.Error is one
         return False
     return kind == "1" and hmac.compare_digest(wanted.encode(), hashed.encode())
 
 
 def _matches(pattern: str, host: str) -> bool:
-    wildcards = {"*": ".*", "?": "."}
-    regex = "".join(wildcards.get(char) or re.escape(char) for char in pattern.lower())
-    return re.fullmatch(regex, host) is not None
+    """``*`` and ``?`` alone are special; fnmatch does not try every way to share out the text among stars."""
+    return fnmatch.fnmatchcase(host, pattern.lower().replace("[", "[[]"))
