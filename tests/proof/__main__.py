@@ -8,7 +8,15 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.proof import every_call, full_disk, power_loss, races, state_machine
+from tests.proof import (
+    every_call,
+    full_disk,
+    hostile_bytes,
+    hostile_client,
+    power_loss,
+    races,
+    state_machine,
+)
 from tests.proof.tally import Tally
 
 PROOFS = {
@@ -17,6 +25,8 @@ PROOFS = {
     "races": races,
     "state machine": state_machine,
     "full disk": full_disk,
+    "hostile bytes": hostile_bytes,
+    "hostile client": hostile_client,
 }
 
 

@@ -8,13 +8,29 @@ from types import ModuleType
 
 import pytest
 
-from tests.proof import every_call, full_disk, power_loss, races, state_machine
+from tests.proof import (
+    every_call,
+    full_disk,
+    hostile_bytes,
+    hostile_client,
+    power_loss,
+    races,
+    state_machine,
+)
 
 pytestmark = pytest.mark.slow
 
 
-MOST = {every_call: 24, power_loss: 20, races: 6, state_machine: 6, full_disk: None}
-CONTROLS = {every_call: 2, power_loss: 2, races: 1}
+MOST = {
+    every_call: 24,
+    power_loss: 20,
+    races: 6,
+    state_machine: 6,
+    full_disk: None,
+    hostile_bytes: 200,
+    hostile_client: 10,
+}
+CONTROLS = {every_call: 2, power_loss: 2, races: 1, hostile_bytes: 3, hostile_client: 2}
 
 
 @pytest.mark.parametrize("proof", MOST, ids=lambda proof: proof.__name__.rpartition(".")[2])
