@@ -100,7 +100,7 @@ def _try(helper: Helper, root: str, app: AppName, job: Job, lock: int, way: str)
         words.append(str(secret))
         pass_fds.append(secret)
     # Readable too: the job quotes the end of its log in the record of a failure.
-    log = os.open(LOG, os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW, dir_fd=job.directory.fd)
+    log = job.directory.open_to_write(LOG, os.O_APPEND)
     try:
         process = subprocess.Popen(
             [*_wrap(way, app, job), NOHUP, *words],

@@ -43,7 +43,7 @@ def run(root: str, app_name: str, job_id: str, password: str = "") -> int:
                 current = 0
             job.write_state(JobState(jobs.DONE, ending.previous, ending.outcome, current, ending.reason))
     except (RelstoreError, OSError) as error:
-        os.write(_LOG, f"relstore: the job's state cannot be written: {error}\n".encode("utf-8", "replace"))
+        _say(f"the job's state cannot be written: {error}")
         return 1
     return 0
 
@@ -120,15 +120,27 @@ def describe_hold(app: App, hold: Hold) -> str:
 def recover_all(root: str) -> int:
     """Resolve what dead jobs left in every app of the store, as at boot. The exit code is for the unit."""
     failed = 0
-    with Store.open(root) as store:
-        for name in store.app_names():
-            with store.app(name) as app:
-                try:
-                    failed += _recover_app(store, app)
-                except (RelstoreError, OSError) as error:
-                    os.write(_LOG, f"relstore: {name}: {error}\n".encode("utf-8", "replace"))
-                    failed += 1
+    try:
+        with Store.open(root) as store:
+            for name in store.app_names():
+                failed += _recover_named(store, name)
+    except (RelstoreError, OSError) as error:
+        _say(f"{root}: {error}")
+        return 1
     return 1 if failed else 0
+
+
+def _recover_named(store: Store, name: AppName) -> int:
+    try:
+        with store.app(name) as app:
+            return _recover_app(store, app)
+    except (RelstoreError, OSError) as error:
+        _say(f"{name}: {error}")
+        return 1
+
+
+def _say(text: str) -> None:
+    os.write(_LOG, f"relstore: {text}\n".encode("utf-8", "replace"))
 
 
 def _recover_app(store: Store, app: App) -> int:
@@ -145,5 +157,5 @@ def _recover_app(store: Store, app: App) -> int:
     finally:
         os.close(lock)
     if ending is not None:
-        os.write(_LOG, f"relstore: {app.name}: {ending.outcome} {ending.reason}\n".encode("utf-8", "replace"))
+        _say(f"{app.name}: {ending.outcome} {ending.reason}")
     return int(ending is not None and ending.outcome == journal.STUCK)

@@ -81,7 +81,7 @@ def open_log(app: App) -> int | None:
     except NotFoundError:
         return None
     try:
-        return os.open(jobs.LOG, os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW, dir_fd=job.directory.fd)
+        return job.directory.open_to_write(jobs.LOG, os.O_APPEND)
     except FileNotFoundError:
         return None
     finally:

@@ -96,6 +96,25 @@ class Dir:
             raise StoreError(f"{self.path}/{name} is not a regular file")
         return fd
 
+    def open_to_write(self, name: str, flags: int = 0) -> int:
+        """A descriptor to read and write the regular file ``name``, with more ``flags`` of open(2).
+
+        Raises OSError, StoreError for another kind, and for a file with a second name: a hard link leads out
+        of the store as a symlink does.
+        """
+        opened = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+        fd = os.open(component(name), opened | flags, 0o644, dir_fd=self.fd)
+        found = os.fstat(fd)
+        if stat.S_ISREG(found.st_mode) and found.st_nlink == 1:
+            return fd
+        os.close(fd)
+        if stat.S_ISREG(found.st_mode):
+            raise StoreError(
+                f"{self.path}/{name} has another name too, somewhere else",
+                hint=f"In {self.path}: cp -p {name} {name}.own && mv {name}.own {name}",
+            )
+        raise StoreError(f"{self.path}/{name} is not a regular file")
+
     def create_file(self, name: str, mode: int = 0o600) -> int:
         """A descriptor to write the new file ``name``. Raises FileExistsError."""
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC

@@ -120,8 +120,7 @@ def read(directory: Dir) -> Journal:
 
 def append(directory: Dir, *events: Event) -> None:
     """Durable when this returns. Writers take turns by a lock on the file. Raises DamagedError, OSError."""
-    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    fd = os.open(NAME, flags, 0o644, dir_fd=directory.fd)
+    fd = directory.open_to_write(NAME, os.O_CREAT)
     try:
         # A job, a collector and a person's mark may all want to write; each is done in an instant.
         fcntl.flock(fd, fcntl.LOCK_EX)

@@ -19,8 +19,7 @@ _POLL_S = 0.02
 
 def open_lock(directory: Dir, name: str) -> int:
     """A descriptor on the lock file ``name``, made where it is missing."""
-    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    return os.open(name, flags, 0o644, dir_fd=directory.fd)
+    return directory.open_to_write(name, os.O_CREAT)
 
 
 def try_lock(fd: int, *, exclusive: bool) -> bool:

@@ -151,6 +151,8 @@ def explain(error: OSError, doing: str) -> StoreError:
         return StoreError(what, hint="Everything in a store belongs to the account that deploys.")
     if error.errno == errno.EIO:
         return StoreError(what, hint="The disk reports errors: look at the kernel's log before you go on.")
+    if error.errno in (errno.ENOTDIR, errno.ELOOP):
+        return StoreError(what, hint="Something else is where relstore made a directory: put that back.")
     return StoreError(what)
 
 

@@ -140,27 +140,45 @@ class Upload:
     def _open_part(self, index: int, offset: int) -> _Part:
         if self._part is not None:
             raise ProtocolError(f"content {index} began before content {self._part.content} was whole")
-        name = self.contents[index].blake3
-        found = self.directory.lstat(name)
-        if found is not None and (
-            not stat.S_ISREG(found.st_mode) or found.st_size > self.contents[index].size
-        ):
-            self.directory.remove_tree(name)  # nothing of ours
-            found = None
-        if found is None:
-            if offset:
-                raise ProtocolError(f"content {index} was sent at byte {offset}, not at 0")
-            self._part = _Part(index, self.directory.create_file(name), hashlib.sha256())
+        ref = self.contents[index]
+        fd = self._staged(ref)
+        if fd is not None:
+            self._part = self._go_on(index, offset, fd)
+        elif offset:
+            raise ProtocolError(f"content {index} was sent at byte {offset}, not at 0")
         else:
-            self._part = self._go_on(index, offset, name)
+            self._part = _Part(index, self.directory.create_file(ref.blake3), hashlib.sha256())
         self._position = offset
         return self._part
 
-    def _go_on(self, index: int, offset: int, name: str) -> _Part:
+    def _staged(self, ref: ObjectRef) -> int | None:
+        """What is staged of a content, to read and write. What cannot be of ours is removed."""
+        found = self.directory.lstat(ref.blake3)
+        if found is None:
+            return None
+        fd = self._open_ours(ref) if stat.S_ISREG(found.st_mode) else None
+        if fd is None:
+            self.directory.remove_tree(ref.blake3)
+        return fd
+
+    def _open_ours(self, ref: ObjectRef) -> int | None:
+        # By descriptor: whatever is under the name a moment later, only what was looked at is changed.
+        reading = self.directory.open_file(ref.blake3)
+        try:
+            found = os.fstat(reading)
+            if found.st_uid != os.geteuid() or found.st_nlink != 1 or found.st_size > ref.size:
+                return None
+            os.fchmod(reading, 0o600)  # a part that was whole is read-only already
+            writing = self.directory.open_to_write(ref.blake3)
+            if os.path.sameopenfile(reading, writing):
+                return writing
+            os.close(writing)
+            return None
+        finally:
+            os.close(reading)
+
+    def _go_on(self, index: int, offset: int, fd: int) -> _Part:
         """A part that is there already, cut off at ``offset`` and read again up to it."""
-        # A part that was whole is read-only already.
-        os.chmod(name, 0o600, dir_fd=self.directory.fd)
-        fd = os.open(name, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self.directory.fd)
         staged = os.fstat(fd).st_size
         if not 0 <= offset <= staged:
             os.close(fd)

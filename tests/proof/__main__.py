@@ -13,6 +13,8 @@ from tests.proof import (
     full_disk,
     hostile_bytes,
     hostile_client,
+    hostile_host,
+    neighbour,
     power_loss,
     races,
     state_machine,
@@ -27,6 +29,8 @@ PROOFS = {
     "full disk": full_disk,
     "hostile bytes": hostile_bytes,
     "hostile client": hostile_client,
+    "hostile host": hostile_host,
+    "neighbour": neighbour,
 }
 
 

@@ -9,12 +9,8 @@ switches, a switch to what the collector is about to take.
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import signal
-import threading
-import time
-from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -24,10 +20,10 @@ from relstore import protocol
 from relstore.store.store import Store
 from tests.host.conversation import Client
 from tests.host_side import Content, Program, go_live, push_build, strace
+from tests.proof import stops
 from tests.proof.every_call import CALLS
 from tests.proof.scenarios import (
     KEEP_ONE,
-    Ended,
     Kit,
     Scenario,
     answered,
@@ -42,13 +38,13 @@ from tests.proof.scenarios import (
     session,
     switched,
 )
+from tests.proof.stops import Running
 from tests.proof.tally import Tally, some, try_all
 
 _STOPS = (*CALLS, "flock")
 _ALONE_S = 1.5
 """So long the second may run before the first goes on: longer than it takes when nobody is in its way."""
 _TIMEOUT_S = 60
-_POLL_S = 0.02
 
 OLD: dict[str, Content] = {"version": b"1", "shared": b"in both", "only/here": Program(b"of the oldest")}
 NEW: dict[str, Content] = {**OLD, "version": b"3", "loose": b"of a build that is gone"}
@@ -103,7 +99,7 @@ def prove(directory: Path, most: int | None) -> Iterator[Tally]:
     ]  # fmt: skip
     for first, second in pairs:
         tally = Tally(f"{second.name} during {first.name}")
-        calls = _calls(first, base, directory)
+        calls = stops.calls(first, _STOPS, base, directory)
         meetings = [
             Meeting(first, second, base, call, number)
             for call, count in calls.items()
@@ -120,7 +116,7 @@ def _control(push: Scenario, base: Path, directory: Path) -> Tally:
     careless = Scenario("careless gc", _prepare, partial(run_code, CARELESS), said_done, _nothing)
     meetings = [
         Meeting(push, careless, base, call, number)
-        for call, count in _calls(push, base, directory).items()
+        for call, count in stops.calls(push, _STOPS, base, directory).items()
         for number in range(1, count + 1)
         if call.startswith(("link", "symlink"))
     ]
@@ -144,23 +140,11 @@ def _nothing(top: Path) -> Iterator[str]:
     yield from ()
 
 
-def _calls(scenario: Scenario, base: Path, directory: Path) -> Counter[str]:
-    """How many of each the scenario makes when it is alone."""
-    trace = directory / f"{scenario.name}.trace"
-    scenario.run(copy(base, directory / f"{scenario.name}.first"), ())  # it writes its bytecode, once
-    top = copy(base, directory / f"{scenario.name}.traced")
-    names = ",".join(f"?{call}" for call in _STOPS)
-    ended = scenario.run(top, ["strace", "-qq", "-o", str(trace), "-e", f"trace={names}"])
-    if not scenario.acknowledged(top, ended):
-        raise RuntimeError(f"{scenario.name} does not work at all: {ended}")
-    return Counter(re.findall(r"^(\w+)\(", trace.read_text(errors="replace"), re.MULTILINE))
-
-
 def _try(meeting: Meeting, place: Path) -> Iterator[str]:
     top = copy(meeting.base, place)
-    first = _Running(meeting.first, top, strace(meeting.call, f"signal=STOP:when={meeting.number}"))
+    first = Running(meeting.first, top, strace(meeting.call, f"signal=STOP:when={meeting.number}"))
     stopped = first.wait_until_stopped(top)
-    second = _Running(meeting.second, top, [])
+    second = Running(meeting.second, top, [])
     second.join(_ALONE_S)
     if stopped:
         os.kill(stopped, signal.SIGCONT)
@@ -184,43 +168,3 @@ def _try(meeting: Meeting, place: Path) -> Iterator[str]:
         if scenario.name != "switch back" and not scenario.acknowledged(top, again):
             yield f"the next {scenario.name} fails: {again.code} {again.out[-300:]!r} {again.err[-300:]}"
         yield from (f"after the next {scenario.name}: {problem}" for problem in scenario.lasting(top))
-
-
-class _Running(threading.Thread):
-    """A scenario under way."""
-
-    def __init__(self, scenario: Scenario, top: Path, prefix: list[str]) -> None:
-        super().__init__(daemon=True)
-        self.scenario = scenario
-        self.ended: Ended | None = None
-        self._top, self._prefix = top, prefix
-        self.start()
-
-    def run(self) -> None:
-        self.ended = self.scenario.run(self._top, self._prefix)
-
-    def wait_until_stopped(self, top: Path) -> int:
-        """The process that stands still, or 0 when it ended without."""
-        before: tuple[int, str] = (0, "")
-        while self.is_alive():
-            found = _standing_still(top)
-            if found[0] and found == before:
-                return found[0]
-            before = found
-            time.sleep(_POLL_S)
-        return 0
-
-
-def _standing_still(top: Path) -> tuple[int, str]:
-    """The traced process that works on ``top`` and is stopped, with how often it was scheduled."""
-    for name in os.listdir("/proc"):
-        if not name.isdigit():
-            continue
-        try:
-            words = Path(f"/proc/{name}/cmdline").read_bytes().split(b"\0")
-            status = Path(f"/proc/{name}/status").read_text()
-        except OSError:
-            continue
-        if str(top).encode() in words and "\nState:\tt" in status.replace("State:\tT", "State:\tt"):
-            return int(name), status[status.index("voluntary_ctxt") :]
-    return 0, ""

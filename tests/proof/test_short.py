@@ -13,6 +13,8 @@ from tests.proof import (
     full_disk,
     hostile_bytes,
     hostile_client,
+    hostile_host,
+    neighbour,
     power_loss,
     races,
     state_machine,
@@ -29,8 +31,18 @@ MOST = {
     full_disk: None,
     hostile_bytes: 200,
     hostile_client: 10,
+    hostile_host: 20,
+    neighbour: 20,
 }
-CONTROLS = {every_call: 2, power_loss: 2, races: 1, hostile_bytes: 3, hostile_client: 2}
+CONTROLS = {
+    every_call: 2,
+    power_loss: 2,
+    races: 1,
+    hostile_bytes: 3,
+    hostile_client: 2,
+    hostile_host: 2,
+    neighbour: 2,
+}
 
 
 @pytest.mark.parametrize("proof", MOST, ids=lambda proof: proof.__name__.rpartition(".")[2])
