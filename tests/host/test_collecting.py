@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,12 +41,25 @@ from tests.host_side import (
 )
 
 
+OURS = {"whose": b"the collector's"}
+"""In builds of this module alone: what runs beside it may use others, and then they are not collected."""
+
+
+@pytest.fixture
+def app(store: Store) -> Iterator[App]:
+    """As in the other tests, of builds of our own."""
+    go_live(store, {"version": b"1", **OURS})
+    release(store, {"version": b"2", **OURS})
+    with store.app(WEB) as opened:
+        yield opened
+
+
 @pytest.fixture
 def five(store: Store, app: App) -> App:
     """Generations 1 to 5 were good in turn and 5 is current."""
     record(store, 2, journal.ACTIVE)
     for text in (b"3", b"4", b"5"):
-        go_live(store, {"version": text})
+        go_live(store, {"version": text, **OURS})
     return app
 
 
@@ -151,7 +164,7 @@ def test_without_a_policy_only_what_nothing_uses_goes(store: Store, five: App) -
 
 def test_the_policy_may_be_for_one_app(store: Store, five: App) -> None:
     for text in (b"1", b"2", b"3"):
-        go_live(store, {"other": text}, name=AppName("other"))
+        go_live(store, {"other": text, **OURS}, name=AppName("other"))
     collecting.collect(store, ask(app=AppName("other")))
     assert gone(store) == set()
     collecting.collect(store, ask(app=WEB))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import select
 import signal
 import subprocess
@@ -40,10 +41,11 @@ def run(words: Sequence[str], environment: Mapping[str, str], place: Path) -> Se
     os.close(theirs)
     printed = bytearray()
     press = time.monotonic() + PATIENCE_S
-    pressed = 0
+    pressed = memory = 0
     while True:
         _read(ours, printed)
-        ended, status, usage = os.wait4(process.pid, os.WNOHANG)
+        memory = max(memory, _peak(process.pid))
+        ended, status = os.waitpid(process.pid, os.WNOHANG)
         if ended:
             break
         if time.monotonic() > press:
@@ -55,7 +57,16 @@ def run(words: Sequence[str], environment: Mapping[str, str], place: Path) -> Se
         pass
     os.close(ours)
     code = process.returncode if process.returncode >= 0 else 128 - process.returncode
-    return Seen(None if pressed > PRESSES else code, bytes(printed), usage.ru_maxrss * 1024)
+    return Seen(None if pressed > PRESSES else code, bytes(printed), memory)
+
+
+def _peak(pid: int) -> int:
+    """The most memory that its program had so far, in bytes; 0 when it has ended.
+
+    Not what wait4(2) says: that counts what its parent had when it was forked.
+    """
+    found = re.search(r"VmHWM:\s*(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    return int(found[1]) * 1024 if found else 0
 
 
 def _read(terminal: int, printed: bytearray) -> bool:

@@ -62,7 +62,7 @@ def _again(said: Iterator[bytes], chance: random.Random) -> Iterator[bytes]:
     last = b""
     for last in _some(said, chance):
         yield last
-    yield from _endless(last)
+    yield from _endless(last or b"\0")
 
 
 def _empty_messages(said: Iterator[bytes], chance: random.Random) -> Iterator[bytes]:
@@ -80,7 +80,9 @@ def _complaints(said: Iterator[bytes], chance: random.Random) -> Iterator[bytes]
 
 def _silence(said: Iterator[bytes], chance: random.Random) -> Iterator[bytes]:
     yield from _some(said, chance)
-    time.sleep(3600)
+    server = os.getppid()
+    while os.getppid() == server:
+        time.sleep(0.1)
 
 
 def _half(said: Iterator[bytes], chance: random.Random) -> Iterator[bytes]:
