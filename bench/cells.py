@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import tools
+from bench import capistrano, tools
 from bench.releases import PROGRAMS, TREE, Pair
 from bench.room import Room
 from bench.tools import OURS, Tool
@@ -50,7 +50,7 @@ def _next(room: Room, pair: Pair, tool: Tool, name: str) -> None:
 
 def _both(room: Room, pair: Pair, tool: Tool, name: str) -> None:
     _empty(room, pair, tool, name)
-    bring = tools.relstore if name == OURS else tool
+    bring = {OURS: tools.relstore, "capistrano": capistrano.deploy}.get(name, tool)
     room.run(bring(room, pair.former))
     room.run(bring(room, pair.next))
 
@@ -62,6 +62,7 @@ _ANY: dict[str, Tool] = {
     "rsync -z --zc=zstd": tools.rsync("-z", "--zc=zstd"),
     "nix copy": tools.nix,
     "casync": tools.casync,
+    "capistrano": capistrano.deploy,
 }
 _FILES = {**_ANY, "ssh cat": tools.cat, "rsync -W": tools.rsync("-W")}
 _DELTAS = {**_ANY, "rsync -z --fuzzy": tools.rsync_fuzzy}
@@ -70,7 +71,12 @@ CELLS = (
     Cell("first push", _FILES, _empty, lambda pair: pair.next),
     Cell(
         "unchanged",
-        {OURS: tools.relstore, "rsync -z": tools.rsync("-z"), "nix copy": tools.nix},
+        {
+            OURS: tools.relstore,
+            "rsync -z": tools.rsync("-z"),
+            "nix copy": tools.nix,
+            "capistrano": capistrano.deploy,
+        },
         _next,
         lambda pair: pair.next,
     ),
@@ -85,7 +91,12 @@ CELLS = (
     ),
     Cell(
         "switch back",
-        {OURS: tools.back, "rsync -z": tools.rsync("-z"), "ssh ln": tools.ssh_ln},
+        {
+            OURS: tools.back,
+            "rsync -z": tools.rsync("-z"),
+            "ssh ln": tools.ssh_ln,
+            "capistrano": capistrano.back,
+        },
         _both,
         lambda pair: pair.former,
         pairs=("ruff",),

@@ -16,7 +16,7 @@ from tests.hosts.sshd import Sshd
 HOSTS = 10
 """How many stores the cells with several hosts push to; all are behind one link."""
 
-_PEERS = ("by-rsync", "by-releases", "by-nix", "by-casync", "by-ostree")
+_PEERS = ("by-rsync", "by-releases", "by-nix", "by-casync", "by-ostree", "by-capistrano")
 _KEPT = ("objects", "patches", "scans", "recent")
 
 

@@ -19,12 +19,16 @@ OURS = "relstore"
 Tool = Callable[[Room, Path], list[str]]
 """The command line with which a tool brings an artifact to the host of a room."""
 
+_PROGRAMS = {"capistrano": "cap"}
+"""Of the tools that are called otherwise."""
+
 _NIX = "nix --extra-experimental-features nix-command"
 
 
 def available(tool: str) -> bool:
     """Whether its program is on this machine."""
-    return tool == OURS or shutil.which(tool.partition(" ")[0]) is not None
+    program = _PROGRAMS.get(tool, tool.partition(" ")[0])
+    return tool == OURS or shutil.which(program) is not None
 
 
 def relstore(room: Room, artifact: Path) -> list[str]:
@@ -176,6 +180,7 @@ def _nothing(room: Room, artifact: Path) -> None:
 
 SEEDS: dict[str, Callable[[Room, Path], None]] = {
     "scp": _nothing,
+    "capistrano": _nothing,
     "rsync -z": _seed_app,
     "rsync -z --zc=zstd": _seed_app,
     "rsync -z --fuzzy": _seed_release,
