@@ -6,7 +6,6 @@ NO_COLOR is set; in a pipe, plain aligned columns. Not for progress (``progress`
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -54,6 +53,8 @@ class Console:
     def document(self, command: str, **fields: Any) -> None:
         """The one JSON document of this run."""
         if self.json:
+            import json  # only for who wants it: every command imports this module
+
             json.dump({"schema": SCHEMA, "command": command, **fields}, sys.stdout)
             sys.stdout.write("\n")
 

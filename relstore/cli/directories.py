@@ -1,11 +1,12 @@
-"""Where this machine keeps what relstore knows: what may be lost, and what should not be."""
+"""Where this machine keeps what relstore knows: what may be lost, and what should not be.
+
+platformdirs is imported where it is asked: `--help` and `--version` need no directory.
+"""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-
-import platformdirs
 
 CACHE_VARIABLE = "RELSTORE_CACHE_DIR"
 STATE_VARIABLE = "RELSTORE_STATE_DIR"
@@ -13,11 +14,17 @@ STATE_VARIABLE = "RELSTORE_STATE_DIR"
 
 def cache_directory() -> Path:
     """Losing it costs time."""
-    place = os.environ.get(CACHE_VARIABLE)
-    return Path(place) if place else platformdirs.user_cache_path("relstore", appauthor=False)
+    if place := os.environ.get(CACHE_VARIABLE):
+        return Path(place)
+    import platformdirs
+
+    return platformdirs.user_cache_path("relstore", appauthor=False)
 
 
 def state_directory() -> Path:
     """Losing it costs knowledge."""
-    place = os.environ.get(STATE_VARIABLE)
-    return Path(place) if place else platformdirs.user_state_path("relstore", appauthor=False)
+    if place := os.environ.get(STATE_VARIABLE):
+        return Path(place)
+    import platformdirs
+
+    return platformdirs.user_state_path("relstore", appauthor=False)

@@ -16,16 +16,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from relstore.cli.console import Console
-from relstore.cli.directories import state_directory
-from relstore.client.duration import duration
-from relstore.client.heads import Heads
-from relstore.client.size import parse_size
-from relstore.client.surroundings import Surroundings
 from relstore.errors import UsageError
 from relstore.store.names import AppName
 
 if TYPE_CHECKING:
     from relstore.client.config import Config
+    from relstore.client.surroundings import Surroundings
     from relstore.client.target import Target
 
 _SYSTEM_SSH_CONFIG = "/etc/ssh/ssh_config"
@@ -57,6 +53,8 @@ class Duration(click.ParamType[int]):
     name = "duration"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        from relstore.client.duration import duration
+
         try:
             return value if isinstance(value, int) else duration(value)
         except UsageError as error:
@@ -69,6 +67,8 @@ class Size(click.ParamType[int]):
     name = "size"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        from relstore.client.size import parse_size
+
         try:
             return value if isinstance(value, int) else parse_size(value)
         except UsageError as error:
@@ -111,8 +111,11 @@ def common_options() -> list[click.Option]:
 
 def settings(context: click.Context) -> Settings:
     """Put together flags, environment and relstore.toml. Raises ConfigError, TargetError, UsageError."""
-    # Not at the top: `--help`, `--version` and completion need neither.
+    # Not at the top: `--help`, `--version` and completion need none of it.
+    from relstore.cli.directories import state_directory
     from relstore.client import config as configs
+    from relstore.client.heads import Heads
+    from relstore.client.surroundings import Surroundings
     from relstore.client.target import Target
 
     flags = context.find_root().ensure_object(dict)

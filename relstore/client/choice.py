@@ -88,6 +88,7 @@ _DELTA = {
 }
 
 _PATCH = {
+    Coding(PATCH_LZMA, 0): _Cost(0.28, 0.224),
     Coding(PATCH_LZMA, 1): _Cost(0.20, 0.22),
     Coding(PATCH_LZMA, 4): _Cost(0.13, 0.205),
     Coding(PATCH_LZMA, 6): _Cost(0.10, 0.20),

@@ -88,7 +88,8 @@ def prove(directory: Path, most: int | None) -> Iterator[Tally]:
                 for number in range(1, count + 1)
                 for fault in faults
             ]
-            try_all(tally, list(some(points, most)), _try, directory / f"{scenario.name}-{what}")
+            place, workers = directory / f"{scenario.name}-{what}", 1 if scenario.alone else 2
+            try_all(tally, list(some(points, most)), _try, place, workers)
             yield tally
     yield _controls(directory)
 

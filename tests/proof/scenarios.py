@@ -100,6 +100,8 @@ class Scenario:
     promised: Callable[[Path], Iterator[str]]
     damaged_before: bool = False
     """Whether the store is not sound to begin with."""
+    alone: bool = False
+    """Whether others that look at the same builds, in stores of their own, change what it does."""
 
     def lasting(self, top: Path) -> Iterator[str]:
         """What is wrong with the store, whenever it is looked at."""
@@ -121,7 +123,10 @@ def scenarios(kit: Kit, directory: Path) -> list[Scenario]:
         Scenario("push", two, said("push", push_of(NEW)), published, partial(pushed, NEW)),
         Scenario("switch", two, partial(job, kit, 2), partial(is_active, 2), partial(switched, 2)),
         Scenario("recovery", _half_done, partial(_recover, kit), _went_well, _resolved),
-        Scenario("gc", _full, said("gc", Client().say(KEEP_ONE)), partial(answered, protocol.Collected), _collected),
+        Scenario(
+            "gc", _full, said("gc", Client().say(KEEP_ONE)),
+            partial(answered, protocol.Collected), _collected, alone=True,
+        ),
         Scenario(
             "verify --repair", _damaged, said("repair", Client().say(protocol.Verify(True))),
             partial(answered, protocol.Verified), _repaired, damaged_before=True,
