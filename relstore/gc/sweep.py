@@ -2,8 +2,8 @@
 
 First, under the store's lock alone: generations lose their links, and what goes moves to ``trash/``, where
 nobody looks for anything. Then, without the lock, the trash is emptied. Then objects that nothing links to,
-shard by shard, each under the lock, since uploads come and go between. The journal is written last: on a
-full disk there is room only then. Not for deciding anything (``plan``).
+in slices under the lock, since uploads come and go between. The journal is written last: on a full disk there
+is room only then. Not for deciding anything (``plan``).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Sequence
 from contextlib import suppress
+from itertools import chain
 
 from relstore.errors import RefusedError
 from relstore.gc import trash
@@ -23,6 +24,9 @@ from relstore.store.manifest import MAX_BYTES, Manifest
 from relstore.store.names import AppName
 from relstore.store.objects import object_name
 from relstore.store.store import Store
+
+_SLICE_S = 0.02
+"""So long the lock is held; an upload waits no longer."""
 
 _PAUSE_S = 0.002
 """Between two slices: who waits for the lock is woken, and gets it."""
@@ -56,16 +60,24 @@ def let_go(store: Store, plan: Plan) -> None:
 def clear_shelf(store: Store) -> None:
     """Remove the objects that nothing links to and no upload relies on, in slices."""
     leases = _Leases(store.leases)
-    for shard in store.objects.shards():
+    names = store.objects.refs()
+    for next_one in names:
         with store.exclusive():
             leased = leases.read()
-            directory = store.objects.shard(shard)
-            for name in directory.all_names():
-                found = directory.lstat(name)
-                if found is not None and found.st_nlink == 1 and not any(name in names for names in leased):
-                    with suppress(FileNotFoundError):
-                        directory.unlink(name)
+            until = time.monotonic() + _SLICE_S
+            for shard, name in chain([next_one], names):
+                _unshelve(store.objects.shard(shard), name, leased)
+                if time.monotonic() > until:
+                    break
         time.sleep(_PAUSE_S)
+
+
+def _unshelve(shard: Dir, name: str, leased: Collection[frozenset[str]]) -> None:
+    """Remove an object, unless something needs it now."""
+    found = shard.lstat(name)
+    if found is not None and found.st_nlink == 1 and not any(name in names for names in leased):
+        with suppress(FileNotFoundError):
+            shard.unlink(name)
 
 
 def record(store: Store, plan: Plan, who: str, now: int) -> None:
