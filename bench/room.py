@@ -37,7 +37,7 @@ class Room:
         self.server = Sshd.start(
             self.directory, user=self.account, address=self.link.address, prefix=self.link.host
         )
-        self.group = _cgroups() / f"relstore-bench-{os.getpid()}"
+        self.group = _cgroups() / f"bench-relstore-{os.getpid()}"
         self.group.mkdir()
         (self.group / "cgroup.procs").write_text(str(self.server.process.pid))
         config = self.server.config.read_text() + f"    Port {self.server.port}\n"

@@ -1,6 +1,7 @@
 """P9: a host that lies, floods, falls silent and draws on the terminal cannot hurt who asks it something.
 
-Each command against each lie of ``evil_host``, over a real sshd, at a terminal. It ends by itself or by Ctrl-C, in
+Each command against each lie of ``evil_host``, over a real sshd, at a terminal; and some against servers that speak
+SSH as they like (``evil_server``). It ends by itself or by Ctrl-C, in
 little memory, with a documented exit code; prints none of the host's escapes and no traceback; and writes nothing
 but its cache and its memory.
 """
@@ -19,14 +20,15 @@ from typing import NamedTuple
 from relstore.cli.exit_codes import MEANINGS
 from tests.e2e.user import PROGRAM, User, target_of
 from tests.host_side import REPOSITORY, WEB, copy_store, snapshot
-from tests.hosts.sshd import SSHD, Sshd, public_directory
-from tests.proof import at_terminal
+from tests.hosts.sshd import ADDRESS, SSHD, Sshd, public_directory
+from tests.proof import at_terminal, evil_server
 from tests.proof.at_terminal import Seen
 from tests.proof.evil_host import LIES
+from tests.proof.evil_server import BENT, EvilServer
 from tests.proof.scenarios import two
 from tests.proof.tally import Tally, some, try_all
 
-SEEDS = 5
+SEEDS = 2
 MEMORY = 200 * 2**20
 COMMANDS: tuple[tuple[str, ...], ...] = (
     ("push", "web"),
@@ -47,6 +49,8 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("gc", "--keep", "1"),
     ("gc", "--keep", "1", "--json", "--dry-run"),
 )
+SERVER_SEEDS = 40
+SERVER_COMMANDS: tuple[tuple[str, ...], ...] = (("push", "web"), ("status", "--json"), ("list-generations",))
 _SIGNS = ("\x1b]0;", "\x1b[2J", "\u202e", "\x9b")
 """Parts of the escapes that the host says."""
 _MISHAPS = ("Traceback (most", "Exception ignored", "was never awaited", "Task was destroyed", "Warning: ")
@@ -68,13 +72,20 @@ class Case(NamedTuple):
     command: tuple[str, ...]
 
 
+def _server_cases() -> list[Case]:
+    """Each lie five times; the one that is another with each seed, more often."""
+    plain = [Case(*case) for case in product(range(SEEDS), evil_server.LIES, SERVER_COMMANDS)]
+    bending = [Case(*case) for case in product(range(SERVER_SEEDS), (BENT,), SERVER_COMMANDS)]
+    return plain + bending
+
+
 def missing() -> str:
     """Why it cannot be tried here, or nothing."""
     return "" if os.access(SSHD, os.X_OK) else "no sshd here (Debian: openssh-server)"
 
 
 def prove(directory: Path, most: int | None) -> Iterator[Tally]:
-    """``most``: in place of each lie to each command, five times."""
+    """``most``: in place of each lie to each command, twice."""
     two(directory / "store")
     cases = [Case(*case) for case in product(range(SEEDS), LIES, COMMANDS)]
     tally = Tally("hosts that say what they like")
@@ -84,6 +95,9 @@ def prove(directory: Path, most: int | None) -> Iterator[Tally]:
             address = [str(server.config), "-p", str(server.port), server.host]
             seen = at_terminal.run([*words, *address], dict(os.environ), directory)
             tally.control(name, list(_wrong(seen)))
+    yield tally
+    tally = Tally("servers that speak SSH as they like")
+    try_all(tally, list(some(_server_cases(), most)), _try_server, directory / "servers")
     yield tally
 
 
@@ -108,16 +122,41 @@ def _evil_host(good: Path, place: Path, lie: str, seed: int) -> Iterator[tuple[S
 
 
 def _try(good: Path, case: Case, place: Path) -> Iterator[str]:
+    user = _user(place)
+    with _evil_host(good, place, case.lie, case.seed) as (server, store):
+        user.may_log_in_to(server)
+        yield from _ask(user, target_of(server, store), case.command)
+
+
+def _try_server(case: Case, place: Path) -> Iterator[str]:
+    user = _user(place)
+    with public_directory() as directory:
+        server = Sshd.start(directory)
+        try:
+            with EvilServer(case.lie, case.seed, server.port) as evil:
+                user.may_log_in_to(server)
+                with server.known_hosts.open("a") as known:
+                    known.write(f"[{ADDRESS}]:{evil.port} {server.host_key}\n")
+                target = f"{server.user}@{ADDRESS}:{evil.port}:{place / 'store'}"
+                yield from _ask(user, target, case.command)
+        finally:
+            server.stop()
+
+
+def _user(place: Path) -> User:
+    """Somebody with something to push."""
     user = User.create(place / "home")
     artifact = user.home / "web"
     artifact.mkdir()
     (artifact / "version").write_text("3")
     (artifact / "large").write_bytes(os.urandom(300_000))
-    with _evil_host(good, place, case.lie, case.seed) as (server, store):
-        user.may_log_in_to(server)
-        before = snapshot(user.home)
-        words = [*PROGRAM, "--to", target_of(server, store), "--app", WEB, *case.command]
-        seen = at_terminal.run(words, {**user.environment, "TERM": "xterm"}, user.home)
+    return user
+
+
+def _ask(user: User, target: str, command: Sequence[str]) -> Iterator[str]:
+    before = snapshot(user.home)
+    words = [*PROGRAM, "--to", target, "--app", WEB, *command]
+    seen = at_terminal.run(words, {**user.environment, "TERM": "xterm"}, user.home)
     yield from _wrong(seen)
     if seen.code not in MEANINGS and seen.code is not None:
         yield f"exit code {seen.code}: {seen.printed[-300:]!r}"

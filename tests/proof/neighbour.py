@@ -27,7 +27,7 @@ from tests.proof.stops import Running
 from tests.proof.tally import Tally, some, try_all
 
 _STOPS = (*CALLS, "openat", "flock")
-_CASES = 400
+_CASES = 150
 """Of each scenario."""
 _NEWEST = 6
 _TIMEOUT_S = 60
@@ -64,7 +64,7 @@ def missing() -> str:
 
 
 def prove(directory: Path, most: int | None) -> Iterator[Tally]:
-    """``most``: in place of 400 swaps in each scenario."""
+    """``most``: in place of 150 swaps in each scenario."""
     kit = Kit.make(directory)
     count = min(_CASES, most or _CASES)
     for scenario in scenarios(kit, directory):
