@@ -73,7 +73,7 @@ class Case(NamedTuple):
 
 
 def _server_cases() -> list[Case]:
-    """Each lie five times; the one that is another with each seed, more often."""
+    """Each lie twice; the one that is another with each seed, more often."""
     plain = [Case(*case) for case in product(range(SEEDS), evil_server.LIES, SERVER_COMMANDS)]
     bending = [Case(*case) for case in product(range(SERVER_SEEDS), (BENT,), SERVER_COMMANDS)]
     return plain + bending
