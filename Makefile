@@ -46,7 +46,7 @@ bench: $(STAMP)
 bench-downtime: $(STAMP)
 	$(BIN)/python -m bench.downtime
 
-# What many objects cost, and the peers' collectors beside it; a million: --objects 1000000.
+# What many objects cost, and the peers' collectors beside it; up to a million, which takes half an hour.
 bench-scale: $(STAMP)
 	$(BIN)/python -m bench.scale
 

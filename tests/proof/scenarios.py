@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -173,13 +173,25 @@ def two(top: Path) -> None:
 
 def push_of(tree: Mapping[str, Content]) -> Client:
     """What a client says to push all of ``tree``."""
+    return _upload_of(tree, tree).say(protocol.Publish(WEB, "me@desk", None, False, ""))
+
+
+def heal_of(tree: Mapping[str, Content], path: str) -> Client:
+    """What a client says to restore what is damaged in the build of ``tree``, which is the file at ``path``."""
+    return _upload_of(tree, [path]).say(protocol.Restore())
+
+
+def _upload_of(tree: Mapping[str, Content], paths: Collection[str]) -> Client:
+    """Comparing, and sending the contents that are at ``paths``."""
     made = artifact(tree)
+    sent = {file.content.blake3 for file in made.manifest.files() if file.path in paths}
     client = Client().say(protocol.Compare(WEB, made.build, False), made.raw).say(protocol.Begin())
     for index, ref in enumerate(dict.fromkeys(ref.blake3 for ref in made.manifest.objects())):
-        data = made.data[ref]
-        client.say(protocol.Open("raw", None, (protocol.Segment(index, 0, len(data)),)))
-        client.say(protocol.Put(), data)
-    return client.say(protocol.Publish(WEB, "me@desk", None, False, ""))
+        if ref in sent:
+            data = made.data[ref]
+            client.say(protocol.Open("raw", None, (protocol.Segment(index, 0, len(data)),)))
+            client.say(protocol.Put(), data)
+    return client
 
 
 def pushed(tree: Mapping[str, Content], top: Path) -> Iterator[str]:

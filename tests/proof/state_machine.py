@@ -1,4 +1,5 @@
-"""P1, P4, P7, P8: any order of pushes, switches, pins, deletions, collections, broken connections and dead jobs.
+"""P1, P4, P6, P7, P8: any order of pushes, switches, pins, deletions, collections, checks, broken connections, dead
+jobs and disks that lose a byte.
 
 Hypothesis drives the host side as clients do, against a model of a few lines that knows only the promises; after
 each step the store is looked at and compared with the model. Activations are processes of their own.
@@ -27,7 +28,7 @@ from hypothesis.stateful import (
 from relstore import protocol
 from relstore.host import jobs
 from relstore.host.jobs import JobRequest
-from relstore.protocol import Collect, Delete, Retention, RowOut
+from relstore.protocol import Collect, Delete, FindingOut, Retention, RowOut
 from relstore.recipe import Command, Recipe
 from relstore.store.names import PinName
 from relstore.store.store import Store
@@ -35,7 +36,7 @@ from tests.e2e.host_state import problems
 from tests.host.conversation import talk, talk_bytes
 from tests.host.jobs_by_hand import leave_half_done
 from tests.host_side import NOW, WEB, Content, artifact, run_job
-from tests.proof.scenarios import Kit, push_of
+from tests.proof.scenarios import Kit, heal_of, push_of
 from tests.proof.tally import Tally
 
 _STEPS = 50
@@ -168,6 +169,29 @@ class Machine(RuleBasedStateMachine):
                 gen.deleted = gen.deleted or not (gen.number in stay or gen.pins or waits)
         with Store.open(str(self.top)) as store:
             assert set(store.builds.ids()) == {BUILDS[gen.tree] for gen in self._here()}
+
+    @rule()
+    def verify(self) -> None:
+        """Nothing is wrong, whatever happened before."""
+        assert talk(self.top, self.kit.bundle, protocol.Verify(False)).rows(FindingOut) == []
+
+    @precondition(lambda self: self._here())
+    @rule(data=st.data())
+    def rot(self, data: st.DataObject) -> None:
+        """A check finds it, and the same push again heals it."""
+        tree = TREES[data.draw(st.sampled_from(self._here())).tree]
+        build = artifact(tree).build
+        file = self.top / "builds" / build / "tree" / "version"
+        mode = file.stat().st_mode
+        file.chmod(0o600)
+        file.write_bytes(b"x")
+        file.chmod(mode)
+        found = talk(self.top, self.kit.bundle, protocol.Verify(True)).last
+        assert [damaged.build for damaged in found.damaged] == [build]
+        healed = talk_bytes(self.top, self.kit.bundle, heal_of(tree, "version").bytes).last
+        assert isinstance(healed, protocol.Published), healed
+        assert healed.mended >= 1
+        assert file.read_bytes() == tree["version"]
 
     # -- what must hold at any time ----------------------------------------------------------------
 
