@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,9 @@ from relstore.store.store import Store
 from tests.host_side import NOW, run_job
 
 
+_MICROS = itertools.count()
+
+
 def request(generation: int, restart: str = "", seconds: int = 20) -> JobRequest:
     """``restart``: a shell line, or nothing."""
     recipe = Recipe(restart=Command(("sh", "-c", restart), seconds) if restart else None)
@@ -26,8 +30,8 @@ def request(generation: int, restart: str = "", seconds: int = 20) -> JobRequest
 
 
 def create(app: App, generation: int, restart: str = "", seconds: int = 20) -> tuple[Job, int]:
-    """A job and the descriptor of its lock."""
-    return jobs.create(app, request(generation, restart, seconds))
+    """A job and the descriptor of its lock, a microsecond after the one before."""
+    return jobs.create(app, request(generation, restart, seconds), next(_MICROS))
 
 
 class Ran(NamedTuple):

@@ -26,16 +26,13 @@ from hypothesis.stateful import (
 )
 
 from relstore import protocol
-from relstore.host import jobs
-from relstore.host.jobs import JobRequest
 from relstore.protocol import Collect, Delete, FindingOut, Retention, RowOut
-from relstore.recipe import Command, Recipe
 from relstore.store.names import PinName
 from relstore.store.store import Store
 from tests.e2e.host_state import problems
 from tests.host.conversation import talk, talk_bytes
-from tests.host.jobs_by_hand import leave_half_done
-from tests.host_side import NOW, WEB, Content, artifact, run_job
+from tests.host.jobs_by_hand import create, leave_half_done
+from tests.host_side import WEB, Content, artifact, run_job
 from tests.proof.scenarios import Kit, heal_of, push_of
 from tests.proof.tally import Tally
 
@@ -237,8 +234,7 @@ class Machine(RuleBasedStateMachine):
 
     def _activate(self, number: int) -> None:
         with Store.open(str(self.top)) as store, store.app(WEB) as app:
-            recipe = Recipe(restart=Command(("sh", "-c", self._restart), 20))
-            job, lock = jobs.create(app, JobRequest(number, "me@desk", NOW, recipe))
+            job, lock = create(app, number, self._restart)
             run_job(self.kit.unpacked, self.top, job, lock)
         if self.dead is not None:
             about, before = self.dead
