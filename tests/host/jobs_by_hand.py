@@ -19,7 +19,6 @@ from relstore.store.journal import Event
 from relstore.store.store import Store
 from tests.host_side import NOW, run_job
 
-
 _MICROS = itertools.count()
 
 
