@@ -16,8 +16,11 @@ pytestmark = pytest.mark.sshd
 SIZE = 40_000_000
 
 
+@pytest.mark.parametrize("another", [False, True], ids=["the same machine", "another"])
 @pytest.mark.parametrize("cut", [kill_client, kill_sshd_child])
-def test_a_large_file(server: Sshd, store_path: Path, user: User, tmp_path: Path, cut) -> None:  # type: ignore[no-untyped-def]
+def test_a_large_file(  # type: ignore[no-untyped-def]
+    server: Sshd, store_path: Path, user: User, tmp_path: Path, cut, another: bool
+) -> None:
     user.may_log_in_to(server)
     artifact = tmp_path / "artifact"
     artifact.write_bytes(os.urandom(SIZE))
@@ -26,6 +29,9 @@ def test_a_large_file(server: Sshd, store_path: Path, user: User, tmp_path: Path
     staged = part.stat().st_size
     assert 0 < staged < SIZE
     to = ("--to", target_of(server, store_path))
+    if another:  # it knows nothing of what was sent
+        user = User.create(tmp_path / "another")
+        user.may_log_in_to(server)
     sent = user.does("push", artifact, *to, "--json").document["hosts"][0]["sent_bytes"]
     assert sent <= SIZE - staged
     assert (store_path / "apps/artifact/current/artifact").read_bytes() == artifact.read_bytes()
