@@ -31,6 +31,7 @@ from tests.host.conversation import Client
 from tests.host.jobs_by_hand import leave_half_done
 from tests.host_side import (
     WEB,
+    Artifact,
     Content,
     Program,
     artifact,
@@ -173,21 +174,21 @@ def two(top: Path) -> None:
 
 def push_of(tree: Mapping[str, Content]) -> Client:
     """What a client says to push all of ``tree``."""
-    return _upload_of(tree, tree).say(protocol.Publish(WEB, "me@desk", None, False, ""))
-
-
-def heal_of(tree: Mapping[str, Content], path: str) -> Client:
-    """What a client says to restore what is damaged in the build of ``tree``, which is the file at ``path``."""
-    return _upload_of(tree, [path]).say(protocol.Restore())
-
-
-def _upload_of(tree: Mapping[str, Content], paths: Collection[str]) -> Client:
-    """Comparing, and sending the contents that are at ``paths``."""
     made = artifact(tree)
-    sent = {file.content.blake3 for file in made.manifest.files() if file.path in paths}
+    everything = range(len({ref.blake3 for ref in made.manifest.objects()}))
+    return _upload_of(made, everything).say(protocol.Publish(WEB, "me@desk", None, False, ""))
+
+
+def heal_of(tree: Mapping[str, Content], wanted: Collection[int]) -> Client:
+    """What a client says to restore the build of ``tree``, of which the host wants these contents."""
+    return _upload_of(artifact(tree), wanted).say(protocol.Restore())
+
+
+def _upload_of(made: Artifact, wanted: Collection[int]) -> Client:
+    """Comparing, and sending some of the contents."""
     client = Client().say(protocol.Compare(WEB, made.build, False), made.raw).say(protocol.Begin())
     for index, ref in enumerate(dict.fromkeys(ref.blake3 for ref in made.manifest.objects())):
-        if ref in sent:
+        if index in wanted:
             data = made.data[ref]
             client.say(protocol.Open("raw", None, (protocol.Segment(index, 0, len(data)),)))
             client.say(protocol.Put(), data)

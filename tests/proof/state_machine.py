@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -177,15 +178,17 @@ class Machine(RuleBasedStateMachine):
     def rot(self, data: st.DataObject) -> None:
         """A check finds it, and the same push again heals it."""
         tree = TREES[data.draw(st.sampled_from(self._here())).tree]
-        build = artifact(tree).build
-        file = self.top / "builds" / build / "tree" / "version"
+        made = artifact(tree)
+        file = self.top / "builds" / made.build / "tree" / "version"
         mode = file.stat().st_mode
         file.chmod(0o600)
         file.write_bytes(b"x")
         file.chmod(mode)
         found = talk(self.top, self.kit.bundle, protocol.Verify(True)).last
-        assert [damaged.build for damaged in found.damaged] == [build]
-        healed = talk_bytes(self.top, self.kit.bundle, heal_of(tree, "version").bytes).last
+        assert [damaged.build for damaged in found.damaged] == [made.build]
+        asked = talk(self.top, self.kit.bundle, (protocol.Compare(WEB, made.build, False), made.raw))
+        wanted = [one.content for one in asked.rows(protocol.Wanted)]
+        healed = talk_bytes(self.top, self.kit.bundle, heal_of(tree, wanted).bytes).last
         assert isinstance(healed, protocol.Published), healed
         assert healed.mended >= 1
         assert file.read_bytes() == tree["version"]
@@ -271,6 +274,7 @@ def prove(directory: Path, most: int | None) -> Iterator[Tally]:
     try:
         run_state_machine_as_test(Machine, settings=run)
     except AssertionError as error:
-        tally.violations.append(f"{error!r}")
+        steps = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))
+        tally.violations.append(f"{''.join(traceback.format_exception(error)[-2:])}{steps}")
     tally.cases = Machine.steps
     yield tally
