@@ -221,12 +221,13 @@ PAGE = f"""# Scale
 This page is made by `python -m bench.scale --write`: one store with builds of {FILES} files,
 {RELEASES} releases of each app, all files different. What is collected is all but the last {KEEP} releases of
 each. Times are of whole commands, on one machine, once each; memory is that of the largest process. The peers
-collect the same trees; Nix and OSTree, which are given each release by a process of its own, up to 100,000 files.
+collect the same trees; Nix and OSTree, which are given each release by a process of its own, up to
+100,000 files.
 
-What is asked of one app does not grow with the store. Planning, sweeping and checking grow in proportion. A file of a
-release has two names in a store, one in the build and one among the objects, so that a collection removes twice as many
-names as `rm -rf`; before that it looks at each of them, to say exactly what will be freed. The collector's memory is
-about 100 bytes for each file that goes.
+What is asked of one app does not grow with the store. Planning, sweeping and checking grow in proportion. A
+file of a release has two names in a store, one in the build and one among the objects, so that a collection
+removes twice as many names as `rm -rf`; before that it looks at each of them, to say exactly what will be
+freed. The collector's memory is about 100 bytes for each file that goes.
 
 """
 

@@ -147,7 +147,7 @@ def _job_roots(store: Store) -> tuple[dict[AppName, set[int]], set[tuple[str, st
 
 
 class _Jobs(NamedTuple):
-    """The running job or an unresolved one, and the generations that it is about."""
+    """The jobs that run or wait for their turn, an unresolved one, and the generations that they are about."""
 
     jobs: set[str]
     generations: set[int]
@@ -155,10 +155,9 @@ class _Jobs(NamedTuple):
 
 def _jobs_of(app: App) -> _Jobs:
     needed = _Jobs(set(), set())
-    running = jobs.running(app)
-    if running is not None:
-        with contextlib.closing(jobs.open_job(app, running)) as job:
-            needed.jobs.add(running)
+    for ident in jobs.alive(app):
+        with contextlib.closing(jobs.open_job(app, ident)) as job:
+            needed.jobs.add(ident)
             needed.generations.update((job.request().generation, job.state().previous))
     event = recovery.unresolved(app.events())
     if event is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from typing import Any, NamedTuple, Optional, TypeVar
 
 from relstore import shape
@@ -202,16 +203,21 @@ def open_job(app: App, ident: Optional[JobId]) -> Job:
     return Job(ident, directory)
 
 
-def running(app: App) -> Optional[JobId]:
-    """The job whose process lives, or None."""
+def alive(app: App) -> Iterator[JobId]:
+    """The jobs whose processes live, the newest first: one works, and others may wait for their turn."""
     for ident in reversed(names(app)):
         job = open_job(app, ident)
         try:
-            if job.is_alive():
-                return ident
+            lives = job.is_alive()
         finally:
             job.close()
-    return None
+        if lives:
+            yield ident
+
+
+def running(app: App) -> Optional[JobId]:
+    """The newest job whose process lives, or None."""
+    return next(alive(app), None)
 
 
 def _encode(value: Any) -> bytes:

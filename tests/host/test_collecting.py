@@ -194,6 +194,17 @@ def test_what_a_running_job_is_about_stays(store: Store, five: App) -> None:
     assert gone(store) == {1, 2, 3}
 
 
+def test_what_each_of_several_jobs_is_about_stays(store: Store, five: App) -> None:
+    """One works, and a newer one waits for its turn."""
+    locks = [create(five, number)[1] for number in (1, 3)]
+    collecting.collect(store, ask())
+    assert gone(store) == {2}
+    for lock in locks:
+        os.close(lock)
+    collecting.collect(store, ask())
+    assert gone(store) == {1, 2, 3}
+
+
 def test_what_a_job_that_died_is_about_stays_until_it_is_resolved(
     store: Store, five: App, helper: str
 ) -> None:

@@ -208,11 +208,14 @@ def pushed(tree: Mapping[str, Content], top: Path) -> Iterator[str]:
 
 
 def job(kit: Kit, generation: int, top: Path, prefix: Sequence[str]) -> Ended:
-    """The process of an activation."""
+    """The process of an activation, which is asked for as a session does it."""
     with Store.open(str(top)) as store, store.app(WEB) as app:
-        now = time.time_ns()
-        request = JobRequest(generation, "me@desk", now // 10**9, Recipe())
-        made, lock = jobs.create(app, request, now % 10**9 // 1000)
+        with store.shared():
+            if generation not in app.linked():
+                return Ended(1, b"", f"generation {generation} was deleted")
+            now = time.time_ns()
+            request = JobRequest(generation, "me@desk", now // 10**9, Recipe())
+            made, lock = jobs.create(app, request, now % 10**9 // 1000)
         log = os.open("log", os.O_RDWR | os.O_APPEND, dir_fd=made.directory.fd)
         words = [*prefix, *_helper(kit, "job", str(top), WEB, made.id)]
         try:
@@ -230,15 +233,12 @@ def job(kit: Kit, generation: int, top: Path, prefix: Sequence[str]) -> Ended:
 
 def is_active(generation: int, top: Path, ended: Ended) -> bool:
     """Whether the job's last word is that it went well."""
-    with (
-        Store.open(str(top)) as store,
-        store.app(WEB) as app,
-        contextlib.closing(jobs.open_job(app, None)) as found,
-    ):
+    with Store.open(str(top)) as store, store.app(WEB) as app:
         try:
-            return found.request().generation == generation and found.state().outcome == journal.ACTIVE
+            with contextlib.closing(jobs.open_job(app, None)) as found:
+                return found.request().generation == generation and found.state().outcome == journal.ACTIVE
         except RelstoreError:
-            return False  # it tells nobody that it is done
+            return False  # it tells nobody that it is done, or never began
 
 
 def switched(generation: int, top: Path) -> Iterator[str]:
