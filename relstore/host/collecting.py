@@ -147,7 +147,7 @@ def _job_roots(store: Store) -> tuple[dict[AppName, set[int]], set[tuple[str, st
 
 
 class _Jobs(NamedTuple):
-    """The jobs that run or wait for their turn, an unresolved one, and the generations that they are about."""
+    """The jobs that run or wait for their turn, an unresolved one, and the generations they are about."""
 
     jobs: set[str]
     generations: set[int]
