@@ -92,8 +92,8 @@ def make_plan(
             keep, reason = needed.get(number) or wanted[number]
             verdicts.append(GenerationVerdict(app, number, row.generation.build, keep, reason))
         if policy.max_size is not None:
-            good = {row.generation.number for row in rows if row.is_good}
-            verdicts = _within(policy.max_size, verdicts, needed, good, contents)
+            ranks = {row.generation.number: _rank(row) for row in rows}
+            verdicts = _within(policy.max_size, verdicts, needed, ranks, contents)
         generations += verdicts
     return Plan(generations, _judge_builds(generations, builds, roots))
 
@@ -123,16 +123,23 @@ def _needed(rows: Sequence[Row], jobs: Collection[int], running: Collection[Dige
     return needed
 
 
+def _rank(row: Row) -> int:
+    """What failed takes nobody's place (P7), and what was never tried no good one's."""
+    if row.state == history.FAILED:
+        return 0
+    return 2 if row.is_good else 1
+
+
 def _within(
     size: int,
     verdicts: Sequence[GenerationVerdict],
     needed: Collection[int],
-    good: Collection[int],
+    ranks: Mapping[int, int],
     contents: Contents,
 ) -> list[GenerationVerdict]:
     """Let go of the oldest that nothing needs, until the builds of the rest have at most ``size`` bytes.
 
-    What failed goes before the oldest good one does (P7).
+    Those of a lower rank go before the oldest one of a higher.
     """
     counted: dict[Digest, int] = {}
     for verdict in verdicts:
@@ -141,7 +148,7 @@ def _within(
     total = sum(counted.values())
     full = False
     found = {}
-    for verdict in sorted(verdicts, key=lambda one: (one.number in good, one.number), reverse=True):
+    for verdict in sorted(verdicts, key=lambda one: (ranks[one.number], one.number), reverse=True):
         found[verdict.number] = verdict
         if not verdict.keep or verdict.number in needed:
             continue

@@ -41,7 +41,8 @@ class Row(NamedTuple):
     generation: Generation
     state: str
     outcome: str
-    """The last outcome or mark in the journal (``active``, ``rolled-back``, …), or ``""``."""
+    """The last outcome or mark in the journal (``active``, ``rolled-back``, …), or ``""``; ``interrupted``
+    only where there is no other."""
     outcome_at: int
     reason: str
     pins: tuple[str, ...]
@@ -64,10 +65,15 @@ def rows(
     ``linked``: the numbers whose ``generations/N`` link is there; without it nothing keeps the build.
     """
     last: dict[int, Event] = {}
+    judged: set[int] = set()
     was_good: set[int] = set()
     for event in events:
         if event.event not in _JUDGEMENTS:
             continue
+        if event.event != journal.INTERRUPTED:
+            judged.add(event.generation)
+        elif event.generation in judged:
+            continue  # that a job died says nothing about the release
         last[event.generation] = event
         if event.event in _SAY_GOOD:
             was_good.add(event.generation)
@@ -83,7 +89,7 @@ def rows(
             state = CURRENT
         elif number in was_good:
             state = GOOD
-        elif outcome is not None and outcome.event != journal.INTERRUPTED:
+        elif number in judged:
             state = FAILED
         else:
             state = NEVER_ACTIVE

@@ -203,9 +203,9 @@ class Machine(RuleBasedStateMachine):
             return
         answer = talk(self.top, self.kit.bundle, protocol.List(WEB))
         assert answer.last.current == self.current
-        assert [(row.number, row.build, row.state) for row in answer.rows(RowOut)] == [
-            (gen.number, BUILDS[gen.tree], self._state(gen)) for gen in self.gens
-        ]
+        found = [(row.number, row.build, row.state) for row in answer.rows(RowOut)]
+        expected = [(gen.number, BUILDS[gen.tree], self._state(gen)) for gen in self.gens]
+        assert found == expected, [*zip(found, expected, strict=False)]
         link = self.top / "apps" / WEB / "current"
         if self.current:
             assert (link / "version").read_bytes() == TREES[self.gens[self.current - 1].tree]["version"]
@@ -275,6 +275,7 @@ def prove(directory: Path, most: int | None) -> Iterator[Tally]:
         run_state_machine_as_test(Machine, settings=run)
     except AssertionError as error:
         steps = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))
-        tally.violations.append(f"{''.join(traceback.format_exception(error)[-2:])}{steps}")
+        where = "".join(traceback.format_tb(error.__traceback__)[-1:])
+        tally.violations.append(f"{error}\n{where}{steps}")
     tally.cases = Machine.steps
     yield tally

@@ -52,6 +52,8 @@ def rows(
         (["active", "switching", "failed"], None, "good"),
         (["active", "switching", "stuck"], None, "good"),
         (["active", "switching", "interrupted"], None, "good"),
+        # And once failed, through a job that died before it could tell.
+        (["switching", "rolled-back", "switching", "interrupted"], None, "failed"),
         (["active", "switching", "rolled-back"], None, "failed"),
         (["active", "rolled-back", "active"], None, "good"),
         (["rolled-back", "marked-good"], None, "good"),
@@ -62,6 +64,11 @@ def rows(
 def test_the_state_of_a_generation(events: list[str], current: int | None, state: str) -> None:
     (row,) = rows(1, [(event, 1) for event in events], current)
     assert row.state == state
+
+
+def test_why_it_failed_is_not_forgotten() -> None:
+    (row,) = rows(1, [("rolled-back", 1), ("interrupted", 1)])
+    assert (row.outcome, row.outcome_at) == ("rolled-back", 0)
 
 
 def test_without_its_link_a_generation_is_deleted_whatever_it_was() -> None:
