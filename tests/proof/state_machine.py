@@ -260,12 +260,12 @@ def missing() -> str:
 
 
 def prove(directory: Path, most: int | None) -> Iterator[Tally]:
-    """``most``: runs of 50 steps; None for 10,000 steps."""
+    """``most``: runs of 50 steps; None for 10,000 steps and more."""
     tally = Tally("any order of what clients do, against a model")
     Machine.kit = Kit.make(directory)
     Machine.steps = 0
     run: Any = settings(
-        max_examples=200 if most is None else most,
+        max_examples=220 if most is None else most,
         stateful_step_count=_STEPS,
         deadline=None,
         derandomize=most is not None,
