@@ -36,8 +36,9 @@ def run(words: Sequence[str], environment: Mapping[str, str], place: Path) -> Se
     """Run it in ``place`` to its end, whatever that is."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        words, cwd=place, env=environment, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs
-    )
+        words, cwd=place, env=environment, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs,
+        preexec_fn=_listen_to_ctrl_c,
+    )  # fmt: skip
     os.close(theirs)
     printed = bytearray()
     press = time.monotonic() + PATIENCE_S
@@ -58,6 +59,11 @@ def run(words: Sequence[str], environment: Mapping[str, str], place: Path) -> Se
     os.close(ours)
     code = process.returncode if process.returncode >= 0 else 128 - process.returncode
     return Seen(None if pressed > PRESSES else code, bytes(printed), memory)
+
+
+def _listen_to_ctrl_c() -> None:
+    """A shell has its background jobs, and so whatever they start, ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _peak(pid: int) -> int:
