@@ -212,6 +212,8 @@ def _look(directory: Path, durable: Path, kind: str, cut: Cut) -> Iterator[str]:
                 yield from _judge(top / "store", cut.mark)
         except subprocess.CalledProcessError:
             yield "the file system cannot be mounted"
+        except OSError as error:
+            yield f"the file system cannot be read: {error}"
 
 
 def _judge(store: Path, mark: Mark | None) -> Iterator[str]:
