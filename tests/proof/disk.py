@@ -151,7 +151,8 @@ def mounted(device: str, place: Path, kind: str) -> Iterator[Path]:
     """Its file system, at ``place``."""
     place.mkdir(exist_ok=True)
     options = ["-o", "nouuid"] if kind == "xfs" else []
-    subprocess.run(["mount", "-t", kind, *options, device, str(place)], check=True, stderr=subprocess.DEVNULL)
+    words = ["mount", "-t", kind, *options, device, str(place)]
+    subprocess.run(words, check=True, stderr=subprocess.PIPE, text=True)
     try:
         yield place
     finally:

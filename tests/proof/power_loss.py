@@ -201,19 +201,23 @@ def _apply(fd: int, writes: Sequence[Write]) -> None:
         os.pwrite(fd, write.data, write.offset)
 
 
-def _look(directory: Path, durable: Path, kind: str, cut: Cut) -> Iterator[str]:
+def _look(directory: Path, durable: Path, kind: str, cut: Cut) -> list[str]:
+    """What is wrong after it. The same image is looked at again when it cannot be read at all: what it holds does not
+    change, but who else has loop devices on this machine does."""
     image = directory / "image"
-    subprocess.run(["cp", "--sparse=always", str(durable), str(image)], check=True)
-    with open(image, "r+b") as file:
-        _apply(file.fileno(), cut.kept)
-    with loop(image) as device:
+    why = ""
+    for _ in range(2):
+        subprocess.run(["cp", "--sparse=always", str(durable), str(image)], check=True)
+        with open(image, "r+b") as file:
+            _apply(file.fileno(), cut.kept)
         try:
-            with mounted(device, directory / "after", kind) as top:
-                yield from _judge(top / "store", cut.mark)
-        except subprocess.CalledProcessError:
-            yield "the file system cannot be mounted"
+            with loop(image) as device, mounted(device, directory / "after", kind) as top:
+                return list(_judge(top / "store", cut.mark))
+        except subprocess.CalledProcessError as error:
+            why = f"{error} {error.stderr}"
         except OSError as error:
-            yield f"the file system cannot be read: {error}"
+            why = str(error)
+    return [f"the file system cannot be mounted and read: {why}"]
 
 
 def _judge(store: Path, mark: Mark | None) -> Iterator[str]:
