@@ -6,15 +6,14 @@ failing; then the store is looked at, the same is done again without a fault, an
 
 from __future__ import annotations
 
-import re
 import shutil
-from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from tests.host_side import WEB, strace
+from tests.proof import stops
 from tests.proof.scenarios import Ended, Kit, Scenario, copy, run_code, said_done, scenarios, two
 from tests.proof.tally import Tally, some, try_all
 
@@ -79,7 +78,7 @@ def prove(directory: Path, most: int | None) -> Iterator[Tally]:
         base = directory / scenario.name / "store"
         base.parent.mkdir()
         scenario.prepare(base)
-        calls = _calls(scenario, base, directory)
+        calls = stops.calls(scenario, CALLS, base, directory)
         for what, faults in (("killed", [KILL]), ("errors", [f"error={name}" for name in ERRORS])):
             tally = Tally(f"{scenario.name}: {what} at every call")
             points = [
@@ -107,7 +106,7 @@ def _controls(directory: Path) -> Tally:
         scenario.prepare(base)
         points = [
             Point(scenario, base, call, number, fault)
-            for call, count in _calls(scenario, base, directory).items()
+            for call, count in stops.calls(scenario, CALLS, base, directory).items()
             for number in range(1, count + 1)
         ]
         tried = Tally(name)
@@ -121,18 +120,6 @@ def switched_link(generation: int, top: Path) -> Iterator[str]:
     """What must be true after a switch by hand."""
     if (top / "apps" / WEB / "current").readlink() != Path(f"generations/{generation}"):
         yield "current is another"
-
-
-def _calls(scenario: Scenario, base: Path, directory: Path) -> Counter[str]:
-    """How many of each the scenario makes when nothing goes wrong."""
-    trace = directory / f"{scenario.name}.trace"
-    scenario.run(copy(base, directory / f"{scenario.name}.first"), ())  # it writes its bytecode, once
-    top = copy(base, directory / f"{scenario.name}.traced")
-    prefix = ["strace", "-qq", "-o", str(trace), "-e", f"trace={','.join(f'?{call}' for call in CALLS)}"]
-    ended = scenario.run(top, prefix)
-    if not scenario.acknowledged(top, ended) or list(scenario.promised(top)):
-        raise RuntimeError(f"{scenario.name} does not work at all: {ended}")
-    return Counter(re.findall(r"^(\w+)\(", trace.read_text(errors="replace"), re.MULTILINE))
 
 
 def _try(point: Point, place: Path) -> Iterator[str]:

@@ -24,7 +24,7 @@ def calls(scenario: Scenario, names: Sequence[str], base: Path, directory: Path)
     top = copy(base, directory / f"{scenario.name}.traced")
     traced = ",".join(f"?{call}" for call in names)
     ended = scenario.run(top, ["strace", "-qq", "-o", str(trace), "-e", f"trace={traced}"])
-    if not scenario.acknowledged(top, ended):
+    if not scenario.acknowledged(top, ended) or list(scenario.promised(top)):
         raise RuntimeError(f"{scenario.name} does not work at all: {ended}")
     return Counter(re.findall(r"^(\w+)\(", trace.read_text(errors="replace"), re.MULTILINE))
 
