@@ -27,8 +27,7 @@ check: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/vermin --target=3.9- --no-tips --violations --eval-annotations --no-parse-comments \
-		relstore/__init__.py relstore/errors.py relstore/framing.py relstore/shape.py relstore/protocol.py relstore/patch.py \
-		relstore/recipe.py relstore/units.py relstore/remote_helper.py relstore/remote_stage.py relstore/store relstore/gc relstore/host
+		$$($(BIN)/python tests/host_sources)
 
 # The tests of the host side under an old interpreter: make host-tests OLD_PYTHON=pypy3
 OLD_PYTHON ?= pypy3

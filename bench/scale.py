@@ -23,13 +23,14 @@ from typing import NamedTuple
 
 from blake3 import blake3
 
+from relstore.formats import journal as journal_format
+from relstore.formats.generation import Description
+from relstore.formats.journal import Event
+from relstore.formats.manifest import File, Manifest, ObjectRef
+from relstore.formats.names import AppName, Digest
 from relstore.store import journal
 from relstore.store.app import NewBuild
 from relstore.store.builds import MANIFEST_NAME, TREE_NAME
-from relstore.store.journal import Event
-from relstore.store.manifest import File, Manifest, ObjectRef
-from relstore.store.names import AppName, Digest
-from relstore.store.record import Description
 from relstore.store.store import Store
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -75,7 +76,7 @@ def make_store(top: Path, objects: int) -> None:
                     new = NewBuild(build, 100 * FILES, FILES)
                     number = opened.append(new, Description("me@desk", None, False, ""), 1_790_000_000).number
                     opened.switch(number)
-                    event = Event(1_790_000_000, journal.ACTIVE, number, number - 1, "", "me@desk", "")
+                    event = Event(1_790_000_000, journal_format.ACTIVE, number, number - 1, "", "me@desk", "")
                     journal.append(opened.directory, event)
 
 

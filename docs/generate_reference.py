@@ -19,13 +19,13 @@ import click
 
 from relstore import errors
 from relstore.cli import exit_codes
-from relstore.cli.cache import LIMIT_VARIABLE
 from relstore.cli.directories import CACHE_VARIABLE, STATE_VARIABLE
+from relstore.cli.local_state import LIMIT_VARIABLE
 from relstore.cli.main import COMMANDS, main
 from relstore.cli.options import common_options
-from relstore.client import fleet
-from relstore.client.config import KEYS
-from relstore.client.config_template import TEMPLATE
+from relstore.client.config.load import KEYS
+from relstore.client.config.template import TEMPLATE
+from relstore.client.fleet import push as fleet
 from relstore.client.target import Target
 from relstore.store import history, journal
 

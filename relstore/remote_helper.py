@@ -12,10 +12,11 @@ import sys
 import time
 from typing import BinaryIO
 
-from relstore.host import detach, job
+from relstore.host.connection import Wire
 from relstore.host.helpers import Bundle
+from relstore.host.job import process as job
+from relstore.host.job import start as detach
 from relstore.host.session import Session
-from relstore.host.wire import Wire
 
 _DAY_S = 24 * 3600
 

@@ -21,15 +21,16 @@ import msgpack
 import pytest
 
 import relstore
+from relstore.formats import journal as journal_format
+from relstore.formats.blake3 import digest as blake3
+from relstore.formats.generation import Description
+from relstore.formats.journal import Event
+from relstore.formats.manifest import Directory, Entry, File, Manifest, ObjectRef, Symlink
+from relstore.formats.names import AppName, Digest
 from relstore.host.helpers import INDEX, Bundle
-from relstore.host.jobs import Job
+from relstore.host.job.directory import Job
 from relstore.store import journal, publish
 from relstore.store.app import App, NewBuild
-from relstore.store.blake3 import digest as blake3
-from relstore.store.journal import Event
-from relstore.store.manifest import Directory, Entry, File, Manifest, ObjectRef, Symlink
-from relstore.store.names import AppName, Digest
-from relstore.store.record import Description
 from relstore.store.store import Store
 from relstore.store.upload import Upload
 
@@ -119,7 +120,7 @@ def release(
 def record(store: Store, number: int, event: str, *, previous: int = 0, name: AppName = WEB) -> None:
     """Write an event into the journal; ``active`` also moves the link."""
     with store.app(name) as app:
-        if event == journal.ACTIVE:
+        if event == journal_format.ACTIVE:
             app.switch(number)
         journal.append(app.directory, Event(NOW, event, number, previous, "", "me@desk", ""))
 
@@ -127,7 +128,7 @@ def record(store: Store, number: int, event: str, *, previous: int = 0, name: Ap
 def go_live(store: Store, tree: Mapping[str, Content], *, name: AppName = WEB, created: int = NOW) -> int:
     """Release ``tree`` and make it current, as an activation that went well leaves it."""
     number = release(store, tree, name=name, created=created)
-    record(store, number, journal.ACTIVE, name=name)
+    record(store, number, journal_format.ACTIVE, name=name)
     return number
 
 
@@ -148,21 +149,11 @@ def write_bundle(directory: Path) -> Bundle:
     """The host side of this checkout in one zip, as a client would send it."""
     ours = Path(relstore.__file__).parent
     files = {"__main__.py": b"from relstore.remote_helper import main\n\nraise SystemExit(main())\n"}
-    for name in (
-        "__init__",
-        "errors",
-        "framing",
-        "shape",
-        "protocol",
-        "patch",
-        "recipe",
-        "units",
-        "remote_helper",
-    ):
+    for name in relstore.HOST_MODULES:
         files[f"relstore/{name}.py"] = (ours / f"{name}.py").read_bytes()
-    for package in ("store", "gc", "host"):
-        for source in (ours / package).glob("*.py"):
-            files[f"relstore/{package}/{source.name}"] = source.read_bytes()
+    for package in relstore.HOST_PACKAGES:
+        for source in (ours / package).rglob("*.py"):
+            files[f"relstore/{source.relative_to(ours)}"] = source.read_bytes()
     for name in ("__init__", "exceptions", "ext", "fallback"):
         files[f"msgpack/{name}.py"] = (Path(msgpack.__file__).parent / f"{name}.py").read_bytes()
     files[INDEX] = "".join(f"{name}\n" for name in sorted([*files, INDEX])).encode()

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relstore import framing
 from relstore.errors import ProtocolError
-from relstore.framing import DATA, MAX_FRAME_BYTES, MESSAGE, Decoder, Frame
+from relstore.protocol import framing
+from relstore.protocol.framing import DATA, MAX_FRAME_BYTES, MESSAGE, Decoder, Frame
 
 FRAMES = st.lists(st.builds(Frame, st.sampled_from([MESSAGE, DATA]), st.binary(max_size=300)), max_size=8)
 

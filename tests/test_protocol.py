@@ -9,10 +9,9 @@ import pytest
 
 from relstore import errors, protocol
 from relstore.errors import FormatError, ProtocolError
+from relstore.formats import pack
+from relstore.formats.names import AppName, Digest, JobId, PinName, UnitName
 from relstore.protocol import EVENTS, REPLIES, REQUESTS
-from relstore.store import pack
-from relstore.store.names import AppName, Digest, JobId, PinName
-from relstore.units import UnitName
 
 EXAMPLES: dict[Any, Any] = {
     int: 7, bool: True, str: "text", bytes: b"bytes",

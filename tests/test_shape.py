@@ -6,9 +6,9 @@ from typing import Any, NamedTuple, Optional
 
 import pytest
 
-from relstore import shape
 from relstore.errors import FormatError, ProtocolError, RelstoreError, UsageError
-from relstore.store.names import AppName, Digest
+from relstore.formats.names import AppName, Digest
+from relstore.protocol import fields as shape
 
 
 class Inner(NamedTuple):

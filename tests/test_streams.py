@@ -12,12 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relstore import patch, protocol
-from relstore.client.encoders import RAW, XZ, ZLIB, ZSTD, Coding, encode, zstd_module
+from relstore import protocol
+from relstore.client.coding import RAW, XZ, ZLIB, ZSTD, Coding
+from relstore.client.transfer.encoders import encode, zstd_module
 from relstore.errors import FormatError
-from relstore.host import decoders, libzstd
-from relstore.host.receiving import Receiving
-from relstore.store.manifest import ObjectRef
+from relstore.formats import patch
+from relstore.formats.manifest import ObjectRef
+from relstore.host.upload import decoders, libzstd
+from relstore.host.upload.receiving import Receiving
 from relstore.store.store import Store
 from relstore.store.upload import Upload
 from tests.host_side import Artifact, artifact, begin_upload, push_build

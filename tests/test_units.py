@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from relstore.errors import UsageError
-from relstore.units import UnitName
+from relstore.formats.names import UnitName
 
 
 @pytest.mark.parametrize(

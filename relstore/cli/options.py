@@ -17,11 +17,11 @@ import click
 
 from relstore.cli.console import Console
 from relstore.errors import UsageError
-from relstore.store.names import AppName
+from relstore.formats.names import AppName
 
 if TYPE_CHECKING:
-    from relstore.client.config import Config
-    from relstore.client.surroundings import Surroundings
+    from relstore.client.config.load import Config
+    from relstore.client.connection.account import Surroundings
     from relstore.client.target import Target
 
 _SYSTEM_SSH_CONFIG = "/etc/ssh/ssh_config"
@@ -53,7 +53,7 @@ class Duration(click.ParamType[int]):
     name = "duration"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        from relstore.client.duration import duration
+        from relstore.client.config.amounts import duration
 
         try:
             return value if isinstance(value, int) else duration(value)
@@ -67,7 +67,7 @@ class Size(click.ParamType[int]):
     name = "size"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        from relstore.client.size import parse_size
+        from relstore.client.config.amounts import parse_size
 
         try:
             return value if isinstance(value, int) else parse_size(value)
@@ -113,9 +113,9 @@ def settings(context: click.Context) -> Settings:
     """Put together flags, environment and relstore.toml. Raises ConfigError, TargetError, UsageError."""
     # Not at the top: `--help`, `--version` and completion need none of it.
     from relstore.cli.directories import state_directory
-    from relstore.client import config as configs
-    from relstore.client.heads import Heads
-    from relstore.client.surroundings import Surroundings
+    from relstore.client.config import load as configs
+    from relstore.client.connection.account import Surroundings
+    from relstore.client.local_state.chain_heads import Heads
     from relstore.client.target import Target
 
     flags = context.find_root().ensure_object(dict)

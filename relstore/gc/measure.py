@@ -11,8 +11,8 @@ import stat
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
+from relstore.formats.names import Digest
 from relstore.store.directory import Dir
-from relstore.store.names import Digest
 from relstore.store.store import Store
 
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
+from relstore.formats import generation as generation_format
+from relstore.formats.names import AppName, Digest
+from relstore.formats.retention import Policy
 from relstore.gc.policy import Wanted, judge
 from relstore.store import history
 from relstore.store.history import Row
-from relstore.store.names import AppName, Digest
-from relstore.store.retention import Policy
 
 
 class Roots(NamedTuple):
@@ -86,7 +87,7 @@ def make_plan(
         needed = _needed(rows, roots.jobs.get(app, ()), roots.running)
         verdicts = []
         for row in rows:
-            if row.state == history.DELETED:
+            if row.state == generation_format.DELETED:
                 continue
             number = row.generation.number
             keep, reason = needed.get(number) or wanted[number]
@@ -101,11 +102,13 @@ def make_plan(
 def _needed(rows: Sequence[Row], jobs: Collection[int], running: Collection[Digest]) -> dict[int, Wanted]:
     """What must stay whatever the policy says, with the strongest reason."""
     needed: dict[int, Wanted] = {}
-    current = max((row.generation.number for row in rows if row.state == history.CURRENT), default=0)
+    current = max(
+        (row.generation.number for row in rows if row.state == generation_format.CURRENT), default=0
+    )
     target = history.rollback_target(rows)
     for row in rows:
         number = row.generation.number
-        if row.state == history.CURRENT:
+        if row.state == generation_format.CURRENT:
             reason = "current"
         elif target is not None and row is target:
             reason = "the one to roll back to"
@@ -115,7 +118,7 @@ def _needed(rows: Sequence[Row], jobs: Collection[int], running: Collection[Dige
             reason = "a job is about it"
         elif row.generation.build in running:
             reason = "a process runs it"
-        elif row.state == history.NEVER_ACTIVE and number > current:
+        elif row.state == generation_format.NEVER_ACTIVE and number > current:
             reason = "waits to be activated"
         else:
             continue
@@ -125,7 +128,7 @@ def _needed(rows: Sequence[Row], jobs: Collection[int], running: Collection[Dige
 
 def _rank(row: Row) -> int:
     """What failed takes nobody's place (P7), and what was never tried no good one's."""
-    if row.state == history.FAILED:
+    if row.state == generation_format.FAILED:
         return 0
     return 2 if row.is_good else 1
 

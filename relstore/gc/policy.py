@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from relstore.store.history import FAILED, NEVER_ACTIVE, Row
-from relstore.store.retention import Policy
+from relstore.formats.generation import FAILED, NEVER_ACTIVE
+from relstore.formats.retention import Policy
+from relstore.store.history import Row
 
 
 class Wanted(NamedTuple):

@@ -11,7 +11,7 @@ import os
 import re
 from typing import NamedTuple
 
-from relstore.store.names import Digest
+from relstore.formats.names import Digest
 
 _BUILD = re.compile(rb"/builds/([0-9a-f]{64})(?![0-9a-f])")
 _HELPER = re.compile(rb"/helpers/([0-9a-f]{64})(?![0-9a-f])")

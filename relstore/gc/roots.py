@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
+from relstore.formats.names import AppName, Digest
 from relstore.gc.plan import Roots
 from relstore.gc.processes import builds_in_use
 from relstore.store import leases
-from relstore.store.names import AppName, Digest
 from relstore.store.store import Store
 
 

@@ -14,14 +14,15 @@ from contextlib import suppress
 from itertools import chain
 
 from relstore.errors import RefusedError
+from relstore.formats import journal as journal_format
+from relstore.formats.journal import Event
+from relstore.formats.manifest import MAX_BYTES, Manifest
+from relstore.formats.names import AppName
 from relstore.gc import trash
 from relstore.gc.plan import GenerationVerdict, Plan
 from relstore.store import damage, journal
 from relstore.store.directory import Dir
 from relstore.store.durable import sync_directory
-from relstore.store.journal import Event
-from relstore.store.manifest import MAX_BYTES, Manifest
-from relstore.store.names import AppName
 from relstore.store.objects import object_name
 from relstore.store.store import Store
 
@@ -85,7 +86,7 @@ def record(store: Store, plan: Plan, who: str, now: int) -> None:
     for name, verdicts in _by_app(plan.dead_generations).items():
         with store.app(name) as app:
             events = [
-                Event(now, journal.DELETED, verdict.number, 0, "", who, verdict.reason)
+                Event(now, journal_format.DELETED, verdict.number, 0, "", who, verdict.reason)
                 for verdict in verdicts
             ]
             journal.append(app.directory, *events)

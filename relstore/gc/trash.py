@@ -10,8 +10,8 @@ import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from relstore.formats.names import random_suffix
 from relstore.store.directory import Dir
-from relstore.store.names import random_suffix
 from relstore.store.store import Store
 
 _MAX_NAME = 200

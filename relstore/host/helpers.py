@@ -14,9 +14,9 @@ import zipimport
 from typing import NamedTuple
 
 from relstore.errors import ProtocolError, StoreError
+from relstore.formats.names import random_suffix
 from relstore.store.directory import TEMPORARY, Dir
 from relstore.store.durable import Durability, replace_symlink, sync_directory, write_all
-from relstore.store.names import random_suffix
 
 AREA = "helpers"
 NEWEST = "newest"

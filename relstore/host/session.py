@@ -12,22 +12,18 @@ from typing import Any
 
 from relstore import protocol
 from relstore.errors import NoStoreError, NotFoundError, RelstoreError
-from relstore.host import (
-    capabilities,
-    collecting,
-    past,
-    preflight,
-    reports,
-    status,
-    switching,
-    unit_files,
-    verifying,
-    words,
-)
+from relstore.formats import pack
+from relstore.host import hello as capabilities
+from relstore.host.connection import Wire
 from relstore.host.helpers import Bundle
-from relstore.host.uploading import Uploading
-from relstore.host.wire import Wire
-from relstore.store import pack
+from relstore.host.requests import activation as switching
+from relstore.host.requests import chain as past
+from relstore.host.requests import checking as verifying
+from relstore.host.requests import collecting, preflight, status
+from relstore.host.requests import keeping as words
+from relstore.host.requests import replies as reports
+from relstore.host.requests import unit_file as unit_files
+from relstore.host.requests.upload import Uploading
 from relstore.store.history import resolve
 from relstore.store.root import explain
 from relstore.store.store import Store

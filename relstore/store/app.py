@@ -11,12 +11,13 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from relstore.errors import DamagedError, FormatError, NotFoundError, StoreError
+from relstore.formats import journal as journal_format
+from relstore.formats.generation import MAX_BYTES, Description, Generation, record_digest
+from relstore.formats.names import AppName, Digest, PinName, parse_generation
+from relstore.formats.retention import Policy
 from relstore.store import durable, history, journal, retention
 from relstore.store.directory import Dir
 from relstore.store.durable import Durability
-from relstore.store.names import AppName, Digest, PinName, parse_generation
-from relstore.store.record import MAX_BYTES, Description, Generation, record_digest
-from relstore.store.retention import Policy
 
 CURRENT = "current"
 GENERATIONS = "generations"
@@ -200,7 +201,7 @@ class App:
                 raise NotFoundError(f"{self.name} has no pin {name!r}")
             durable.remove_name(pins, name)
 
-    def events(self) -> list[journal.Event]:
+    def events(self) -> list[journal_format.Event]:
         return journal.read(self.directory).events
 
     def rows(self) -> list[history.Row]:

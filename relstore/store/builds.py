@@ -7,11 +7,11 @@ complete. Not for objects on their way in (``upload``, ``publish``) nor for tree
 from __future__ import annotations
 
 from relstore.errors import DamagedError, FormatError, NotFoundError
-from relstore.store import manifest as manifests
-from relstore.store.blake3 import digest as blake3_digest
+from relstore.formats import manifest as manifests
+from relstore.formats.blake3 import digest as blake3_digest
+from relstore.formats.manifest import Manifest
+from relstore.formats.names import Digest
 from relstore.store.directory import Dir
-from relstore.store.manifest import Manifest
-from relstore.store.names import Digest
 from relstore.store.tree import Finding, Proved, check_tree
 
 MANIFEST_NAME = "manifest"

@@ -12,9 +12,9 @@ import errno
 import stat
 from collections.abc import Iterator
 
+from relstore.formats.names import Digest, random_suffix
 from relstore.store.directory import Dir
 from relstore.store.durable import remove_name, replace_file, sync_directory
-from relstore.store.names import Digest, random_suffix
 from relstore.store.store import Store
 
 MARKS = "damaged"

@@ -14,8 +14,8 @@ import os
 from collections.abc import Iterable
 from typing import Callable, Optional
 
+from relstore.formats.names import random_suffix
 from relstore.store.directory import TEMPORARY, Dir
-from relstore.store.names import random_suffix
 
 SyncFs = Optional[Callable[[int], None]]
 

@@ -12,16 +12,9 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from relstore.errors import NotFoundError, RefusedError, UsageError
-from relstore.store import journal
-from relstore.store.journal import Event
-from relstore.store.record import Generation
-
-CURRENT = "current"
-GOOD = "good"
-FAILED = "failed"
-NEVER_ACTIVE = "never-active"
-DELETED = "deleted"
-STATES = (CURRENT, GOOD, FAILED, NEVER_ACTIVE, DELETED)
+from relstore.formats import journal
+from relstore.formats.generation import CURRENT, DELETED, FAILED, GOOD, NEVER_ACTIVE, Generation
+from relstore.formats.journal import Event
 
 SPEC_HELP = (
     "a number, -1 or +1 (counted over good generations), the beginning of a build id, or commit:PREFIX"

@@ -6,37 +6,12 @@ the app's link. Not for taking turns (``locks``).
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from relstore.errors import DamagedError, FormatError
-from relstore.store import durable, pack
+from relstore.formats.hold import _MAX_BYTES, Hold
+from relstore.store import durable
 from relstore.store.directory import Dir
 
 NAME = "hold"
-MAX_MESSAGE = 2000
-_MAX_BYTES = 16 * 1024
-_MAGIC = "relstore-hold"
-_VERSION = 1
-
-
-class Hold(NamedTuple):
-    who: str
-    since: int
-    """Seconds since 1970, by the host's clock."""
-    message: str
-
-    def encode(self) -> bytes:
-        return pack.encode_fields(_MAGIC, _VERSION, self)
-
-    @classmethod
-    def parse(cls, raw: bytes) -> Hold:
-        """Raises FormatError."""
-        fields = pack.decode_fields(
-            raw, what="hold", magic=_MAGIC, version=_VERSION, count=3, limit=_MAX_BYTES
-        )
-        if [type(field) for field in fields] != [str, int, str]:
-            raise FormatError("a hold whose fields are not a text, a number and a text")
-        return cls(*fields)
 
 
 def read(app: Dir) -> Hold | None:

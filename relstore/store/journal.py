@@ -10,107 +10,18 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-from typing import Any, NamedTuple
 
-from relstore.errors import DamagedError, FormatError
-from relstore.store import pack
+from relstore.formats.journal import (
+    _LENGTH_BYTES,
+    HEADER,
+    Event,
+    Journal,
+)
 from relstore.store.directory import Dir
 from relstore.store.durable import write_all
-from relstore.store.names import MAX_GENERATION
 
 NAME = "journal"
-HEADER = b"relstore-journal 1\n"
-MAX_ENTRY_BYTES = 64 * 1024
 MAX_BYTES = 1 << 30
-MAX_REASON = 4000
-_LENGTH_BYTES = 4
-_SUM_BYTES = 32
-
-SWITCHING = "switching"
-ACTIVE = "active"
-ROLLED_BACK = "rolled-back"
-FAILED = "failed"
-STUCK = "stuck"
-INTERRUPTED = "interrupted"
-DELETED = "deleted"
-MARKED_GOOD = "marked-good"
-MARKED_BAD = "marked-bad"
-
-OUTCOMES = (ACTIVE, ROLLED_BACK, FAILED, STUCK, INTERRUPTED)
-EVENTS = (SWITCHING, *OUTCOMES, DELETED, MARKED_GOOD, MARKED_BAD)
-
-
-class Event(NamedTuple):
-    """One entry. ``switching`` is the intent, the outcomes end it; ``deleted`` removes a generation; the
-    marks are a person's word on one."""
-
-    time: int
-    """Seconds since 1970, by the host's clock."""
-    event: str
-    generation: int
-    previous: int
-    """The generation to return to, or 0 when there was none."""
-    job: str
-    who: str
-    reason: str
-
-    @classmethod
-    def parse(cls, raw: bytes) -> Event:
-        """Raises FormatError."""
-        value: Any = pack.decode(raw, what="journal entry", limit=MAX_ENTRY_BYTES)
-        if not isinstance(value, list) or [type(item) for item in value] != _TYPES:
-            raise FormatError("a journal entry whose fields are not those of one")
-        entry = cls(*value)
-        if entry.event not in EVENTS:
-            raise FormatError(f"a journal entry of the unknown kind {entry.event[:40]!r}")
-        if not (1 <= entry.generation <= MAX_GENERATION and 0 <= entry.previous <= MAX_GENERATION):
-            raise FormatError("a journal entry about a generation that cannot be")
-        return entry
-
-    def encode(self) -> bytes:
-        return pack.encode(list(self._replace(reason=self.reason[:MAX_REASON])))
-
-
-_TYPES = [int, str, int, int, str, str, str]
-
-
-class Journal(NamedTuple):
-    """What a journal's bytes hold."""
-
-    events: list[Event]
-    length: int
-    """The bytes of the whole entries, the header included; what follows is a torn tail."""
-    sum: bytes
-    """The checksum of the last entry; the next one covers it."""
-
-    @classmethod
-    def parse(cls, raw: bytes) -> Journal:
-        """Read up to a torn tail. Raises DamagedError for anything wrong before the last entry."""
-        if len(raw) < len(HEADER):
-            if not HEADER.startswith(raw):
-                raise DamagedError("the journal does not begin as one")
-            return cls([], 0, _first_sum())
-        if not raw.startswith(HEADER):
-            raise DamagedError("the journal does not begin as one, or is of an unknown version")
-        events: list[Event] = []
-        position = len(HEADER)
-        checksum = _first_sum()
-        while position < len(raw):
-            end = position + _LENGTH_BYTES + _SUM_BYTES
-            length = int.from_bytes(raw[position : position + _LENGTH_BYTES], "big")
-            body = raw[end : end + length]
-            expected = hashlib.sha256(checksum + body).digest()
-            if len(body) != length or length == 0 or raw[position + _LENGTH_BYTES : end] != expected:
-                if _is_torn(raw, position, length, checksum):
-                    break
-                raise DamagedError(f"the journal was changed at byte {position}")
-            try:
-                events.append(Event.parse(body))
-            except FormatError as error:
-                raise DamagedError(f"the journal at byte {position}: {error.what}") from None
-            position = end + length
-            checksum = expected
-        return cls(events, position, checksum)
 
 
 def read(directory: Dir) -> Journal:
@@ -138,29 +49,3 @@ def append(directory: Dir, *events: Event) -> None:
     finally:
         os.close(fd)
     os.fsync(directory.fd)
-
-
-def _first_sum() -> bytes:
-    return hashlib.sha256(HEADER).digest()
-
-
-def _is_torn(raw: bytes, position: int, length: int, before: bytes) -> bool:
-    """Whether what is wrong at ``position`` can be the write that a crash cut short.
-
-    Then it reaches the end of the file, or is nothing but zeros (a file grown before its data
-    arrived). A length that no entry has is damage, and so is one under which the entry's checksum is
-    wrong while another length makes it right: cutting that off would lose what follows. ``before``:
-    the checksum of the entry before.
-    """
-    rest = raw[position:]
-    if not rest.strip(b"\0"):
-        return True
-    if length > MAX_ENTRY_BYTES or _LENGTH_BYTES + _SUM_BYTES + length < len(rest):
-        return False
-    stored = rest[_LENGTH_BYTES : _LENGTH_BYTES + _SUM_BYTES]
-    digest = hashlib.sha256(before)
-    for byte in rest[_LENGTH_BYTES + _SUM_BYTES :][:MAX_ENTRY_BYTES]:
-        digest.update(bytes([byte]))
-        if digest.digest() == stored:
-            return False
-    return True

@@ -10,11 +10,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+from relstore.formats.manifest import MAX_BYTES
+from relstore.formats.names import Digest, random_suffix
 from relstore.store import locks
 from relstore.store.directory import Dir
 from relstore.store.durable import sync_directory, write_all
-from relstore.store.manifest import MAX_BYTES
-from relstore.store.names import Digest, random_suffix
 
 
 class Lease:

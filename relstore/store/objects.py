@@ -14,10 +14,10 @@ import stat
 from collections.abc import Iterator
 
 from relstore.errors import NotFoundError
+from relstore.formats.manifest import ObjectRef
+from relstore.formats.names import Digest, random_suffix
 from relstore.store.directory import TEMPORARY, Dir
 from relstore.store.durable import Durability, write_all
-from relstore.store.manifest import ObjectRef
-from relstore.store.names import Digest, random_suffix
 
 CHUNK_BYTES = 1024 * 1024
 PLAIN_MODE = 0o444

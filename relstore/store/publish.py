@@ -12,9 +12,9 @@ import os
 from typing import NamedTuple
 
 from relstore.errors import ProtocolError
+from relstore.formats.manifest import ObjectRef
 from relstore.store.builds import MANIFEST_NAME, TREE_NAME
 from relstore.store.durable import sync_directory, write_all
-from relstore.store.manifest import ObjectRef
 from relstore.store.objects import PLAIN_MODE
 from relstore.store.tree import write_tree
 from relstore.store.upload import Upload

@@ -13,12 +13,12 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from relstore.errors import DamagedError, NotFoundError, StoreError
+from relstore.formats.manifest import Directory, Entry, Manifest, ObjectRef
+from relstore.formats.names import Digest, random_suffix
 from relstore.store import damage, publish
 from relstore.store.builds import MANIFEST_NAME, TREE_NAME
 from relstore.store.directory import DIRECTORY_MODE, TEMPORARY, Dir
 from relstore.store.durable import replace_file, sync_directory
-from relstore.store.manifest import Directory, Entry, Manifest, ObjectRef
-from relstore.store.names import Digest, random_suffix
 from relstore.store.objects import CHUNK_BYTES, PLAIN_MODE
 from relstore.store.publish import Survey
 from relstore.store.store import Store

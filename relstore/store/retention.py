@@ -6,54 +6,15 @@ It came with a push, so that a collection gives the same answer whoever runs it.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from relstore.errors import DamagedError, FormatError
-from relstore.store import durable, pack
+from relstore.formats.retention import (
+    _MAX_BYTES,
+    Policy,
+)
+from relstore.store import durable
 from relstore.store.directory import Dir
 
 FILE = "retention"
-MAGIC = "relstore-retention"
-VERSION = 1
-MAX_KEEP = 1_000_000
-"""More generations than a host will ever see."""
-MAX_SECONDS = 100 * 366 * 86_400
-MAX_SIZE = 1 << 60
-_MAX_BYTES = 256
-
-
-class Policy(NamedTuple):
-    """``keep``: so many good generations; ``keep_within``: all of the last so many seconds.
-
-    Both together keep what either wants. With neither, every generation is kept. ``max_size``: bytes that the
-    builds of the app may have together; over that the oldest go, also of those that the others want.
-    """
-
-    keep: int | None = None
-    keep_within: int | None = None
-    max_size: int | None = None
-
-    @property
-    def is_empty(self) -> bool:
-        return self == (None, None, None)
-
-    @classmethod
-    def parse(cls, raw: bytes) -> Policy:
-        """Raises FormatError unless ``raw`` is exactly what ``encode`` writes."""
-        fields = pack.decode_fields(
-            raw, what="retention", magic=MAGIC, version=VERSION, count=3, limit=_MAX_BYTES
-        )
-        return cls(*fields).checked()
-
-    def checked(self) -> Policy:
-        """Itself. Raises FormatError for what no retention can be."""
-        _check(self.keep, "number of generations", MAX_KEEP)
-        _check(self.keep_within, "time", MAX_SECONDS)
-        _check(self.max_size, "size", MAX_SIZE)
-        return self
-
-    def encode(self) -> bytes:
-        return pack.encode_fields(MAGIC, VERSION, self)
 
 
 def read(app: Dir) -> Policy:
@@ -74,8 +35,3 @@ def read(app: Dir) -> Policy:
 def write(app: Dir, policy: Policy) -> None:
     """Durably, in the place of what was there."""
     durable.replace_file(app, FILE, policy.encode())
-
-
-def _check(value: object, what: str, most: int) -> None:
-    if value is not None and (type(value) is not int or not 1 <= value <= most):
-        raise FormatError(f"a retention whose {what} is not within 1 to {most}")

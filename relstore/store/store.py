@@ -11,12 +11,12 @@ from contextlib import ExitStack, contextmanager
 from types import TracebackType
 
 from relstore.errors import DamagedError, NotFoundError, UsageError
+from relstore.formats.names import AppName, random_suffix
 from relstore.store import locks
 from relstore.store.app import AREAS, App
 from relstore.store.builds import Builds
 from relstore.store.directory import TEMPORARY, Dir
 from relstore.store.durable import Durability, sync_directory
-from relstore.store.names import AppName, random_suffix
 from relstore.store.objects import Objects
 from relstore.store.root import open_root
 

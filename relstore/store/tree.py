@@ -12,9 +12,9 @@ import stat
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from relstore.formats.manifest import Directory, Entry, File, Manifest, Symlink
 from relstore.store.directory import DIRECTORY_MODE, Dir
 from relstore.store.durable import Durability
-from relstore.store.manifest import Directory, Entry, File, Manifest, Symlink
 from relstore.store.objects import Objects, mode_of, sha256_of
 
 

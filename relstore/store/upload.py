@@ -14,11 +14,11 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from relstore.errors import DamagedError, ProtocolError
+from relstore.formats.manifest import Manifest, ObjectRef, contents
+from relstore.formats.names import Digest
 from relstore.store import leases, room
 from relstore.store.directory import Dir
 from relstore.store.durable import write_all
-from relstore.store.manifest import Manifest, ObjectRef
-from relstore.store.names import Digest
 from relstore.store.objects import mode_of
 from relstore.store.store import Store
 
@@ -53,14 +53,6 @@ class _Part(NamedTuple):
     content: int
     fd: int
     digest: hashlib._Hash
-
-
-def contents(manifest: Manifest) -> list[ObjectRef]:
-    """What is uploaded for a build: each distinct content once, in the order of first use."""
-    unique: dict[Digest, ObjectRef] = {}
-    for ref in manifest.objects():
-        unique.setdefault(ref.blake3, ref)
-    return list(unique.values())
 
 
 class Upload:

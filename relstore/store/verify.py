@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from relstore.errors import FormatError, RelstoreError
+from relstore.formats.names import AppName, Digest
 from relstore.store import app as apps
 from relstore.store.app import App, link_target
-from relstore.store.names import AppName, Digest
 from relstore.store.objects import EXECUTABLE_MODE, PLAIN_MODE
 from relstore.store.store import Store
 from relstore.store.tree import Finding, Proved

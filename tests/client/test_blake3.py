@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relstore.store.blake3 import digest
+from relstore.formats.blake3 import digest
 from tests.store.test_blake3 import pattern
 
 BLOCK = 64

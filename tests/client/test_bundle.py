@@ -12,9 +12,9 @@ import zipfile
 from pathlib import Path
 
 import relstore
-from relstore.client.bundle import bundle
+from relstore.client.connection.bundle import bundle
 
-PRINT_DIGEST = "from relstore.client.bundle import bundle; print(bundle().digest)"
+PRINT_DIGEST = "from relstore.client.connection.bundle import bundle; print(bundle().digest)"
 
 
 def test_its_name_is_its_digest() -> None:
@@ -48,9 +48,9 @@ def test_what_is_in_it() -> None:
     assert {name.split("/")[0] for name in names} == {"FILES", "__main__.py", "msgpack", "relstore"}
     assert not [name for name in names if "/client/" in name or "/cli/" in name]
     ours = Path(relstore.__file__).parent
-    for package in ("store", "gc", "host"):
-        for source in (ours / package).glob("*.py"):
-            assert f"relstore/{package}/{source.name}" in names
+    for package in relstore.HOST_PACKAGES:
+        for source in (ours / package).rglob("*.py"):
+            assert f"relstore/{source.relative_to(ours)}" in names
 
 
 # Modules of the standard library that Debian's python3-minimal does not have (libpython3.11-minimal), of
@@ -68,10 +68,11 @@ class Block:
             raise ModuleNotFoundError(name)
 sys.meta_path.insert(0, Block())
 sys.path.insert(0, sys.argv[1])
-import pkgutil, importlib, relstore, relstore.store, relstore.gc, relstore.host, relstore.remote_helper
-for package in (relstore.store, relstore.gc, relstore.host):
-    for found in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(package.__name__ + "." + found.name)
+import pkgutil, importlib, relstore, relstore.remote_helper
+for name in relstore.HOST_PACKAGES:
+    package = importlib.import_module("relstore." + name)
+    for found in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        importlib.import_module(found.name)
 from relstore.store.durable import load_syncfs
 assert load_syncfs("6.1.0") is None
 print("all imported")

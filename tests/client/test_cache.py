@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from blake3 import blake3
 
-from relstore.client.cache import MIN_BYTES, Cache
-from relstore.store.names import Digest
+from relstore.client.local_state.cache import MIN_BYTES, Cache
+from relstore.formats.names import Digest
 
 
 def content(letter: str, size: int = MIN_BYTES) -> tuple[Digest, bytes]:

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relstore.client.choice import MAX_DELTA_BYTES, Case, Sample, best, options
-from relstore.client.encoders import RAW, XZ, ZLIB, ZSTD, Coding
-from relstore.patch import LZMA
+from relstore.client.coding import RAW, XZ, ZLIB, ZSTD, Coding
+from relstore.client.transfer.cost_model import MAX_DELTA_BYTES, Case, Sample, best, options
+from relstore.formats.patch import LZMA
 
 MB = 1e6
 CODECS = (ZSTD, XZ, ZLIB, RAW)

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from relstore.client.chunks import Chunk, Counted, Shared, plain
+from relstore.client.transfer.chunks import Chunk, Counted, Shared, plain
 from relstore.errors import ArtifactError
 
 CHUNKS = [Chunk(bytes([number]) * (number * 100), number) for number in range(1, 50)]

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from relstore.client import config, recipes
-from relstore.client.config import EMPTY, KEYS, Config
-from relstore.client.config_file import MAX_BYTES
-from relstore.client.config_schema import shell_command
-from relstore.client.config_template import TEMPLATE
-from relstore.client.duration import milliseconds
+from relstore.client.config import load as config
+from relstore.client.config import recipe as recipes
+from relstore.client.config.amounts import milliseconds
+from relstore.client.config.file import MAX_BYTES
+from relstore.client.config.keys import shell_command
+from relstore.client.config.load import EMPTY, KEYS, Config
+from relstore.client.config.template import TEMPLATE
 from relstore.client.target import Target
 from relstore.errors import ConfigError
 

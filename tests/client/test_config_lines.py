@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from relstore.client.config_lines import find_line
+from relstore.client.config.lines import find_line
 
 TEXT = '''\
 # app = "in a comment"

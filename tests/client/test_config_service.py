@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from relstore.client import config, recipes
+from relstore.client.config import load as config
+from relstore.client.config import recipe as recipes
 from relstore.errors import ConfigError
-from relstore.recipe import Command, Health, Http, Recipe, Units
-from relstore.units import UnitName
+from relstore.formats.names import UnitName
+from relstore.formats.recipe import Command, Health, Http, Recipe, Units
 
 
 def recipe(tmp_path: Path, text: str) -> Recipe:

@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relstore import patch
-from relstore.client.delta import covers
-from relstore.client.delta import patch as writing
-from relstore.client.delta.patch import Writer
-from relstore.client.encoders import ZSTD, Coding, encode
-from relstore.host.patching import Decoder
-from relstore.patch import HEAD_BYTES, LZMA, SEGMENT_HEAD_BYTES, ZLIB, Head, Segment
+from relstore.client.coding import ZSTD, Coding
+from relstore.client.transfer.delta import covers
+from relstore.client.transfer.delta import patch as writing
+from relstore.client.transfer.delta.patch import Writer
+from relstore.client.transfer.encoders import encode
+from relstore.formats import patch
+from relstore.formats.patch import HEAD_BYTES, LZMA, SEGMENT_HEAD_BYTES, ZLIB, Head, Segment
+from relstore.host.upload.patch_decoder import Decoder
 from tests.host.test_patching import BASE_RELEASE, CONTENT_RELEASE, GOLDEN
 from tests.moved import release
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from relstore.client.diagnosis import NO_PYTHON, OLD_PYTHON, diagnose, traces_commands
-from relstore.client.transport.base import Exit
+from relstore.client.connection.diagnosis import NO_PYTHON, OLD_PYTHON, diagnose, traces_commands
+from relstore.client.connection.transport.base import Exit
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from relstore.client.duration import MAX_SECONDS, duration
+from relstore.client.config.amounts import MAX_SECONDS, duration
 from relstore.errors import UsageError
 
 

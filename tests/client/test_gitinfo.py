@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from relstore.client.gitinfo import GitInfo, describe
+from relstore.client.artifact.git import GitInfo, describe
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from relstore.client.heads import NOTHING, Heads
-from relstore.store.names import AppName, Digest
+from relstore.client.local_state.chain_heads import NOTHING, Heads
+from relstore.formats.names import AppName, Digest
 
 APP = AppName("site")
 DIGEST = Digest("ab" * 32)

@@ -7,8 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from relstore.client.transport.host_key import HostKey, HostNames
-from relstore.client.transport.known_hosts import KnownHosts, Standing, hash_name, parse, remember
+from relstore.client.connection.transport.ssh.host_key import HostKey, HostNames
+from relstore.client.connection.transport.ssh.known_hosts import (
+    KnownHosts,
+    Standing,
+    hash_name,
+    parse,
+    remember,
+)
 
 ONE = HostKey("ssh-ed25519", b"\0\0\0\x0bssh-ed25519" + b"\0\0\0\x20" + bytes(32))
 TWO = HostKey("ssh-ed25519", b"\0\0\0\x0bssh-ed25519" + b"\0\0\0\x20" + bytes([1]) * 32)

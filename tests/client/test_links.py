@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from relstore.client.links import Links, guess
+from relstore.client.local_state.link_speeds import Links, guess
 
 MB = 1_000_000
 

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from relstore.client.chunks import Chunk
-from relstore.client.meter import Meter
+from relstore.client.connection.transport.link_state import LinkState
 from relstore.client.reporter import Reporter
-from relstore.client.transport.tcp_info import LinkState
+from relstore.client.transfer.chunks import Chunk
+from relstore.client.transfer.meter import Meter
 
 MB = 1_000_000
 

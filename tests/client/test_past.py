@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from relstore.client import past
-from relstore.client.heads import Heads
+from relstore.client.local_state.chain_heads import Heads
+from relstore.client.operations import chain_check as past
 from relstore.errors import ProtocolError
+from relstore.formats import pack
+from relstore.formats.generation import Description, Generation, record_digest
+from relstore.formats.names import AppName, Digest
 from relstore.protocol import MAX_PAST, Past, PastOut
-from relstore.store import pack
-from relstore.store.names import AppName, Digest
-from relstore.store.record import Description, Generation, record_digest
 
 APP = AppName("site")
 PLACE = "web1:/srv"

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from blake3 import blake3
 
-from relstore.client.cache import Cache
-from relstore.client.encoders import Coding
-from relstore.client.patching import Job, Making, available
-from relstore.host.patching import Decoder
-from relstore.patch import LZMA
-from relstore.store.names import Digest
+from relstore.client.coding import Coding
+from relstore.client.local_state.cache import Cache
+from relstore.client.transfer.patch_process import Job, Making, available
+from relstore.formats.names import Digest
+from relstore.formats.patch import LZMA
+from relstore.host.upload.patch_decoder import Decoder
 from tests.moved import release
 
 FORMER, NEXT = release(1), release(2)

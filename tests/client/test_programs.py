@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relstore.client.programs import HEAD_BYTES, Program, parse, programs
-from relstore.client.scan import scan
+from relstore.client.artifact.executables import HEAD_BYTES, Program, parse, programs
+from relstore.client.artifact.scan import scan
 
 MACHINE = os.uname().machine
 

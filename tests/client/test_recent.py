@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from relstore.client.recent import MIN_BYTES, Recent
-from relstore.client.scan import scan
-from relstore.store.names import AppName
+from relstore.client.artifact.scan import scan
+from relstore.client.local_state.last_push import MIN_BYTES, Recent
+from relstore.formats.names import AppName
 
 APP = AppName("app")
 

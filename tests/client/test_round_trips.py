@@ -7,23 +7,24 @@ from pathlib import Path
 
 import pytest
 
-from relstore.client import fleet, hosts
-from relstore.client.activation import Plan
-from relstore.client.cache import Cache
-from relstore.client.fleet import Push, Way
-from relstore.client.interrupt import Interrupts
-from relstore.client.links import Links
-from relstore.client.recent import Recent
+from relstore.client.artifact.scan import scan
+from relstore.client.connection import connect as hosts
+from relstore.client.connection.account import Surroundings
+from relstore.client.connection.transport.base import Channel, Exit, Transport
+from relstore.client.connection.transport.local import LocalTransport
+from relstore.client.fleet import push as fleet
+from relstore.client.local_state.cache import Cache
+from relstore.client.local_state.last_push import Recent
+from relstore.client.local_state.link_speeds import Links
+from relstore.client.operations.access import Way
+from relstore.client.operations.interrupt import Interrupts
+from relstore.client.operations.plan import Plan, Push
 from relstore.client.reporter import Reporter
-from relstore.client.scan import scan
-from relstore.client.surroundings import Surroundings
 from relstore.client.target import Target
-from relstore.client.transfer import Transfer
-from relstore.client.transport.base import Channel, Exit, Transport
-from relstore.client.transport.local import LocalTransport
-from relstore.recipe import Recipe
-from relstore.store.names import AppName
-from relstore.store.record import Description
+from relstore.client.transfer.stream_plan import Transfer
+from relstore.formats.generation import Description
+from relstore.formats.names import AppName
+from relstore.formats.recipe import Recipe
 
 
 class Turns:

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relstore.client import scan as scanning
-from relstore.client.cache import Cache
-from relstore.client.scan import Scan, read_file, scan
-from relstore.client.scan_cache import RACY_NS, ScanCache, Seen, Stamp
+from relstore.client.artifact import scan as scanning
+from relstore.client.artifact.scan import Scan, read_file, scan
+from relstore.client.local_state.cache import Cache
+from relstore.client.local_state.scan_cache import RACY_NS, ScanCache, Seen, Stamp
 from relstore.errors import ArtifactError
 
 LARGE = 2 * 1024 * 1024

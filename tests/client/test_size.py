@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from relstore.client.size import parse_size
+from relstore.client.config.amounts import parse_size
 from relstore.errors import UsageError
 
 

@@ -8,11 +8,11 @@ from typing import Any
 import asyncssh
 import pytest
 
-from relstore.client.transport.address import Address, label_of, ssh_command
-from relstore.client.transport.host_key import HostNames
-from relstore.client.transport.known_hosts import KnownHosts
-from relstore.client.transport.ssh_config import HostSettings, Surroundings
-from relstore.client.transport.ssh_options import connection_options, host_key_algorithms
+from relstore.client.connection.transport.address import Address, label_of, ssh_command
+from relstore.client.connection.transport.ssh.config import HostSettings, Surroundings
+from relstore.client.connection.transport.ssh.host_key import HostNames
+from relstore.client.connection.transport.ssh.known_hosts import KnownHosts
+from relstore.client.connection.transport.ssh.options import connection_options, host_key_algorithms
 from relstore.errors import ConnectError
 
 HOME = "/home/someone"

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from relstore.client.transport.address import Address
-from relstore.client.transport.base import Exit
-from relstore.client.transport.ssh import connect
+from relstore.client.connection.transport.address import Address
+from relstore.client.connection.transport.base import Exit
+from relstore.client.connection.transport.ssh.connect import connect
 from relstore.errors import ConnectError, HostKeyError, TargetError
 from tests.hosts.sshd import ADDRESS, Sshd, fingerprint, free_port, make_key, public_directory, public_half
 

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from relstore.client.transport.tcp_info import LinkState, link_state, parse
+from relstore.client.connection.transport.link_state import LinkState, link_state, parse
 
 
 def info(*, limited: bool = False, microseconds: int = 40_000, rate: int = 2_400_000) -> bytes:

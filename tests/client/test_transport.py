@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from relstore.client.transport.address import Address
-from relstore.client.transport.base import Channel, Exit, Transport
-from relstore.client.transport.local import LocalTransport
+from relstore.client.connection.transport.address import Address
+from relstore.client.connection.transport.base import Channel, Exit, Transport
+from relstore.client.connection.transport.local import LocalTransport
 from relstore.errors import ConnectError, ConnectionLostError
 from tests.hosts.sshd import Sshd
 
@@ -39,7 +39,7 @@ def local(home: Path) -> Open:
 def over_ssh(server: Sshd) -> Open:
     @asynccontextmanager
     async def open_transport() -> AsyncIterator[Transport]:
-        from relstore.client.transport.ssh import connect
+        from relstore.client.connection.transport.ssh.connect import connect
 
         transport = await connect(
             Address(server.host, port=server.port),

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from relstore.client import unit_file
-from relstore.client.unit_file import Service
+from relstore.client import unit_text as unit_file
+from relstore.client.unit_text import Service
 from relstore.errors import UsageError
-from relstore.store.names import AppName
-from relstore.units import UnitName
+from relstore.formats.names import AppName, UnitName
 
 WEB = Service(AppName("web"), "/srv/web", "bin/web")
 

@@ -9,19 +9,19 @@ from pathlib import Path
 import pytest
 from blake3 import blake3
 
-from relstore.client.cache import Cache
-from relstore.client.choice import Sample
-from relstore.client.encoders import RAW, ZSTD, Coding
-from relstore.client.links import Links
-from relstore.client.recent import Recent
-from relstore.client.scan import Scan, scan
-from relstore.client.streams import loads
-from relstore.client.transfer import Host, Transfer, take_sample
-from relstore.client.workshop import Workshop
-from relstore.patch import LZMA
+from relstore.client.artifact.scan import Scan, scan
+from relstore.client.coding import RAW, ZSTD, Coding
+from relstore.client.local_state.cache import Cache
+from relstore.client.local_state.last_push import Recent
+from relstore.client.local_state.link_speeds import Links
+from relstore.client.transfer.cost_model import Sample
+from relstore.client.transfer.stream_maker import Workshop
+from relstore.client.transfer.stream_plan import Host, Transfer, take_sample
+from relstore.client.transfer.streams import loads
+from relstore.formats.manifest import contents
+from relstore.formats.names import AppName, Digest
+from relstore.formats.patch import LZMA
 from relstore.protocol import Base, Wanted
-from relstore.store.names import AppName, Digest
-from relstore.store.upload import contents
 from tests.moved import release
 
 APP = AppName("app")

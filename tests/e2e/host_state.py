@@ -6,7 +6,7 @@ import os
 import time
 from pathlib import Path
 
-from relstore.store.names import AppName
+from relstore.formats.names import AppName
 from relstore.store.store import Store
 from relstore.store.verify import Checker
 
@@ -24,7 +24,7 @@ def problems(store: Path) -> list[str]:
 
 def wait_for_jobs(store: Path, app: str) -> None:
     """Until no job of ``app`` runs any more."""
-    from relstore.host import jobs
+    from relstore.host.job import directory as jobs
 
     deadline = time.monotonic() + _TIMEOUT_S
     with as_owner(store), Store.open(str(store)) as opened:

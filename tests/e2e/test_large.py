@@ -31,7 +31,7 @@ TREE_HOST_BYTES = 150 * 1024**2
 """A manifest of 50,000 entries is in memory as a whole."""
 
 _HELPER = b"sys.stdin.buffer"
-_MAKER = b"relstore.client.delta"
+_MAKER = b"relstore.client.transfer.delta"
 
 
 class Peaks:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from relstore.store.names import AppName
+from relstore.formats.names import AppName
 from relstore.store.store import Store
 from tests.e2e.user import User, make_site, switch_often, target_of
 from tests.hosts.sshd import Sshd

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from relstore.client.cache import Cache
-from relstore.client.scan_cache import ScanCache, Seen, Stamp
+from relstore.client.local_state.cache import Cache
+from relstore.client.local_state.scan_cache import ScanCache, Seen, Stamp
 from tests.e2e.host_state import problems
 from tests.e2e.test_dropped_connections import kill_client, kill_sshd_child, run_cut
 from tests.e2e.test_interpreters import FOUND

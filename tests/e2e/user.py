@@ -11,14 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from relstore.client.activation import Place, Plan, activate
-from relstore.client.hosts import connected
-from relstore.client.interrupt import Interrupts
+from relstore.client.connection.account import Surroundings
+from relstore.client.connection.connect import connected
+from relstore.client.operations.access import Place
+from relstore.client.operations.activate import activate
+from relstore.client.operations.interrupt import Interrupts
+from relstore.client.operations.plan import Plan
 from relstore.client.reporter import Reporter
-from relstore.client.surroundings import Surroundings
 from relstore.client.target import Target
-from relstore.recipe import Recipe
-from relstore.store.names import AppName
+from relstore.formats.names import AppName
+from relstore.formats.recipe import Recipe
 from tests.hosts.sshd import Sshd
 
 PROGRAM = (sys.executable, "-m", "relstore")

@@ -7,13 +7,15 @@ from typing import NamedTuple
 
 from hypothesis import strategies as st
 
+from relstore.formats import generation as generation_format
+from relstore.formats import journal
+from relstore.formats.generation import Description, Generation
+from relstore.formats.journal import Event
+from relstore.formats.names import AppName, Digest
+from relstore.formats.retention import Policy
 from relstore.gc.plan import Roots
-from relstore.store import history, journal
+from relstore.store import history
 from relstore.store.history import Row
-from relstore.store.journal import Event
-from relstore.store.names import AppName, Digest
-from relstore.store.record import Description, Generation
-from relstore.store.retention import Policy
 
 WEB = AppName("web")
 NOW = 1_000_000
@@ -66,7 +68,9 @@ class History(NamedTuple):
     @property
     def builds(self) -> frozenset[Digest]:
         """All that are in the store: those that a link keeps, and the orphans."""
-        return self.orphans | {row.generation.build for row in self.rows if row.state != history.DELETED}
+        return self.orphans | {
+            row.generation.build for row in self.rows if row.state != generation_format.DELETED
+        }
 
 
 @st.composite

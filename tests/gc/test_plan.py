@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
+from relstore.formats import generation as history
+from relstore.formats.journal import ACTIVE, FAILED, INTERRUPTED, ROLLED_BACK
+from relstore.formats.names import AppName, Digest
+from relstore.formats.retention import Policy
 from relstore.gc.plan import Plan, Roots, make_plan
-from relstore.store import history
 from relstore.store.history import Row
-from relstore.store.journal import ACTIVE, FAILED, INTERRUPTED, ROLLED_BACK
-from relstore.store.names import AppName, Digest
-from relstore.store.retention import Policy
 from tests.gc.histories import DAY, NOW, WEB, History, build, contents, histories, policies, rows
 
 NOTHING = Policy(0, None)

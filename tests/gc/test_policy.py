@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from relstore.formats.journal import ACTIVE, FAILED, INTERRUPTED, ROLLED_BACK, STUCK
+from relstore.formats.retention import Policy
 from relstore.gc.policy import judge
-from relstore.store.journal import ACTIVE, FAILED, INTERRUPTED, ROLLED_BACK, STUCK
-from relstore.store.retention import Policy
 from tests.gc.histories import DAY, NOW, History, histories, policies, rows
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from relstore.formats.names import Digest
 from relstore.gc.processes import builds_in_use
-from relstore.store.names import Digest
 
 BUILD = Digest("5eed" * 16)
 OTHER = Digest("beef" * 16)

@@ -8,18 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from relstore.gc import remains, trash
-from relstore.gc.remains import (
-    DAY_S,
-    HALF_WRITTEN,
-    HELPER,
-    JOB,
-    LAST_JOBS,
-    LEASE,
-    SET_ASIDE,
-    STAGED,
-    InUse,
-)
+from relstore.gc import leftovers as remains
+from relstore.gc import trash
+from relstore.gc.leftovers import DAY_S, HALF_WRITTEN, HELPER, JOB, LAST_JOBS, LEASE, SET_ASIDE, STAGED, InUse
 from relstore.store.app import JOBS
 from relstore.store.store import Store
 from tests.host_side import NOW, WEB, go_live, snapshot

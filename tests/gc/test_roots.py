@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from relstore.errors import RelstoreError
+from relstore.formats.names import AppName
 from relstore.gc import roots
-from relstore.store.names import AppName
 from relstore.store.store import Store
 from tests.host_side import WEB, artifact, begin_upload, build_of, go_live, release
 

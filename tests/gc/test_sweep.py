@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 
 from relstore.errors import RefusedError
+from relstore.formats import journal
+from relstore.formats.names import AppName
+from relstore.formats.retention import Policy
 from relstore.gc import roots, sweep, trash
 from relstore.gc.measure import Measure, measure
 from relstore.gc.plan import Plan, make_plan
-from relstore.store import journal, publish
+from relstore.store import publish
 from relstore.store.directory import Dir
-from relstore.store.names import AppName
-from relstore.store.retention import Policy
 from relstore.store.store import Store
 from relstore.store.upload import Missing, Upload, lacking
 from tests.e2e.host_state import problems

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from relstore.host import collecting
+from relstore.formats import journal
+from relstore.host.requests import collecting
 from relstore.protocol import Collect, Retention
-from relstore.store import journal
 from relstore.store.store import Store
 from tests.e2e.host_state import problems
 from tests.host_side import (

@@ -6,11 +6,13 @@ import io
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from relstore import framing, protocol, shape
+from relstore import protocol
+from relstore.formats import pack
+from relstore.host.connection import Wire
 from relstore.host.helpers import Bundle
 from relstore.host.session import Session
-from relstore.host.wire import Wire
-from relstore.store import pack
+from relstore.protocol import fields as shape
+from relstore.protocol import framing
 
 T = TypeVar("T")
 

@@ -9,13 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from relstore.host import jobs
-from relstore.host.activation import Activation, Ending
-from relstore.host.jobs import Job, JobRequest, JobState
-from relstore.recipe import Command, Recipe
+from relstore.formats import journal as journal_format
+from relstore.formats.journal import Event
+from relstore.formats.recipe import Command, Recipe
+from relstore.host.job import directory as jobs
+from relstore.host.job.activation import Activation, Ending
+from relstore.host.job.directory import Job, JobRequest, JobState
 from relstore.store import journal
 from relstore.store.app import App
-from relstore.store.journal import Event
 from relstore.store.store import Store
 from tests.host_side import NOW, run_job
 
@@ -72,7 +73,9 @@ def leave_half_done(
     """What a job leaves that died at ``step`` (``""``: before its first one) with its intent recorded."""
     job, lock = create(app, generation, restart)
     os.close(lock)
-    journal.append(app.directory, Event(NOW, journal.SWITCHING, generation, previous, job.id, "me@desk", ""))
+    journal.append(
+        app.directory, Event(NOW, journal_format.SWITCHING, generation, previous, job.id, "me@desk", "")
+    )
     if step:
         job.write_state(JobState(step, previous, "", previous, ""))
     if switched:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from relstore.host import activation
-from relstore.store import journal
+from relstore.formats import journal
+from relstore.formats.journal import MAX_REASON
+from relstore.formats.names import AppName
+from relstore.host.job import activation
 from relstore.store.app import App
-from relstore.store.journal import MAX_REASON
-from relstore.store.names import AppName
 from relstore.store.store import Store
 from tests.e2e.host_state import problems
 from tests.host.jobs_by_hand import activate_here

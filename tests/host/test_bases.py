@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from relstore.host.bases import MAX_CANDIDATES, MIN_BYTES, candidates
-from relstore.store.manifest import File, Manifest, ObjectRef
-from relstore.store.names import Digest
+from relstore.formats.manifest import File, Manifest, ObjectRef
+from relstore.formats.names import Digest
+from relstore.host.upload.delta_bases import MAX_CANDIDATES, MIN_BYTES, candidates
 
 
 def file(path: str, name: int, size: int = MIN_BYTES) -> File:

@@ -10,8 +10,8 @@ import pytest
 
 import relstore
 from relstore import protocol
-from relstore.host import capabilities
-from relstore.host.capabilities import Mount
+from relstore.host import hello as capabilities
+from relstore.host.hello import Mount
 from relstore.store.store import Store
 
 MOUNTS = """\

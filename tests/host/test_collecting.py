@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 
 from relstore.errors import NotFoundError, RefusedError, RelstoreError, UsageError
+from relstore.formats import journal
+from relstore.formats.names import AppName, PinName
 from relstore.gc import trash
+from relstore.gc.leftovers import Remain
 from relstore.gc.processes import builds_in_use
-from relstore.gc.remains import Remain
-from relstore.host import collecting
+from relstore.host.requests import collecting
 from relstore.protocol import Collect, Delete, Retention, Verdict
-from relstore.store import journal
 from relstore.store.app import App, NewBuild
-from relstore.store.names import AppName, PinName
 from relstore.store.store import Store
 from tests.e2e.host_state import problems
 from tests.host.jobs_by_hand import create, leave_half_done, run

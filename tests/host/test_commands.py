@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from relstore.host import commands
+from relstore.host.service import commands
 
 SHELL = ("sh", "-c")
 

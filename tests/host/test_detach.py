@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from relstore.errors import StoreError
-from relstore.host import detach, jobs
-from relstore.host.detach import Helper
-from relstore.host.jobs import Job
-from relstore.store import journal
+from relstore.formats import journal
+from relstore.host.job import directory as jobs
+from relstore.host.job import start as detach
+from relstore.host.job.directory import Job
+from relstore.host.job.start import Helper
 from relstore.store.app import App
 from tests.host.jobs_by_hand import Gate, create, root_of, text_of
 from tests.host_side import WEB, program

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from relstore.host import job as job_module
-from relstore.host import jobs
-from relstore.host.jobs import Job, JobState
-from relstore.store import hold, journal, locks
+from relstore.formats import journal
+from relstore.formats.hold import Hold
+from relstore.host.job import directory as jobs
+from relstore.host.job import process as job_module
+from relstore.host.job.directory import Job, JobState
+from relstore.store import hold, locks
 from relstore.store.app import LOCK, App
-from relstore.store.hold import Hold
 from relstore.store.store import Store
 from tests.e2e.host_state import problems
 from tests.host.jobs_by_hand import Gate, create, leave_half_done, request, root_of, run, text_of

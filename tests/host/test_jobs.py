@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from relstore.errors import DamagedError, NotFoundError, RelstoreError
-from relstore.host import jobs
-from relstore.host.jobs import JobRequest, JobState
-from relstore.recipe import Command, Recipe
+from relstore.formats.names import JobId
+from relstore.formats.recipe import Command, Recipe
+from relstore.host.job import directory as jobs
+from relstore.host.job.directory import JobRequest, JobState
 from relstore.store import locks
 from relstore.store.app import App
-from relstore.store.names import JobId
 from tests.host_side import NOW, WEB, need_strace, program, strace
 
 REQUEST = JobRequest(2, "me@desk", NOW, Recipe(restart=Command(("sh", "-c", "true"), 60)))

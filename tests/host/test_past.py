@@ -8,13 +8,13 @@ import pytest
 
 from relstore import protocol
 from relstore.errors import DamagedError
-from relstore.host import past as host_past
+from relstore.formats import pack
+from relstore.formats.generation import record_digest
+from relstore.formats.names import AppName
 from relstore.host.helpers import Bundle
-from relstore.host.past import past
-from relstore.store import pack
+from relstore.host.requests import chain as host_past
+from relstore.host.requests.chain import past
 from relstore.store.app import RECORDS, App
-from relstore.store.names import AppName
-from relstore.store.record import record_digest
 from relstore.store.store import Store
 from tests.host.conversation import talk
 from tests.host_side import WEB, release

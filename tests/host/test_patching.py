@@ -9,10 +9,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relstore import patch
 from relstore.errors import FormatError
-from relstore.host.patching import PIECE_BYTES, Decoder
-from relstore.patch import HEAD_BYTES, LZMA, MAX_BASE_BYTES, MAX_COVERS, SEGMENT_BYTES, ZLIB, Head, Segment
+from relstore.formats import patch
+from relstore.formats.patch import (
+    HEAD_BYTES,
+    LZMA,
+    MAX_BASE_BYTES,
+    MAX_COVERS,
+    SEGMENT_BYTES,
+    ZLIB,
+    Head,
+    Segment,
+)
+from relstore.host.upload.patch_decoder import PIECE_BYTES, Decoder
 from tests.moved import release
 
 BASE_RELEASE, CONTENT_RELEASE = 3, 4

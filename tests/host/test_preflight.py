@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from relstore.errors import RefusedError
-from relstore.host import access, detach, logind, preflight, selinux
-from relstore.host.logind import Logout
+from relstore.formats.recipe import Recipe
+from relstore.host.job import start as detach
+from relstore.host.machine import access, logind, selinux
+from relstore.host.machine.logind import Logout
+from relstore.host.requests import preflight
 from relstore.protocol import Preflight, ProgramIn
-from relstore.recipe import Recipe
 from tests.host_side import WEB
 
 MACHINE = os.uname().machine

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from relstore.errors import UsageError
-from relstore.host import probes
-from relstore.recipe import Http, Place
+from relstore.formats.recipe import Http, Place
+from relstore.host.service import probes
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 

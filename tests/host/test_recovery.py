@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from relstore.host import activation, jobs, recovery
-from relstore.host.activation import Ending
-from relstore.host.jobs import Job, JobState
-from relstore.store import journal
+from relstore.formats import journal
+from relstore.formats.journal import Event
+from relstore.host.job import activation, recovery
+from relstore.host.job import directory as jobs
+from relstore.host.job.activation import Ending
+from relstore.host.job.directory import Job, JobState
 from relstore.store.app import App
-from relstore.store.journal import Event
 from relstore.store.store import Store
 from tests.e2e.host_state import problems
 from tests.host.jobs_by_hand import leave_half_done, root_of

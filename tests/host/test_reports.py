@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from relstore import protocol, shape
+from relstore import protocol
+from relstore.formats import journal, pack
+from relstore.formats.names import Digest, PinName
+from relstore.gc.leftovers import Remain
 from relstore.gc.measure import Measure
 from relstore.gc.plan import BuildVerdict, GenerationVerdict, Plan
-from relstore.gc.remains import Remain
-from relstore.host import reports
-from relstore.store import journal, pack
+from relstore.host.requests import replies as reports
+from relstore.protocol import fields as shape
 from relstore.store.app import App
-from relstore.store.names import Digest, PinName
 from relstore.store.store import Store
 from tests.host_side import NOW, WEB, build_of, record
 

@@ -9,15 +9,17 @@ from typing import Any
 import pytest
 
 from relstore.errors import BusyError, NotFoundError, RefusedError, RelstoreError, UsageError
-from relstore.host import jobs, status, switching
+from relstore.formats import journal
+from relstore.formats.hold import Hold
+from relstore.formats.names import AppName, JobId
+from relstore.formats.recipe import Command, Recipe
 from relstore.host.helpers import Bundle
+from relstore.host.job import directory as jobs
+from relstore.host.requests import activation as switching
+from relstore.host.requests import status
 from relstore.protocol import Accepted, Activate, Ended, Probed, Watch
-from relstore.recipe import Command, Recipe
-from relstore.store import journal
 from relstore.store.app import App
-from relstore.store.hold import Hold
 from relstore.store.hold import place as place_hold
-from relstore.store.names import AppName, JobId
 from relstore.store.store import Store
 from tests.host.jobs_by_hand import Gate, create, leave_half_done
 from tests.host_side import WEB, artifact, build_of, go_live, outcomes, push_build, record, release, snapshot

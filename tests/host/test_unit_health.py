@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from relstore.host.systemd import UnitState
-from relstore.host.unit_health import BAD, WAIT, WELL, Seen, judge
+from relstore.host.service.systemd import UnitState
+from relstore.host.service.unit_health import BAD, WAIT, WELL, Seen, judge
 
 RUNNING = UnitState.parse(
     "LoadState=loaded\nActiveState=active\nSubState=running\nResult=success\nType=exec\nMainPID=7\nNRestarts=0\n"

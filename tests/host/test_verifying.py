@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from relstore import protocol
-from relstore.host import verifying
+from relstore.formats.names import Digest
 from relstore.host.helpers import Bundle
+from relstore.host.requests import checking as verifying
 from relstore.protocol import DamagedBuild, FindingOut, Step
 from relstore.store import damage, publish
 from relstore.store.app import App
-from relstore.store.names import Digest
 from relstore.store.store import Store
 from tests.host.conversation import talk
 from tests.host_side import WEB, Artifact, artifact, begin_upload, build_of, go_live, push_build, snapshot

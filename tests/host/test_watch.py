@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from relstore.host import jobs, watch
-from relstore.host.jobs import Job, JobState
+from relstore.formats import journal
+from relstore.host.job import directory as jobs
+from relstore.host.job import watch
+from relstore.host.job.directory import Job, JobState
 from relstore.protocol import Ended, Output, Step
-from relstore.store import journal
 from relstore.store.app import App
 from tests.host.jobs_by_hand import Gate, create, leave_half_done, root_of, run, text_of
 from tests.host_side import run_job, started_job

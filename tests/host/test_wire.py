@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from relstore import framing, protocol
+from relstore import protocol
 from relstore.errors import FormatError, ProtocolError, RelstoreError
-from relstore.host.wire import Wire
-from relstore.store.names import AppName, Digest
+from relstore.formats.names import AppName, Digest
+from relstore.host.connection import Wire
+from relstore.protocol import framing
 from tests.host.conversation import Client, frame
 
 BUILD = Digest("0" * 64)

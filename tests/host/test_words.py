@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from relstore.errors import FormatError, NotFoundError
-from relstore.host import words
+from relstore.formats import hold as hold_format
+from relstore.formats.names import AppName
+from relstore.host.requests import keeping as words
 from relstore.protocol import Hold, Mark, Unhold
 from relstore.store import hold as holds
 from relstore.store.app import App
-from relstore.store.names import AppName
 from relstore.store.store import Store
 from tests.host_side import WEB, outcomes, record
 
@@ -25,7 +26,7 @@ def test_a_hold_is_placed_replaced_and_lifted(store: Store, app: App) -> None:
     assert holds.read(app.directory) is None
 
 
-@pytest.mark.parametrize("message", ["", " \n", "x" * (holds.MAX_MESSAGE + 1)])
+@pytest.mark.parametrize("message", ["", " \n", "x" * (hold_format.MAX_MESSAGE + 1)])
 def test_a_hold_says_why(store: Store, app: App, message: str) -> None:
     with pytest.raises(FormatError, match="the message of a hold"):
         words.hold(store, Hold(WEB, "ann", message))

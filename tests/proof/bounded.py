@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from relstore.errors import RelstoreError
-from relstore.store import pack
+from relstore.formats import pack
 from tests.proof.mutation import VALUES, bent, places, replaced
 from tests.proof.tally import Tally, try_all
 

@@ -15,8 +15,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import IO, Any
 
-from relstore import framing
-from relstore.store import pack
+from relstore.formats import pack
+from relstore.protocol import framing
 from tests.proof.mutation import ESCAPES, VALUES, bent, encoded, places, replaced
 
 SO_MANY = 8

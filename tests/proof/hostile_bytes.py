@@ -17,24 +17,26 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from relstore import framing, patch, protocol
-from relstore.client import config, small_file
-from relstore.client.compression import parse_compression
-from relstore.client.duration import duration
-from relstore.client.programs import parse as parse_program
-from relstore.client.size import parse_size
+from relstore import protocol
+from relstore.client.artifact.executables import parse as parse_program
+from relstore.client.coding import parse_compression
+from relstore.client.config import load as config
+from relstore.client.config.amounts import duration, parse_size
+from relstore.client.connection.transport.ssh import known_hosts
+from relstore.client.local_state import state_file as small_file
 from relstore.client.target import Target
-from relstore.client.transport import known_hosts
-from relstore.host import decoders, jobs
-from relstore.recipe import Place
-from relstore.store.hold import Hold
-from relstore.store.journal import Journal
-from relstore.store.manifest import Manifest
-from relstore.store.names import AppName, JobId
-from relstore.store.record import Generation
-from relstore.store.retention import Policy
+from relstore.formats import patch
+from relstore.formats.generation import Generation
+from relstore.formats.hold import Hold
+from relstore.formats.journal import Journal
+from relstore.formats.manifest import Manifest
+from relstore.formats.names import AppName, JobId, UnitName
+from relstore.formats.recipe import Place
+from relstore.formats.retention import Policy
+from relstore.host.job import directory as jobs
+from relstore.host.upload import decoders
+from relstore.protocol import framing
 from relstore.store.store import Store
-from relstore.units import UnitName
 from tests.host import jobs_by_hand
 from tests.host.test_patching import BASE, CONTENT
 from tests.host_side import WEB, go_live

@@ -17,9 +17,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from relstore import framing, protocol
+from relstore import protocol
+from relstore.host.connection import Wire
 from relstore.host.session import Session
-from relstore.host.wire import Wire
+from relstore.protocol import framing
 from tests.e2e.host_state import problems
 from tests.host.conversation import Client
 from tests.host_side import WEB, copy_store, write_bundle

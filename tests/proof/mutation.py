@@ -6,8 +6,8 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from relstore import framing
-from relstore.store import pack
+from relstore.formats import pack
+from relstore.protocol import framing
 
 Path = tuple[int | str, ...]
 """The way to a value in a nest of lists and dicts."""

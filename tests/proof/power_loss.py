@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from blake3 import blake3
 
-from relstore.store.record import Generation
+from relstore.formats.generation import Generation
 from relstore.store.store import Store
 from tests.e2e.host_state import problems
 from tests.host.conversation import Client

@@ -17,14 +17,15 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from relstore import framing, protocol
+from relstore import protocol
 from relstore.errors import RelstoreError
-from relstore.host import helpers, jobs
-from relstore.host.jobs import JobRequest
-from relstore.host.recovery import unresolved
-from relstore.protocol import Collect, Retention
-from relstore.recipe import Recipe
-from relstore.store import journal
+from relstore.formats import journal
+from relstore.formats.recipe import Recipe
+from relstore.host import helpers
+from relstore.host.job import directory as jobs
+from relstore.host.job.directory import JobRequest
+from relstore.host.job.recovery import unresolved
+from relstore.protocol import Collect, Retention, framing
 from relstore.store.store import Store
 from tests.e2e.host_state import problems
 from tests.host.conversation import Client

@@ -27,8 +27,8 @@ from hypothesis.stateful import (
 )
 
 from relstore import protocol
+from relstore.formats.names import PinName
 from relstore.protocol import Collect, Delete, FindingOut, Retention, RowOut
-from relstore.store.names import PinName
 from relstore.store.store import Store
 from tests.e2e.host_state import problems
 from tests.host.conversation import talk, talk_bytes

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from relstore.errors import DamagedError, NotFoundError, StoreError
+from relstore.formats.generation import Generation
+from relstore.formats.names import AppName, PinName
 from relstore.store.app import App
-from relstore.store.names import AppName, PinName
-from relstore.store.record import Generation
 from relstore.store.store import Store
 from tests.host_side import DESCRIPTION, WEB, go_live, program, push_build, record, release
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from relstore.store.blake3 import digest
+from relstore.formats.blake3 import digest
 
 VECTORS = json.loads(Path(__file__).with_name("blake3_vectors.json").read_text())["cases"]
 

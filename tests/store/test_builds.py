@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from relstore.errors import DamagedError, NotFoundError
-from relstore.store.names import Digest
+from relstore.formats.names import Digest
 from relstore.store.store import Store
 from tests.host_side import artifact, push_build
 

@@ -10,17 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from relstore import framing, protocol
+from relstore import protocol
 from relstore.errors import DamagedError, FormatError
-from relstore.recipe import Command, Health, Http, Recipe, Units
+from relstore.formats.blake3 import digest as blake3_digest
+from relstore.formats.generation import Description, Generation, record_digest
+from relstore.formats.journal import Event, Journal
+from relstore.formats.manifest import Directory, File, Manifest, ObjectRef, Symlink
+from relstore.formats.names import AppName, Digest, UnitName
+from relstore.formats.recipe import Command, Health, Http, Recipe, Units
+from relstore.protocol import framing
 from relstore.store import journal
-from relstore.store.blake3 import digest as blake3_digest
 from relstore.store.directory import Dir
-from relstore.store.journal import Event, Journal
-from relstore.store.manifest import Directory, File, Manifest, ObjectRef, Symlink
-from relstore.store.names import AppName, Digest
-from relstore.store.record import Description, Generation, record_digest
-from relstore.units import UnitName
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 BUILD = Digest("be25134d9e56f10d5e530a892da110724d6d7959911f84b60d03cdc58935440a")

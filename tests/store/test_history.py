@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relstore.errors import NotFoundError, RefusedError, RelstoreError, UsageError
-from relstore.store import history, journal
+from relstore.formats import journal
+from relstore.formats.generation import Description, Generation
+from relstore.formats.journal import Event
+from relstore.formats.names import AppName, Digest
+from relstore.store import history
 from relstore.store.history import Row
-from relstore.store.journal import Event
-from relstore.store.names import AppName, Digest
-from relstore.store.record import Description, Generation
 
 COMMIT = "abcd" + "0" * 36
 

@@ -11,14 +11,15 @@ from typing import Any
 import msgpack
 import pytest
 
-from relstore import framing, protocol
+from relstore import protocol
 from relstore.errors import FormatError
+from relstore.formats.blake3 import digest as blake3_digest
+from relstore.formats.manifest import EMPTY_BLAKE3, EMPTY_SHA256, MAX_ENTRIES, Manifest
+from relstore.formats.names import AppName, Digest
+from relstore.host.connection import Wire
 from relstore.host.helpers import Bundle
 from relstore.host.session import Session
-from relstore.host.wire import Wire
-from relstore.store.blake3 import digest as blake3_digest
-from relstore.store.manifest import EMPTY_BLAKE3, EMPTY_SHA256, MAX_ENTRIES, Manifest
-from relstore.store.names import AppName, Digest
+from relstore.protocol import framing
 
 B = bytes(range(32))
 S = hashlib.sha256(b"x").digest()

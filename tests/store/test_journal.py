@@ -10,12 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relstore.errors import DamagedError, FormatError
-from relstore.store import journal, pack
+from relstore.formats import journal as journal_format
+from relstore.formats import pack
+from relstore.formats.journal import EVENTS, HEADER, MAX_REASON, Event, Journal
+from relstore.store import journal
 from relstore.store.directory import Dir
-from relstore.store.journal import EVENTS, HEADER, MAX_REASON, Event, Journal
 from tests.host_side import program
 
-EVENT = Event(1_790_000_000, journal.ACTIVE, 2, 1, "20261123T044741Z-0a1b2c3d", "me@desk", "")
+EVENT = Event(1_790_000_000, journal_format.ACTIVE, 2, 1, "20261123T044741Z-0a1b2c3d", "me@desk", "")
 
 
 def written(directory: Dir, *events: Event) -> bytes:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from relstore.formats.names import Digest
 from relstore.store import leases
 from relstore.store.directory import Dir
-from relstore.store.names import Digest
 from tests.host_side import program
 
 BUILD = Digest("ab" * 32)

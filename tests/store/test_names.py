@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relstore.errors import FormatError, UsageError
-from relstore.store.names import (
+from relstore.formats.names import (
     MAX_GENERATION,
     AppName,
     Digest,

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from relstore.errors import FormatError
-from relstore.store import paths
+from relstore.formats import paths
 
 GOOD = [
     "a",

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relstore.errors import FormatError
-from relstore.store import pack
-from relstore.store.names import AppName, Digest
-from relstore.store.record import MAX_NOTE, MAX_WHO, Description, Generation, record_digest
+from relstore.formats import pack
+from relstore.formats.generation import MAX_NOTE, MAX_WHO, Description, Generation, record_digest
+from relstore.formats.names import AppName, Digest
 
 BUILD = bytes(range(32))
 PARENT = bytes(range(32, 64))

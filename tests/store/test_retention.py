@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relstore.errors import DamagedError, FormatError
-from relstore.store import pack
-from relstore.store.retention import FILE, MAGIC, MAX_KEEP, MAX_SECONDS, MAX_SIZE, Policy
+from relstore.formats import pack
+from relstore.formats.retention import MAGIC, MAX_KEEP, MAX_SECONDS, MAX_SIZE, Policy
+from relstore.store.retention import FILE
 from relstore.store.store import Store
 from tests.host_side import WEB, go_live
 

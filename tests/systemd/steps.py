@@ -8,8 +8,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from relstore.store import journal
-from relstore.store.journal import Journal
+from relstore.formats import journal
+from relstore.formats.journal import Journal
 from tests.systemd.deployer import Deployer
 
 UPLOAD = "upload"

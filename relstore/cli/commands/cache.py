@@ -1,0 +1,40 @@
+"""``relstore cache``: what this machine keeps of what it pushed, and clearing it."""
+
+from __future__ import annotations
+
+import click
+
+from relstore.cli import text
+from relstore.cli.command import Command, example
+from relstore.cli.local_state import the_cache
+from relstore.cli.options import settings
+
+
+@example("relstore cache", "relstore cache --clear --dry-run", "relstore cache --clear")
+@click.command(cls=Command)
+@click.option("--clear", is_flag=True, help="Remove everything from it.")
+@click.option("--dry-run", is_flag=True, help="With --clear: only say what would go.")
+@click.pass_context
+def cache(ctx: click.Context, clear: bool, dry_run: bool) -> None:
+    """Show the cache: contents that were pushed from here, kept so that the next release can be sent as a
+    difference to them. It holds 2 GiB at most; what was used least recently goes first."""
+    screen = settings(ctx).console
+    kept = the_cache()
+    files = kept.kept()
+    size = sum(one.size for one in files)
+    screen.document(
+        "cache",
+        path=str(kept.directory),
+        limit_bytes=kept.limit,
+        objects=len(files),
+        bytes=size,
+        cleared=clear and not dry_run,
+    )
+    what = f"{text.plural(len(files), 'object')}, {text.size(size)}"
+    if clear and dry_run:
+        screen.report(f"{kept.directory}: would free {what}")
+    elif clear:
+        kept.clear()
+        screen.say(f"{kept.directory}: freed {what}")
+    else:
+        screen.report(f"{kept.directory}: {what} of at most {text.size(kept.limit)}")

@@ -1,0 +1,75 @@
+"""``relstore log``: the journal, activations and their outcomes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from relstore import protocol
+from relstore.cli import text
+from relstore.cli.command import Command, example
+from relstore.cli.each_host import on_each, report, the_app
+from relstore.cli.options import settings
+from relstore.cli.progress import ConsoleReporter
+from relstore.client.connection.session import Session, rows
+from relstore.formats import journal
+from relstore.protocol import EventOut
+
+_STYLES = {
+    journal.ACTIVE: "green",
+    journal.ROLLED_BACK: "red",
+    journal.FAILED: "red",
+    journal.STUCK: "bold red",
+}
+
+
+@example("relstore log", "relstore log -n 5 --json")
+@click.command(cls=Command)
+@click.option("-n", "--last", type=click.IntRange(min=1), metavar="N", help="Only the last N lines.")
+@click.pass_context
+def log(ctx: click.Context, last: int | None) -> None:
+    """Show what the host recorded: each activation, how it ended, and why; newest last."""
+    here = settings(ctx)
+
+    async def ask(session: Session, _: ConsoleReporter) -> list[EventOut]:
+        app = await the_app(session, here)
+        _done, body = await session.ask(protocol.Log(app), protocol.Done)
+        events = rows(body, EventOut)
+        return events[-last:] if last else events
+
+    def show(_: str, events: list[EventOut]) -> None:
+        here.console.table(
+            ["when", "event", "gen", "before", "who", "job", "reason"],
+            [_cells(event) for event in events],
+            _STYLES,
+        )
+
+    def fields(events: list[EventOut]) -> dict[str, Any]:
+        return {"events": [_fields(event) for event in events]}
+
+    report("log", on_each(here, ask), here, show, fields, headings=True)
+
+
+def _cells(event: EventOut) -> list[str]:
+    return [
+        text.moment(event.time),
+        event.event,
+        str(event.generation),
+        str(event.previous or "-"),
+        event.who,
+        event.job or "-",
+        event.reason.partition("\n")[0],
+    ]
+
+
+def _fields(event: EventOut) -> dict[str, Any]:
+    return {
+        "time": text.iso(event.time),
+        "event": event.event,
+        "generation": event.generation,
+        "previous": event.previous or None,
+        "job": event.job or None,
+        "who": event.who,
+        "reason": event.reason,
+    }

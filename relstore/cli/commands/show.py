@@ -1,0 +1,90 @@
+"""``relstore show``: a generation's record and its files."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from relstore.cli import generation_view as rows
+from relstore.cli import text
+from relstore.cli.command import Spec, SpecCommand, example
+from relstore.cli.each_host import on_each, report, the_app
+from relstore.cli.options import settings
+from relstore.cli.progress import ConsoleReporter
+from relstore.client.connection.session import Session
+from relstore.client.operations.fetch import fetch
+from relstore.formats.manifest import Directory, Entry, Manifest, Symlink
+from relstore.formats.names import AppName
+from relstore.protocol import RowOut
+
+
+@example("relstore show 42", "relstore show -1")
+@click.command(cls=SpecCommand)
+@click.argument("generation", type=Spec())
+@click.pass_context
+def show(ctx: click.Context, generation: str) -> None:
+    """Show the record of GENERATION and what is in its build."""
+    here = settings(ctx)
+
+    async def ask(session: Session, _: ConsoleReporter) -> tuple[AppName, RowOut, Manifest]:
+        app = await the_app(session, here)
+        return app, *await fetch(session, app, generation)
+
+    def display(_: str, found: tuple[AppName, RowOut, Manifest]) -> None:
+        app, row, manifest = found
+        for line in _lines(app, row):
+            here.console.report(line)
+        here.console.table(
+            ["kind", "size", "object", "path"], [_entry_cells(entry) for entry in manifest.entries]
+        )
+
+    def fields(found: tuple[AppName, RowOut, Manifest]) -> dict[str, Any]:
+        app, row, manifest = found
+        entries = [_entry_fields(entry) for entry in manifest.entries]
+        return {"app": app, "generation": rows.fields(row), "entries": entries}
+
+    report("show", on_each(here, ask), here, display, fields, headings=True)
+
+
+def _lines(app: str, row: RowOut) -> list[str]:
+    lines = [
+        f"generation {row.number} of {app}: {row.state}",
+        f"  build     {row.build}",
+        f"  released  {text.moment(row.created)} by {row.who}",
+        f"  commit    {row.commit or '-'}{' with uncommitted changes' if row.dirty else ''}",
+        f"  content   {text.plural(row.files, 'file')}, {text.size(row.size)}",
+    ]
+    if row.note:
+        lines.append(f"  note      {row.note}")
+    if row.pins:
+        lines.append(f"  pinned as {', '.join(row.pins)}")
+    if row.outcome:
+        lines.append(f"  outcome   {row.outcome}, {text.moment(row.outcome_at)}")
+    if row.reason:
+        lines.append(f"  reason    {row.reason}")
+    return lines
+
+
+def _entry_cells(entry: Entry) -> list[str]:
+    if isinstance(entry, Directory):
+        return ["directory", "-", "-", entry.path]
+    if isinstance(entry, Symlink):
+        return ["symlink", "-", "-", f"{entry.path} -> {entry.target}"]
+    kind = "executable" if entry.content.executable else "file"
+    return [kind, text.size(entry.content.size), entry.content.blake3.short, entry.path]
+
+
+def _entry_fields(entry: Entry) -> dict[str, Any]:
+    if isinstance(entry, Directory):
+        return {"path": entry.path, "kind": "directory"}
+    if isinstance(entry, Symlink):
+        return {"path": entry.path, "kind": "symlink", "target": entry.target}
+    return {
+        "path": entry.path,
+        "kind": "file",
+        "executable": entry.content.executable,
+        "size_bytes": entry.content.size,
+        "blake3": entry.content.blake3,
+        "sha256": entry.content.sha256.hex(),
+    }

@@ -1,0 +1,121 @@
+"""Running a command's work on its targets, and what comes of several at once.
+
+One target: its error is the command's. Several: each is shown, and the command fails with the code for
+"some hosts failed" when any did.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import click
+
+from relstore.cli.console import error_fields
+from relstore.cli.exit_codes import exit_code
+from relstore.cli.options import Settings
+from relstore.cli.progress import ConsoleReporter
+from relstore.client.connection.connect import connected
+from relstore.client.connection.session import Session
+from relstore.client.operations import chain_check as past
+from relstore.client.target import Target
+from relstore.errors import RelstoreError, SomeHostsFailedError
+from relstore.formats.names import AppName
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Outcome(Generic[T]):
+    """What one host gave: a value, an error, or both (a report of what is wrong there)."""
+
+    target: Target
+    value: T | None
+    error: RelstoreError | None
+
+
+def on_each(settings: Settings, work: Callable[[Session, ConsoleReporter], Awaitable[T]]) -> list[Outcome[T]]:
+    """Do ``work`` on all targets, side by side. Raises a single target's error."""
+    targets = settings.need_targets()
+    with ConsoleReporter(settings.console, several=len(targets) > 1) as reporter:
+        outcomes = asyncio.run(_gather(settings, targets, reporter, work))
+    if len(outcomes) == 1 and outcomes[0].error is not None:
+        raise outcomes[0].error
+    return outcomes
+
+
+def report(
+    command: str,
+    outcomes: Sequence[Outcome[T]],
+    settings: Settings,
+    show: Callable[[str, T], None],
+    fields: Callable[[T], Mapping[str, Any]],
+    *,
+    headings: bool = False,
+    **head: Any,
+) -> None:
+    """Show what each host gave, print the one JSON document, and end the program when a host failed.
+
+    ``show`` gets a host's label and value; ``fields`` makes its part of the document. With ``headings``
+    each of several hosts' reports begins with its target.
+    """
+    documents = []
+    for one in outcomes:
+        if one.value is None:
+            continue
+        if headings and len(outcomes) > 1:
+            settings.console.report(f"{one.target}:")
+        show(one.target.label, one.value)
+        documents.append({"target": str(one.target), **fields(one.value)})
+    failed = [
+        {"target": str(one.target), "error": error_fields(one.error)}
+        for one in outcomes
+        if one.error is not None
+    ]
+    settings.console.document(command, **head, hosts=documents, failed=failed)
+    finish([one.error for one in outcomes], settings)
+
+
+def finish(errors: Sequence[RelstoreError | None], settings: Settings) -> None:
+    """Show the errors of the hosts and end with their exit code; return when there are none.
+
+    The command has shown its report and its JSON document, errors included, before.
+    """
+    failed = [error for error in errors if error is not None]
+    for error in failed:
+        settings.console.error(error)
+    if failed and len(errors) > 1:
+        summary = SomeHostsFailedError(
+            f"{len(failed)} of {len(errors)} hosts failed",
+            hint="Each host's own message says what to do there; then run the command again.",
+        )
+        settings.console.error(summary)
+        failed = [summary]
+    if failed:
+        raise click.exceptions.Exit(exit_code(failed[0]))
+
+
+async def the_app(session: Session, settings: Settings) -> AppName:
+    """The app that is meant: the given one, or the only one of the store; a look at its past is taken.
+
+    Raises UsageError.
+    """
+    return await past.meant(session, settings.app, settings.around.heads, settings.console.note)
+
+
+async def _gather(
+    settings: Settings,
+    targets: Sequence[Target],
+    reporter: ConsoleReporter,
+    work: Callable[[Session, ConsoleReporter], Awaitable[T]],
+) -> list[Outcome[T]]:
+    async def one(target: Target) -> Outcome[T]:
+        try:
+            async with connected(target, settings.around, reporter) as session:
+                return Outcome(target, await work(session, reporter), None)
+        except RelstoreError as error:
+            return Outcome(target, None, error.on(target.label))
+
+    return list(await asyncio.gather(*map(one, targets)))

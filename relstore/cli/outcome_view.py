@@ -1,0 +1,83 @@
+"""Showing how a push or a switch ended, host by host, and ending the program accordingly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from relstore.cli import text
+from relstore.cli.console import error_fields
+from relstore.cli.each_host import finish
+from relstore.cli.options import Settings
+from relstore.client.fleet.result import ERROR, SKIPPED, STAGED, UNCHANGED, Result
+from relstore.client.transfer.upload import Stream
+from relstore.formats.journal import ACTIVE
+from relstore.formats.names import AppName
+
+_STYLES = {ACTIVE: "green", UNCHANGED: "green", ERROR: "red", SKIPPED: "yellow", STAGED: "cyan"}
+
+
+def show(command: str, app: AppName | None, results: Sequence[Result], settings: Settings) -> None:
+    """Print what each host recorded, and end the program when one failed. ``app``: None if unknown."""
+    screen = settings.console
+    screen.document(command, app=app, hosts=[_fields(result) for result in results])
+    if len(results) == 1:
+        if results[0].error is None:
+            screen.say(_sentence(str(app), results[0]))
+        if results[0].freed:
+            screen.say(f"{results[0].target.label}: freed {text.size(results[0].freed)}")
+    else:
+        screen.table(
+            ["host", "outcome", "generation", "current", "sent"],
+            [
+                [
+                    str(result.target),
+                    result.outcome,
+                    str(result.generation or "-"),
+                    str(result.current or "-"),
+                    text.size(result.sent),
+                ]
+                for result in results
+            ],
+            _STYLES,
+        )
+    finish([result.error for result in results], settings)
+
+
+def _sentence(app: str, result: Result) -> str:
+    where = f"{app} on {result.target.label}"
+    if result.outcome == ACTIVE:
+        before = f" (before: {result.previous})" if result.previous else ""
+        return f"generation {result.generation} is active: {where}{before}"
+    if result.outcome == UNCHANGED:
+        return f"generation {result.current} is current already, nothing was changed: {where}"
+    current = f"; current is {result.current}" if result.current else "; nothing is current"
+    return f"generation {result.generation} is stored, not activated: {where}{current}"
+
+
+def _fields(result: Result) -> dict[str, Any]:
+    return {
+        "target": str(result.target),
+        "outcome": result.outcome,
+        "generation": result.generation or None,
+        "previous": result.previous or None,
+        "current": result.current or None,
+        "job": result.job or None,
+        "reason": result.reason,
+        "sent_bytes": result.sent,
+        "freed_bytes": result.freed,
+        "streams": [_stream(stream) for stream in result.streams],
+        "error": error_fields(result.error) if result.error else None,
+    }
+
+
+def _stream(stream: Stream) -> dict[str, Any]:
+    way = stream.way
+    return {
+        "contents": len(way.load.segments),
+        "content_bytes": way.load.size,
+        "sent_bytes": stream.sent,
+        "codec": str(way.option.coding),
+        "base": way.base.blake3 if way.base is not None else None,
+        "reason": way.reason,
+    }

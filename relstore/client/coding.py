@@ -1,0 +1,50 @@
+"""What a person may ask for of compression: ``auto``, ``none``, or a codec with an optional level.
+
+Light, since the configuration is read by every command. Not for compressing (``encoders``).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from relstore.errors import UsageError
+
+AUTO, NONE = "auto", "none"
+LEVELS = {"zstd": range(1, 20), "xz": range(1, 7), "zlib": range(1, 10), "patch-lzma": range(1, 7)}
+
+
+def check_compression(text: str) -> str:
+    """``text``, if it can be used. Raises UsageError."""
+    if text in (AUTO, NONE):
+        return text
+    codec, colon, level = text.partition(":")
+    levels = LEVELS.get(codec)
+    usable = levels is not None and (not colon or level in map(str, levels))
+    if not usable:
+        raise UsageError(
+            f"{text!r} is not a compression",
+            hint="Write auto, none, zstd, xz, zlib or patch-lzma, or a level too: zstd:1 to 19, xz:1 to 6, "
+            "zlib:1 to 9, patch-lzma:1 to 6.",
+        )
+    return text
+
+
+def parse_compression(text: str) -> tuple[str, int] | None:
+    """The codec (``raw`` for none) and its level, 0 where that is left open; None for ``auto``."""
+    codec, _, level = check_compression(text).partition(":")
+    if codec == AUTO:
+        return None
+    return ("raw", 0) if codec == NONE else (codec, int(level or 0))
+
+
+RAW, ZLIB, XZ, ZSTD = "raw", "zlib", "xz", "zstd"
+
+
+class Coding(NamedTuple):
+    """A codec with its level."""
+
+    codec: str
+    level: int
+
+    def __str__(self) -> str:
+        return f"{self.codec} -{self.level}" if self.codec != RAW else RAW

@@ -1,0 +1,104 @@
+"""Getting the helper to run: one constant command line, and what is sent to it until the handshake.
+
+The line reads the interpreter's path from its input, so that nothing is ever put into it, and tries
+each candidate until one is new enough. What comes back before the greeting is a login shell that
+talks; it is reported, never parsed. Not for requests (``session``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import re
+from dataclasses import dataclass
+
+from relstore.client.connection.bundle import bundle, stage_source
+from relstore.client.connection.diagnosis import NO_PYTHON, OLD_PYTHON, diagnose
+from relstore.client.connection.transport.base import Channel, Transport
+from relstore.errors import HelperError
+
+COMMAND = (
+    "exec /bin/sh -c '"
+    "IFS= read -r p; "
+    f"r={NO_PYTHON}; "
+    "for c in ${p:-python3 /usr/libexec/platform-python}; do "
+    'command -v "$c" >/dev/null 2>&1 || continue; '
+    '"$c" -I -S -c "import sys; '
+    f"sys.version_info < (3, 9) and sys.exit({OLD_PYTHON}); "
+    "f = sys.stdin.buffer; "
+    'exec(f.read(int(f.readline(9))))"; '
+    f"r=$?; [ $r = {OLD_PYTHON} ] || exit $r; "
+    "done; "
+    "exit $r'"
+)
+"""The whole command line, the same for every host, in quotes that sh, csh and fish read alike."""
+
+HANDSHAKE_TIMEOUT_S = 60.0
+MAX_AHEAD_BYTES = 2 * 1024 * 1024
+_MAX_CHATTER_BYTES = 64 * 1024
+_READ_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Started:
+    """A helper that has greeted us."""
+
+    channel: Channel
+    rest: bytes
+    """What came after the greeting already."""
+    chatter: bytes
+    """What the login shell said before it."""
+
+
+async def start(transport: Transport, path: str, python: str | None, ahead: bytes = b"") -> Started:
+    """Run the helper for the store at ``path`` with the interpreter ``python`` (None: find one).
+
+    ``ahead``: frames that it is to read first, at most MAX_AHEAD_BYTES; they cost no round trip.
+
+    Raises HelperError with a diagnosis, ConnectionLostError.
+    """
+    channel = await transport.open(COMMAND)
+    try:
+        async with asyncio.timeout(HANDSHAKE_TIMEOUT_S):
+            return await _greet(channel, transport.label, path, python, ahead)
+    except TimeoutError:
+        await channel.close()
+        raise HelperError(
+            f"the helper did not greet within {HANDSHAKE_TIMEOUT_S:.0f} s",
+            state="Nothing was changed.",
+            hint=f"Does `ssh {transport.label} true` return? A login shell that waits for input hangs here.",
+        ).on(transport.label) from None
+    except BaseException:
+        await channel.close()
+        raise
+
+
+async def _greet(channel: Channel, label: str, path: str, python: str | None, ahead: bytes) -> Started:
+    nonce = os.urandom(16).hex()
+    packed = bundle()
+    stage = stage_source()
+    root = os.fsencode(path).hex()
+    header = f"{nonce} {packed.digest} {root} {len(ahead)}\n"
+    await channel.write(f"{python or ''}\n{len(stage):08d}\n".encode() + stage + header.encode() + ahead)
+    proof = hashlib.sha256(nonce.encode()).hexdigest().encode()
+    greeting = re.compile(rb"relstore-helper ([0-9]+) " + proof + rb" (have|need)\n")
+    received = b""
+    while True:
+        match = greeting.search(received)
+        if match:
+            break
+        data = await channel.read(_READ_BYTES)
+        received += data
+        if not data or len(received) > _MAX_CHATTER_BYTES:
+            status = await channel.close()
+            raise diagnose(received, channel.stderr(), status).on(label)
+        if nonce.encode() in received:
+            raise HelperError(
+                "the host sends back what it is sent, instead of running it",
+                state="Nothing was changed.",
+                hint="Is the account's login shell a real one? Try by hand: ssh HOST python3 --version",
+            ).on(label)
+    if match[2] == b"need":
+        await channel.write(b"%d\n" % len(packed.compressed) + packed.compressed)
+    return Started(channel, received[match.end() :], received[: match.start()])

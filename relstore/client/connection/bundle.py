@@ -1,0 +1,80 @@
+"""The bundle: the host side and msgpack's pure-Python files in one reproducible zip.
+
+The same sources give the same bytes on every machine: sorted, stored, with one constant time. It is
+compressed only for the journey, since compressors differ between machines. Not for sending it
+(``bootstrap``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+import zlib
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from importlib import resources
+from importlib.resources.abc import Traversable
+
+from relstore import HOST_MODULES, HOST_PACKAGES
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+_MSGPACK = ("__init__", "exceptions", "ext", "fallback")
+_MAIN = b"from relstore.remote_helper import main\n\nraise SystemExit(main())\n"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """The helper as it is sent: ``data`` is a zip, ``digest`` its SHA-256 in hexadecimal."""
+
+    data: bytes
+    digest: str
+
+    @cached_property
+    def compressed(self) -> bytes:
+        """``data`` as a zlib stream."""
+        return zlib.compress(self.data, 9)
+
+
+@lru_cache(maxsize=1)
+def bundle() -> Bundle:
+    """The bundle of this relstore."""
+    files = dict(sorted(_files().items()))
+    files["FILES"] = "".join(f"{name}\n" for name in files).encode("ascii")
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name, data in files.items():
+            info = zipfile.ZipInfo(name, _EPOCH)
+            info.create_system = 3
+            info.external_attr = 0o644 << 16
+            archive.writestr(info, data)
+    data = buffer.getvalue()
+    return Bundle(data, hashlib.sha256(data).hexdigest())
+
+
+def stage_source() -> bytes:
+    """The source of the first code that runs on the host."""
+    return resources.files("relstore").joinpath("remote_stage.py").read_bytes()
+
+
+def _files() -> dict[str, bytes]:
+    ours = resources.files("relstore")
+    files = {"__main__.py": _MAIN}
+    for module in HOST_MODULES:
+        files[f"relstore/{module}.py"] = ours.joinpath(f"{module}.py").read_bytes()
+    for package in HOST_PACKAGES:
+        files.update(_sources(ours.joinpath(package), f"relstore/{package}"))
+    msgpack = resources.files("msgpack")
+    for module in _MSGPACK:
+        files[f"msgpack/{module}.py"] = msgpack.joinpath(f"{module}.py").read_bytes()
+    return files
+
+
+def _sources(package: Traversable, prefix: str) -> dict[str, bytes]:
+    files: dict[str, bytes] = {}
+    for entry in package.iterdir():
+        if entry.is_dir():
+            files.update(_sources(entry, f"{prefix}/{entry.name}"))
+        elif entry.name.endswith(".py"):
+            files[f"{prefix}/{entry.name}"] = entry.read_bytes()
+    return files

@@ -1,0 +1,222 @@
+"""The client's end of a session with one host: requests out, events and replies in.
+
+Checks what the host says before anybody uses it, bounds what it may send, and marks every error with
+the host that it came from. Not for what to ask (``push`` and the commands).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+from relstore import protocol
+from relstore.client.connection import bootstrap
+from relstore.client.connection.diagnosis import traces_commands
+from relstore.client.connection.transport.base import Channel, Transport
+from relstore.client.reporter import Reporter
+from relstore.errors import ConnectionLostError, ProtocolError, RelstoreError, UsageError
+from relstore.formats import pack
+from relstore.formats.names import AppName
+from relstore.protocol import fields as shape
+from relstore.protocol import framing
+
+T = TypeVar("T")
+
+_READ_BYTES = 64 * 1024
+
+
+class Ahead(NamedTuple):
+    """A request that is sent before the helper has greeted, to save its round trip."""
+
+    request: Any
+    body: bytes = b""
+
+
+def place(label: str, path: str) -> str:
+    """The name of a store at a host, as this machine calls both."""
+    return f"{label}:{path}"
+
+
+class Session:
+    """A conversation with the helper of one store. Make it with ``start``; close its transport after."""
+
+    def __init__(
+        self, channel: Channel, transport: Transport, path: str, rest: bytes, ahead: Sequence[Ahead] = ()
+    ) -> None:
+        """``path``: of the store, as it was given."""
+        self.label = transport.label
+        self.place = place(transport.label, path)
+        """Names the host and the store, for what is remembered of them."""
+        self.link = transport.link
+        """What is known of the link."""
+        self._ahead = [one.request for one in ahead]
+        self._channel = channel
+        self._decoder = framing.Decoder()
+        self._decoder.feed(rest)
+        self._pending: asyncio.Task[tuple[Any, bytes]] | None = None
+        self.hello: protocol.Hello
+
+    @classmethod
+    async def start(
+        cls,
+        transport: Transport,
+        path: str,
+        python: str | None,
+        reporter: Reporter,
+        ahead: Sequence[Ahead] = (),
+    ) -> Session:
+        """Start the helper, read its handshake. Raises HelperError, ConnectionLostError, ProtocolError.
+
+        ``ahead``: the requests that will be asked first, in this order; they travel with the start.
+        """
+        frames = b"".join(frame for one in ahead for frame in _frames(one.request, one.body))
+        started = await bootstrap.start(transport, path, python, frames)
+        session = cls(started.channel, transport, path, started.rest, ahead)
+        if started.chatter.strip():
+            reporter.notice(
+                f"{transport.label}: the login shell prints "
+                f"{started.chatter[:60].decode('utf-8', 'replace')!r} "
+                "before commands; relstore skipped it. Make its start-up files print only for terminals."
+            )
+        session.hello, _ = await session._answer((protocol.Hello,))
+        if session.hello.version != protocol.VERSION:
+            raise ProtocolError(
+                f"the helper speaks version {session.hello.version} of the protocol, not {protocol.VERSION}",
+                hint="Use the same relstore on both sides.",
+            ).on(transport.label)
+        if traces_commands(started.channel.stderr()):
+            reporter.notice(
+                f"{transport.label}: the login shell traces its commands (set -x); harmless here."
+            )
+        if session.hello.volatile:
+            reporter.notice(
+                f"{transport.label}: {session.hello.root} is on an overlay that ignores syncs (volatile): "
+                "what is pushed may be lost in a power cut."
+            )
+        return session
+
+    async def close(self) -> None:
+        """End the helper. Never raises."""
+        if self._pending is not None:
+            self._pending.cancel()
+        await self._channel.close()
+
+    async def ask(self, request: Any, reply: type[T], body: bytes = b"") -> tuple[T, bytes]:
+        """One request and its reply with the reply's body. Raises what the host reports."""
+        if self._ahead and self._ahead[0] is request:
+            del self._ahead[0]
+        else:
+            await self.send(request, body)
+        answer, rest = await self._answer((reply,))
+        return answer, rest
+
+    async def follow(self, request: Any, reply: type[T]) -> AsyncIterator[Any]:
+        """One request; its events as they come, and last its reply."""
+        async for message, _ in self.follow_with_body(request, reply):
+            yield message
+
+    async def follow_with_body(self, request: Any, reply: type[T]) -> AsyncIterator[tuple[Any, bytes]]:
+        """As ``follow``, each message with its body."""
+        await self.send(request)
+        while True:
+            message, body = await self._answer((*protocol.EVENTS, reply))
+            yield message, body
+            if isinstance(message, reply):
+                return
+
+    async def only_app(self) -> AppName:
+        """The one app of the store. Raises UsageError when there are several, or none."""
+        found, _ = await self.ask(protocol.Apps(), protocol.AppsOut)
+        if len(found.names) == 1:
+            return found.names[0]
+        have = f"It has {', '.join(found.names)}." if found.names else "It has no apps yet."
+        raise UsageError(f"which app of the store at {self.hello.root}? {have}", hint="Give --app NAME.").on(
+            self.label
+        )
+
+    async def send(self, request: Any, body: bytes = b"") -> None:
+        """A request without waiting for anything. Raises early what the host says meanwhile."""
+        if self._ahead:
+            raise RuntimeError(f"{type(request).__name__} before the requests that were sent ahead")
+        try:
+            for frame in _frames(request, body):
+                await self._channel.write(frame)
+        except ConnectionLostError as lost:
+            raise await self._last_words(lost) from None
+
+    async def check_early(self) -> None:
+        """Between requests that have no reply: raise the failure that the host may have sent already."""
+        if self._pending is None:
+            self._pending = asyncio.create_task(self._read())
+        await asyncio.sleep(0)
+        if self._pending.done():
+            await self._answer(())
+
+    async def _answer(self, allowed: tuple[Any, ...]) -> tuple[Any, bytes]:
+        """The next message, one of the ``allowed`` classes, with its body. Raises the host's failure."""
+        reading, self._pending = self._pending or asyncio.create_task(self._read()), None
+        try:
+            value, body = await reading
+        except RelstoreError as error:
+            raise error.on(self.label) from None
+        if isinstance(value, protocol.Failure):
+            raise value.error().on(self.label)
+        if type(value) not in allowed:
+            raise ProtocolError(f"the host sent {type(value).__name__} out of turn").on(self.label)
+        return value, body
+
+    async def _read(self) -> tuple[Any, bytes]:
+        frame = await self._frame()
+        if frame.kind != framing.MESSAGE:
+            raise ProtocolError("bytes of a body that no message announced")
+        message = protocol.decode(frame.payload, (*protocol.REPLIES, *protocol.EVENTS))
+        body = bytearray()
+        while len(body) < message.body:
+            frame = await self._frame()
+            if frame.kind != framing.DATA or not 0 < len(frame.payload) <= message.body - len(body):
+                raise ProtocolError("a body that is not as long as was announced")
+            body += frame.payload
+        return message.value, bytes(body)
+
+    async def _frame(self) -> framing.Frame:
+        while True:
+            frame = self._decoder.next()
+            if frame is not None:
+                return frame
+            data = await self._channel.read(_READ_BYTES)
+            if not data:
+                raise ConnectionLostError(
+                    "the helper ended in the middle" + _tail(self._channel.stderr()),
+                    hint=ConnectionLostError.HINT,
+                )
+            self._decoder.feed(data)
+
+    async def _last_words(self, lost: ConnectionLostError) -> RelstoreError:
+        """The failure that the host sent before it hung up, or the loss itself."""
+        try:
+            await self._answer(())
+        except RelstoreError as error:
+            return lost.on(self.label) if isinstance(error, ConnectionLostError) else error
+        return lost.on(self.label)
+
+
+def _frames(request: Any, body: bytes) -> list[bytes]:
+    return [
+        framing.encode(framing.MESSAGE, protocol.encode(request, len(body))),
+        *(
+            framing.encode(framing.DATA, body[start : start + framing.DATA_BYTES])
+            for start in range(0, len(body), framing.DATA_BYTES)
+        ),
+    ]
+
+
+def rows(body: bytes, kind: type[T]) -> list[T]:
+    """The messages of one class in a reply's body. Raises ProtocolError, FormatError."""
+    values: Iterable[Any] = pack.decode_stream(body, what="reply", limit=protocol.MAX_BODY_BYTES)
+    return [shape.from_values(kind, value) for value in values]
+
+
+def _tail(stderr: bytes) -> str:
+    lines = [line for line in stderr.decode("utf-8", "replace").splitlines() if line.strip()]
+    return f"; it said:\n{lines[-1]}" if lines else ""

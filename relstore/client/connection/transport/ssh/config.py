@@ -1,0 +1,167 @@
+"""What ssh_config says about one host, as far as it is ours to obey.
+
+asyncssh reads the same files for what only it needs (ciphers, canonical names, …). Read here is what it
+does not know (StrictHostKeyChecking, HashKnownHosts) or obeys in another way than OpenSSH: missing
+known_hosts files, ``UserKnownHostsFile none`` (for it: no checking at all), the order of keys, jumps.
+"""
+
+from __future__ import annotations
+
+import os.path
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import cast
+
+from asyncssh import ConfigParseError
+from asyncssh.config import SSHClientConfig, SSHConfig
+
+from relstore.client.connection.transport.address import Address, SSHTarget, check_address
+from relstore.client.connection.transport.ssh.host_key import DEFAULT_PORT
+from relstore.errors import ConnectError
+
+DEFAULT_IDENTITIES = ("id_ed25519", "id_ecdsa", "id_rsa", "id_ed25519_sk", "id_ecdsa_sk")
+GLOBAL_KNOWN_HOSTS = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
+USER_KNOWN_HOSTS = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2")
+
+_ACCEPT_NEW = ("accept-new", "no", "off", "false")
+_REFUSE_NEW = ("ask", "yes", "true")
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What of this machine and its user a login depends on."""
+
+    home: str
+    user: str
+    agent_path: str | None
+    config_paths: tuple[str, ...]
+    connect_timeout: float
+    notice: Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class HostSettings:
+    """How one host is to be reached and trusted. Paths are absolute; ``jumps`` are dialled in order."""
+
+    host: str
+    port: int
+    user: str
+    jumps: tuple[Address, ...]
+    proxy_command: str | None
+    accept_new_key: bool
+    user_known_hosts: tuple[str, ...]
+    global_known_hosts: tuple[str, ...]
+    host_key_alias: str | None
+    hash_known_hosts: bool
+    identity_files: tuple[str, ...]
+    certificate_files: tuple[str, ...]
+    identities_only: bool
+    agent_path: str | None
+    own_ciphers: bool
+    own_host_key_algorithms: bool
+
+    @classmethod
+    def load(cls, target: SSHTarget, around: Surroundings) -> HostSettings:
+        """Read the files. Raises TargetError for an impossible name, ConnectError for a bad file."""
+        check_address(target)
+        try:
+            config = _read(target, around)
+            return cls._from(config, target, around)
+        except (ValueError, OSError) as exc:
+            raise ConnectError(
+                f"the SSH configuration for it cannot be used: {exc}",
+                state="Nothing was contacted.",
+                # asyncssh is stricter than ssh(1) here, so that a file which ssh takes may end up at this.
+                hint=f"Correct it; a comment needs a line of its own. Compare with `ssh -G {target.host}`.",
+            ) from None
+
+    @classmethod
+    def _from(cls, config: _Config, target: SSHTarget, around: Surroundings) -> HostSettings:
+        def text(option: str) -> str | None:
+            return cast("str | None", config.get(option))
+
+        def paths(option: str, default: tuple[str, ...]) -> tuple[str, ...]:
+            found = cast("list[str] | None", config.get(option))
+            return tuple(expand(path, around.home) for path in (default if found is None else found))
+
+        port = cast(int, config.get("Port", DEFAULT_PORT))
+        if not 0 < port < 65536:
+            raise ConfigParseError(f"there is no port {port}")
+        jumps, proxy_command = _way(config)
+        default_identities = tuple(f"~/.ssh/{name}" for name in DEFAULT_IDENTITIES)
+        return cls(
+            host=text("Hostname") or target.host,
+            port=port,
+            user=text("User") or around.user,
+            jumps=jumps,
+            proxy_command=proxy_command,
+            accept_new_key=_accept_new_key(text("StrictHostKeyChecking") or "ask"),
+            user_known_hosts=paths("UserKnownHostsFile", USER_KNOWN_HOSTS),
+            global_known_hosts=paths("GlobalKnownHostsFile", GLOBAL_KNOWN_HOSTS),
+            host_key_alias=text("HostKeyAlias"),
+            hash_known_hosts=bool(config.get("HashKnownHosts")),
+            identity_files=paths("IdentityFile", default_identities),
+            certificate_files=paths("CertificateFile", ()),
+            identities_only=bool(config.get("IdentitiesOnly")),
+            agent_path=_agent(config, around),
+            own_ciphers=config.get("Ciphers") is not None,
+            own_host_key_algorithms=config.get("HostKeyAlgorithms") is not None,
+        )
+
+
+class _Config(SSHClientConfig):
+    """asyncssh's reader, with the options that it passes over."""
+
+    _handlers = SSHClientConfig._handlers | {
+        "stricthostkeychecking": ("StrictHostKeyChecking", SSHConfig._set_string),
+        "hashknownhosts": ("HashKnownHosts", SSHConfig._set_bool),
+    }
+    _percent_expand = SSHClientConfig._percent_expand | {"UserKnownHostsFile"}
+
+
+def expand(path: str, home: str) -> str:
+    """``~`` is ``home``."""
+    return os.path.join(home, path[2:]) if path.startswith("~/") else os.path.expanduser(path)
+
+
+def existing(paths: tuple[str, ...]) -> list[str]:
+    """Configuration files are optional."""
+    return [path for path in paths if os.path.exists(path)]
+
+
+def _read(target: SSHTarget, around: Surroundings) -> _Config:
+    def load(final: bool) -> _Config:
+        user, port = (() if value is None else value for value in (target.user, target.port))
+        paths = existing(around.config_paths)
+        words = (around.user, user, target.host, port)
+        return cast(_Config, _Config.load(None, paths, False, False, final, *words))
+
+    config = load(final=False)
+    return load(final=True) if config.has_match_final() else config
+
+
+def _way(config: _Config) -> tuple[tuple[Address, ...], str | None]:
+    """Jumps or a command: of ProxyJump and ProxyCommand the first in the files counts (ssh_config(5))."""
+    options = config.get_options(False)
+    chosen = next((name for name in options if name in ("ProxyJump", "ProxyCommand")), None)
+    value = cast("str | None", options[chosen]) if chosen else None
+    if value is None:
+        return (), None
+    if chosen == "ProxyCommand":
+        return (), value
+    return tuple(Address.parse_jump(hop.strip()) for hop in value.split(",")), None
+
+
+def _accept_new_key(word: str) -> bool:
+    if word.lower() in _ACCEPT_NEW:
+        return True
+    if word.lower() in _REFUSE_NEW:
+        return False
+    raise ConfigParseError(f"StrictHostKeyChecking cannot be {word!r}")
+
+
+def _agent(config: _Config, around: Surroundings) -> str | None:
+    path = cast("str | None", config.get("IdentityAgent", "SSH_AUTH_SOCK"))
+    if path in ("SSH_AUTH_SOCK", "$SSH_AUTH_SOCK"):
+        return around.agent_path
+    return path and expand(path, around.home)

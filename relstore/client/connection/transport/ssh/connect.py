@@ -1,0 +1,219 @@
+"""The transport over SSH: makes the connection, with jump hosts where ssh_config names some.
+
+Importing this module loads asyncssh, which takes longer than many a command: import it only when a host
+is about to be contacted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable
+
+import asyncssh
+
+from relstore.client.connection.transport.address import SSHTarget, label_of
+from relstore.client.connection.transport.link_state import LinkState, link_state
+from relstore.client.connection.transport.ssh import host_key_errors
+from relstore.client.connection.transport.ssh.channel import WINDOW, SSHChannel
+from relstore.client.connection.transport.ssh.config import HostSettings, Surroundings, existing
+from relstore.client.connection.transport.ssh.errors import Attempt, connection_lost, explain
+from relstore.client.connection.transport.ssh.host_key import HostNames
+from relstore.client.connection.transport.ssh.identities import Identities
+from relstore.client.connection.transport.ssh.known_hosts import KnownHosts, Standing, remember
+from relstore.client.connection.transport.ssh.login import Client
+from relstore.client.connection.transport.ssh.options import connection_options
+from relstore.client.connection.transport.ssh.proxy_command import ProxyCommand
+from relstore.errors import ConnectError, RelstoreError
+
+LOGIN_TIMEOUT = 120.0
+"""Seconds for a login: a person may have to touch a security key."""
+
+_HANG_UP_GRACE = 2.0
+
+
+async def connect(
+    target: SSHTarget,
+    *,
+    connect_timeout: float,
+    home: str,
+    user: str,
+    agent_path: str | None,
+    config_paths: tuple[str, ...],
+    notice: Callable[[str], None],
+) -> SSHTransport:
+    """Log in to ``target`` as ssh(1) would.
+
+    ``connect_timeout``: seconds until the host must have shown its key. ``home``, ``user``: of the local
+    account. ``agent_path``: SSH_AUTH_SOCK. ``config_paths``: ssh_config files, the first word counts;
+    those that do not exist are passed over. ``notice`` is told when a new host key is accepted.
+
+    Raises ConnectError, HostKeyError or TargetError.
+    """
+    around = Surroundings(home, user, agent_path, config_paths, connect_timeout, notice)
+    async with contextlib.AsyncExitStack() as stack:
+        connection, client = await _Dialler(around, stack).dial(target)
+        return SSHTransport(label_of(target), connection, client, stack.pop_all())
+
+
+class SSHTransport:
+    """One connection, and all that it rests on."""
+
+    def __init__(
+        self,
+        label: str,
+        connection: asyncssh.SSHClientConnection,
+        client: Client,
+        stack: contextlib.AsyncExitStack,
+    ) -> None:
+        self.label = label
+        self._connection = connection
+        self._client = client
+        self._stack = stack
+
+    async def open(self, command: str) -> SSHChannel:
+        """Run ``command``. Raises ConnectError when the host will not, ConnectionLostError."""
+        # sshd's answer would wait for us to acknowledge its last message, and we by default wait 40 ms.
+        asyncio.get_running_loop().call_soon(_acknowledge_at_once, self._connection)
+        channel = SSHChannel(self.label)
+        try:
+            await self._connection.create_session(lambda: channel, command, encoding=None, window=WINDOW)
+        except (asyncssh.Error, OSError) as exc:
+            if self._connection.is_closed() or not isinstance(exc, asyncssh.ChannelOpenError):
+                raise connection_lost(self._client.lost or exc).on(self.label) from None
+            raise ConnectError(
+                f"the host will not run a command: {exc.reason}",
+                hint="Its sshd may allow too few sessions (MaxSessions), or this key only forwarding.",
+            ).on(self.label) from None
+        return channel
+
+    def link(self) -> LinkState | None:
+        """Nothing of a way over a jump host or a ProxyCommand."""
+        return link_state(self._connection.get_extra_info("socket"))
+
+    async def close(self) -> None:
+        """Hang up, and end the jumps or the ProxyCommand. May be called twice."""
+        await self._stack.aclose()
+
+
+class _Dialler:
+    """Makes connections; what they rest on is put on ``stack``, which closes it in the right order."""
+
+    def __init__(self, around: Surroundings, stack: contextlib.AsyncExitStack) -> None:
+        self._around = around
+        self._stack = stack
+        self._dialled: set[str] = set()
+
+    async def dial(
+        self,
+        target: SSHTarget,
+        tunnel: asyncssh.SSHClientConnection | None = None,
+        jump: str = "",
+    ) -> tuple[asyncssh.SSHClientConnection, Client]:
+        """Connect, through ``tunnel`` if given (to the host that messages call ``jump``)."""
+        label = label_of(target)
+        try:
+            if label in self._dialled:
+                raise ConnectError(
+                    "it is to be reached by way of itself",
+                    hint="ProxyJump in ~/.ssh/config goes round in a circle: exempt the jump host from it.",
+                )
+            self._dialled.add(label)
+            settings = HostSettings.load(target, self._around)
+            if tunnel is None:
+                for hop in settings.jumps:
+                    tunnel, _ = await self.dial(hop, tunnel, jump)
+                    jump = label_of(hop)
+            return await self._log_in(target, settings, tunnel, jump)
+        except RelstoreError as exc:
+            exc.on(label)  # a jump that failed is named already
+            raise
+
+    async def _log_in(
+        self,
+        target: SSHTarget,
+        settings: HostSettings,
+        tunnel: asyncssh.SSHClientConnection | None,
+        jump: str,
+    ) -> tuple[asyncssh.SSHClientConnection, Client]:
+        known_hosts = _known_hosts(settings)
+        names = HostNames.of(settings.host, settings.port, settings.host_key_alias)
+        identities = Identities(settings)
+        deadline = asyncio.timeout(self._around.connect_timeout)
+        client = Client(settings, known_hosts, identities, lambda: _extend(deadline))
+        proxy: ProxyCommand | None = None
+        try:
+            async with deadline:
+                if settings.proxy_command is not None and tunnel is None:
+                    proxy = await ProxyCommand.start(settings.proxy_command)
+                    self._stack.push_async_callback(proxy.close)
+                connection = await asyncssh.connect(
+                    target.host,
+                    config=existing(self._around.config_paths),
+                    client_factory=lambda: client,
+                    tunnel=tunnel,
+                    sock=proxy.socket if proxy else None,
+                    **connection_options(settings, known_hosts, names),
+                )
+        except (asyncssh.Error, OSError, ValueError) as exc:
+            proxy_said = await proxy.last_words() if proxy else ""
+            revoked = known_hosts.revoked(names)
+            timeout = self._around.connect_timeout
+            attempt = Attempt(target, settings, client, timeout, revoked, jump, proxy_said)
+            raise explain(exc, attempt) from None
+        finally:
+            await identities.close()
+        self._stack.push_async_callback(_hang_up, connection)
+        _remember_new_key(client, target, settings, self._around.notice)
+        return connection, client
+
+
+def _known_hosts(settings: HostSettings) -> KnownHosts:
+    try:
+        return KnownHosts.read((*settings.user_known_hosts, *settings.global_known_hosts))
+    except OSError as exc:
+        raise ConnectError(
+            f"the known hosts cannot be read: {exc.filename}: {exc.strerror}",
+            state="Nothing was contacted.",
+            hint="Make that file readable, or name another with UserKnownHostsFile in ~/.ssh/config.",
+        ) from None
+
+
+def _extend(deadline: asyncio.Timeout) -> None:
+    deadline.reschedule(asyncio.get_running_loop().time() + LOGIN_TIMEOUT)
+
+
+def _remember_new_key(
+    client: Client, target: SSHTarget, settings: HostSettings, notice: Callable[[str], None]
+) -> None:
+    verdict = client.verdict
+    if verdict is None or verdict.standing is not Standing.NEW or not settings.user_known_hosts:
+        return
+    file = settings.user_known_hosts[0]
+    problem = ""
+    try:
+        remember(file, verdict.name, verdict.key, hashed=settings.hash_known_hosts)
+    except OSError as exc:
+        problem = exc.strerror or str(exc)
+    notice(host_key_errors.accepted(verdict, target, file, problem))
+
+
+def _acknowledge_at_once(connection: asyncssh.SSHClientConnection) -> None:
+    tcp = connection.get_extra_info("socket")
+    if (
+        tcp is not None
+        and tcp.family in (socket.AF_INET, socket.AF_INET6)
+        and hasattr(socket, "TCP_QUICKACK")
+    ):
+        with contextlib.suppress(OSError):
+            tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+
+
+async def _hang_up(connection: asyncssh.SSHClientConnection) -> None:
+    connection.close()
+    try:
+        async with asyncio.timeout(_HANG_UP_GRACE):
+            await connection.wait_closed()
+    except TimeoutError:
+        connection.abort()

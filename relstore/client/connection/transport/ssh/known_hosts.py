@@ -1,0 +1,166 @@
+"""OpenSSH's known_hosts files: which keys a host may show.
+
+Our own reader because a message must name the file and line of a key that no longer fits, and because
+OpenSSH's rules are wanted: a broken line spoils nothing, a host is looked up by its name and not also
+by its address, a key without a port counts for a host on another port. It judges keys and never
+checks a signature; that is asyncssh's.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import enum
+import fnmatch
+import hashlib
+import hmac
+import os
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from relstore.client.connection.transport.ssh.host_key import HostKey, HostNames
+
+_MARKERS = ("", "@cert-authority", "@revoked")
+
+
+class Entry(NamedTuple):
+    """One line: ``marker`` is ``""``, ``@cert-authority`` or ``@revoked``."""
+
+    path: str
+    line: int
+    marker: str
+    hosts: str
+    key: HostKey
+
+    def names(self, host: str) -> bool:
+        """Whether the line is about ``host`` (a name as in HostNames)."""
+        if self.hosts.startswith("|"):
+            return _hash_matches(self.hosts, host)
+        patterns = self.hosts.split(",")
+        if any(_matches(pattern[1:], host) for pattern in patterns if pattern.startswith("!")):
+            return False
+        return any(_matches(pattern, host) for pattern in patterns)
+
+
+class Standing(enum.Enum):
+    """How a host's key compares with what is known."""
+
+    TRUSTED = enum.auto()
+    NEW = enum.auto()
+    CHANGED = enum.auto()
+
+
+class Verdict(NamedTuple):
+    """``key`` of the host ``name``, compared; ``others`` are the lines with the keys that it was to have."""
+
+    standing: Standing
+    name: str
+    key: HostKey
+    others: tuple[Entry, ...] = ()
+
+
+class KnownHosts(NamedTuple):
+    """All the lines of some files."""
+
+    entries: tuple[Entry, ...]
+
+    @classmethod
+    def read(cls, paths: Iterable[str]) -> KnownHosts:
+        """Files that are not there have no lines. Raises OSError when one cannot be read."""
+        entries: list[Entry] = []
+        for path in paths:
+            try:
+                with open(path, encoding="utf-8", errors="replace") as file:
+                    entries += parse(path, file.read())
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+        return cls(tuple(entries))
+
+    def judge(self, names: HostNames, key: HostKey) -> Verdict:
+        """Any key of another kind than those known counts as changed: else a man in the middle
+        would only have to offer a kind that we have not seen yet."""
+        own = tuple(self._marked("", names.full))
+        if any(entry.key == key for entry in own):
+            return Verdict(Standing.TRUSTED, names.full, key)
+        if own:
+            return Verdict(Standing.CHANGED, names.full, key, own)
+        if any(entry.key == key for entry in self._marked("", names.bare)):
+            return Verdict(Standing.TRUSTED, names.full, key)
+        return Verdict(Standing.NEW, names.full, key)
+
+    def key_types(self, names: HostNames) -> tuple[str, ...]:
+        """The types of the keys that the host may show, to ask it for one of these."""
+        entries = [*self._marked("", names.full), *self._marked("", names.bare)]
+        return tuple(dict.fromkeys(entry.key.type for entry in entries))
+
+    def authorities(self, names: HostNames) -> tuple[Entry, ...]:
+        """The ``@cert-authority`` lines for the host."""
+        return self._of_either("@cert-authority", names)
+
+    def revoked(self, names: HostNames) -> tuple[Entry, ...]:
+        """The ``@revoked`` lines for the host."""
+        return self._of_either("@revoked", names)
+
+    def _of_either(self, marker: str, names: HostNames) -> tuple[Entry, ...]:
+        return tuple(
+            entry
+            for entry in self.entries
+            if entry.marker == marker and (entry.names(names.full) or entry.names(names.bare))
+        )
+
+    def _marked(self, marker: str, name: str) -> Iterable[Entry]:
+        return (entry for entry in self.entries if entry.marker == marker and entry.names(name))
+
+
+def parse(path: str, text: str) -> list[Entry]:
+    """The lines of one file that can be understood; the others count for nothing, as in OpenSSH."""
+    entries = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        fields = line.split()
+        marker = fields.pop(0) if line.lstrip().startswith("@") else ""
+        if len(fields) < 3 or fields[0].startswith("#") or marker not in _MARKERS:
+            continue
+        key = HostKey.parse(" ".join(fields[1:3]))
+        if key is not None:
+            entries.append(Entry(path, number, marker, fields[0], key))
+    return entries
+
+
+def remember(path: str, name: str, key: HostKey, *, hashed: bool) -> None:
+    """Append a line to the file at ``path``, which is made (0600, its directory 0700) if need be.
+
+    Raises OSError. One write(2): other programs and our own other connections append as well.
+    """
+    with contextlib.suppress(FileExistsError):
+        os.makedirs(os.path.dirname(path), mode=0o700)
+    fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        line = f"{hash_name(name, os.urandom(20)) if hashed else name} {key.line}\n"
+        os.write(fd, ("" if _ends_in_newline(fd) else "\n").encode() + line.encode())
+    finally:
+        os.close(fd)
+
+
+def hash_name(name: str, salt: bytes) -> str:
+    """``name`` as HashKnownHosts writes it: ``|1|salt|digest``."""
+    digest = hmac.new(salt, name.encode(), hashlib.sha1).digest()
+    return f"|1|{base64.b64encode(salt).decode()}|{base64.b64encode(digest).decode()}"
+
+
+def _ends_in_newline(fd: int) -> bool:
+    size = os.fstat(fd).st_size
+    return size == 0 or os.pread(fd, 1, size - 1) == b"\n"
+
+
+def _hash_matches(hashed: str, host: str) -> bool:
+    try:
+        _, kind, salt, _ = hashed.split("|")
+        wanted = hash_name(host, base64.b64decode(salt, validate=True))
+    except ValueError:  # binascii.Error is one
+        return False
+    return kind == "1" and hmac.compare_digest(wanted.encode(), hashed.encode())
+
+
+def _matches(pattern: str, host: str) -> bool:
+    """``*`` and ``?`` alone are special; fnmatch does not try every way to share out the text among stars."""
+    return fnmatch.fnmatchcase(host, pattern.lower().replace("[", "[[]"))

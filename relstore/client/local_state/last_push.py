@@ -1,0 +1,46 @@
+"""What was last pushed of each app from here, by path: what the next push is likely to build on.
+
+Only a guess, so that work can begin before the host has said what it has: never an error, never trusted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from relstore.client.local_state import state_file as small_file
+from relstore.errors import FormatError
+from relstore.formats.manifest import Manifest
+from relstore.formats.names import AppName, Digest
+
+MIN_BYTES = 1024 * 1024
+"""Of smaller files it is not worth remembering."""
+
+_MAX_FILES = 1000
+
+
+@dataclass(frozen=True)
+class Recent:
+    """What is remembered below ``directory``."""
+
+    directory: Path
+
+    def get(self, app: AppName) -> dict[str, Digest]:
+        """The content of each large file that was pushed last."""
+        try:
+            return {path: Digest.parse(name) for path, name in small_file.load(self._place(app)).items()}
+        except (TypeError, FormatError):
+            return {}
+
+    def keep(self, app: AppName, manifest: Manifest) -> None:
+        """Remember a build that was pushed."""
+        large = sorted(
+            (file for file in manifest.files() if file.content.size >= MIN_BYTES),
+            key=lambda file: file.content.size,
+            reverse=True,
+        )
+        files = {file.path: file.content.blake3 for file in large[:_MAX_FILES]}
+        small_file.save(self._place(app), files)
+
+    def _place(self, app: AppName) -> Path:
+        return self.directory / f"{app}.json"

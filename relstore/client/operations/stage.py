@@ -1,0 +1,127 @@
+"""A push up to the activation, at one host: what to upload, the upload, the generation's record.
+
+Not for making it current (``activation``) nor for several hosts at once (``fleet``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from relstore import protocol
+from relstore.client.artifact.scan import Scan
+from relstore.client.connection.session import Ahead, Session
+from relstore.client.reporter import Reporter
+from relstore.client.transfer import upload
+from relstore.client.transfer.stream_maker import Workshop
+from relstore.client.transfer.upload import Comparison, Stream
+from relstore.errors import NotFoundError, RefusedError
+from relstore.formats.manifest import contents
+from relstore.formats.names import AppName
+
+_AHEAD_BYTES = 256 * 1024
+"""A larger manifest is only sent when the host does not have the build."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A build that is on a host. ``number`` is its generation, 0 when it is current already."""
+
+    number: int
+    current: int
+    record: bytes = b""
+    """The generation's, when it is new."""
+    streams: tuple[Stream, ...] = ()
+    """What was sent for it."""
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a push would do at a host."""
+
+    unchanged: bool
+    current: int
+    missing: int
+    """How many contents would be sent."""
+    bytes: int
+
+
+class Question:
+    """What is asked of each host about a build, in the fewest round trips."""
+
+    def __init__(self, app: AppName, scan: Scan, *, allow_outside_links: bool) -> None:
+        self._scan = scan
+        self._probe = protocol.Probe(app, scan.build)
+        self._compare = protocol.Compare(app, scan.build, allow_outside_links)
+
+    @property
+    def ahead(self) -> Ahead:
+        """What may be sent ahead of the handshake."""
+        if len(self._scan.raw) <= _AHEAD_BYTES:
+            return Ahead(self._compare, self._scan.raw)
+        return Ahead(self._probe)
+
+    async def ask(self, session: Session) -> Comparison:
+        """What the host has and lacks."""
+        if self.ahead.request is self._probe:
+            found, _ = await session.ask(self._probe, protocol.Probed)
+            if (found.present or found.waiting) and not found.damaged:
+                return Comparison(found, [], ())
+        return await upload.compare(session, self._compare, self._scan)
+
+
+async def preview(session: Session, question: Question, scan: Scan) -> Preview:
+    """Ask what would be sent, and change nothing."""
+    compared = await question.ask(session)
+    found, refs = compared.found, contents(scan.manifest)
+    unchanged = found.current_build == scan.build and not found.waiting and not found.damaged
+    size = sum(refs[item.content].size - item.offset for item in compared.wanted)
+    return Preview(unchanged, found.current, len(compared.wanted), size)
+
+
+async def prepare(
+    session: Session,
+    question: Question,
+    scan: Scan,
+    publish: protocol.Publish,
+    shop: Workshop,
+    reporter: Reporter,
+    *,
+    local: bool,
+) -> Prepared:
+    """Upload what is missing, publish, record the generation; nothing for what is current already."""
+    check_executable(session, scan)
+    compared = await question.ask(session)
+    found = compared.found
+    if found.damaged:
+        restore = protocol.Restore()
+        restored = await upload.send(session, scan, compared, restore, shop, reporter, local=local)
+        reporter.notice(f"{session.label}: {upload.mended(scan.build, restored)}")
+    if found.waiting:
+        return Prepared(found.waiting, found.current)
+    if found.current and found.current_build == scan.build:
+        return Prepared(0, found.current)
+    if found.present:
+        try:
+            released, _ = await session.ask(
+                protocol.Release(publish.app, scan.build, *publish[1:]), protocol.Released
+            )
+        except NotFoundError:
+            reporter.detail(session.label, "the build was collected meanwhile; sending it again")
+            compared = await question.ask(session)
+        else:
+            return Prepared(released.number, found.current, released.record)
+    sent = await upload.send(session, scan, compared, publish, shop, reporter, local=local)
+    return Prepared(sent.number, found.current, sent.record, sent.streams)
+
+
+def check_executable(session: Session, scan: Scan) -> None:
+    """Raises RefusedError for a build with executables on a file system that executes nothing."""
+    if not session.hello.noexec:
+        return
+    program = next((file.path for file in scan.manifest.files() if file.content.executable), None)
+    if program is not None:
+        raise RefusedError(
+            f"{session.hello.root} is on a file system mounted noexec, so {program!r} could not be run there",
+            state="Nothing was changed.",
+            hint="Name a place on another file system, or remount that one with exec.",
+        ).on(session.label)

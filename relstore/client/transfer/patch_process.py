@@ -1,0 +1,96 @@
+"""Patches, as the client gets them: from a process that makes them, or from the cache.
+
+The process may give up, run out of memory or be killed; then there is no patch, and the content is sent in
+another way. Not for what a patch is (``relstore.patch``), nor for making it (``client.delta``).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import IO, NamedTuple
+
+from relstore.client.coding import Coding
+from relstore.client.local_state.cache import Cache
+from relstore.client.transfer.chunks import Chunk
+from relstore.formats.names import Digest
+from relstore.formats.patch import HEAD_BYTES, LZMA, MAX_BASE_BYTES, SEGMENT_HEAD_BYTES, ZLIB, Head, Segment
+
+CODECS = (LZMA, ZLIB)
+MAX_BYTES = MAX_BASE_BYTES
+"""Of base and content together: the process needs about six bytes of memory for each."""
+
+_MAKER = (sys.executable, "-P", "-m", "relstore.client.transfer.delta")
+
+
+class Job(NamedTuple):
+    """A patch that is wanted."""
+
+    base: Digest
+    content: Digest
+    source: str
+    """Where the bytes of the content are."""
+    coding: Coding
+    start: int
+    """The byte of the content to begin with."""
+
+
+@lru_cache(maxsize=1)
+def available() -> bool:
+    """Whether patches can be made here: numpy is an optional dependency."""
+    return importlib.util.find_spec("numpy") is not None
+
+
+class Making:
+    """A patch under way. Ask for ``chunks`` once; ``stop`` when done, in any case."""
+
+    def __init__(self, job: Job, cache: Cache) -> None:
+        """Starts the process, unless the cache has the patch."""
+        self._job, self._cache = job, cache
+        self._kept = cache.get_patch(job.base, job.content, job.coding) if not job.start else None
+        self._process: subprocess.Popen[bytes] | None = None
+        if self._kept is None and cache.get(job.base) is not None:
+            words = [cache.place(job.base), job.source, job.coding.codec, job.coding.level, job.start]
+            self._process = subprocess.Popen(
+                [*_MAKER, *map(str, words)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            )
+
+    def chunks(self) -> Iterator[Chunk]:
+        """The patch, part by part as they are made; nothing when there is none to be had. Blocks."""
+        if self._kept is not None:
+            yield from _parts(io.BytesIO(self._kept))
+        elif self._process is not None and self._process.stdout is not None:
+            made = []
+            with self._process.stdout as output:
+                for chunk in _parts(output):
+                    made.append(chunk.data)
+                    yield chunk
+            if self._process.wait() == 0 and not self._job.start:
+                self._cache.add_patch(self._job.base, self._job.content, self._job.coding, b"".join(made))
+
+    def stop(self) -> None:
+        """End the process, if it still runs; who reads its chunks gets no more."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+
+def _parts(file: IO[bytes]) -> Iterator[Chunk]:
+    """The head and the segments of a patch, as far as there are whole ones."""
+    kind: type[Head | Segment] = Head
+    size = HEAD_BYTES
+    while len(raw := file.read(size)) == size:
+        begin = kind.parse(raw)
+        length = sum(begin.sizes)
+        columns = file.read(length)
+        if len(columns) < length:
+            return
+        yield Chunk(raw + columns, begin.size if isinstance(begin, Segment) else 0)
+        kind, size = Segment, SEGMENT_HEAD_BYTES

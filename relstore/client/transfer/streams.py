@@ -1,0 +1,101 @@
+"""What is missing, as streams: large contents alone, the largest first, small ones many together.
+
+Pure, but for reading the artifact's files, which happens as a stream is encoded. Not for how a stream is
+encoded (``encoders``) nor which way is best (``choice``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import BinaryIO, NamedTuple
+
+from relstore import protocol
+from relstore.client.artifact.scan import Scan, changed
+from relstore.errors import ArtifactError, ProtocolError
+from relstore.formats.manifest import ObjectRef
+from relstore.protocol import Base, Wanted
+
+LARGE_BYTES = 256 * 1024
+"""From here on a content has a stream of its own."""
+
+_SEGMENTS = 1000
+_TOGETHER_BYTES = 16 * 1024 * 1024
+_READ_BYTES = 256 * 1024
+
+
+class Load(NamedTuple):
+    """What one stream carries."""
+
+    segments: tuple[protocol.Segment, ...]
+    bases: tuple[Base, ...]
+    """For the one content that it carries; none for several."""
+
+    @property
+    def size(self) -> int:
+        """Bytes, as they are in the artifact."""
+        return sum(segment.length for segment in self.segments)
+
+
+def loads(wanted: Sequence[Wanted], refs: Sequence[ObjectRef]) -> list[Load]:
+    """The streams for what is wanted, in the order in which they are sent."""
+    large = sorted(
+        (item for item in wanted if refs[item.content].size >= LARGE_BYTES),
+        key=lambda item: refs[item.content].size,
+        reverse=True,
+    )
+    found = [Load((_rest(item, refs),), item.bases) for item in large]
+    together: list[protocol.Segment] = []
+    size = 0
+    for item in wanted:
+        if refs[item.content].size >= LARGE_BYTES:
+            continue
+        together.append(_rest(item, refs))
+        size += together[-1].length
+        if size >= _TOGETHER_BYTES or len(together) == _SEGMENTS:
+            found.append(Load(tuple(together), ()))
+            together, size = [], 0
+    if together:
+        found.append(Load(tuple(together), ()))
+    return found
+
+
+def pieces(load: Load, refs: Sequence[ObjectRef], scan: Scan) -> Iterator[bytes]:
+    """The bytes of a load, piece by piece. ArtifactError when a file is not what was scanned."""
+    for content, offset, length in load.segments:
+        ref = refs[content]
+        yield from _read(scan.sources[ref.blake3], ref, offset, length)
+
+
+def check(wanted: Sequence[Wanted], refs: Sequence[ObjectRef]) -> list[Wanted]:
+    """The host may only ask for contents of this build, each once. Raises ProtocolError."""
+    seen: set[int] = set()
+    for item in wanted:
+        inside = 0 <= item.content < len(refs) and 0 <= item.offset < refs[item.content].size
+        if not inside or item.content in seen:
+            raise ProtocolError("the host asks for bytes that the build does not have")
+        seen.add(item.content)
+    return list(wanted)
+
+
+def _rest(item: Wanted, refs: Sequence[ObjectRef]) -> protocol.Segment:
+    return protocol.Segment(item.content, item.offset, refs[item.content].size - item.offset)
+
+
+def _read(source: str, ref: ObjectRef, offset: int, length: int) -> Iterator[bytes]:
+    try:
+        with open(source, "rb", buffering=0) as file:
+            file.seek(offset)
+            yield from _exactly(file, length, source)
+            if offset + length == ref.size and file.read(1):
+                raise changed(source)
+    except OSError as error:
+        raise ArtifactError(f"{source}: {error.strerror}", state="Nothing was changed on the host.") from None
+
+
+def _exactly(file: BinaryIO, count: int, source: str) -> Iterator[bytes]:
+    while count:
+        piece = file.read(min(_READ_BYTES, count))
+        if not piece:
+            raise changed(source)
+        count -= len(piece)
+        yield piece

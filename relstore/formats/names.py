@@ -1,0 +1,151 @@
+"""The checked types of names: apps, pins, digests, generations, jobs.
+
+Whatever comes from a person, a host or a file becomes one of these before it goes further inward.
+Not for paths inside a build; those are in ``paths``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+
+from relstore.errors import FormatError, UsageError
+
+NAME_RULE = "lower-case letters, digits, '.', '_' and '-', beginning with a letter or digit, at most 64"
+MAX_GENERATION = 2**31 - 1
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\Z")
+_DIGEST = re.compile(r"[0-9a-f]{64}\Z")
+_JOB = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}\Z")
+
+
+class AppName(str):
+    """A named line of releases: ``web``."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, text: str) -> AppName:
+        """Raises UsageError unless ``text`` follows NAME_RULE."""
+        if not _NAME.match(text):
+            raise UsageError(f"{text!r} cannot be the name of an app", hint=f"A name is {NAME_RULE}.")
+        return cls(text)
+
+    @classmethod
+    def from_artifact(cls, name: str) -> AppName | None:
+        """The app's name that a file name suggests (``Site.d`` gives ``site.d``), or None."""
+        text = re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip("-._")[:64]
+        return cls(text) if _NAME.match(text) else None
+
+
+class PinName(str):
+    """The name of a pin."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, text: str) -> PinName:
+        """Raises UsageError unless ``text`` follows NAME_RULE."""
+        if not _NAME.match(text):
+            raise UsageError(f"{text!r} cannot be the name of a pin", hint=f"A name is {NAME_RULE}.")
+        return cls(text)
+
+
+class Digest(str):
+    """A BLAKE3-256 digest as 64 lower-case hexadecimal digits: the name of an object or a build."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Digest:
+        """Raises FormatError unless ``text`` is 64 lower-case hexadecimal digits."""
+        if not _DIGEST.match(text):
+            raise FormatError(f"{text[:80]!r} is not a digest")
+        return cls(text)
+
+    @classmethod
+    def from_bytes(cls, raw: bytes) -> Digest:
+        """``raw``: 32 bytes."""
+        if len(raw) != 32:
+            raise FormatError(f"a digest of {len(raw)} bytes, not 32")
+        return cls(raw.hex())
+
+    @property
+    def raw(self) -> bytes:
+        """The 32 bytes."""
+        return bytes.fromhex(str(self))  # PyPy wants exactly a str
+
+    @property
+    def short(self) -> str:
+        """The first 12 digits, for people."""
+        return self[:12]
+
+
+class JobId(str):
+    """The name of one activation: its UTC start to the microsecond and a random part, so that names sort.
+
+    ``20261123T120000Z-0123abcd``: of the last eight digits five are the microseconds, three are random.
+    """
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, text: str) -> JobId:
+        """Raises UsageError unless ``text`` looks like ``20261123T120000Z-0123abcd``."""
+        if not _JOB.match(text):
+            raise UsageError(f"{text[:80]!r} is not the id of a job", hint="`relstore log` lists the jobs.")
+        return cls(text)
+
+    @classmethod
+    def new(cls, seconds: int, micros: int) -> JobId:
+        """For a start at ``seconds`` since 1970 and ``micros`` (0 to 999,999)."""
+        start = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(seconds))
+        return cls.parse(f"{start}-{micros:05x}{random_suffix()[:3]}")
+
+
+def parse_generation(text: str) -> int:
+    """A generation's number, 1 to MAX_GENERATION. Raises FormatError."""
+    if not re.match(r"[1-9][0-9]{0,9}\Z", text) or int(text) > MAX_GENERATION:
+        raise FormatError(f"{text[:80]!r} is not the number of a generation")
+    return int(text)
+
+
+def random_suffix() -> str:
+    """16^8 possibilities from the system's random source: for temporary names nobody can plant."""
+    return os.urandom(4).hex()
+
+
+MAX_UNIT_NAME = 255
+
+
+"""Bytes (systemd.unit(5))."""
+
+
+SUFFIXES = (".service", ".socket", ".timer", ".target", ".path")
+
+
+_UNIT = re.compile(r"[A-Za-z0-9:_.\\][A-Za-z0-9:_.\\@-]*\Z")
+
+
+class UnitName(str):
+    """``web.service``, ``web@1.service``."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, text: str) -> UnitName:
+        """A name without a suffix gets ``.service``. Raises UsageError."""
+        name = text if text.endswith(SUFFIXES) else f"{text}.service"
+        stem = name.rpartition(".")[0]
+        if not _UNIT.match(name) or len(name) > MAX_UNIT_NAME or not stem:
+            raise UsageError(
+                f"{text!r} cannot be the name of a unit",
+                hint="A name is letters, digits and : - _ . \\ @, and ends in .service, .socket, .timer, "
+                ".target or .path.",
+            )
+        if stem.endswith("@"):
+            raise UsageError(
+                f"{text!r} is a template without an instance", hint=f"Name one: {stem}1{name[len(stem) :]}."
+            )
+        return cls(name)

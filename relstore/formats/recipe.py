@@ -1,0 +1,117 @@
+"""How a release goes live on a host: what is restarted, when it counts as well, what runs around that.
+
+Plain values that the client makes from flags and relstore.toml, sends with an activation, and the host
+keeps with the job, so that a job that died can be finished as it was begun. Not for doing any of it
+(``host``) nor for reading it from a file (``client.config``).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple, Optional
+
+from relstore.errors import UsageError
+from relstore.formats.names import UnitName
+
+RESTART = "restart"
+RELOAD = "reload"
+TRY_RELOAD = "try-reload-or-restart"
+ACTIONS = (RESTART, RELOAD, TRY_RELOAD)
+SUDO = "sudo"
+MAX_MILLISECONDS = 24 * 3600 * 1000
+
+
+_URL = re.compile(r"http://(\[[0-9A-Fa-f:.]+\]|[^/:?#@\[\]\s]+)(?::([0-9]{1,5}))?([/?][^#\s]*)?\Z")
+
+
+class Place(NamedTuple):
+    """What an ``http://`` URL names."""
+
+    host: str
+    port: int
+    path: str
+    authority: str
+    """For the Host header."""
+
+    @classmethod
+    def parse(cls, url: str) -> Place:
+        """Raises UsageError for what is not a plain ``http://`` URL."""
+        match = _URL.match(url)
+        if not match or not url.isascii() or not 0 < int(match[2] or 80) < 65536:
+            raise UsageError(
+                f"{url!r} is not a URL of the form http://HOST[:PORT]/PATH",
+                hint="The host asks it itself: the plain port of 127.0.0.1 will do. For TLS, use a command.",
+            )
+        authority = match[1] + (f":{match[2]}" if match[2] else "")
+        path = match[3] or "/"
+        return cls(
+            match[1].strip("[]"), int(match[2] or 80), path if path.startswith("/") else f"/{path}", authority
+        )
+
+
+class Units(NamedTuple):
+    """The systemd units that run the app."""
+
+    names: tuple[UnitName, ...] = ()
+    user: bool = False
+    """Whether they belong to the account's own manager (``systemctl --user``)."""
+    action: str = RESTART
+    """One of ACTIONS."""
+    run_build: bool = True
+    """Whether their main processes must be seen to execute the build."""
+    become: str = ""
+    """``sudo``, or empty when the account may act on the units itself."""
+
+
+class Command(NamedTuple):
+    """Something of the deployer's to run on the host."""
+
+    words: tuple[str, ...]
+    timeout: int
+    """Seconds."""
+
+
+class Http(NamedTuple):
+    """A request that must be answered as described."""
+
+    url: str
+    """``http://…``; with ``socket`` only its path and host name count."""
+    status: int = 0
+    """The status that it must have, or 0 for any from 200 to 399."""
+    body: str = ""
+    """A regular expression that its body must contain, or empty."""
+    headers: tuple[str, ...] = ()
+    """``Name: value`` lines to send."""
+    socket: str = ""
+    """The path of a Unix socket to ask through, or empty."""
+
+
+class Health(NamedTuple):
+    """When a release counts as well. Times are milliseconds."""
+
+    timeout: int = 30_000
+    interval: int = 500
+    stable: int = 3_000
+    """How long a unit's main process must stand still."""
+    http: tuple[Http, ...] = ()
+    tcp: tuple[str, ...] = ()
+    """``host:port``."""
+    commands: tuple[Command, ...] = ()
+
+
+class Recipe(NamedTuple):
+    """All of it. The default restarts nothing and asks nothing."""
+
+    units: Units = Units()
+    restart: Optional[Command] = None
+    reload: Optional[Command] = None
+    """Instead of ``restart`` where a former version runs; to go back, ``restart`` is used if there is one."""
+    restart_timeout: int = 60
+    """Seconds that a unit may take to act."""
+    health: Health = Health()
+    before: Optional[Command] = None
+    """Run in the new build before the switch; its failure changes nothing."""
+    after: Optional[Command] = None
+    on_failure: Optional[Command] = None
+    confirm: int = 0
+    """Seconds in which the deployer must come back to confirm, or 0."""

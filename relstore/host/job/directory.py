@@ -1,0 +1,225 @@
+"""Jobs: one directory for each activation, with what was asked, how far it is, and its log.
+
+The session makes the directory and starts the process; the job alone writes the state; whoever
+wants to know reads the files. A job's process holds a lock in its directory for as long as it
+lives, so a job that died is told from one that works. What the job *did* is in the app's journal.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from typing import Any, NamedTuple, Optional, TypeVar
+
+from relstore.errors import DamagedError, FormatError, NotFoundError, ProtocolError, UsageError
+from relstore.formats import pack
+from relstore.formats.names import JobId, random_suffix
+from relstore.formats.recipe import Recipe
+from relstore.protocol import fields as shape
+from relstore.store import app as apps
+from relstore.store import durable, locks
+from relstore.store.app import App
+from relstore.store.directory import TEMPORARY, Dir
+
+REQUEST = "request"
+STATE = "state"
+LOG = "log"
+LOCK = "lock"
+METHOD = "method"
+CANCEL = "cancel"
+VERDICT = "verdict"
+_LIMIT = 256 * 1024
+_MAGIC = "relstore-job"
+_VERSION = 2
+
+QUEUED = "queued"
+STARTED = "started"
+CONFIRMED = "confirmed"
+EXPIRED = "expired"
+DONE = "done"
+
+
+T = TypeVar("T")
+
+
+class JobRequest(NamedTuple):
+    """What a job is to do. Written once, durably, before the job starts."""
+
+    generation: int
+    who: str
+    created: int
+    recipe: Recipe
+    lock_wait: int = 0
+    """Seconds to wait for another activation to end."""
+    override_hold: bool = False
+    confirm_hash: Optional[bytes] = None
+    """The SHA-256 of the token that confirms it, where it must be confirmed."""
+
+
+class JobState(NamedTuple):
+    """How far a job is. ``step`` is ``done`` at the end, and then ``outcome`` says how it ended."""
+
+    step: str
+    previous: int
+    outcome: str
+    current: int
+    reason: str
+
+
+class Job:
+    """One job's directory, open."""
+
+    def __init__(self, ident: JobId, directory: Dir) -> None:
+        self.id = ident
+        self.directory = directory
+
+    def close(self) -> None:
+        self.directory.close()
+
+    def request(self) -> JobRequest:
+        """Raises DamagedError."""
+        return self._read(REQUEST, JobRequest)
+
+    def state(self) -> JobState:
+        """Raises DamagedError."""
+        if self.directory.lstat(STATE) is None:
+            return JobState(QUEUED, 0, "", 0, "")
+        return self._read(STATE, JobState)
+
+    def write_state(self, state: JobState) -> None:
+        """Durable when this returns."""
+        durable.replace_file(self.directory, STATE, _encode(state))
+
+    def method(self) -> str:
+        """How its process is kept alive, in its own words; ``""`` before it began."""
+        return (self.directory.read_or_none(METHOD, 200) or b"").decode("utf-8", "replace")
+
+    def begin(self, method: str) -> None:
+        """The job's first word: it runs."""
+        durable.replace_file(self.directory, METHOD, method.encode())
+        self.write_state(JobState(STARTED, 0, "", 0, ""))
+
+    def cancel(self, who: str) -> None:
+        """Ask the job not to switch; it looks just before it would."""
+        durable.replace_file(self.directory, CANCEL, who.encode())
+
+    def cancelled_by(self) -> str | None:
+        """Who asked for that, or None."""
+        found = self.directory.read_or_none(CANCEL, _LIMIT)
+        return None if found is None else found.decode("utf-8", "replace")
+
+    def decide(self, verdict: str) -> str:
+        """Say whether it was confirmed: CONFIRMED, or EXPIRED. Only the first word counts; it is returned.
+
+        The deployer's session and the job's own clock may speak at the same time, and link(2) lets one win.
+        """
+        with contextlib.suppress(FileExistsError):
+            durable.create_file(self.directory, VERDICT, verdict.encode())
+        return self.verdict() or verdict
+
+    def verdict(self) -> str:
+        """What was decided, or ``""``."""
+        return (self.directory.read_or_none(VERDICT, 200) or b"").decode("utf-8", "replace")
+
+    def is_alive(self) -> bool:
+        """Whether the job's process lives, by the lock that it holds."""
+        try:
+            fd = self.directory.open_file(LOCK)  # only to look, so that a read-only file system will do
+        except FileNotFoundError:
+            return False
+        try:
+            return not locks.try_lock(fd, exclusive=False)
+        finally:
+            os.close(fd)
+
+    def log_from(self, offset: int, limit: int) -> bytes:
+        """Up to ``limit`` bytes of the log from ``offset`` on."""
+        try:
+            fd = self.directory.open_file(LOG)
+        except FileNotFoundError:
+            return b""
+        try:
+            return os.pread(fd, limit, offset)
+        finally:
+            os.close(fd)
+
+    def _read(self, name: str, kind: type[T]) -> T:
+        try:
+            (value,) = pack.decode_fields(
+                self.directory.read(name, _LIMIT),
+                what=f"job {name}",
+                magic=_MAGIC,
+                version=_VERSION,
+                count=1,
+                limit=_LIMIT,
+            )
+            return shape.from_values(kind, value)
+        except (FormatError, ProtocolError, UsageError) as error:
+            raise DamagedError(f"the {name} of job {self.id}: {error.what}") from None
+        except FileNotFoundError:
+            raise DamagedError(f"job {self.id} has no {name}") from None
+
+
+def create(app: App, request: JobRequest, micros: int = 0) -> tuple[Job, int]:
+    """A new job's directory and the descriptor of its held lock, which its process inherits.
+
+    ``micros``: of the second in which the request was made, so that two in one second keep their order.
+    """
+    with app.area(apps.JOBS) as jobs:
+        ident = JobId.new(request.created, micros)
+        # It gets its name when it is whole and its lock is held, so that nobody finds half a job.
+        temporary = TEMPORARY + random_suffix()
+        directory = jobs.make(temporary)
+        lock = locks.open_lock(directory, LOCK)
+        locks.try_lock(lock, exclusive=True)
+        os.close(directory.create_file(LOG, 0o644))
+        durable.replace_file(directory, REQUEST, _encode(request))
+        jobs.rename(temporary, jobs, ident)
+        durable.sync_directory(jobs)
+        directory.path = f"{jobs.path}/{ident}"
+    return Job(ident, directory), lock
+
+
+def names(app: App) -> list[JobId]:
+    """The ids of all jobs, oldest first."""
+    with app.area(apps.JOBS) as jobs:
+        try:
+            return [JobId.parse(name) for name in jobs.names()]
+        except UsageError as error:
+            raise DamagedError(f"among the jobs of {app.name}: {error.what}") from None
+
+
+def open_job(app: App, ident: Optional[JobId]) -> Job:
+    """A job, or the newest when ``ident`` is None. Raises NotFoundError."""
+    if ident is None:
+        known = names(app)
+        if not known:
+            raise NotFoundError(f"{app.name} has no jobs yet", hint="A push or a switch makes one.")
+        ident = known[-1]
+    with app.area(apps.JOBS) as jobs:
+        directory = jobs.sub_or_none(ident)
+    if directory is None:
+        raise NotFoundError(f"{app.name} has no job {ident}", hint="`relstore log` lists the jobs.")
+    return Job(ident, directory)
+
+
+def alive(app: App) -> Iterator[JobId]:
+    """The jobs whose processes live, the newest first: one works, and others may wait for their turn."""
+    for ident in reversed(names(app)):
+        job = open_job(app, ident)
+        try:
+            lives = job.is_alive()
+        finally:
+            job.close()
+        if lives:
+            yield ident
+
+
+def running(app: App) -> Optional[JobId]:
+    """The newest job whose process lives, or None."""
+    return next(alive(app), None)
+
+
+def _encode(value: Any) -> bytes:
+    return pack.encode_fields(_MAGIC, _VERSION, [shape.to_values(value)])

@@ -1,0 +1,164 @@
+"""The job's process: take the app's lock, mind a hold, resolve what a dead job left, activate, record, end.
+
+Started by ``detach``; nobody waits for it and nobody reads its streams but its log. Whatever goes
+wrong becomes an outcome in the job's state, since there is no one else to tell.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+
+from relstore.errors import RelstoreError
+from relstore.formats import journal
+from relstore.formats.hold import Hold
+from relstore.formats.names import AppName, JobId
+from relstore.host.job import directory as jobs
+from relstore.host.job import recovery
+from relstore.host.job import start as detach
+from relstore.host.job.activation import Activation, Ending
+from relstore.host.job.directory import Job, JobState
+from relstore.store import hold as holds
+from relstore.store import locks
+from relstore.store.app import LOCK, App
+from relstore.store.root import explain
+from relstore.store.store import Store
+
+BUSY = "busy"
+HELD = "held"
+WAITING = "waiting"
+_INSTANT_S = 0.3
+_LOG = 2
+
+
+def run(root: str, app_name: str, job_id: str, password: str = "") -> int:
+    """The exit code is for nobody; the state says how it ended, and where that cannot be written, the log."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Store.open(root) as store, store.app(AppName.parse(app_name)) as app:
+            job = jobs.open_job(app, JobId.parse(job_id))
+            ending = _guarded(store, app, job, password)
+            try:
+                current = app.current() or 0
+            except RelstoreError:
+                current = 0
+            job.write_state(JobState(jobs.DONE, ending.previous, ending.outcome, current, ending.reason))
+    except (RelstoreError, OSError) as error:
+        _say(f"the job's state cannot be written: {error}")
+        return 1
+    return 0
+
+
+def _guarded(store: Store, app: App, job: Job, password: str) -> Ending:
+    try:
+        job.begin(detach.seen_method())
+        return _locked(store, app, job, password)
+    except RelstoreError as error:
+        problem = error.what
+    except OSError as error:
+        problem = explain(error, "during the activation").what
+    if _is_settled(app):
+        return Ending(journal.FAILED, 0, problem)
+    return Ending(journal.INTERRUPTED, 0, f"{problem}; the next activation of {app.name} resolves it")
+
+
+def _is_settled(app: App) -> bool:
+    try:
+        return recovery.unresolved(app.events()) is None
+    except (RelstoreError, OSError):
+        return True  # the journal cannot be read, so nothing was begun
+
+
+def _locked(store: Store, app: App, job: Job, password: str) -> Ending:
+    request = job.request()
+    lock = locks.open_lock(app.directory, LOCK)
+    try:
+        if not _take(lock, app, job, request.lock_wait):
+            return Ending(BUSY, 0, holder(app))
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, f"{job.id} {request.generation} {request.who}\n".encode(), 0)
+        hold = holds.read(app.directory)
+        if hold is not None and not request.override_hold:
+            return Ending(HELD, 0, describe_hold(app, hold))
+        recovered = recovery.recover(store, app, _LOG, password)
+        if recovered and recovered.outcome == journal.ACTIVE and app.current() == request.generation:
+            return recovered  # what the dead job had begun is what is asked for, and is done now
+        overridden = f"in spite of a hold: {describe_hold(app, hold)}" if hold else ""
+        return Activation(store, app, job, request, _LOG, password).run(overridden)
+    finally:
+        os.close(lock)
+        sys.stderr.flush()
+
+
+def _take(lock: int, app: App, job: Job, seconds: int) -> bool:
+    # A session that looks whether the lock is free holds it for an instant.
+    if locks.lock_within(lock, exclusive=True, seconds=_INSTANT_S):
+        return True
+    if not seconds:
+        return False
+    os.write(_LOG, f"relstore: waiting up to {seconds} s: {holder(app)}\n".encode())
+    job.write_state(JobState(WAITING, 0, "", app.current() or 0, ""))
+    return locks.lock_within(lock, exclusive=True, seconds=seconds)
+
+
+def holder(app: App) -> str:
+    """Who holds the app's lock, since when and for what, for people."""
+    words = (app.directory.read_or_none(LOCK, 4096) or b"").decode("utf-8", "replace").split(None, 2)
+    if len(words) < 3:
+        return f"another activation of {app.name} is under way"
+    ident, number, who = words
+    return (
+        f"another activation of {app.name} is under way: job {ident}, generation {number}, by {who.strip()}"
+    )
+
+
+def describe_hold(app: App, hold: Hold) -> str:
+    """Who holds the app, since when and why, for people."""
+    since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(hold.since))
+    return f"{app.name} is held by {hold.who} since {since}: {hold.message}"
+
+
+def recover_all(root: str) -> int:
+    """Resolve what dead jobs left in every app of the store, as at boot. The exit code is for the unit."""
+    failed = 0
+    try:
+        with Store.open(root) as store:
+            for name in store.app_names():
+                failed += _recover_named(store, name)
+    except (RelstoreError, OSError) as error:
+        _say(f"{root}: {error}")
+        return 1
+    return 1 if failed else 0
+
+
+def _recover_named(store: Store, name: AppName) -> int:
+    try:
+        with store.app(name) as app:
+            return _recover_app(store, app)
+    except (RelstoreError, OSError) as error:
+        _say(f"{name}: {error}")
+        return 1
+
+
+def _say(text: str) -> None:
+    os.write(_LOG, f"relstore: {text}\n".encode("utf-8", "replace"))
+
+
+def _recover_app(store: Store, app: App) -> int:
+    lock = locks.open_lock(app.directory, LOCK)
+    try:
+        if not locks.lock_within(lock, exclusive=True, seconds=_INSTANT_S):
+            return 0  # somebody is at work on it already
+        log = recovery.open_log(app)
+        try:
+            ending = recovery.recover(store, app, _LOG if log is None else log, reachable=False)
+        finally:
+            if log is not None:
+                os.close(log)
+    finally:
+        os.close(lock)
+    if ending is not None:
+        _say(f"{app.name}: {ending.outcome} {ending.reason}")
+    return int(ending is not None and ending.outcome == journal.STUCK)

@@ -1,0 +1,55 @@
+"""Following a job by its files: steps and log as they come, then what the host recorded.
+
+It only watches, so that it makes no difference to the job whether anybody does. Works for a job that
+runs, one that has ended, and one that died.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from relstore.formats import journal
+from relstore.host.job import directory as jobs
+from relstore.host.job.directory import Job, JobState
+from relstore.protocol import Ended, Output, Step
+from relstore.store.app import App
+
+_LOG_CHUNK = 64 * 1024
+_FIRST_POLL_S = 0.005
+_LAST_POLL_S = 0.1
+
+
+def follow(app: App, job: Job) -> Iterator[Step | Output | Ended]:
+    """Events until the job has ended; the last one is Ended."""
+    generation = job.request().generation
+    offset = 0
+    shown = ""
+    pause = _FIRST_POLL_S
+    while True:
+        # In this order: a job that ends between the two looks is seen alive once more, never missed.
+        alive = job.is_alive()
+        state = job.state()
+        if state.step not in (shown, jobs.QUEUED, jobs.STARTED, jobs.DONE):
+            shown = state.step
+            pause = _FIRST_POLL_S
+            yield Step(state.step, 0, 0)
+        while True:
+            data = job.log_from(offset, _LOG_CHUNK)
+            if not data:
+                break
+            offset += len(data)
+            yield Output(data)
+        if state.step == jobs.DONE:
+            yield Ended(job.id, state.outcome, generation, state.previous, state.current, state.reason)
+            return
+        if not alive:
+            yield _died(app, job, generation, state)
+            return
+        time.sleep(pause)
+        pause = min(pause * 1.5, _LAST_POLL_S)
+
+
+def _died(app: App, job: Job, generation: int, state: JobState) -> Ended:
+    reason = f"the job died while it was {state.step}; the next activation of {app.name} resolves it"
+    return Ended(job.id, journal.INTERRUPTED, generation, state.previous, app.current() or 0, reason)

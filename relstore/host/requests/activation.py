@@ -1,0 +1,140 @@
+"""Asking for an activation and following one: what the session does for ``Activate``, ``Watch``, ``Confirm``.
+
+The job does the work (``job``); here it is checked that it may start, started, and followed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Iterator
+from typing import Union
+
+from relstore.errors import BusyError, RefusedError
+from relstore.formats import generation as generation_format
+from relstore.formats import journal
+from relstore.host import helpers
+from relstore.host.helpers import Bundle
+from relstore.host.job import directory as jobs
+from relstore.host.job import recovery, watch
+from relstore.host.job import start as detach
+from relstore.host.job.directory import Job, JobRequest
+from relstore.host.job.process import BUSY, HELD, describe_hold, holder
+from relstore.host.job.start import Helper
+from relstore.protocol import (
+    Accepted,
+    Activate,
+    Cancel,
+    Confirm,
+    Confirmed,
+    Ended,
+    Output,
+    Step,
+    Watch,
+)
+from relstore.store import history, hold, locks
+from relstore.store.app import LOCK, App
+from relstore.store.store import Store
+
+Reported = Union[Accepted, Step, Output, Ended]
+
+UNCHANGED = "unchanged"
+
+
+def activate(store: Store, bundle: Bundle, ask: Activate, password: str) -> Iterator[Reported]:
+    """Start a job and follow it. Raises BusyError, NotFoundError, RefusedError before anything is changed."""
+    helper = Helper(helpers.install(store.root, bundle, store.durability), password)
+    way = detach.method()
+    with store.app(ask.app) as app:
+        # Shared, so that the collector cannot take the generation between the look and the job.
+        with store.shared():
+            rows = app.rows()
+            row = history.resolve(ask.spec, rows)
+            number = row.generation.number
+            _check_hold(app, ask)
+            if not ask.lock_wait:
+                _check_free(app)
+            current = app.current() or 0
+            settled = recovery.unresolved(app.events()) is None
+            if row.state == generation_format.CURRENT and row.outcome == journal.ACTIVE and settled:
+                yield Ended(None, UNCHANGED, number, current, current, "")
+                return
+            now = time.time_ns()
+            request = JobRequest(
+                number,
+                ask.who,
+                now // 10**9,
+                ask.recipe,
+                ask.lock_wait,
+                ask.override_hold,
+                ask.confirm_hash,
+            )
+            job, lock = jobs.create(app, request, now % 10**9 // 1000)
+        detach.start(helper, store.root.path, app.name, job, lock, way)
+        yield Accepted(job.id, number, current, job.method())
+        yield from _follow(app, job)
+
+
+def watch_job(store: Store, ask: Watch) -> Iterator[Reported]:
+    """Follow a job from its beginning to its end."""
+    with store.app(ask.app) as app:
+        job = jobs.open_job(app, ask.job)
+        yield Accepted(job.id, job.request().generation, job.state().previous, job.method())
+        yield from _follow(app, job)
+
+
+def confirm(store: Store, ask: Confirm) -> Confirmed:
+    """The deployer is back. Raises RefusedError for another token."""
+    with store.app(ask.app) as app:
+        job = jobs.open_job(app, ask.job)
+        try:
+            expected = job.request().confirm_hash
+            # Digests may be compared in any time: nobody can choose one byte of them.
+            if expected is None or hashlib.sha256(ask.token).digest() != expected:
+                raise RefusedError(f"that is not the token of job {ask.job}", state="Nothing was changed.")
+            return Confirmed(job.decide(jobs.CONFIRMED) == jobs.CONFIRMED)
+        finally:
+            job.close()
+
+
+def cancel(store: Store, ask: Cancel) -> None:
+    """Ask a job not to switch. Raises NotFoundError."""
+    with store.app(ask.app) as app:
+        job = jobs.open_job(app, ask.job)
+        try:
+            job.cancel(ask.who)
+        finally:
+            job.close()
+
+
+def _follow(app: App, job: Job) -> Iterator[Reported]:
+    try:
+        for event in watch.follow(app, job):
+            if isinstance(event, Ended) and event.outcome == BUSY:
+                raise BusyError(event.reason, state=_STATE, hint=_WAIT)
+            if isinstance(event, Ended) and event.outcome == HELD:
+                raise RefusedError(event.reason, state=_STATE, hint=_UNHOLD)
+            yield event
+    finally:
+        job.close()
+
+
+def _check_free(app: App) -> None:
+    lock = locks.open_lock(app.directory, LOCK)
+    try:
+        if not locks.try_lock(lock, exclusive=True):
+            raise BusyError(holder(app), state=_STATE, hint=_WAIT)
+    finally:
+        os.close(lock)
+
+
+def _check_hold(app: App, ask: Activate) -> None:
+    found = hold.read(app.directory)
+    if found is not None and not ask.override_hold:
+        raise RefusedError(describe_hold(app, found), state=_STATE, hint=_UNHOLD)
+
+
+_STATE = "Nothing was switched."
+_WAIT = "Wait for it (`relstore attach` follows it) and try again, or give --lock-wait 5m."
+_UNHOLD = "Ask whoever holds it; then `relstore unhold`, or --override-hold for this once."

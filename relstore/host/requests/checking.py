@@ -1,0 +1,184 @@
+"""Checking a whole store and, when asked to, repairing it, as a session asks for it.
+
+Builds are checked side by side, in the order of their names. How far that got is written down now and then,
+so that a check that broke off goes on there. Not for what is checked (``store.verify``) nor for how a build
+is made whole (``store.repair``).
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from relstore.errors import RelstoreError
+from relstore.formats import pack
+from relstore.formats.manifest import Manifest
+from relstore.formats.names import AppName, Digest
+from relstore.protocol import DamagedBuild, FindingOut, Step, Verified
+from relstore.store import damage, durable, publish, repair
+from relstore.store.directory import TEMPORARY
+from relstore.store.store import Store
+from relstore.store.tree import Finding
+from relstore.store.upload import Upload
+from relstore.store.verify import Checker
+
+MAX_DAMAGED = 1000
+PROGRESS = "verify"
+GOES_ON_S = 24 * 3600
+"""A check that broke off longer ago begins anew."""
+_NOTE_EVERY_S = 5.0
+_MAX_BYTES = 256
+_MAX_THREADS = 8
+_MAGIC = "relstore-verify"
+_VERSION = 1
+
+
+class Report(NamedTuple):
+    """What a check found, and what was done about it."""
+
+    verified: Verified
+    findings: list[FindingOut]
+
+
+class _Progress(NamedTuple):
+    """How far a check got: when it began, the last build that is done, how many are."""
+
+    began: int
+    build: Digest
+    checked: int
+
+
+def verify(store: Store, step: Callable[[Step], None], *, mend: bool) -> Report:
+    """Check everything; ``step`` is told how far it is. Raises OSError, StoreError."""
+    so_far = _read_progress(store)
+    checker = Checker(store, so_far.checked)
+    findings: list[FindingOut] = []
+    damaged: list[Digest] = []
+    for build, wrong in _builds(store, checker, so_far, step):
+        if not wrong:
+            continue
+        mended = mend and _repair(store, build)
+        if not mended:
+            damage.mark(store, build)
+            damaged.append(build)
+        findings += [FindingOut(*one, mended) for one in wrong]
+    findings += _found(checker.apps, lambda _: _mend_links(store), mend)
+    findings += _found(checker.objects, lambda wrong: _clear_shelf(store, wrong), mend)
+    durable.remove_name(store.root, PROGRESS)
+    whose = _generations(store, damaged)
+    return Report(
+        Verified(*checker.counts(), tuple(whose[build] for build in damaged[:MAX_DAMAGED])), findings
+    )
+
+
+def _builds(
+    store: Store, checker: Checker, so_far: _Progress, step: Callable[[Step], None]
+) -> Iterator[tuple[Digest, list[Finding]]]:
+    """Each build with what is wrong with it; without those done before a break, unless they are marked."""
+    # Not at the top: every session would wait for it, and few check a store.
+    from concurrent.futures import ThreadPoolExecutor
+
+    ids = store.builds.ids()
+    last = so_far.build
+    left = [build for build in ids if build > last or damage.is_marked(store, build)]
+    noted = time.monotonic()
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, _MAX_THREADS)) as pool:
+        for number, (build, wrong) in enumerate(zip(left, pool.map(checker.build, left))):
+            step(Step("builds", len(ids) - len(left) + number, len(ids)))
+            if not wrong:
+                damage.unmark(store, build)
+            yield build, wrong
+            if time.monotonic() > noted + _NOTE_EVERY_S and build > last:
+                _write_progress(store, _Progress(so_far.began, build, checker.counts().builds))
+                noted = time.monotonic()
+
+
+def _found(
+    check: Callable[[], Iterable[Finding]], put_right: Callable[[Sequence[Finding]], None], mend: bool
+) -> list[FindingOut]:
+    """What is wrong, and whether it is right afterwards."""
+    wrong = list(check())
+    if not wrong or not mend:
+        return [FindingOut(*one, False) for one in wrong]
+    put_right(wrong)
+    left = set(check())
+    return [FindingOut(*one, one not in left) for one in wrong]
+
+
+def _repair(store: Store, build: Digest) -> bool:
+    """Whether the build is whole again. What was found of it stays staged, for a client to add the rest."""
+    done = False
+    try:
+        raw = store.builds.manifest_bytes(build)
+        upload = Upload.begin(store, build, raw, Manifest.parse(raw))
+        try:
+            survey = publish.survey(upload)
+            if not repair.refill(upload, survey.damaged):
+                repair.restore(upload, survey._replace(damaged=[]))
+                done = True
+        finally:
+            upload.close(done=done)
+    except RelstoreError:
+        return False  # its manifest is damaged, or the disk gives back what it wants
+    return done
+
+
+def _mend_links(store: Store) -> None:
+    """Point the links of generations to the builds of their records."""
+    for name in store.app_names():
+        with store.shared(), store.app(name) as app:
+            try:
+                chain, needed = app.generations(), {*app.linked(), app.current()}
+            except RelstoreError:
+                continue  # a person has to look at that
+            for generation in chain:
+                if generation.number in needed and store.builds.has(generation.build):
+                    app.ensure_link(generation)
+
+
+def _clear_shelf(store: Store, wrong: Sequence[Finding]) -> None:
+    """Move away what is no object. No build uses it: those were repaired before."""
+    for finding in wrong:
+        _, shard, name = finding.path.split("/")
+        if not name.startswith(TEMPORARY):  # that may be under way; else the collector takes it
+            damage.move_away(store, store.objects.shard(shard), name)
+
+
+def _generations(store: Store, damaged: Sequence[Digest]) -> dict[Digest, DamagedBuild]:
+    """For each build a generation that needs it, the newest of an app."""
+    found = {build: DamagedBuild(build, None, 0) for build in damaged}
+    for name in store.app_names() if found else ():
+        with store.app(name) as app:
+            try:
+                linked, chain = set(app.linked()), app.generations()
+            except RelstoreError:
+                continue
+        for generation in chain:
+            if generation.build in found and generation.number in linked:
+                found[generation.build] = DamagedBuild(generation.build, AppName(name), generation.number)
+    return found
+
+
+def _read_progress(store: Store) -> _Progress:
+    """Of the check that broke off lately; else that of one that begins."""
+    now = int(time.time())
+    new = _Progress(now, Digest(""), 0)
+    try:
+        raw = store.root.read_or_none(PROGRESS, _MAX_BYTES)
+        if raw is None:
+            return new
+        began, build, checked = pack.decode_fields(
+            raw, what="state of a check", magic=_MAGIC, version=_VERSION, count=3, limit=_MAX_BYTES
+        )
+        so_far = _Progress(began, Digest.parse(build), checked)
+    except RelstoreError:
+        return new  # nothing rests on it
+    if type(began) is not int or type(checked) is not int or not 0 <= now - began < GOES_ON_S:
+        return new
+    return so_far
+
+
+def _write_progress(store: Store, so_far: _Progress) -> None:
+    durable.replace_file(store.root, PROGRESS, pack.encode_fields(_MAGIC, _VERSION, so_far))

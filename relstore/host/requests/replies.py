@@ -1,0 +1,60 @@
+"""What the store knows, as the protocol's messages. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from relstore import protocol
+from relstore.formats import pack
+from relstore.formats.journal import Event
+from relstore.gc.leftovers import Remain
+from relstore.gc.measure import Measure
+from relstore.gc.plan import Plan
+from relstore.protocol import fields as shape
+from relstore.store.history import Row
+
+
+def row_out(row: Row) -> protocol.RowOut:
+    generation = row.generation
+    return protocol.RowOut(
+        generation.number,
+        generation.build,
+        generation.created,
+        generation.size,
+        generation.files,
+        *generation.description,
+        row.state,
+        row.outcome,
+        row.outcome_at,
+        row.reason,
+        row.pins,
+    )
+
+
+def event_out(event: Event) -> protocol.EventOut:
+    return protocol.EventOut(*event)
+
+
+def verdicts(plan: Plan, measured: Measure, remains: Sequence[Remain]) -> list[protocol.Verdict]:
+    """The plan in lines: generations, then builds and remains with the bytes that their removal frees."""
+    lines = [
+        protocol.Verdict("generation", str(one.number), one.app, one.keep, one.reason, 0)
+        for one in plan.generations
+    ]
+    lines += [
+        protocol.Verdict("build", one.build, "", one.keep, one.reason, measured.by_build.get(one.build, 0))
+        for one in plan.builds
+    ]
+    lines += [
+        protocol.Verdict(one.kind, one.path, _app_of(one), False, one.reason, one.bytes) for one in remains
+    ]
+    return lines
+
+
+def _app_of(remain: Remain) -> str:
+    return remain.place[1] if remain.place[0] == "apps" and len(remain.place) > 2 else ""
+
+
+def stream(messages: list[object]) -> bytes:
+    """Messages of one class as a reply's body."""
+    return pack.encode_stream(shape.to_values(message) for message in messages)

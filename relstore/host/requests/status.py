@@ -1,0 +1,118 @@
+"""What is current, what runs, and what is not as it should be: for ``relstore status``. Reads only.
+
+It needs no lock and no privilege. Files of the current build are looked at, not read, unless their times
+say that somebody touched them; ``verify`` reads everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from relstore.errors import DamagedError, NotFoundError, StoreError
+from relstore.formats import generation as generation_format
+from relstore.formats.names import AppName
+from relstore.formats.recipe import Recipe
+from relstore.gc import processes
+from relstore.host.job import directory as jobs
+from relstore.host.job import recovery
+from relstore.host.machine.privilege import Privilege
+from relstore.host.requests import replies as reports
+from relstore.host.service import running_build as executes
+from relstore.host.service.systemd import Systemd
+from relstore.protocol import HoldOut, StatusOut, UnitOut
+from relstore.store import history, hold, room
+from relstore.store.app import App
+from relstore.store.builds import TREE_NAME
+from relstore.store.history import Row
+from relstore.store.store import Store
+from relstore.store.tree import glance
+
+_MAX_CHANGED = 20
+
+
+def status(store: Store, name: AppName) -> StatusOut:
+    """Everything about one app at a glance."""
+    with store.app(name) as app:
+        number, drift = _current(app)
+        rows = app.rows_with(number)
+        current = next((row for row in rows if row.state == generation_format.CURRENT), None)
+        target = history.rollback_target(rows)
+        free_bytes, free_inodes = room.free(store.root)
+        running = jobs.running(app)
+        return StatusOut(
+            reports.row_out(current) if current else None,
+            target.generation.number if target else 0,
+            rows[-1].generation.number if rows else 0,
+            sum(1 for row in rows if row.state != generation_format.DELETED),
+            running,
+            running is None and recovery.unresolved(app.events()) is not None,
+            drift,
+            _hold_out(app),
+            tuple(_units(app, rows, current)),
+            tuple(_changed(store, current)) if current else (),
+            len(store.builds.ids()),
+            free_bytes,
+            free_inodes,
+        )
+
+
+def _current(app: App) -> tuple[int | None, str]:
+    """The current generation, and what is wrong with the link."""
+    try:
+        number = app.current()
+    except StoreError as error:
+        return None, error.what
+    if number is not None and number not in app.linked():
+        return None, f"the link names generation {number}, which is not there"
+    return number, ""
+
+
+def _hold_out(app: App) -> HoldOut | None:
+    found = hold.read(app.directory)
+    return None if found is None else HoldOut(*found)
+
+
+def _units(app: App, rows: list[Row], current: Row | None) -> Iterator[UnitOut]:
+    """The units of the last activation, and which generation each executes."""
+    recipe = _last_recipe(app)
+    if not recipe.units.names or not Systemd.is_here():
+        return
+    systemd = Systemd(recipe.units, Privilege())
+    for unit in recipe.units.names:
+        state = systemd.state(unit)
+        words = f"{state.active or 'unknown'} ({state.sub})" if state.sub else state.active or "unknown"
+        if not state.main_pid:
+            yield UnitOut(unit, words, 0, "")
+            continue
+        used, _ = processes.builds_used_by(state.main_pid)
+        runs = [row.generation.number for row in rows if row.generation.build in used]
+        if current is not None and current.generation.number in runs:
+            runs = [current.generation.number]
+        yield UnitOut(unit, words, runs[-1] if runs else 0, executes.program(state.main_pid))
+
+
+def _last_recipe(app: App) -> Recipe:
+    try:
+        job = jobs.open_job(app, None)
+    except NotFoundError:
+        return Recipe()
+    try:
+        return job.request().recipe
+    except DamagedError:
+        return Recipe()
+    finally:
+        job.close()
+
+
+def _changed(store: Store, current: Row) -> Iterator[str]:
+    build = current.generation.build
+    try:
+        manifest = store.builds.manifest(build)
+        with store.builds.directory.sub(build) as directory, directory.sub(TREE_NAME) as tree:
+            for count, finding in enumerate(glance(tree, manifest, current.generation.created)):
+                if count == _MAX_CHANGED:
+                    yield "and more"
+                    return
+                yield f"{finding.path} {finding.problem}"
+    except (NotFoundError, DamagedError, FileNotFoundError, NotADirectoryError) as error:
+        yield f"the build {build.short}: {error}"

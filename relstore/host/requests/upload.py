@@ -1,0 +1,291 @@
+"""A session's part in a push: comparing, receiving, publishing, recording the generation.
+
+Between ``Begin`` and ``Publish`` nothing is answered unless it fails: one failure is told, and the rest of
+what was on its way is dropped. Not for what the bytes mean (``receiving``), nor for activation
+(``switching``).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, Optional, Union
+
+from relstore import protocol
+from relstore.errors import NoStoreError, NotFoundError, ProtocolError, RefusedError, RelstoreError
+from relstore.formats import generation as history
+from relstore.formats.generation import CURRENT, FAILED, Description, Generation
+from relstore.formats.manifest import MAX_BYTES, File, Manifest, ObjectRef, contents
+from relstore.formats.names import AppName, Digest
+from relstore.formats.retention import Policy
+from relstore.host.connection import Wire
+from relstore.host.job import recovery
+from relstore.host.requests import replies as reports
+from relstore.host.upload import decoders
+from relstore.host.upload import delta_bases as bases
+from relstore.host.upload.receiving import Receiving
+from relstore.protocol import (
+    Probed,
+)
+from relstore.store import damage, publish, repair
+from relstore.store.app import NewBuild
+from relstore.store.builds import check_manifest_name
+from relstore.store.history import Row
+from relstore.store.publish import Survey
+from relstore.store.store import Store
+from relstore.store.upload import Missing, Upload, lacking
+
+_AGAIN_AT_ONCE = 1000
+
+
+class _Compared(NamedTuple):
+    build: Digest
+    raw: bytes
+    manifest: Manifest
+    bases: dict[Digest, ObjectRef]
+
+
+class Uploading:
+    """The upload of one session. ``open_store(create)`` gives the store."""
+
+    def __init__(self, root: str, wire: Wire, open_store: Callable[[bool], Store]) -> None:
+        self._root = root
+        self._wire = wire
+        self._open_store = open_store
+        self._compared: Optional[_Compared] = None
+        self._upload: Optional[Upload] = None
+        self._receiving: Optional[Receiving] = None
+        self._failed = False
+
+    def close(self) -> None:
+        """The client is gone; what it sent stays, to be resumed."""
+        if self._receiving is not None:
+            self._receiving.close()
+        if self._upload is not None:
+            self._upload.close(done=False)
+
+    def probe(self, ask: protocol.Probe) -> None:
+        self._wire.send(self._found(ask.app, ask.build))
+
+    def compare(self, ask: protocol.Compare) -> None:
+        raw = self._wire.whole_body(MAX_BYTES)
+        manifest = Manifest.parse(raw)
+        outside = [] if ask.allow_outside_links else manifest.outside_links()
+        if outside:
+            raise RefusedError(
+                f"the symlink {outside[0].path!r} -> {outside[0].target!r} leaves the build",
+                state="Nothing was changed.",
+                hint="Allow it with --allow-outside-links.",
+            )
+        check_manifest_name(raw, ask.build)
+        found = self._found(ask.app, ask.build)
+        wanted = contents(manifest)
+        missing = self._missing(ask.build, wanted, found) if _must_be_sent(found, ask.build) else []
+        alike = self._alike(ask.app, manifest, [wanted[item.content] for item in missing])
+        self._compared = _Compared(
+            ask.build, raw, manifest, {ref.blake3: ref for refs in alike.values() for ref in refs}
+        )
+        body = reports.stream([_wanted(item, alike.get(wanted[item.content].blake3, ())) for item in missing])
+        self._wire.send(protocol.Compared(found, len(missing), decoders.available() if missing else ()), body)
+
+    def begin(self, ask: protocol.Begin) -> None:
+        self._unless_failed(self._begin)
+
+    def open(self, ask: protocol.Open) -> None:
+        self._unless_failed(lambda: self._under_way()[1].open(ask))
+
+    def put(self, ask: protocol.Put) -> None:
+        self._unless_failed(self._put)
+
+    def publish(self, ask: protocol.Publish) -> None:
+        said = _said(ask)
+        arrived = self._arrived()
+        if arrived is None:
+            return
+        upload, survey = arrived
+        publish.publish(upload, survey)
+        recorded = self._record(ask.app, upload.build, said, upload.manifest)
+        self._wire.send(protocol.Published(recorded.number, (), recorded.encode()))
+        self._end(upload)
+
+    def restore(self, ask: protocol.Restore) -> None:
+        arrived = self._arrived()
+        if arrived is None:
+            return
+        upload, survey = arrived
+        mended = repair.restore(upload, survey)
+        self._wire.send(protocol.Published(0, (), mended=len(mended)))
+        self._end(upload)
+
+    def release(self, ask: protocol.Release) -> None:
+        recorded = self._record(ask.app, ask.build, _said(ask))
+        self._wire.send(protocol.Released(recorded.number, recorded.encode()))
+
+    def _arrived(self) -> Optional[tuple[Upload, Survey]]:
+        """The upload, when all of it is here; else what is to be sent again was told."""
+        if self._failed:
+            return None
+        upload, receiving = self._under_way()
+        receiving.end()
+        survey = publish.survey(upload)
+        if survey.damaged:
+            self._wire.send(protocol.Published(0, _again(upload, survey.damaged, receiving.failures)))
+            return None
+        return upload, survey
+
+    def _end(self, upload: Upload) -> None:
+        upload.close(done=True)
+        self._upload = self._receiving = None
+
+    def _unless_failed(self, work: Callable[[], None]) -> None:
+        if self._failed:
+            return
+        try:
+            work()
+        except (RelstoreError, OSError):
+            self._failed = True
+            raise
+
+    def _begin(self) -> None:
+        if self._upload is not None:
+            raise ProtocolError("an upload is under way already")
+        if self._compared is None:
+            raise ProtocolError("an upload of a build that was not compared")
+        build, raw, manifest, offered = self._compared
+        self._upload = Upload.begin(self._open_store(True), build, raw, manifest)
+        self._upload.missing()
+        self._receiving = Receiving(self._upload, offered)
+
+    def _put(self) -> None:
+        receiving = self._under_way()[1]
+        for piece in self._wire.body():
+            receiving.put(piece)
+
+    def _under_way(self) -> tuple[Upload, Receiving]:
+        if self._upload is None or self._receiving is None:
+            raise ProtocolError("no upload was begun")
+        return self._upload, self._receiving
+
+    def _found(self, app: AppName, build: Digest) -> protocol.Probed:
+        store = self._store_or_none()
+        return protocol.Probed(False, 0, None, 0) if store is None else probe(store, app, build)
+
+    def _store_or_none(self) -> Optional[Store]:
+        """The store, or None where there is none yet. Raises RelstoreError for one that cannot be used."""
+        try:
+            return self._open_store(False)
+        except NoStoreError:
+            return None
+
+    def _missing(self, build: Digest, wanted: Sequence[ObjectRef], found: protocol.Probed) -> list[Missing]:
+        store = self._store_or_none()
+        if store is None:
+            return [Missing(index, 0) for index in range(len(wanted))]
+        # Of a build that is damaged everything is read; else that is left to the publishing.
+        there = store.objects.is_any_sound if found.damaged else store.objects.has_any
+        staged = store.staging.sub_or_none(build)
+        if staged is None:
+            return lacking(there, wanted, None)
+        with staged:
+            return lacking(there, wanted, staged)
+
+    def _alike(
+        self, app: AppName, manifest: Manifest, missing: Sequence[ObjectRef]
+    ) -> dict[Digest, list[ObjectRef]]:
+        """What the newest builds of the app have that may be like what is missing."""
+        large = {ref.blake3 for ref in missing if ref.size >= bases.MIN_BYTES}
+        store = self._store_or_none()
+        if store is None or not large or app not in store.app_names():
+            return {}
+        files: dict[Digest, File] = {}
+        for file in manifest.files():
+            if file.content.blake3 in large:
+                files.setdefault(file.content.blake3, file)
+        with store.app(app) as opened:
+            rows = opened.rows()
+        rows.sort(
+            key=lambda row: (row.state == CURRENT, row.state != FAILED, row.generation.number), reverse=True
+        )
+        near = [
+            build for build in dict.fromkeys(row.generation.build for row in rows) if store.builds.has(build)
+        ]
+        return bases.candidates(files, [store.builds.manifest(build) for build in near[: bases.MAX_BUILDS]])
+
+    def _record(
+        self, app: AppName, build: Digest, said: _Said, manifest: Optional[Manifest] = None
+    ) -> Generation:
+        """The new generation. ``manifest``: the build's, where it is known already."""
+        store = self._open_store(False)
+        with store.shared():
+            if not store.builds.has(build):
+                raise NotFoundError(f"the build {build.short} is not in the store")
+            manifest = manifest or store.builds.manifest(build)
+            store.make_app(app)
+            with store.app(app) as opened:
+                new = NewBuild(build, manifest.size, sum(1 for _ in manifest.files()))
+                if said.retention is not None:
+                    opened.set_retention(said.retention)
+                return opened.append(new, said.description, int(time.time()))
+
+
+class _Said(NamedTuple):
+    """What a deployer says with a release."""
+
+    description: Description
+    retention: Optional[Policy]
+
+
+def _said(ask: Union[protocol.Publish, protocol.Release]) -> _Said:
+    """Raises FormatError."""
+    policy = None if ask.retention is None else Policy(*ask.retention).checked()
+    return _Said(Description.parse(ask.who, ask.commit, ask.dirty, ask.note), policy)
+
+
+def _must_be_sent(found: protocol.Probed, build: Digest) -> bool:
+    known = found.present or found.waiting or found.current_build == build
+    return found.damaged or not known
+
+
+def _wanted(item: Missing, alike: Sequence[ObjectRef]) -> protocol.Wanted:
+    bases = tuple(protocol.Base(ref.blake3, ref.size) for ref in alike)
+    return protocol.Wanted(item.content, item.offset, bases)
+
+
+def _again(upload: Upload, damaged: Sequence[int], failures: Mapping[int, str]) -> tuple[protocol.Again, ...]:
+    """What to send again, with what is wrong with it now thrown away."""
+    again = []
+    for index in damaged:
+        why = failures.get(index, "")
+        if not why and upload.store.objects.has_any(upload.contents[index]):
+            why = "its bytes in the store were damaged"
+        again.append(protocol.Again(index, upload.offset(index), why or "it did not arrive"))
+    return tuple(again[:_AGAIN_AT_ONCE])
+
+
+def probe(store: Store, name: AppName, build: Digest) -> Probed:
+    """What is known of a build that somebody is about to push."""
+    rows: list[Row] = []
+    settled = True
+    if name in store.app_names():
+        with store.app(name) as app:
+            rows = app.rows()
+            settled = recovery.unresolved(app.events()) is None
+    current = next((row for row in rows if row.state == history.CURRENT), None)
+    number = current.generation.number if current else 0
+    waiting = [
+        row.generation.number
+        for row in rows
+        if row.generation.build == build
+        and (
+            (row.state == history.NEVER_ACTIVE and row.generation.number > number)
+            # Switched to by a job that died: it is current, but nobody knows whether it is well.
+            or (row is current and not settled)
+        )
+    ]
+    return Probed(
+        store.builds.has(build),
+        number,
+        current.generation.build if current else None,
+        waiting[-1] if waiting else 0,
+        store.builds.has(build) and damage.is_marked(store, build),
+    )

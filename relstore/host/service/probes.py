@@ -1,0 +1,132 @@
+"""One question to a running service: an HTTP request, a TCP connection, or a command of the deployer's.
+
+Each gives ``""`` when it was answered as it should be, else what came instead. HTTP is spoken here by
+hand, over TCP or a Unix socket, since a minimal Python has no ``http``. Not for when and how often to
+ask (``health``).
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import time
+from collections.abc import Mapping
+from contextlib import closing
+from typing import NamedTuple
+
+from relstore.errors import UsageError
+from relstore.formats.recipe import Command, Http, Place
+from relstore.host.service import commands
+
+_ANSWER_BYTES = 256 * 1024
+_QUOTED = 200
+_STATUS = re.compile(rb"HTTP/1\.[01] ([0-9]{3})(?: [^\r\n]*)?\r?\n")
+
+
+class Answer(NamedTuple):
+    """An HTTP response: its status, and the body's first bytes."""
+
+    status: int
+    body: bytes
+
+
+def http(probe: Http, seconds: float) -> str:
+    """Ask once; ``seconds`` for all of it."""
+    name = f"{probe.url}{f' over {probe.socket}' if probe.socket else ''}"
+    try:
+        answer = _ask(probe, time.monotonic() + seconds)
+    except (OSError, ValueError, UsageError) as error:
+        return f"{name}: {_why(error)}"
+    if not (answer.status == probe.status if probe.status else 200 <= answer.status < 400):
+        return f"{name}: status {answer.status}{_quoted(answer.body)}"
+    if probe.body:
+        try:
+            found = re.search(probe.body, answer.body.decode("utf-8", "replace"))
+        except re.error as error:
+            return f"{name}: {probe.body!r} is not a regular expression: {error}"
+        if not found:
+            return f"{name}: its body does not match {probe.body!r}{_quoted(answer.body)}"
+    return ""
+
+
+def tcp(address: str, seconds: float) -> str:
+    """Connect to ``host:port`` once."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=seconds).close()
+    except (OSError, ValueError, OverflowError) as error:
+        return f"{address}: {_why(error)}"
+    return ""
+
+
+def command(probe: Command, variables: Mapping[str, str], *, directory: str, log: int, seconds: float) -> str:
+    """Run it once; it has ``seconds``, or its own limit when that is less."""
+    limit = max(1, int(min(seconds, probe.timeout)))
+    return commands.run(probe.words, variables=variables, directory=directory, log=log, seconds=limit)
+
+
+def _ask(probe: Http, deadline: float) -> Answer:
+    place = Place.parse(probe.url)
+    # HTTP/1.0: the answer is not chunked, and ends with the connection.
+    lines = [f"GET {place.path} HTTP/1.0", "User-Agent: relstore", "Accept: */*", "Connection: close"]
+    if not any(header.lower().startswith("host:") for header in probe.headers):
+        lines.append(f"Host: {place.authority}")
+    request = "\r\n".join([*lines, *probe.headers, "", ""]).encode("utf-8")
+    with closing(_connect(probe, place, deadline)) as connection:
+        connection.sendall(request)
+        raw = b""
+        while len(raw) < _ANSWER_BYTES:
+            connection.settimeout(_left(deadline))
+            data = connection.recv(64 * 1024)
+            if not data:
+                break
+            raw += data
+            if _is_whole(raw):
+                break
+    status = _STATUS.match(raw)
+    if not status:
+        raise ValueError(
+            f"no HTTP answer{_quoted(raw)}" if raw else "the connection was closed without an answer"
+        )
+    head, _, body = raw.partition(b"\r\n\r\n")
+    return Answer(int(status[1]), body if _ else raw[len(head) :])
+
+
+def _connect(probe: Http, place: Place, deadline: float) -> socket.socket:
+    if not probe.socket:
+        return socket.create_connection((place.host, place.port), timeout=_left(deadline))
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.settimeout(_left(deadline))
+        connection.connect(probe.socket)
+    except OSError:
+        connection.close()
+        raise
+    return connection
+
+
+def _is_whole(raw: bytes) -> bool:
+    """Whether a server that does not close has sent as much as it announced."""
+    head, separator, body = raw.partition(b"\r\n\r\n")
+    length = re.search(rb"(?i)\r\ncontent-length: *([0-9]{1,12})\r?(?:\n|\Z)", head)
+    return bool(separator and length and len(body) >= int(length[1]))
+
+
+def _left(deadline: float) -> float:
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise socket.timeout("timed out")
+    return left
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, socket.timeout):
+        return "no answer in time"
+    if isinstance(error, OSError):
+        return (error.strerror or str(error)).lower()
+    return str(error)
+
+
+def _quoted(body: bytes) -> str:
+    text = " ".join(body[:_QUOTED].decode("utf-8", "replace").split())
+    return f", body {text!r}" if text else ""

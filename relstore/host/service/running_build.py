@@ -1,0 +1,63 @@
+"""Whether a process executes a build: by its program, else by what it has open, else by its words.
+
+A service is started through ``current``, which the kernel resolves: ``/proc/PID/exe`` then names the
+build, also when the file was deleted since. An interpreter executes a file elsewhere, so its open
+files, directories and maps count, and at last the ``current`` path among its words, if the process is
+younger than the switch. Not for all processes of the host (``gc.processes``).
+"""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple, Optional
+
+from relstore.formats.names import Digest
+from relstore.gc import processes
+
+
+class Execution(NamedTuple):
+    """``runs``: None where it cannot be seen. ``program``: what the process executes, for people."""
+
+    runs: Optional[bool]
+    program: str
+
+
+def execution(pid: int, build: Digest, current: str, *, young: bool, through: bool) -> Execution:
+    """Whether the process ``pid`` executes ``build``.
+
+    ``current``: the absolute path of the app's link; ``young``: it was started after the switch;
+    ``through``: its unit starts it through ``current``.
+    """
+    used, complete = processes.builds_used_by(pid)
+    name = program(pid)
+    if build in used:
+        return Execution(True, name)
+    if used:
+        return Execution(False, name)
+    if young and (through or _names_current(pid, current)):
+        # The words name the link, and it led to this build when they were read.
+        return Execution(True, name)
+    return Execution(False if complete else None, name)
+
+
+def program(pid: int) -> str:
+    """What the process ``pid`` executes, for people."""
+    try:
+        return os.readlink(f"/proc/{pid}/exe")
+    except OSError:
+        pass
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return file.read(4096).split(b"\0")[0].decode("utf-8", "replace") or f"process {pid}"
+    except OSError:
+        return f"process {pid}"
+
+
+def _names_current(pid: int, current: str) -> bool:
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            words = file.read(64 * 1024).split(b"\0")
+    except OSError:
+        return False
+    place = os.fsencode(current)
+    return any(word == place or word.startswith(place + b"/") for word in words)

@@ -1,0 +1,98 @@
+"""Bringing a release to life and back: systemd units, or the deployer's own commands.
+
+Every way gives ``""`` when it went well, else what went wrong. Not for judging whether it is well
+afterwards (``health``).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from relstore.formats.names import UnitName
+from relstore.formats.recipe import RESTART, Command, Recipe
+from relstore.host.machine.privilege import Privilege
+from relstore.host.service import commands
+from relstore.host.service.systemd import Systemd
+from relstore.host.service.unit_health import how
+
+_STOP_S = 5
+"""How long a failed release may take to end by itself."""
+_POLL_S = 0.05
+
+
+class Services:
+    """What runs the app on this host, as a recipe says."""
+
+    def __init__(self, recipe: Recipe, privilege: Privilege, *, directory: str, log: int) -> None:
+        self._recipe = recipe
+        self._directory = directory
+        self._log = log
+        self.systemd = Systemd(recipe.units, privilege)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to restart."""
+        return not self._recipe.units.names and self._recipe.restart is None and self._recipe.reload is None
+
+    def start_new(self, variables: Mapping[str, str], *, first: bool) -> str:
+        """After the switch to the release. ``first``: nothing was current before."""
+        action = RESTART if first else self._recipe.units.action
+        for unit in self._recipe.units.names:
+            problem = self.systemd.act(action, unit, seconds=self._recipe.restart_timeout)
+            if problem:
+                return self._explained(unit, problem)
+        reload = self._recipe.reload
+        return self._run(self._recipe.restart if first or reload is None else reload, variables)
+
+    def start_former(self, variables: Mapping[str, str]) -> str:
+        """After the link is back: whatever state the release left its units in."""
+        problem = ""
+        for unit in self._recipe.units.names:
+            problem = self._bring_back(unit) or problem
+        if problem:
+            return problem
+        return self._run(self._recipe.restart or self._recipe.reload, variables)
+
+    def stop(self) -> None:
+        """The first release failed and there is nothing to go back to: nothing of it stays running."""
+        for unit in self._recipe.units.names:
+            if self.systemd.stop(unit, seconds=_STOP_S):
+                self.systemd.kill(unit)
+            self.systemd.clear_failures(unit)
+
+    def _bring_back(self, unit: UnitName) -> str:
+        # The release may have crashed so often that systemd refuses to start anything. A restart, not a
+        # stop and a start: units that need this one would be stopped and not started again.
+        self.systemd.clear_failures(unit)
+        problem = self.systemd.act(RESTART, unit, seconds=_STOP_S, wait=False)
+        if problem:
+            return problem
+        begun = time.monotonic()
+        killed = False
+        while time.monotonic() - begun < self._recipe.restart_timeout:
+            state = self.systemd.state(unit)
+            if not state.job:
+                return "" if state.active != "failed" else self._explained(unit, f"{unit} failed")
+            # It may not end when it is asked to. What failed is not owed a slow end.
+            if not killed and state.active == "deactivating" and time.monotonic() - begun > _STOP_S:
+                self.systemd.kill(unit)
+                killed = True
+            time.sleep(_POLL_S)
+        return f"{unit} did not restart within {self._recipe.restart_timeout} s"
+
+    def _explained(self, unit: UnitName, problem: str) -> str:
+        """``systemctl`` says only that it failed; the unit says why."""
+        reason = how(self.systemd.state(unit))
+        return f"{unit} did not start: {reason}" if reason else problem
+
+    def _run(self, command: Command | None, variables: Mapping[str, str]) -> str:
+        if command is None:
+            return ""
+        return commands.run(
+            command.words,
+            variables=variables,
+            directory=self._directory,
+            log=self._log,
+            seconds=command.timeout,
+        )

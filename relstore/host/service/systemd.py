@@ -1,0 +1,150 @@
+"""systemd's units as relstore sees and moves them, through ``systemctl`` and ``journalctl``.
+
+Not for judging whether a unit is well (``unit_health``) nor for a unit's text (the client's
+``unit_file``).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from relstore.formats.names import UnitName
+from relstore.formats.recipe import Units
+from relstore.host.machine import tools
+from relstore.host.machine.privilege import Privilege
+from relstore.host.machine.tools import Result
+
+_SHOW_S = 10
+_PROPERTIES = (
+    "LoadState", "ActiveState", "SubState", "Result", "Type", "MainPID", "NRestarts", "ExecMainStatus",
+    "ExecMainCode", "ExecMainStartTimestampMonotonic", "TriggeredBy", "User", "DynamicUser", "FragmentPath",
+    "DropInPaths", "ExecStart", "WorkingDirectory", "RootDirectory", "ProtectHome", "StatusText",
+    "Job",
+)  # fmt: skip
+JOURNAL_LINES = 20
+_JOURNAL_BYTES = 4000
+
+
+class UnitState(NamedTuple):
+    """What ``systemctl show`` says of a unit at one moment."""
+
+    load: str
+    active: str
+    """``active``, ``activating``, ``inactive``, ``failed``, …"""
+    sub: str
+    """``running``, ``exited``, ``auto-restart``, …"""
+    result: str
+    """``success``, ``exit-code``, ``signal``, ``timeout``, ``start-limit-hit``, …"""
+    type: str
+    main_pid: int
+    restarts: int
+    exit_status: int
+    started: int
+    """When the main process was started, in microseconds of CLOCK_MONOTONIC."""
+    triggered_by: tuple[str, ...]
+    user: str
+    dynamic_user: bool
+    files: tuple[str, ...]
+    """The unit's own file and its drop-ins."""
+    places: str
+    """Where it says what it runs: its command, working directory and root, as one text."""
+    protect_home: str
+    status_text: str
+    job: int
+    """What the manager is about to do with it, or 0."""
+
+    @classmethod
+    def parse(cls, text: str) -> UnitState:
+        """From ``Key=Value`` lines. What is missing or odd is empty or 0; systemd changes over the years."""
+        values: dict[str, str] = {}
+        for line in text.splitlines():
+            key, _, value = line.partition("=")
+            # A unit with several commands has several ExecStart lines.
+            values[key] = f"{values[key]}\n{value}" if key in values else value
+        return cls(
+            values.get("LoadState", ""),
+            values.get("ActiveState", ""),
+            values.get("SubState", ""),
+            values.get("Result", ""),
+            values.get("Type", ""),
+            _number(values, "MainPID"),
+            _number(values, "NRestarts"),
+            _number(values, "ExecMainStatus"),
+            _number(values, "ExecMainStartTimestampMonotonic"),
+            tuple(values.get("TriggeredBy", "").split()),
+            values.get("User", ""),
+            values.get("DynamicUser", "") == "yes",
+            (*values.get("FragmentPath", "").split(), *values.get("DropInPaths", "").split()),
+            "\n".join(values.get(key, "") for key in ("ExecStart", "WorkingDirectory", "RootDirectory")),
+            values.get("ProtectHome", ""),
+            values.get("StatusText", ""),
+            _number(values, "Job"),
+        )
+
+
+class Systemd:
+    """The manager that ``units`` belong to."""
+
+    def __init__(self, units: Units, privilege: Privilege) -> None:
+        self._scope = ["--user"] if units.user else []
+        # One's own manager needs no privilege, and root's environment would lead to another one.
+        self._privilege = Privilege() if units.user else privilege
+
+    @staticmethod
+    def is_here() -> bool:
+        """Whether the host runs systemd (sd_booted(3))."""
+        return os.path.isdir("/run/systemd/system")
+
+    def state(self, unit: UnitName) -> UnitState:
+        """What it is now. A manager that does not answer gives an empty state."""
+        words = ["systemctl", *self._scope, "show", "-p", ",".join(_PROPERTIES), "--", unit]
+        return UnitState.parse(tools.run(words, seconds=_SHOW_S).out)
+
+    def reachable(self) -> str:
+        """``""``, or why the manager does not answer."""
+        result = tools.run(["systemctl", *self._scope, "show", "-p", "Version"], seconds=_SHOW_S)
+        return "" if result.code == 0 else result.said
+
+    def act(self, action: str, unit: UnitName, *, seconds: float, wait: bool = True) -> str:
+        """``restart``, ``reload``, ``stop``, …; ``""`` when it went well, else what went wrong.
+
+        Without ``wait`` it is only asked for.
+        """
+        result = self._run([action, *([] if wait else ["--no-block"]), unit], seconds=seconds)
+        if result.code == tools.TIMED_OUT:
+            return f"`systemctl {action} {unit}` did not end within {seconds:.0f} s"
+        return "" if result.code == 0 else f"`systemctl {action} {unit}` failed: {_first(result)}"
+
+    def clear_failures(self, unit: UnitName) -> None:
+        """So that a unit which crashed too often may be started again."""
+        self._run(["reset-failed", unit], seconds=_SHOW_S)
+
+    def kill(self, unit: UnitName) -> None:
+        """End its processes at once: it did not end when it was asked to."""
+        self._run(["kill", "--signal=KILL", unit], seconds=_SHOW_S)
+
+    def stop(self, unit: UnitName, *, seconds: float) -> str:
+        return self.act("stop", unit, seconds=seconds)
+
+    def journal(self, unit: UnitName, since: float) -> list[str]:
+        """The unit's last lines since that time (seconds since 1970); none when we may not read them."""
+        selector = "--user-unit" if self._scope else "--unit"
+        words = ["journalctl", selector, unit, "--since", f"@{int(since)}", "-n", str(JOURNAL_LINES)]
+        result = tools.run([*words, "-o", "cat", "--no-pager", "-q"], seconds=_SHOW_S)
+        return result.out[-_JOURNAL_BYTES:].splitlines() if result.code == 0 else []
+
+    def _run(self, words: list[str], *, seconds: float) -> Result:
+        return self._privilege.run(["systemctl", *self._scope, *words], seconds=seconds)
+
+
+def _first(result: Result) -> str:
+    """What systemctl says first is why; what follows are its hints."""
+    lines = [line for line in result.err.splitlines() if line.strip()]
+    return lines[0].strip() if lines else f"exit code {result.code}"
+
+
+def _number(values: Mapping[str, str], key: str) -> int:
+    text = values.get(key, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0

@@ -1,0 +1,117 @@
+"""The streams of one upload: undone, taken apart into contents, and put.
+
+A stream that fails, whatever was wrong with it, costs its contents and not the upload: they are
+thrown away, the rest of the stream is dropped, and ``failures`` says why, so that they are sent again in
+another way. What the store itself cannot do (a full disk) is raised. Not for the codecs (``decoders``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+from collections.abc import Iterator, Mapping
+from typing import Optional
+
+from relstore import protocol
+from relstore.errors import DamagedError, FormatError, NotFoundError, ProtocolError
+from relstore.formats.manifest import ObjectRef
+from relstore.formats.names import Digest
+from relstore.host.upload import decoders
+from relstore.host.upload.decoders import Decoder
+from relstore.store.objects import sha256_of
+from relstore.store.upload import Upload
+
+_OF_THE_STREAM = (FormatError, DamagedError, ProtocolError, NotFoundError, MemoryError)
+
+
+class Receiving:
+    """What arrives for ``upload``. ``bases``: the objects that a stream may build on."""
+
+    def __init__(self, upload: Upload, bases: Mapping[Digest, ObjectRef]) -> None:
+        self._upload = upload
+        self._bases = bases
+        self._decoder: Optional[Decoder] = None
+        self._segments: Iterator[protocol.Segment] = iter(())
+        self._segment: Optional[protocol.Segment] = None
+        self._held = contextlib.ExitStack()
+        self.failures: dict[int, str] = {}
+        """Why a content has to be sent again."""
+
+    def open(self, ask: protocol.Open) -> None:
+        """Begin a stream; the one before is over."""
+        self.end()
+        self._segments = iter(ask.segments)
+        self._segment = next(self._segments, None)
+        try:
+            if any(segment.length <= 0 for segment in ask.segments):
+                raise ProtocolError("a segment without bytes")
+            base = None if ask.base is None else self._map(ask.base)
+            size = sum(segment.length for segment in ask.segments)
+            self._decoder = decoders.decoder(ask.codec, base, size)
+            self._held.callback(self._decoder.close)
+        except _OF_THE_STREAM as error:
+            self._fail(error)
+
+    def put(self, data: bytes) -> None:
+        """The next bytes of the stream. Raises what the store raises."""
+        if self._decoder is None:
+            return
+        try:
+            for piece in self._decoder.decode(data):
+                self._take(memoryview(piece))
+        except _OF_THE_STREAM as error:
+            self._fail(error)
+
+    def end(self) -> None:
+        """No more of this stream will come."""
+        if self._decoder is not None and self._segment is not None:
+            self._fail(FormatError("its stream ended early"))
+        self.close()
+
+    def close(self) -> None:
+        """Nothing more will come at all; what is there of a content stays, to go on with."""
+        self._decoder = None
+        self._held.close()
+
+    def _take(self, view: memoryview) -> None:
+        while view:
+            if self._segment is None:
+                raise FormatError("more bytes than the segments that announced them")
+            content, offset, length = self._segment
+            taken = view[:length]
+            self._upload.put(content, offset, taken)
+            view = view[len(taken) :]
+            left = length - len(taken)
+            if left:
+                self._segment = protocol.Segment(content, offset + len(taken), left)
+            else:
+                self._segment = next(self._segments, None)
+
+    def _fail(self, error: Exception) -> None:
+        content = -1 if self._segment is None else self._segment.content
+        if 0 <= content < len(self._upload.contents) and content not in self._upload.received:
+            self.failures[content] = str(error) or type(error).__name__
+            self._upload.discard(content)
+        self._segment = None
+        self.close()
+
+    def _map(self, base: Digest) -> memoryview:
+        """The bytes of an object of the store, proved. It is mapped and stays so until the stream ends."""
+        ref = self._bases.get(base)
+        if ref is None:
+            raise ProtocolError("a base that was not offered")
+        fd = self._upload.store.objects.open(ref)
+        try:
+            if sha256_of(fd) != ref.sha256:
+                raise DamagedError(f"the base {base.short} is damaged in the store")
+            mmap = importlib.import_module("mmap")
+            # A private mapping: libzstd by ctypes wants one that could be written to.
+            mapped = self._held.enter_context(contextlib.closing(mmap.mmap(fd, ref.size, mmap.MAP_PRIVATE)))
+        except ImportError:  # python3-minimal, where no codec takes a base
+            raise ProtocolError("this Python cannot map a base") from None
+        finally:
+            os.close(fd)
+        view = memoryview(mapped)
+        self._held.callback(view.release)
+        return view

@@ -1,0 +1,136 @@
+"""Making a generation current: preflight, the request, following the job, confirming, cancelling.
+
+Not for how a service is restarted and checked; a recipe says that (``formats.recipe``).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Optional
+
+from relstore.formats.names import AppName, JobId, UnitName
+from relstore.formats.recipe import Recipe
+
+
+class Activate(NamedTuple):
+    """Make a generation current, in a job of its own. Events: Accepted, Step, Output. Reply: Ended."""
+
+    app: AppName
+    spec: str
+    who: str
+    recipe: Recipe
+    lock_wait: int = 0
+    """Seconds to wait for another activation to end."""
+    override_hold: bool = False
+    confirm_hash: Optional[bytes] = None
+    """The SHA-256 of the token that Confirm must bring, where the recipe asks for that."""
+
+
+class Become(NamedTuple):
+    """The password for sudo, for what this session does next; kept in memory alone. Reply: Done."""
+
+    password: str
+
+
+class ProgramIn(NamedTuple):
+    """What one executable of a build needs of a host."""
+
+    path: str
+    machine: str
+    """As ``uname -m`` says it, or empty where it does not matter."""
+    loader: str
+    """The dynamic loader, or empty."""
+    interpreter: str
+    """What a script names after ``#!``, or empty."""
+
+
+class Preflight(NamedTuple):
+    """Would this host run it? Nothing is changed. Reply: Preflighted."""
+
+    app: AppName
+    recipe: Recipe
+    programs: tuple[ProgramIn, ...]
+    switch: bool
+    """Whether an activation is to follow; else only the programs are looked at."""
+
+
+class Confirm(NamedTuple):
+    """The deployer came back, on another connection. Reply: Confirmed."""
+
+    app: AppName
+    job: JobId
+    token: bytes
+
+
+class Cancel(NamedTuple):
+    """Please do not switch. Reply: Done; what becomes of it is what the job records."""
+
+    app: AppName
+    job: JobId
+    who: str
+
+
+class InstallUnit(NamedTuple):
+    """Put a unit file in place. Reply: Installed."""
+
+    name: UnitName
+    text: str
+    user: bool
+    become: str
+    replace: bool
+    """Whether a file that is there may go."""
+
+
+class Watch(NamedTuple):
+    """Follow a job (the newest when None) to its end. Events and reply as of Activate."""
+
+    app: AppName
+    job: Optional[JobId]
+
+
+class Problem(NamedTuple):
+    """Why a host would not run it, and what to do."""
+
+    what: str
+    hint: str
+
+
+class Preflighted(NamedTuple):
+    problems: tuple[Problem, ...]
+
+
+class Confirmed(NamedTuple):
+    in_time: bool
+    """False: the host had given up waiting, and returns."""
+
+
+class Installed(NamedTuple):
+    path: str
+    changed: bool
+
+
+class Accepted(NamedTuple):
+    """From here on the host owns the activation."""
+
+    job: JobId
+    generation: int
+    previous: int
+    held_by: str
+    """How the job is kept alive: ``nohup``, ``systemd-run``, ``systemd-run --user``."""
+
+
+class Output(NamedTuple):
+    """Some of the job's log."""
+
+    data: bytes
+
+
+class Ended(NamedTuple):
+    """What the host recorded."""
+
+    job: Optional[JobId]
+    """None when nothing had to be done."""
+    outcome: str
+    generation: int
+    previous: int
+    current: int
+    reason: str

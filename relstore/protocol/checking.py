@@ -1,0 +1,43 @@
+"""Proving that what lies in a store is what its names say, and what was found otherwise.
+
+Not for replacing damaged contents (``upload``).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Optional
+
+from relstore.formats.names import AppName, Digest
+
+
+class Verify(NamedTuple):
+    """Check everything on disk. Events: Step. Reply: Verified, its body a stream of FindingOut."""
+
+    repair: bool = False
+    """Put right what can be put right with what the store has."""
+
+
+class FindingOut(NamedTuple):
+    """One thing that is, or was, not as it should be."""
+
+    path: str
+    problem: str
+    mended: bool
+
+
+class DamagedBuild(NamedTuple):
+    """A build that could not be repaired with what the store has."""
+
+    build: Digest
+    app: Optional[AppName]
+    """An app whose generation it is, or None where no generation needs it."""
+    generation: int
+
+
+class Verified(NamedTuple):
+    generations: int
+    builds: int
+    objects: int
+    bytes: int
+    damaged: tuple[DamagedBuild, ...]
+    """At most 1,000."""

@@ -1,0 +1,47 @@
+"""Collecting what nothing needs: the request, a line of the plan, and the sum.
+
+Not for deciding what goes (``gc.plan``).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Optional
+
+from relstore.formats.names import AppName
+from relstore.protocol.upload import Retention
+
+
+class Collect(NamedTuple):
+    """Plan, and unless ``dry_run`` sweep. Reply: Collected, its body a stream of Verdict."""
+
+    app: Optional[AppName]
+    """Whose generations may go; None for all apps."""
+    retention: Optional[Retention]
+    """Instead of what holds for them."""
+    otherwise: Optional[Retention]
+    """For an app for which nothing holds."""
+    who: str
+    dry_run: bool
+
+
+class Verdict(NamedTuple):
+    """One line of a collector's plan."""
+
+    kind: str
+    """``generation``, ``build``, or one of the remains: ``lease``, ``staged upload``, ``half-written file``,
+    ``job``, ``helper``, ``damaged file``."""
+    name: str
+    app: str
+    keep: bool
+    reason: str
+    bytes: int
+    """What its removal frees; 0 for what is kept."""
+
+
+class Collected(NamedTuple):
+    objects: int
+    """Objects that go."""
+    bytes: int
+    """Bytes that go, hard links counted once."""
+    kept_generations: int
+    warnings: tuple[str, ...]

@@ -1,0 +1,88 @@
+"""Messages as named tuples: to plain values and back, checked field by field by their annotations.
+
+A message class is a NamedTuple whose fields are int, bool, str, bytes, Optional of these, tuples of
+these (``tuple[str, ...]``), checked names, or other such classes. Decoding accepts exactly that.
+Not for bytes (``store.pack``) nor for meaning beyond types and names.
+"""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Callable, Hashable
+from functools import cache
+from typing import Any, TypeVar, Union
+
+from relstore.errors import ProtocolError
+from relstore.formats.names import AppName, Digest, JobId, PinName, UnitName
+
+MAX_INT = (1 << 63) - 1
+
+T = TypeVar("T")
+Reader = Callable[[Any], Any]
+
+_NAMES: dict[Any, Reader] = {
+    AppName: AppName.parse,
+    PinName: PinName.parse,
+    JobId: JobId.parse,
+    Digest: Digest.parse,
+    UnitName: UnitName.parse,
+}
+
+
+def to_values(message: Any) -> list[Any]:
+    """The fields of a message as plain values; nested messages become lists too."""
+    return [_plain(field) for field in message]
+
+
+def from_values(kind: type[T], values: Any) -> T:
+    """A message of ``kind`` from what ``to_values`` gives. Raises ProtocolError, or a name's own error."""
+    readers = _readers(typing.cast(Hashable, kind))
+    if not isinstance(values, list) or len(values) != len(readers):
+        raise ProtocolError(f"a {kind.__name__} message without its {len(readers)} fields")
+    return kind(*(reader(value) for reader, value in zip(readers, values)))
+
+
+def _plain(field: Any) -> Any:
+    if isinstance(field, tuple):
+        return [_plain(item) for item in field]
+    return str(field) if isinstance(field, str) else field
+
+
+@cache
+def _readers(kind: Any) -> list[Reader]:
+    hints = typing.get_type_hints(kind)
+    return [_reader(hints[name], f"{kind.__name__}.{name}") for name in kind._fields]
+
+
+def _reader(hint: Any, where: str) -> Reader:
+    if hint in _NAMES:
+        return _checked(str, where, _NAMES[hint])
+    if hint in (bool, str, bytes):
+        return _checked(hint, where)
+    if hint is int:
+        return _checked(int, where, lambda value: _in_range(value, where))
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Union and len(arguments) == 2 and arguments[1] is type(None):
+        inner = _reader(arguments[0], where)
+        return lambda value: None if value is None else inner(value)
+    if origin is tuple and len(arguments) == 2 and arguments[1] is Ellipsis:
+        item = _reader(arguments[0], where)
+        return _checked(list, where, lambda values: tuple(item(value) for value in values))
+    if hasattr(hint, "_fields"):
+        return lambda values: from_values(hint, values)
+    raise TypeError(f"{where}: {hint!r} is no type that a message may have")
+
+
+def _checked(kind: type, where: str, then: Reader = lambda value: value) -> Reader:
+    def read(value: Any) -> Any:
+        if type(value) is not kind:
+            raise ProtocolError(f"{where} is {type(value).__name__}, not {kind.__name__}")
+        return then(value)
+
+    return read
+
+
+def _in_range(value: int, where: str) -> int:
+    if not -MAX_INT <= value <= MAX_INT:
+        raise ProtocolError(f"{where} is out of range")
+    return value

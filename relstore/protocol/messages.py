@@ -1,0 +1,105 @@
+"""What client and helper say to each other: the requests, the replies, and the handshake.
+
+After the handshake (``Hello``, sent by the helper) the client sends requests; each is answered by
+any number of events and then one reply or one error, except ``Begin``, ``Open`` and ``Put``, which are
+answered only when they fail. A message may announce a body, which follows it in data frames. A message is
+``[name, fields, body bytes]`` in canonical msgpack. docs/formats/protocol.md is this in prose. Not
+for how bytes travel (``framing``) nor how fields are checked (``fields``).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from relstore.errors import ProtocolError
+from relstore.formats import pack
+from relstore.protocol import fields
+from relstore.protocol.activation import (
+    Accepted,
+    Activate,
+    Become,
+    Cancel,
+    Confirm,
+    Confirmed,
+    Ended,
+    Installed,
+    InstallUnit,
+    Output,
+    Preflight,
+    Preflighted,
+    Watch,
+)
+from relstore.protocol.checking import Verified, Verify
+from relstore.protocol.collecting import Collect, Collected
+from relstore.protocol.common import Done, Failure, Step
+from relstore.protocol.framing import MAX_FRAME_BYTES
+from relstore.protocol.handshake import Hello
+from relstore.protocol.keeping import Delete, Hold, Mark, Pin, Unheld, Unhold, Unpin
+from relstore.protocol.reading import (
+    Apps,
+    AppsOut,
+    Fetch,
+    List,
+    Listed,
+    Log,
+    Past,
+    PastOut,
+    RowOut,
+    Status,
+    StatusOut,
+)
+from relstore.protocol.upload import (
+    Begin,
+    Compare,
+    Compared,
+    Open,
+    Probe,
+    Probed,
+    Publish,
+    Published,
+    Put,
+    Release,
+    Released,
+    Restore,
+)
+
+MAX_BODY_BYTES = 256 * 1024 * 1024
+
+
+REQUESTS = (
+    Probe, Compare, Begin, Open, Put, Publish, Release, Activate, Watch, List, Fetch, Log, Apps, Status, Pin,
+    Unpin, Delete, Hold, Unhold, Mark, Verify, Collect, Become, Preflight, Confirm, Cancel, InstallUnit,
+    Past, Restore,
+)  # fmt: skip
+EVENTS = (Accepted, Step, Output)
+REPLIES = (
+    Hello, Done, Probed, Compared, Published, Released, Ended, RowOut, Listed, AppsOut, StatusOut, Unheld,
+    Verified, Collected, Preflighted, Confirmed, Installed, PastOut, Failure,
+)  # fmt: skip
+
+_BY_NAME: dict[str, Any] = {kind.__name__: kind for kind in (*REQUESTS, *EVENTS, *REPLIES)}
+
+
+class Message(NamedTuple):
+    """A decoded message, and how many bytes of body follow it."""
+
+    value: Any
+    body: int
+
+
+def encode(value: Any, body: int = 0) -> bytes:
+    """The payload of a message frame."""
+    return pack.encode([type(value).__name__, fields.to_values(value), body])
+
+
+def decode(payload: bytes, allowed: tuple[Any, ...]) -> Message:
+    """The message in a payload, one of the ``allowed`` classes. Raises ProtocolError, FormatError."""
+    found = pack.decode(payload, what="message", limit=MAX_FRAME_BYTES)
+    if not isinstance(found, list) or len(found) != 3 or not isinstance(found[0], str):
+        raise ProtocolError("a message that is not [name, fields, body]")
+    kind = _BY_NAME.get(found[0])
+    if kind is None or kind not in allowed:
+        raise ProtocolError(f"the message {found[0][:40]!r} is not expected here")
+    if type(found[2]) is not int or not 0 <= found[2] <= MAX_BODY_BYTES:
+        raise ProtocolError(f"a {found[0]} message with a body of {found[2]!r} bytes")
+    return Message(fields.from_values(kind, found[1]), found[2])

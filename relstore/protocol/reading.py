@@ -1,0 +1,138 @@
+"""Questions that change nothing: generations, journal, status, and the chain that a client has seen before.
+
+Not for proving contents (``checking``).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Optional
+
+from relstore.formats.names import AppName, Digest, JobId
+
+MAX_PAST = 256
+"""Records in one reply to Past."""
+
+
+class List(NamedTuple):
+    """All generations of an app. Reply: Listed, its body a stream of RowOut."""
+
+    app: AppName
+
+
+class Fetch(NamedTuple):
+    """One generation and its manifest. Reply: RowOut, its body the manifest."""
+
+    app: AppName
+    spec: str
+
+
+class Log(NamedTuple):
+    """The journal of an app. Reply: Done, its body a stream of EventOut."""
+
+    app: AppName
+
+
+class Apps(NamedTuple):
+    """The names of the apps. Reply: AppsOut."""
+
+
+class Past(NamedTuple):
+    """Does the chain still contain the record that was seen last, and what came after it? Reply: PastOut."""
+
+    app: AppName
+    number: int
+    """Of the record that was seen; 0: none was."""
+
+
+class Status(NamedTuple):
+    """What is current, under way and free. Reply: StatusOut."""
+
+    app: AppName
+
+
+class HoldOut(NamedTuple):
+    who: str
+    since: int
+    message: str
+
+
+class RowOut(NamedTuple):
+    number: int
+    build: Digest
+    created: int
+    size: int
+    files: int
+    who: str
+    commit: Optional[str]
+    dirty: bool
+    note: str
+    state: str
+    outcome: str
+    outcome_at: int
+    reason: str
+    pins: tuple[str, ...]
+
+
+class Listed(NamedTuple):
+    current: int
+    head: Optional[Digest]
+    """The digest of the last record: the whole chain in one name."""
+
+
+class PastOut(NamedTuple):
+    """The body is a stream of the records after the one that was asked about, as they are on disk: MAX_PAST
+    at most, and none when there was none to ask about."""
+
+    number: int
+    """Of the last record, 0 without one."""
+    head: Optional[Digest]
+    """The digest of the last record."""
+    seen: Optional[Digest]
+    """The digest of the record that was asked about."""
+
+
+class EventOut(NamedTuple):
+    time: int
+    event: str
+    generation: int
+    previous: int
+    job: str
+    who: str
+    reason: str
+
+
+class AppsOut(NamedTuple):
+    names: tuple[AppName, ...]
+
+
+class UnitOut(NamedTuple):
+    """A unit of the app, as the host sees it now."""
+
+    name: str
+    state: str
+    """``active (running)``."""
+    runs: int
+    """The generation that its main process executes, or 0: it executes none, or that cannot be seen."""
+    program: str
+    """What it executes, or empty."""
+
+
+class StatusOut(NamedTuple):
+    current: Optional[RowOut]
+    rollback_target: int
+    newest: int
+    generations: int
+    job: Optional[JobId]
+    """The job that runs now, or None."""
+    unresolved: bool
+    """Whether a job died between its switch and its outcome; the next activation resolves that."""
+    drift: str
+    """What is wrong with the ``current`` link, or ``""``."""
+    hold: Optional[HoldOut]
+    units: tuple[UnitOut, ...]
+    """Those that the last activation was about."""
+    changed: tuple[str, ...]
+    """Paths of the current build that are not what they were, as far as a look at them tells."""
+    builds: int
+    free_bytes: int
+    free_inodes: Optional[int]

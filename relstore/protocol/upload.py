@@ -1,0 +1,150 @@
+"""A build on its way to a host: what is missing, the streams of contents, publishing, repairing.
+
+Not for making it current (``activation``).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Optional
+
+from relstore.formats.names import AppName, Digest
+
+
+class Probe(NamedTuple):
+    """What does the host know of this app and build? Reply: Probed."""
+
+    app: AppName
+    build: Digest
+
+
+class Compare(NamedTuple):
+    """What is missing of a build? The body is its manifest; nothing is changed. Reply: Compared."""
+
+    app: AppName
+    build: Digest
+    allow_outside_links: bool
+
+
+class Begin(NamedTuple):
+    """Start the upload of the build that was compared last. No reply unless it fails."""
+
+
+class Segment(NamedTuple):
+    """``length`` bytes of a content from ``offset`` on."""
+
+    content: int
+    offset: int
+    length: int
+
+
+class Open(NamedTuple):
+    """A stream begins: what is undone of it are these segments, in order. No reply unless it fails."""
+
+    codec: str
+    base: Optional[Digest]
+    """An object of the host's, one of those that Compared offered, which the codec builds on."""
+    segments: tuple[Segment, ...]
+
+
+class Put(NamedTuple):
+    """The next bytes of the open stream, in the body. No reply unless it fails."""
+
+
+class Retention(NamedTuple):
+    """What is to be kept of an app (see ``store.retention``)."""
+
+    keep: Optional[int]
+    keep_within: Optional[int]
+    max_size: Optional[int] = None
+
+
+class Publish(NamedTuple):
+    """Make the build of the upload and record a generation of it. Reply: Published."""
+
+    app: AppName
+    who: str
+    commit: Optional[str]
+    dirty: bool
+    note: str
+    retention: Optional[Retention] = None
+    """What holds for the app from now on; None leaves it as it is."""
+
+
+class Restore(NamedTuple):
+    """Repair the build of the upload, which is in the store, damaged. Reply: Published, of no generation."""
+
+
+class Release(NamedTuple):
+    """Record a generation of a build that is in the store. Reply: Released."""
+
+    app: AppName
+    build: Digest
+    who: str
+    commit: Optional[str]
+    dirty: bool
+    note: str
+    retention: Optional[Retention] = None
+    """As in Publish."""
+
+
+class Probed(NamedTuple):
+    present: bool
+    """Whether the build is in the store."""
+    current: int
+    """The number of the current generation, or 0."""
+    current_build: Optional[Digest]
+    waiting: int
+    """A generation of this very build that is recorded and still to be activated, or 0: it is newer than
+    the current one and was never active, or it is current but its job died before the outcome."""
+    damaged: bool = False
+    """Whether it is in the store, but not whole: what is wrong with it was told as missing."""
+
+
+class Base(NamedTuple):
+    """An object that the host has."""
+
+    blake3: Digest
+    size: int
+
+
+class Wanted(NamedTuple):
+    """A content that the host lacks, how much of it is staged already, and which of the host's objects may
+    be like it, the likeliest first."""
+
+    content: int
+    offset: int
+    bases: tuple[Base, ...] = ()
+
+
+class Compared(NamedTuple):
+    """The body is a stream of Wanted. It is empty when nothing has to be sent: the build is present, current,
+    or waiting."""
+
+    found: Probed
+    missing: int
+    codecs: tuple[str, ...]
+    """Those that the host can undo, the best first."""
+
+
+class Again(NamedTuple):
+    """A content that has to be sent (again), from ``offset``."""
+
+    content: int
+    offset: int
+    why: str
+
+
+class Published(NamedTuple):
+    """With contents to send ``again`` (at most 1,000 at a time) nothing was made yet, and ``number`` is 0."""
+
+    number: int
+    again: tuple[Again, ...]
+    record: bytes = b""
+    """What was recorded, as it is on disk."""
+    mended: int = 0
+    """How many entries of the build were wrong, and are right now."""
+
+
+class Released(NamedTuple):
+    number: int
+    record: bytes
