@@ -25,9 +25,9 @@ from relstore.cli.main import COMMANDS, main
 from relstore.cli.options import common_options
 from relstore.client.config.load import KEYS
 from relstore.client.config.template import TEMPLATE
-from relstore.client.fleet import push as fleet
+from relstore.client.fleet import result
 from relstore.client.target import Target
-from relstore.store import history, journal
+from relstore.formats import generation, journal
 
 DOCS = Path(__file__).resolve().parent
 REFERENCE = DOCS / "reference.md"
@@ -44,7 +44,7 @@ TARGETS = (
 )
 """One of each form; what it means is asked of the program."""
 
-CLIENT_OUTCOMES = (fleet.UNCHANGED, fleet.STAGED, fleet.SKIPPED, "error")
+CLIENT_OUTCOMES = (result.UNCHANGED, result.STAGED, result.SKIPPED, "error")
 OTHER_FLAGS = {
     "to": "`--to`",
     "artifact": "the argument of `push`",
@@ -78,7 +78,7 @@ def reference() -> str:
         _table(("written", "host", "user", "port", "store"), map(_target_row, TARGETS)),
         "## Generations",
         prose["generations"],
-        _explained(("state", "meaning"), history.STATES, known["states"]),
+        _explained(("state", "meaning"), generation.STATES, known["states"]),
         "## Outcomes",
         prose["outcomes"],
         _explained(("outcome", "meaning"), journal.OUTCOMES, known["outcomes"]),

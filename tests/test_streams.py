@@ -166,7 +166,7 @@ def test_a_bomb_costs_no_memory(codec: str, tmp_path: Path) -> None:
     bomb.write_bytes(zeros(codec, 1 << 28))
     script = (
         "import resource, sys\n"
-        "from relstore.host import decoders\n"
+        "from relstore.host.upload import decoders\n"
         "decoder = decoders.decoder(sys.argv[1], None, 1 << 20)\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "longest = total = 0\n"

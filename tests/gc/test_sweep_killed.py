@@ -36,7 +36,7 @@ pytestmark = pytest.mark.slow
 CALLS = ("unlink", "unlinkat", "rename", "renameat", "renameat2", "rmdir", "write", "ftruncate", "fsync")
 KEEP_ONE = Collect(None, Retention(1, None), None, "me@desk", False)
 COLLECT = """
-from relstore.host import collecting
+from relstore.host.requests import collecting
 from relstore.protocol import Collect, Retention
 from relstore.store.store import Store
 with Store.open(sys.argv[1]) as store:

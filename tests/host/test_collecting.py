@@ -271,8 +271,8 @@ def test_processes_that_could_not_be_looked_into_are_warned_of(store: Store, fiv
 
 
 COLLECT = """
-from relstore.gc.remains import Remain
-from relstore.host import collecting
+from relstore.gc.leftovers import Remain
+from relstore.host.requests import collecting
 from relstore.protocol import Collect, Retention
 from relstore.store.store import Store
 with Store.open(sys.argv[1]) as store:

@@ -59,8 +59,8 @@ def test_it_holds_its_lock_from_the_first_moment_to_the_last(helper: str, app: A
 
 
 START = """
-from relstore.host import detach, jobs
-from relstore.store.names import AppName, JobId
+from relstore.host.job import start as detach, directory as jobs
+from relstore.formats.names import AppName, JobId
 from relstore.store.store import Store
 import os, signal
 helper, root, ident = sys.argv[1:]

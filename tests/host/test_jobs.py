@@ -114,10 +114,10 @@ def test_a_new_job_is_alive_however_often_somebody_looks(app: App) -> None:
 
 
 CREATE = """
-from relstore.host import jobs
-from relstore.host.jobs import JobRequest
-from relstore.recipe import Recipe
-from relstore.store.names import AppName
+from relstore.host.job import directory as jobs
+from relstore.host.job.directory import JobRequest
+from relstore.formats.recipe import Recipe
+from relstore.formats.names import AppName
 from relstore.store.store import Store
 with Store.open(sys.argv[1]) as store, store.app(AppName("web")) as app:
     jobs.create(app, JobRequest(2, "me@desk", 0, Recipe()))

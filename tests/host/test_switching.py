@@ -17,6 +17,7 @@ from relstore.host.helpers import Bundle
 from relstore.host.job import directory as jobs
 from relstore.host.requests import activation as switching
 from relstore.host.requests import status
+from relstore.host.requests.upload import probe
 from relstore.protocol import Accepted, Activate, Ended, Probed, Watch
 from relstore.store.app import App
 from relstore.store.hold import place as place_hold
@@ -164,29 +165,29 @@ def test_watching_what_is_not_there(store: Store, app: App) -> None:
 
 
 def test_a_probe_of_an_empty_store(store: Store) -> None:
-    assert switching.probe(store, WEB, artifact({"a": b""}).build) == Probed(False, 0, None, 0)
+    assert probe(store, WEB, artifact({"a": b""}).build) == Probed(False, 0, None, 0)
 
 
 def test_a_probe_of_what_is_there(store: Store, app: App) -> None:
     one, two = build_of(store, 1), build_of(store, 2)
-    assert switching.probe(store, WEB, one) == Probed(True, 1, one, 0)
-    assert switching.probe(store, WEB, two) == Probed(True, 1, one, 2)
-    assert switching.probe(store, AppName("other"), two) == Probed(True, 0, None, 0)
+    assert probe(store, WEB, one) == Probed(True, 1, one, 0)
+    assert probe(store, WEB, two) == Probed(True, 1, one, 2)
+    assert probe(store, AppName("other"), two) == Probed(True, 0, None, 0)
     published = push_build(store, {"more": b""})
-    assert switching.probe(store, WEB, published) == Probed(True, 1, one, 0)
-    assert switching.probe(store, WEB, artifact({"a": b"x"}).build) == Probed(False, 1, one, 0)
+    assert probe(store, WEB, published) == Probed(True, 1, one, 0)
+    assert probe(store, WEB, artifact({"a": b"x"}).build) == Probed(False, 1, one, 0)
 
 
 def test_the_newest_that_waits_is_used_and_an_old_one_is_not(store: Store, app: App) -> None:
     release(store, {"version": b"2", "shared": b"in both"})
-    assert switching.probe(store, WEB, build_of(store, 2)).waiting == 3
+    assert probe(store, WEB, build_of(store, 2)).waiting == 3
     go_live(store, {"version": b"4"})
-    assert switching.probe(store, WEB, build_of(store, 2)).waiting == 0
+    assert probe(store, WEB, build_of(store, 2)).waiting == 0
 
 
 def test_the_current_one_waits_while_it_is_unsettled(store: Store, app: App) -> None:
     leave_half_done(app, 1, previous=0, switched=True)
-    assert switching.probe(store, WEB, build_of(store, 1)).waiting == 1
+    assert probe(store, WEB, build_of(store, 1)).waiting == 1
 
 
 # --- status ---------------------------------------------------------------------------------------

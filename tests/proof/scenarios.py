@@ -50,7 +50,7 @@ from tests.host_side import (
 SESSION = """
 from relstore.host.helpers import Bundle
 from relstore.host.session import Session
-from relstore.host.wire import Wire
+from relstore.host.connection import Wire
 with open(sys.argv[4], "rb") as source:
     Session(sys.argv[1], Bundle(sys.argv[2], sys.argv[3]), Wire(source, sys.stdout.buffer)).run()
 """

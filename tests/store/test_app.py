@@ -112,8 +112,8 @@ def test_pins(app: App) -> None:
 
 APPEND = """
 from relstore.store.app import NewBuild
-from relstore.store.names import AppName, Digest
-from relstore.store.record import Description
+from relstore.formats.names import AppName, Digest
+from relstore.formats.generation import Description
 from relstore.store.store import Store
 with Store.open(sys.argv[1]) as store, store.app(AppName("web")) as app:
     for _ in range(20):

@@ -39,7 +39,7 @@ HOLDER = """
 import time
 from relstore.store import leases
 from relstore.store.directory import Dir
-from relstore.store.names import Digest
+from relstore.formats.names import Digest
 with Dir.open_path(sys.argv[1]) as directory:
     lease = leases.take(directory, Digest(sys.argv[2]), b"manifest")
     print("held", flush=True)

@@ -67,8 +67,8 @@ def test_rot_is_seen_by_reading(top: Path, store: Store) -> None:
 
 
 LINK = """
-from relstore.store.manifest import ObjectRef
-from relstore.store.names import Digest
+from relstore.formats.manifest import ObjectRef
+from relstore.formats.names import Digest
 from relstore.store.store import Store
 with Store.open(sys.argv[1]) as store, store.root.make("links") as links:
     ref = ObjectRef(Digest(sys.argv[2]), bytes.fromhex(sys.argv[3]), int(sys.argv[4]), False)

@@ -90,8 +90,8 @@ def test_a_rotten_object_is_sent_anew_instead_of_used(store: Store, top: Path) -
 
 PUBLISH = """
 from relstore.store import publish
-from relstore.store.manifest import Manifest
-from relstore.store.names import Digest
+from relstore.formats.manifest import Manifest
+from relstore.formats.names import Digest
 from relstore.store.store import Store
 from relstore.store.upload import Upload
 from pathlib import Path

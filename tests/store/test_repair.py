@@ -174,8 +174,8 @@ def test_who_reads_meanwhile_finds_old_or_new(store: Store, tree: Path) -> None:
 
 RESTORE = """
 from relstore.store import publish, repair
-from relstore.store.manifest import Manifest
-from relstore.store.names import Digest
+from relstore.formats.manifest import Manifest
+from relstore.formats.names import Digest
 from relstore.store.store import Store
 from relstore.store.upload import Upload
 from pathlib import Path
