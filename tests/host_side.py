@@ -174,7 +174,7 @@ def run_job(helper: str, store: Path, job: Job, lock: int, *, prefix: Sequence[s
 def started_job(
     helper: str, store: Path, job: Job, lock: int, *, prefix: Sequence[str] = ()
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A job's process as ``detach`` starts it, but one that the test can wait for and kill."""
+    """A job's process as ``host.job.start`` starts it, but one that the test can wait for and kill."""
     log = os.open("log", os.O_RDWR | os.O_APPEND, dir_fd=job.directory.fd)
     try:
         process = subprocess.Popen(

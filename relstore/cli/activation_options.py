@@ -1,6 +1,6 @@
 """The options of every command that activates a generation, and what they come to.
 
-Each flag is read as the key of relstore.toml that has its name, goes before it, and has its meaning.
+Each flag is read as the key of relstore.toml that has its name, overrides it, and has its meaning.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ import click
 
 from relstore.cli.options import Duration, Settings
 from relstore.client.config import recipe as recipes
-from relstore.client.config.keys import Place
+from relstore.client.config.keys import PathBase
 from relstore.client.config.service_keys import SERVICE_KEYS
 from relstore.client.operations.interrupt import Interrupts
-from relstore.client.operations.plan import Plan
+from relstore.client.operations.plan import ActivationOptions
 from relstore.errors import UsageError
 from relstore.formats.recipe import ACTIONS
 
@@ -77,13 +77,13 @@ def activation_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def plan_of(here: Settings, given: dict[str, Any]) -> Plan:
+def plan_of(here: Settings, given: dict[str, Any]) -> ActivationOptions:
     """What the flags say, else relstore.toml, else the defaults; asks for the password where that is wanted.
 
     ``given``: the values of ``activation_options`` by parameter name. Raises UsageError.
     """
     said = {field.name: getattr(here.config, field.name) for field in fields(here.config)}
-    place = Place(Path.cwd(), here.around.home)
+    place = PathBase(Path.cwd(), here.account.home)
     for name, key in SERVICE_KEYS.items():
         value = given[name.replace("-", "_")]
         if value in (None, ()):
@@ -97,7 +97,7 @@ def plan_of(here: Settings, given: dict[str, Any]) -> Plan:
     if said["ask_become_pass"] and recipe.units.names:
         recipe = recipe._replace(units=recipe.units._replace(become="sudo"))
         password = getpass.getpass("sudo password on the hosts: ")
-    return Plan(here.who, recipe, given["lock_wait"] or 0, given["override_hold"], password)
+    return ActivationOptions(here.who, recipe, given["lock_wait"] or 0, given["override_hold"], password)
 
 
 def run(work: Callable[[Interrupts], Coroutine[Any, Any, T]]) -> T:

@@ -102,7 +102,7 @@ async def the_app(session: Session, settings: Settings) -> AppName:
 
     Raises UsageError.
     """
-    return await past.meant(session, settings.app, settings.around.heads, settings.console.note)
+    return await past.meant(session, settings.app, settings.account.heads, settings.console.note)
 
 
 async def _gather(
@@ -113,7 +113,7 @@ async def _gather(
 ) -> list[Outcome[T]]:
     async def one(target: Target) -> Outcome[T]:
         try:
-            async with connected(target, settings.around, reporter) as session:
+            async with connected(target, settings.account, reporter) as session:
                 return Outcome(target, await work(session, reporter), None)
         except RelstoreError as error:
             return Outcome(target, None, error.on(target.label))

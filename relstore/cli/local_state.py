@@ -11,17 +11,17 @@ from relstore.client.config.amounts import parse_size
 from relstore.client.local_state.cache import DEFAULT_LIMIT_BYTES, Cache
 from relstore.client.local_state.last_push import Recent
 from relstore.client.local_state.link_speeds import Links
-from relstore.client.transfer.stream_plan import Transfer
+from relstore.client.transfer.stream_plan import SendOptions
 
 
-def transfer_of(here: Settings, compression: str | None = None, delta: bool | None = None) -> Transfer:
+def transfer_of(here: Settings, compression: str | None = None, delta: bool | None = None) -> SendOptions:
     """``compression`` and ``delta``: instead of what relstore.toml says. Raises UsageError."""
     coding = parse_compression(compression or here.config.compression or AUTO)
     cache = the_cache()
     links = Links(cache.directory / "links.json")
     wanted = here.config.delta if delta is None else delta
     recent = Recent(cache.directory / "recent")
-    return Transfer(cache, links, recent, Coding(*coding) if coding else None, wanted, len(here.targets))
+    return SendOptions(cache, links, recent, Coding(*coding) if coding else None, wanted, len(here.targets))
 
 
 LIMIT_VARIABLE = "RELSTORE_CACHE_LIMIT"

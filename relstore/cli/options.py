@@ -21,7 +21,7 @@ from relstore.formats.names import AppName
 
 if TYPE_CHECKING:
     from relstore.client.config.load import Config
-    from relstore.client.connection.account import Surroundings
+    from relstore.client.connection.account import Account
     from relstore.client.target import Target
 
 _SYSTEM_SSH_CONFIG = "/etc/ssh/ssh_config"
@@ -35,7 +35,7 @@ class Settings:
     targets: tuple[Target, ...]
     app: AppName | None
     console: Console
-    around: Surroundings
+    account: Account
     who: str
 
     def need_targets(self) -> tuple[Target, ...]:
@@ -114,7 +114,7 @@ def settings(context: click.Context) -> Settings:
     # Not at the top: `--help`, `--version` and completion need none of it.
     from relstore.cli.directories import state_directory
     from relstore.client.config import load as configs
-    from relstore.client.connection.account import Surroundings
+    from relstore.client.connection.account import Account
     from relstore.client.local_state.chain_heads import Heads
     from relstore.client.target import Target
 
@@ -133,7 +133,7 @@ def settings(context: click.Context) -> Settings:
         given or config.targets,
         AppName.parse(flags["app"]) if flags.get("app") else config.app,
         console(context),
-        Surroundings(
+        Account(
             home,
             user,
             os.environ.get("SSH_AUTH_SOCK"),

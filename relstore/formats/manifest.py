@@ -2,7 +2,7 @@
 
 Decoding refuses everything that encoding would not write, so that one build has one name and a name
 has one build. The format is written up in ``docs/formats/manifest.md``. Not for reading or writing
-the files that it describes (``client/scan``, ``builds``).
+the files that it describes (``client.artifact.scan``, ``store.builds``).
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ msgpack leaves freedom that a content-addressed format cannot have: a number has
 a map may repeat a key, and a header may promise more than is there. So what is decoded is encoded
 again and must give the same bytes, and every count is bounded before anything is allocated. What
 can be long is a *stream*: one small value after the other, never one long array, so that a reader's
-memory is bounded by what it has read. Not for framing (``protocol``) nor for what the values mean.
+memory is bounded by what it has read. Not for framing (``protocol.framing``) nor for what the values mean.
 """
 
 from __future__ import annotations

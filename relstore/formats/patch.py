@@ -2,7 +2,7 @@
 
 A patch is a head, then segments until all bytes of the content are made. Each has *columns*: arrays of one
 kind of number, compressed one by one. All numbers are little-endian. Both sides use this module. Not for
-making a patch (``client.delta``), nor for undoing it (``host.patching``).
+making a patch (``client.transfer.delta``), nor for undoing it (``host.upload.patch_decoder``).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Plain values that the client makes from flags and relstore.toml, sends with an activation, and the host
 keeps with the job, so that a job that died can be finished as it was begun. Not for doing any of it
-(``host``) nor for reading it from a file (``client.config``).
+(``host``) nor for reading it from a file (``client.config.recipe``).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MAX_MILLISECONDS = 24 * 3600 * 1000
 _URL = re.compile(r"http://(\[[0-9A-Fa-f:.]+\]|[^/:?#@\[\]\s]+)(?::([0-9]{1,5}))?([/?][^#\s]*)?\Z")
 
 
-class Place(NamedTuple):
+class HttpUrl(NamedTuple):
     """What an ``http://`` URL names."""
 
     host: str
@@ -34,7 +34,7 @@ class Place(NamedTuple):
     """For the Host header."""
 
     @classmethod
-    def parse(cls, url: str) -> Place:
+    def parse(cls, url: str) -> HttpUrl:
         """Raises UsageError for what is not a plain ``http://`` URL."""
         match = _URL.match(url)
         if not match or not url.isascii() or not 0 < int(match[2] or 80) < 65536:

@@ -1,6 +1,6 @@
 """The trash: where what is to go waits, so that taking it from the store is one rename, however large it is.
 
-Not for deciding what goes (``plan``, ``remains``).
+Not for deciding what goes (``plan``, ``leftovers``).
 """
 
 from __future__ import annotations

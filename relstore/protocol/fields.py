@@ -2,7 +2,7 @@
 
 A message class is a NamedTuple whose fields are int, bool, str, bytes, Optional of these, tuples of
 these (``tuple[str, ...]``), checked names, or other such classes. Decoding accepts exactly that.
-Not for bytes (``store.pack``) nor for meaning beyond types and names.
+Not for bytes (``formats.pack``) nor for meaning beyond types and names.
 """
 
 from __future__ import annotations

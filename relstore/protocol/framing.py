@@ -3,7 +3,7 @@
 A frame is one byte of kind, four of length (big-endian), and that many bytes. ``M`` holds one
 message in canonical msgpack, ``D`` raw bytes of the body that the message before announced. Both
 sides refuse longer frames than ``MAX_FRAME_BYTES`` before reading them. Not for what messages say
-(``protocol``).
+(``messages``).
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ class Put(NamedTuple):
 
 
 class Retention(NamedTuple):
-    """What is to be kept of an app (see ``store.retention``)."""
+    """What is to be kept of an app (see ``formats.retention``)."""
 
     keep: Optional[int]
     keep_within: Optional[int]

@@ -10,7 +10,7 @@ from blake3 import blake3
 
 from relstore.client.coding import Coding
 from relstore.client.local_state.cache import Cache
-from relstore.client.transfer.patch_process import Job, Making, available
+from relstore.client.transfer.patch_process import PatchOrder, PatchProcess, available
 from relstore.formats.names import Digest
 from relstore.formats.patch import LZMA
 from relstore.host.upload.patch_decoder import Decoder
@@ -29,14 +29,14 @@ def cache(tmp_path: Path) -> Cache:
     return Cache(tmp_path / "cache")
 
 
-def job(cache: Cache, place: Path, old: bytes, new: bytes, start: int = 0) -> Job:
+def job(cache: Cache, place: Path, old: bytes, new: bytes, start: int = 0) -> PatchOrder:
     place.write_bytes(old)
     cache.add(digest(old), place, len(old))
     place.write_bytes(new)
-    return Job(digest(old), digest(new), str(place), CODING, start)
+    return PatchOrder(digest(old), digest(new), str(place), CODING, start)
 
 
-def undone(making: Making, old: bytes, size: int) -> bytes:
+def undone(making: PatchProcess, old: bytes, size: int) -> bytes:
     decoder = Decoder(LZMA, memoryview(old), size)
     chunks = list(making.chunks())
     assert sum(chunk.size for chunk in chunks) == size
@@ -46,11 +46,11 @@ def undone(making: Making, old: bytes, size: int) -> bytes:
 def test_it_is_made_once_and_kept(cache: Cache, tmp_path: Path) -> None:
     assert available()
     asked = job(cache, tmp_path / "file", FORMER, NEXT)
-    making = Making(asked, cache)
+    making = PatchProcess(asked, cache)
     assert undone(making, FORMER, len(NEXT)) == NEXT
     making.stop()
     Path(asked.source).unlink()
-    again = Making(asked, cache)
+    again = PatchProcess(asked, cache)
     assert undone(again, FORMER, len(NEXT)) == NEXT
     again.stop()
 
@@ -58,7 +58,7 @@ def test_it_is_made_once_and_kept(cache: Cache, tmp_path: Path) -> None:
 def test_a_kept_one_that_is_damaged_is_made_anew(cache: Cache, tmp_path: Path) -> None:
     asked = job(cache, tmp_path / "file", FORMER, NEXT)
     for _ in range(2):
-        making = Making(asked, cache)
+        making = PatchProcess(asked, cache)
         assert undone(making, FORMER, len(NEXT)) == NEXT
         making.stop()
         (kept,) = (cache.directory / "patches").glob("*/*")
@@ -66,7 +66,7 @@ def test_a_kept_one_that_is_damaged_is_made_anew(cache: Cache, tmp_path: Path) -
 
 
 def test_from_the_middle_it_is_not_kept(cache: Cache, tmp_path: Path) -> None:
-    making = Making(job(cache, tmp_path / "file", FORMER, NEXT, 5_000), cache)
+    making = PatchProcess(job(cache, tmp_path / "file", FORMER, NEXT, 5_000), cache)
     assert undone(making, FORMER, len(NEXT) - 5_000) == NEXT[5_000:]
     making.stop()
     assert not (cache.directory / "patches").exists()
@@ -80,7 +80,7 @@ def test_none_can_be_had(why: str, cache: Cache, tmp_path: Path) -> None:
         cache.clear()
     if why == "no source":
         Path(asked.source).unlink()
-    making = Making(asked, cache)
+    making = PatchProcess(asked, cache)
     if why == "stopped":
         making.stop()
     assert list(making.chunks()) == []

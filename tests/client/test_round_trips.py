@@ -9,19 +9,19 @@ import pytest
 
 from relstore.client.artifact.scan import scan
 from relstore.client.connection import connect as hosts
-from relstore.client.connection.account import Surroundings
+from relstore.client.connection.account import Account
 from relstore.client.connection.transport.base import Channel, Exit, Transport
 from relstore.client.connection.transport.local import LocalTransport
 from relstore.client.fleet import push as fleet
 from relstore.client.local_state.cache import Cache
 from relstore.client.local_state.last_push import Recent
 from relstore.client.local_state.link_speeds import Links
-from relstore.client.operations.access import Way
+from relstore.client.operations.access import Access
 from relstore.client.operations.interrupt import Interrupts
-from relstore.client.operations.plan import Plan, Push
+from relstore.client.operations.plan import ActivationOptions, Push
 from relstore.client.reporter import Reporter
 from relstore.client.target import Target
-from relstore.client.transfer.stream_plan import Transfer
+from relstore.client.transfer.stream_plan import SendOptions
 from relstore.formats.generation import Description
 from relstore.formats.names import AppName
 from relstore.formats.recipe import Recipe
@@ -83,12 +83,12 @@ def push(artifact: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, act
         scan(artifact),
         Description("tester", None, False, ""),
         False,
-        Plan("tester", Recipe()) if activate else None,
-        Transfer(cache, Links(tmp_path / "links.json"), Recent(tmp_path / "recent")),
+        ActivationOptions("tester", Recipe()) if activate else None,
+        SendOptions(cache, Links(tmp_path / "links.json"), Recent(tmp_path / "recent")),
     )
-    around = Surroundings(str(tmp_path), "tester", None, (), 10, None)
+    account = Account(str(tmp_path), "tester", None, (), 10, None)
     target = Target.parse(str(tmp_path / "store"))
-    (result,) = asyncio.run(fleet.push(lambda: plan, [target], Way(around, Reporter(), Interrupts())))
+    (result,) = asyncio.run(fleet.push(lambda: plan, [target], Access(account, Reporter(), Interrupts())))
     assert result.error is None
     (transport,) = used
     (channel,) = transport.opened

@@ -8,8 +8,9 @@ from typing import Any
 import asyncssh
 import pytest
 
+from relstore.client.connection.account import Account
 from relstore.client.connection.transport.address import Address, label_of, ssh_command
-from relstore.client.connection.transport.ssh.config import HostSettings, Surroundings
+from relstore.client.connection.transport.ssh.config import HostSettings
 from relstore.client.connection.transport.ssh.host_key import HostNames
 from relstore.client.connection.transport.ssh.known_hosts import KnownHosts
 from relstore.client.connection.transport.ssh.options import connection_options, host_key_algorithms
@@ -25,8 +26,8 @@ def load(
     for number, text in enumerate(texts):
         paths.append(tmp_path / f"config{number}")
         paths[-1].write_text(text)
-    around = Surroundings(HOME, "someone", agent, tuple(map(str, paths)), 10, print)
-    return HostSettings.load(target or Address("web"), around)
+    account = Account(HOME, "someone", agent, tuple(map(str, paths)), 10, None)
+    return HostSettings.load(target or Address("web"), account)
 
 
 def test_without_a_file(tmp_path: Path) -> None:
@@ -113,9 +114,9 @@ def test_of_two_files_the_first_word_counts(tmp_path: Path) -> None:
 def test_a_bad_file(tmp_path: Path, text: str) -> None:
     path = tmp_path / "config0"
     path.write_bytes(text.encode("utf-8", "surrogateescape"))
-    around = Surroundings(HOME, "someone", None, (str(path),), 10, print)
+    account = Account(HOME, "someone", None, (str(path),), 10, None)
     with pytest.raises(ConnectError) as caught:
-        HostSettings.load(Address("web"), around)
+        HostSettings.load(Address("web"), account)
     assert caught.value.hint
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from relstore.client.connection.account import Account
 from relstore.client.connection.transport.address import Address
 from relstore.client.connection.transport.base import Exit
 from relstore.client.connection.transport.ssh.connect import connect
@@ -48,15 +49,9 @@ class Person:
         """What ``echo`` says over a fresh connection."""
 
         async def main() -> bytes:
-            transport = await connect(
-                target,
-                connect_timeout=timeout,
-                home=str(self.home),
-                user="nobody-here",
-                agent_path=self.agent_path,
-                config_paths=(str(self.home / ".ssh/config"), str(self.home / "missing")),
-                notice=self.notices.append,
-            )
+            configs = (str(self.home / ".ssh/config"), str(self.home / "missing"))
+            account = Account(str(self.home), "nobody-here", self.agent_path, configs, timeout, None)
+            transport = await connect(target, account, self.notices.append)
             try:
                 channel = await transport.open("echo in as $(id -un)")
                 said = await channel.read(1000)

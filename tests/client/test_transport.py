@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from relstore.client.connection.account import Account
 from relstore.client.connection.transport.address import Address
 from relstore.client.connection.transport.base import Channel, Exit, Transport
 from relstore.client.connection.transport.local import LocalTransport
@@ -41,15 +42,8 @@ def over_ssh(server: Sshd) -> Open:
     async def open_transport() -> AsyncIterator[Transport]:
         from relstore.client.connection.transport.ssh.connect import connect
 
-        transport = await connect(
-            Address(server.host, port=server.port),
-            connect_timeout=10,
-            home="/nonexistent",
-            user=server.user,
-            agent_path=None,
-            config_paths=(str(server.config),),
-            notice=print,
-        )
+        account = Account("/nonexistent", server.user, None, (str(server.config),), 10, None)
+        transport = await connect(Address(server.host, port=server.port), account, print)
         try:
             yield transport
         finally:

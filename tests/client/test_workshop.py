@@ -15,8 +15,8 @@ from relstore.client.local_state.cache import Cache
 from relstore.client.local_state.last_push import Recent
 from relstore.client.local_state.link_speeds import Links
 from relstore.client.transfer.cost_model import Sample
-from relstore.client.transfer.stream_maker import Workshop
-from relstore.client.transfer.stream_plan import Host, Transfer, take_sample
+from relstore.client.transfer.stream_maker import StreamMaker
+from relstore.client.transfer.stream_plan import Receiver, SendOptions, take_sample
 from relstore.client.transfer.streams import loads
 from relstore.formats.manifest import contents
 from relstore.formats.names import AppName, Digest
@@ -31,9 +31,9 @@ FUNCTIONS = 5_000
 
 
 @pytest.fixture
-def how(tmp_path: Path) -> Transfer:
+def how(tmp_path: Path) -> SendOptions:
     cache = tmp_path / "cache"
-    return Transfer(Cache(cache), Links(cache / "links.json"), Recent(cache / "recent"))
+    return SendOptions(Cache(cache), Links(cache / "links.json"), Recent(cache / "recent"))
 
 
 def built(tmp_path: Path, number: int) -> Scan:
@@ -44,23 +44,25 @@ def built(tmp_path: Path, number: int) -> Scan:
 
 
 @pytest.fixture
-def shops(how: Transfer, tmp_path: Path) -> Iterator[tuple[Workshop, Wanted]]:
+def shops(how: SendOptions, tmp_path: Path) -> Iterator[tuple[StreamMaker, Wanted]]:
     """The workshop of release 2, when release 1 was pushed before, and what a host wants of it."""
     former, following = built(tmp_path, 1), built(tmp_path, 2)
-    before = Workshop(how, APP, former)
+    before = StreamMaker(how, APP, former)
     before.keep()
     before.close()
     (file,) = former.manifest.files()
-    shop = Workshop(how, APP, following)
+    shop = StreamMaker(how, APP, following)
     yield shop, Wanted(0, 0, (Base(file.content.blake3, file.content.size),))
     shop.close()
 
 
-def host(name: str = "web1", codecs: tuple[str, ...] = (ZSTD, LZMA, RAW)) -> Host:
-    return Host(name, local=False, round_trip=None, codecs=codecs)
+def host(name: str = "web1", codecs: tuple[str, ...] = (ZSTD, LZMA, RAW)) -> Receiver:
+    return Receiver(name, local=False, round_trip=None, codecs=codecs)
 
 
-def test_a_slow_link_gets_a_patch_and_a_fast_one_none(how: Transfer, shops: tuple[Workshop, Wanted]) -> None:
+def test_a_slow_link_gets_a_patch_and_a_fast_one_none(
+    how: SendOptions, shops: tuple[StreamMaker, Wanted]
+) -> None:
     shop, wanted = shops
     how.links.learn("web1", SLOW)
     how.links.learn("web2", FAST)
@@ -72,7 +74,7 @@ def test_a_slow_link_gets_a_patch_and_a_fast_one_none(how: Transfer, shops: tupl
     assert sum(chunk.size for chunk in made.chunks) == slow.load.size
 
 
-def test_what_is_begun_is_what_the_host_is_sent(how: Transfer, shops: tuple[Workshop, Wanted]) -> None:
+def test_what_is_begun_is_what_the_host_is_sent(how: SendOptions, shops: tuple[StreamMaker, Wanted]) -> None:
     shop, wanted = shops
     how.links.learn("web1", SLOW)
     shop.begin(["web1"])
@@ -84,7 +86,9 @@ def test_what_is_begun_is_what_the_host_is_sent(how: Transfer, shops: tuple[Work
 
 
 @pytest.mark.parametrize("why", ["an unknown host", "never pushed", "the same again"])
-def test_nothing_is_begun_without_a_reason(why: str, how: Transfer, shops: tuple[Workshop, Wanted]) -> None:
+def test_nothing_is_begun_without_a_reason(
+    why: str, how: SendOptions, shops: tuple[StreamMaker, Wanted]
+) -> None:
     shop, _ = shops
     if why != "an unknown host":
         how.links.learn("web1", SLOW)
@@ -96,7 +100,9 @@ def test_nothing_is_begun_without_a_reason(why: str, how: Transfer, shops: tuple
     assert not shop._shared
 
 
-def test_a_base_that_is_lost_costs_the_difference(how: Transfer, shops: tuple[Workshop, Wanted]) -> None:
+def test_a_base_that_is_lost_costs_the_difference(
+    how: SendOptions, shops: tuple[StreamMaker, Wanted]
+) -> None:
     shop, wanted = shops
     how.links.learn("web1", SLOW)
     (way,) = shop.ways([wanted], host(), 0)
@@ -108,7 +114,7 @@ def test_a_base_that_is_lost_costs_the_difference(how: Transfer, shops: tuple[Wo
 
 
 def test_the_second_attempt_has_no_base_and_the_third_no_codec(
-    how: Transfer, shops: tuple[Workshop, Wanted]
+    how: SendOptions, shops: tuple[StreamMaker, Wanted]
 ) -> None:
     shop, wanted = shops
     how.links.learn("web1", SLOW)
@@ -119,7 +125,7 @@ def test_the_second_attempt_has_no_base_and_the_third_no_codec(
 
 
 def test_a_sample_tells_how_like_the_base_is(
-    how: Transfer, shops: tuple[Workshop, Wanted], tmp_path: Path
+    how: SendOptions, shops: tuple[StreamMaker, Wanted], tmp_path: Path
 ) -> None:
     _, wanted = shops
     following = built(tmp_path, 2)

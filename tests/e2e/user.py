@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from relstore.client.connection.account import Surroundings
+from relstore.client.connection.account import Account
 from relstore.client.connection.connect import connected
-from relstore.client.operations.access import Place
+from relstore.client.operations.access import HostAccess
 from relstore.client.operations.activate import activate
 from relstore.client.operations.interrupt import Interrupts
-from relstore.client.operations.plan import Plan
+from relstore.client.operations.plan import ActivationOptions
 from relstore.client.reporter import Reporter
 from relstore.client.target import Target
 from relstore.formats.names import AppName
@@ -113,14 +113,16 @@ def make_site(directory: Path, version: str) -> Path:
 
 def switch_often(user: User, target: str, specs: list[str], times: int) -> None:
     """Activate the generations in turn over one session, as a program that uses the client would."""
-    around = Surroundings(str(user.home), "tester", None, (str(user.home / ".ssh" / "config"),), 10, None)
+    account = Account(str(user.home), "tester", None, (str(user.home / ".ssh" / "config"),), 10, None)
 
     async def run() -> None:
-        async with connected(Target.parse(target), around, Reporter()) as session:
+        async with connected(Target.parse(target), account, Reporter()) as session:
             for number in range(times):
                 spec = specs[number % len(specs)]
-                place = Place(Target.parse(target), around, Reporter(), Interrupts())
-                ended = await activate(session, place, AppName("site"), spec, Plan("tester", Recipe()))
+                place = HostAccess(Target.parse(target), account, Reporter(), Interrupts())
+                ended = await activate(
+                    session, place, AppName("site"), spec, ActivationOptions("tester", Recipe())
+                )
                 assert ended.outcome == "active", ended
 
     asyncio.run(run())

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from relstore.errors import UsageError
-from relstore.formats.recipe import Http, Place
+from relstore.formats.recipe import Http, HttpUrl
 from relstore.host.service import probes
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
@@ -135,14 +135,14 @@ def test_tcp(server: Server) -> None:
 @pytest.mark.parametrize(
     ("url", "place"),
     [
-        ("http://localhost", Place("localhost", 80, "/", "localhost")),
-        ("http://127.0.0.1:8080/a?b=c", Place("127.0.0.1", 8080, "/a?b=c", "127.0.0.1:8080")),
-        ("http://[::1]:81/x", Place("::1", 81, "/x", "[::1]:81")),
-        ("http://web?x", Place("web", 80, "/?x", "web")),
+        ("http://localhost", HttpUrl("localhost", 80, "/", "localhost")),
+        ("http://127.0.0.1:8080/a?b=c", HttpUrl("127.0.0.1", 8080, "/a?b=c", "127.0.0.1:8080")),
+        ("http://[::1]:81/x", HttpUrl("::1", 81, "/x", "[::1]:81")),
+        ("http://web?x", HttpUrl("web", 80, "/?x", "web")),
     ],
 )
-def test_what_a_url_names(url: str, place: Place) -> None:
-    assert Place.parse(url) == place
+def test_what_a_url_names(url: str, place: HttpUrl) -> None:
+    assert HttpUrl.parse(url) == place
 
 
 @pytest.mark.parametrize(
@@ -154,5 +154,5 @@ def test_what_a_url_names(url: str, place: Place) -> None:
 )  # fmt: skip
 def test_what_is_no_url_is_refused(url: str) -> None:
     with pytest.raises(UsageError):
-        Place.parse(url)
+        HttpUrl.parse(url)
     assert probes.http(Http(url), 1) != ""

@@ -31,7 +31,7 @@ from relstore.formats.hold import Hold
 from relstore.formats.journal import Journal
 from relstore.formats.manifest import Manifest
 from relstore.formats.names import AppName, JobId, UnitName
-from relstore.formats.recipe import Place
+from relstore.formats.recipe import HttpUrl
 from relstore.formats.retention import Policy
 from relstore.host.job import directory as jobs
 from relstore.host.upload import decoders
@@ -171,7 +171,7 @@ READERS: dict[str, Reader] = {
     "names": _text(AppName.parse, "web", "a-b.c"),
     "jobs": _text(JobId.parse, "20261123T044741Z-0a1b2c3d"),
     "units": _text(UnitName.parse, "web@1.service", "web.socket"),
-    "places": _text(Place.parse, "http://127.0.0.1:8080/health?x=1", "http://[::1]/"),
+    "places": _text(HttpUrl.parse, "http://127.0.0.1:8080/health?x=1", "http://[::1]/"),
     "sizes": _text(parse_size, "5G", "500 MiB"),
     "durations": _text(duration, "30d", "90s"),
     "compressions": _text(parse_compression, "zstd:19", "patch-lzma:1"),

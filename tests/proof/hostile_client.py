@@ -50,7 +50,7 @@ def _bend(sample: bytes, chance: random.Random) -> bytes:
     return edited(frames, chance.choice(messages), edit)
 
 
-def _around(store: Path) -> dict[str, tuple[int, int, int]]:
+def _account(store: Path) -> dict[str, tuple[int, int, int]]:
     """What is beside the store, and beside its parent, to be left alone."""
     beside = [path for above in (store.parent, store.parent.parent) for path in above.iterdir()]
     return {
@@ -70,7 +70,7 @@ def reader(name: str) -> Reader:
 
     def read(data: bytes) -> None:
         store = copy_store(top / "good", top / "above" / "store")
-        before = _around(store)
+        before = _account(store)
         out = io.BytesIO()
         try:
             Session(str(store), bundle, Wire(io.BytesIO(data), out)).run()
@@ -78,7 +78,7 @@ def reader(name: str) -> Reader:
                 CONTROLS[name](store)
             for problem in _wrong(store, out.getvalue()):
                 raise AssertionError(problem)
-            if _around(store) != before:
+            if _account(store) != before:
                 raise AssertionError("something beside the store was touched")
         finally:
             shutil.rmtree(store)

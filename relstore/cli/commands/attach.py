@@ -13,7 +13,7 @@ from relstore.cli.progress import ConsoleReporter
 from relstore.client.connection.connect import connected
 from relstore.client.fleet.result import Result, from_ended
 from relstore.client.operations import activate as activation
-from relstore.client.operations.access import Place
+from relstore.client.operations.access import HostAccess
 from relstore.client.operations.interrupt import Interrupts
 from relstore.errors import UsageError
 from relstore.formats.names import AppName, JobId
@@ -34,8 +34,8 @@ def attach(ctx: click.Context, job: str | None) -> None:
     with ConsoleReporter(here.console, several=False) as reporter:
 
         async def follow(keys: Interrupts) -> tuple[AppName, Result]:
-            place = Place(targets[0], here.around, reporter, keys)
-            async with connected(targets[0], here.around, reporter) as session:
+            place = HostAccess(targets[0], here.account, reporter, keys)
+            async with connected(targets[0], here.account, reporter) as session:
                 app = await the_app(session, here)
                 ended = await activation.follow(session, place, app, ident)
             return app, from_ended(targets[0], ended)

@@ -27,7 +27,7 @@ from relstore.client.connection.session import Session
 from relstore.client.fleet import push as fleet
 from relstore.client.local_state.scan_cache import ScanCache
 from relstore.client.operations import stage as release
-from relstore.client.operations.access import Way
+from relstore.client.operations.access import Access
 from relstore.client.operations.plan import Push
 from relstore.client.operations.stage import Preview, Question
 from relstore.errors import ArtifactError, UsageError
@@ -119,7 +119,7 @@ def push(
         )
 
     with ConsoleReporter(here.console, several=len(here.targets) > 1) as reporter:
-        ended = run(lambda keys: fleet.push(plan, here.targets, Way(here.around, reporter, keys)))
+        ended = run(lambda keys: fleet.push(plan, here.targets, Access(here.account, reporter, keys)))
     results.show("push", app, ended, here)
 
 

@@ -12,7 +12,7 @@ from relstore.cli.command import Command, Spec, SpecCommand, example
 from relstore.cli.options import Settings, settings
 from relstore.cli.progress import ConsoleReporter
 from relstore.client.fleet.switch import switch
-from relstore.client.operations.access import Way
+from relstore.client.operations.access import Access
 
 
 @example(
@@ -46,5 +46,7 @@ def _switch(command: str, here: Settings, spec: str, how: dict[str, Any]) -> Non
     targets = here.need_targets()
     plan = plan_of(here, how)
     with ConsoleReporter(here.console, several=len(targets) > 1) as reporter:
-        app, ended = run(lambda keys: switch(spec, here.app, plan, targets, Way(here.around, reporter, keys)))
+        app, ended = run(
+            lambda keys: switch(spec, here.app, plan, targets, Access(here.account, reporter, keys))
+        )
     results.show(command, app, ended, here)

@@ -64,7 +64,7 @@ def unit(
 
     def text(root: str) -> str:
         if recover:
-            python = here.around.python or _PYTHON
+            python = here.account.python or _PYTHON
             return unit_file.recovery(root, python, account=_recoverer(here, account), user=user)
         what = unit_file.Service(app, root, program or "", arguments, account or "", user)
         return unit_file.service(what)

@@ -1,7 +1,7 @@
 """The keys of relstore.toml: what each may hold, and what it becomes.
 
 Each reader takes one TOML value and gives the parsed one, or raises UsageError. Where the value stood
-is not known here; ``config`` adds that.
+is not known here; ``load`` adds that.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from relstore.formats.retention import MAX_KEEP, MAX_SIZE
 _PYTHON = re.compile(r"/[A-Za-z0-9_./+-]+")
 
 
-class Place(NamedTuple):
+class PathBase(NamedTuple):
     """What relative paths and ``~/`` in the file stand for."""
 
     directory: Path
@@ -35,7 +35,7 @@ class Key(NamedTuple):
     """One key: the field of ``Config`` that it sets, and how its value is read."""
 
     field: str
-    read: Callable[[object, Place], Any]
+    read: Callable[[object, PathBase], Any]
 
 
 def shell_command(text: str) -> tuple[str, ...]:
@@ -72,11 +72,11 @@ def argument(text: str) -> str:
     return text
 
 
-def _app(value: object, place: Place) -> AppName:
+def _app(value: object, place: PathBase) -> AppName:
     return AppName.parse(string(value))
 
 
-def _targets(value: object, place: Place) -> tuple[Target, ...]:
+def _targets(value: object, place: PathBase) -> tuple[Target, ...]:
     if isinstance(value, str):
         value = [value]
     if not isinstance(value, list):
@@ -95,11 +95,11 @@ def _targets(value: object, place: Place) -> tuple[Target, ...]:
     return tuple(targets)
 
 
-def _path(value: object, place: Place) -> Path:
+def _path(value: object, place: PathBase) -> Path:
     return place.directory / argument(string(value))
 
 
-def command(value: object, place: Place) -> tuple[str, ...]:
+def command(value: object, place: PathBase) -> tuple[str, ...]:
     if isinstance(value, str):
         return shell_command(string(value))
     if not isinstance(value, list):
@@ -116,7 +116,7 @@ def command(value: object, place: Place) -> tuple[str, ...]:
     return tuple(argument(word) for word in value)
 
 
-def seconds(value: object, place: Place) -> int:
+def seconds(value: object, place: PathBase) -> int:
     if not isinstance(value, str):
         raise UsageError(
             f"must be a string with a duration, not {type_name(value)}",
@@ -125,7 +125,7 @@ def seconds(value: object, place: Place) -> int:
     return duration(value)
 
 
-def _keep(value: object, place: Place) -> int:
+def _keep(value: object, place: PathBase) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise UsageError(f"must be an integer, not {type_name(value)}", hint="For example 5, without quotes.")
     if not 1 <= value <= MAX_KEEP:
@@ -133,14 +133,14 @@ def _keep(value: object, place: Place) -> int:
     return value
 
 
-def _size(value: object, place: Place) -> int:
+def _size(value: object, place: PathBase) -> int:
     size = parse_size(string(value))
     if not 1 <= size <= MAX_SIZE:
         raise UsageError("is out of range", hint='For example "5G".')
     return size
 
 
-def _python(value: object, place: Place) -> str:
+def _python(value: object, place: PathBase) -> str:
     text = string(value)
     if not _PYTHON.fullmatch(text):
         raise UsageError(
@@ -150,7 +150,7 @@ def _python(value: object, place: Place) -> str:
     return text
 
 
-def flag(value: object, place: Place) -> bool:
+def flag(value: object, place: PathBase) -> bool:
     if not isinstance(value, bool):
         raise UsageError(
             f"must be a boolean, not {type_name(value)}", hint="Write true or false, without quotes."
@@ -158,7 +158,7 @@ def flag(value: object, place: Place) -> bool:
     return value
 
 
-def _compression(value: object, place: Place) -> str:
+def _compression(value: object, place: PathBase) -> str:
     return check_compression(string(value))
 
 

@@ -1,7 +1,7 @@
 """relstore.toml: finding it, and reading it into one frozen value.
 
 Everything in the file is checked, also the environments that were not chosen, and every mistake says
-its path, line and key. What the keys may hold stands in ``config_schema``. Flags override what is
+its path, line and key. What the keys may hold stands in ``keys``. Flags override what is
 read here; that, and every default, is the business of those who use the value.
 """
 
@@ -18,7 +18,7 @@ from typing import Any
 from relstore import protocol
 from relstore.client.config.file import Source
 from relstore.client.config.keys import KEYS as PUSH_KEYS
-from relstore.client.config.keys import Key, Place, type_name
+from relstore.client.config.keys import Key, PathBase, type_name
 from relstore.client.config.service_keys import SERVICE_KEYS
 from relstore.client.target import Target
 from relstore.errors import ConfigError, UsageError
@@ -128,7 +128,7 @@ def load(path: Path, env: str | None = None, home: str | None = None) -> Config:
     """
     source = Source.read(path)
     document = source.parse()
-    place = Place(path.parent.resolve(), home)
+    place = PathBase(path.parent.resolve(), home)
 
     tables = _environments(source, document)
     default = document.get("default-env")
@@ -175,7 +175,7 @@ def _environments(source: Source, document: Mapping[str, Any]) -> dict[str, dict
 
 
 def _fields(
-    source: Source, prefix: tuple[str, ...], table: Mapping[str, Any], place: Place
+    source: Source, prefix: tuple[str, ...], table: Mapping[str, Any], place: PathBase
 ) -> dict[str, Any]:
     """The fields of ``Config`` that one table sets."""
     fields = {}

@@ -1,6 +1,6 @@
 """From settings to a Recipe: what the flags and relstore.toml say together, with every default.
 
-The keys are those of ``config_service``; None or a missing key: nobody said anything.
+The keys are those of ``service_keys``; None or a missing key: nobody said anything.
 """
 
 from __future__ import annotations

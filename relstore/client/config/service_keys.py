@@ -1,6 +1,6 @@
 """The keys of relstore.toml that say how a release goes live: units, commands, health, hooks.
 
-Readers of single values, as in ``config_schema``; the flags of the same names are read by them too.
+Readers of single values, as in ``keys``; the flags of the same names are read by them too.
 """
 
 from __future__ import annotations
@@ -10,11 +10,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from relstore.client.config.amounts import milliseconds
-from relstore.client.config.keys import Key, Place, command, flag, seconds, string, type_name
+from relstore.client.config.keys import Key, PathBase, command, flag, seconds, string, type_name
 from relstore.errors import UsageError
 from relstore.formats.names import UnitName
-from relstore.formats.recipe import ACTIONS, SUDO, Http
-from relstore.formats.recipe import Place as UrlPlace
+from relstore.formats.recipe import ACTIONS, SUDO, Http, HttpUrl
 
 _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+: ?[^\x00-\x1f\x7f]*")
@@ -22,7 +21,7 @@ _HTTP_KEYS = ("url", "status", "body", "headers", "socket")
 _MAX_CONFIRM_S = 24 * 3600
 
 
-def _units(value: object, place: Place) -> tuple[UnitName, ...]:
+def _units(value: object, place: PathBase) -> tuple[UnitName, ...]:
     found: list[UnitName] = []
     for item in _several(value, "a unit"):
         unit = UnitName.parse(string(item))
@@ -32,20 +31,20 @@ def _units(value: object, place: Place) -> tuple[UnitName, ...]:
     return tuple(found)
 
 
-def _action(value: object, place: Place) -> str:
+def _action(value: object, place: PathBase) -> str:
     text = string(value)
     if text not in ACTIONS:
         raise UsageError(f"{text!r} is not an action", hint=f"It is one of {', '.join(ACTIONS)}.")
     return text
 
 
-def _become(value: object, place: Place) -> str:
+def _become(value: object, place: PathBase) -> str:
     if string(value) != SUDO:
         raise UsageError(f"{value!r} is not known", hint=f'It can be "{SUDO}".')
     return SUDO
 
 
-def _milliseconds(value: object, place: Place) -> int:
+def _milliseconds(value: object, place: PathBase) -> int:
     if not isinstance(value, str):
         raise UsageError(
             f"must be a string with a duration, not {type_name(value)}", hint='For example "500ms" or "3s".'
@@ -53,14 +52,14 @@ def _milliseconds(value: object, place: Place) -> int:
     return milliseconds(value)
 
 
-def _confirm(value: object, place: Place) -> int:
+def _confirm(value: object, place: PathBase) -> int:
     found = seconds(value, place)
     if found > _MAX_CONFIRM_S:
         raise UsageError("is out of range", hint="Write something up to 24h.")
     return found
 
 
-def _tcp(value: object, place: Place) -> tuple[str, ...]:
+def _tcp(value: object, place: PathBase) -> tuple[str, ...]:
     found = []
     for item in _several(value, "an address"):
         match = _ADDRESS.fullmatch(string(item))
@@ -70,7 +69,7 @@ def _tcp(value: object, place: Place) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _http(value: object, place: Place) -> tuple[Http, ...]:
+def _http(value: object, place: PathBase) -> tuple[Http, ...]:
     items = value if isinstance(value, list) else [value]
     if not items:
         raise UsageError("has no URL", hint="Name at least one, or remove the key.")
@@ -86,7 +85,7 @@ def _request(value: object) -> Http:
     if "url" not in table:
         raise UsageError("has no url", hint='For example { url = "http://127.0.0.1:8080/", status = 200 }.')
     url = string(table["url"])
-    UrlPlace.parse(url)
+    HttpUrl.parse(url)
     return Http(
         url,
         _status(table["status"]) if "status" in table else 0,

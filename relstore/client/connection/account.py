@@ -8,7 +8,7 @@ from relstore.client.local_state.chain_heads import NOTHING, Heads
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class Account:
     """The account that relstore runs as, and how it reaches hosts."""
 
     home: str

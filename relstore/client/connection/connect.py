@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from relstore.client.connection.account import Surroundings
+from relstore.client.connection.account import Account
 from relstore.client.connection.session import Ahead, Session
 from relstore.client.connection.transport.base import Transport
 from relstore.client.connection.transport.local import LocalTransport
@@ -14,19 +14,19 @@ from relstore.client.target import Target
 
 
 @asynccontextmanager
-async def connected(target: Target, around: Surroundings, reporter: Reporter) -> AsyncIterator[Session]:
+async def connected(target: Target, account: Account, reporter: Reporter) -> AsyncIterator[Session]:
     """A session with the store of ``target``. Raises ConnectError, HelperError, TargetError."""
     async with (
-        reached(target, around, reporter) as transport,
-        session(transport, target, around, reporter) as it,
+        reached(target, account, reporter) as transport,
+        session(transport, target, account, reporter) as it,
     ):
         yield it
 
 
 @asynccontextmanager
-async def reached(target: Target, around: Surroundings, reporter: Reporter) -> AsyncIterator[Transport]:
+async def reached(target: Target, account: Account, reporter: Reporter) -> AsyncIterator[Transport]:
     """A connection to the host of ``target``. Raises ConnectError, TargetError."""
-    transport = await _transport(target, around, reporter)
+    transport = await _transport(target, account, reporter)
     try:
         yield transport
     finally:
@@ -37,31 +37,23 @@ async def reached(target: Target, around: Surroundings, reporter: Reporter) -> A
 async def session(
     transport: Transport,
     target: Target,
-    around: Surroundings,
+    account: Account,
     reporter: Reporter,
     ahead: Sequence[Ahead] = (),
 ) -> AsyncIterator[Session]:
     """A session over a connection; ``ahead`` as in ``Session.start``. Raises HelperError, ConnectError."""
-    started = await Session.start(transport, target.path, around.python, reporter, ahead)
+    started = await Session.start(transport, target.path, account.python, reporter, ahead)
     try:
         yield started
     finally:
         await started.close()
 
 
-async def _transport(target: Target, around: Surroundings, reporter: Reporter) -> Transport:
+async def _transport(target: Target, account: Account, reporter: Reporter) -> Transport:
     if target.host is None:
-        return LocalTransport(around.home)
+        return LocalTransport(account.home)
     # asyncssh takes longer to import than most commands take to run.
     from relstore.client.connection.transport.address import Address
     from relstore.client.connection.transport.ssh import connect as ssh
 
-    return await ssh.connect(
-        Address(target.host, target.user, target.port),
-        connect_timeout=around.connect_timeout,
-        home=around.home,
-        user=around.user,
-        agent_path=around.agent_path,
-        config_paths=around.ssh_config_paths,
-        notice=reporter.notice,
-    )
+    return await ssh.connect(Address(target.host, target.user, target.port), account, reporter.notice)

@@ -15,16 +15,16 @@ from relstore.client.fleet.result import STAGED, UNCHANGED, Result
 from relstore.client.operations import activate as activation
 from relstore.client.operations import chain_check as past
 from relstore.client.operations import stage as release
-from relstore.client.operations.access import Place, Way
-from relstore.client.operations.plan import Plan, Push
+from relstore.client.operations.access import Access, HostAccess
+from relstore.client.operations.plan import ActivationOptions, Push
 from relstore.client.operations.stage import Question
 from relstore.client.target import Target
-from relstore.client.transfer.stream_maker import Workshop
+from relstore.client.transfer.stream_maker import StreamMaker
 from relstore.errors import RelstoreError
 from relstore.formats.names import AppName
 
 
-async def _collected(plan: Push, one: Result, sessions: Mapping[Target, Session], way: Way) -> Result:
+async def _collected(plan: Push, one: Result, sessions: Mapping[Target, Session], access: Access) -> Result:
     """The release is live; that nothing could be freed does not change that, and is only said."""
     if not one.done:
         return one
@@ -32,14 +32,16 @@ async def _collected(plan: Push, one: Result, sessions: Mapping[Target, Session]
     try:
         found, _ = await sessions[one.target].ask(ask, protocol.Collected)
     except RelstoreError as error:
-        way.reporter.notice(f"{one.target.label}: nothing was collected: {error.what}")
+        access.reporter.notice(f"{one.target.label}: nothing was collected: {error.what}")
         return one
     for warning in found.warnings:
-        way.reporter.detail(one.target.label, warning)
+        access.reporter.detail(one.target.label, warning)
     return replace(one, freed=found.bytes)
 
 
-async def _activate(session: Session, place: Place, app: AppName, spec: str, plan: Plan) -> Result:
+async def _activate(
+    session: Session, place: HostAccess, app: AppName, spec: str, plan: ActivationOptions
+) -> Result:
     try:
         return result.from_ended(place.target, await activation.activate(session, place, app, spec, plan))
     except RelstoreError as error:
@@ -54,13 +56,15 @@ def _ahead(
     return ([Ahead(asked)] if asked is not None else []) + [Ahead(seen), question.ahead]
 
 
-async def _bring(session: Session, where: Place, plan: Push, shop: Workshop, question: Question) -> Result:
+async def _bring(
+    session: Session, where: HostAccess, plan: Push, shop: StreamMaker, question: Question
+) -> Result:
     target = where.target
     prepared = await release.prepare(
         session, question, plan.scan, plan.publish, shop, where.reporter, local=target.host is None
     )
     if prepared.record:
-        past.recorded(session.place, plan.app, prepared.record, where.around.heads)
+        past.recorded(session.place, plan.app, prepared.record, where.account.heads)
     if not prepared.number:
         return Result(target, UNCHANGED, prepared.current, current=prepared.current)
     return Result(

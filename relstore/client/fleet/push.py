@@ -21,20 +21,20 @@ from relstore.client.fleet.one_host import _activate, _ahead, _bring, _collected
 from relstore.client.fleet.result import SKIPPED, STAGED, Result
 from relstore.client.operations import chain_check as past
 from relstore.client.operations import preflight
-from relstore.client.operations.access import Way
+from relstore.client.operations.access import Access
 from relstore.client.operations.plan import Push
 from relstore.client.operations.stage import Question
 from relstore.client.target import Target
-from relstore.client.transfer.stream_maker import Workshop
+from relstore.client.transfer.stream_maker import StreamMaker
 from relstore.errors import RelstoreError
 
 
 class _Planned(NamedTuple):
     plan: Push
-    shop: Workshop
+    shop: StreamMaker
 
 
-async def push(plan: Callable[[], Push], targets: Sequence[Target], way: Way) -> list[Result]:
+async def push(plan: Callable[[], Push], targets: Sequence[Target], access: Access) -> list[Result]:
     """Push to all targets. Errors of hosts are in the results, except cancellation.
 
     ``plan`` reads the artifact, in a thread, while the connections are made. Its errors are raised.
@@ -42,14 +42,14 @@ async def push(plan: Callable[[], Push], targets: Sequence[Target], way: Way) ->
 
     def prepare() -> _Planned:
         ready = plan()
-        shop = Workshop(ready.transfer, ready.app, ready.scan)
+        shop = StreamMaker(ready.transfer, ready.app, ready.scan)
         shop.begin([target.label for target in targets])
         return _Planned(ready, shop)
 
     planned = asyncio.ensure_future(asyncio.to_thread(prepare))
     try:
         async with AsyncExitStack() as stack:
-            return await _push(planned, targets, way, stack)
+            return await _push(planned, targets, access, stack)
     finally:
         await asyncio.wait([planned])
         if planned.exception() is None:
@@ -57,25 +57,25 @@ async def push(plan: Callable[[], Push], targets: Sequence[Target], way: Way) ->
 
 
 async def _push(
-    planned: asyncio.Future[_Planned], targets: Sequence[Target], way: Way, stack: AsyncExitStack
+    planned: asyncio.Future[_Planned], targets: Sequence[Target], access: Access, stack: AsyncExitStack
 ) -> list[Result]:
     sessions: dict[Target, Session] = {}
 
     async def bring(target: Target) -> Result:
         try:
-            transport = await stack.enter_async_context(reached(target, way.around, way.reporter))
+            transport = await stack.enter_async_context(reached(target, access.account, access.reporter))
             plan, shop = await asyncio.shield(planned)
             asked = preflight.request(plan.app, plan.activation, plan.programs)
-            seen = past.question(place(transport.label, target.path), plan.app, way.around.heads)
+            seen = past.question(place(transport.label, target.path), plan.app, access.account.heads)
             question = Question(plan.app, plan.scan, allow_outside_links=plan.allow_outside_links)
             ahead = _ahead(plan, asked, seen, question)
             session = await stack.enter_async_context(
-                hosts.session(transport, target, way.around, way.reporter, ahead)
+                hosts.session(transport, target, access.account, access.reporter, ahead)
             )
             sessions[target] = session
             await preflight.check(session, plan.activation, asked)
-            await past.look(session, seen, way.around.heads, way.reporter.notice)
-            return await _bring(session, way.to(target), plan, shop, question)
+            await past.look(session, seen, access.account.heads, access.reporter.notice)
+            return await _bring(session, access.to(target), plan, shop, question)
         except RelstoreError as error:
             return result.from_error(target, error)
 
@@ -96,20 +96,20 @@ async def _push(
     keeping = asyncio.ensure_future(asyncio.to_thread(shop.keep))
     try:
         if plan.activation is not None:
-            results = await _activate_all(plan, results, sessions, way)
-        return [await _collected(plan, one, sessions, way) for one in results] if plan.collect else results
+            results = await _activate_all(plan, results, sessions, access)
+        return [await _collected(plan, one, sessions, access) for one in results] if plan.collect else results
     finally:
         await asyncio.wait([keeping])
 
 
 async def _activate_all(
-    plan: Push, results: list[Result], sessions: Mapping[Target, Session], way: Way
+    plan: Push, results: list[Result], sessions: Mapping[Target, Session], access: Access
 ) -> list[Result]:
     for index, one in enumerate(results):
         if one.outcome != STAGED or plan.activation is None:
             continue
         ended = await _activate(
-            sessions[one.target], way.to(one.target), plan.app, str(one.generation), plan.activation
+            sessions[one.target], access.to(one.target), plan.app, str(one.generation), plan.activation
         )
         results[index] = replace(ended, streams=one.streams)
         if not ended.done:

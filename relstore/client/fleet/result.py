@@ -1,6 +1,6 @@
 """How a push or a switch ended at one host, and the error that this means for a person.
 
-Pure: from what the host recorded to a Result. Not for showing one (``cli.results``).
+Pure: from what the host recorded to a Result. Not for showing one (``cli.outcome_view``).
 """
 
 from __future__ import annotations

@@ -13,15 +13,15 @@ from relstore.client.fleet.one_host import _activate
 from relstore.client.fleet.result import SKIPPED, Result
 from relstore.client.operations import chain_check as past
 from relstore.client.operations import preflight
-from relstore.client.operations.access import Way
-from relstore.client.operations.plan import Plan
+from relstore.client.operations.access import Access
+from relstore.client.operations.plan import ActivationOptions
 from relstore.client.target import Target
 from relstore.errors import RelstoreError
 from relstore.formats.names import AppName
 
 
 async def switch(
-    spec: str, app: AppName | None, plan: Plan, targets: Sequence[Target], way: Way
+    spec: str, app: AppName | None, plan: ActivationOptions, targets: Sequence[Target], access: Access
 ) -> tuple[AppName | None, list[Result]]:
     """Make ``spec`` current at one target after the other, until one fails. Errors are in the results.
 
@@ -33,10 +33,10 @@ async def switch(
             results += [Result(rest, SKIPPED) for rest in targets[len(results) :]]
             break
         try:
-            async with connected(target, way.around, way.reporter) as session:
-                app = await past.meant(session, app, way.around.heads, way.reporter.notice)
+            async with connected(target, access.account, access.reporter) as session:
+                app = await past.meant(session, app, access.account.heads, access.reporter.notice)
                 await preflight.check(session, plan, preflight.request(app, plan))
-                results.append(await _activate(session, way.to(target), app, spec, plan))
+                results.append(await _activate(session, access.to(target), app, spec, plan))
         except RelstoreError as error:
             results.append(result.from_error(target, error))
     return app, results

@@ -4,7 +4,7 @@ Each file is one content under its BLAKE3, proved whenever it is used; beside th
 made, and what was found in artifacts (``scan_cache``). What was used least recently goes first when the cache
 grows over its limit. Many processes may share it: files come by rename, and one that goes while it is read
 stays readable. It is only ever a help: where it cannot be read or written, things are slower, nothing else.
-Not for the link speeds that are learned (``links``).
+Not for the link speeds that are learned (``link_speeds``).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The last record of each app's chain that this machine saw at each host, so that a changed past shows.
 
 Written whenever a host was asked; not a cache, since what is forgotten here is trusted anew. Not for judging
-what a host says (``past``).
+what a host says (``operations.chain_check``).
 """
 
 from __future__ import annotations

@@ -7,29 +7,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from relstore.client.connection.account import Surroundings
+from relstore.client.connection.account import Account
 from relstore.client.operations.interrupt import Interrupts
 from relstore.client.reporter import Reporter
 from relstore.client.target import Target
 
 
 @dataclass(frozen=True)
-class Way:
+class Access:
     """How hosts are reached, and who is told."""
 
-    around: Surroundings
+    account: Account
     reporter: Reporter
     interrupts: Interrupts
 
-    def to(self, target: Target) -> Place:
-        return Place(target, self.around, self.reporter, self.interrupts)
+    def to(self, target: Target) -> HostAccess:
+        return HostAccess(target, self.account, self.reporter, self.interrupts)
 
 
 @dataclass(frozen=True)
-class Place:
+class HostAccess:
     """A host, how to reach it, and who is told."""
 
     target: Target
-    around: Surroundings
+    account: Account
     reporter: Reporter
     interrupts: Interrupts

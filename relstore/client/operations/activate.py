@@ -16,9 +16,9 @@ from typing import Any
 from relstore import protocol
 from relstore.client.connection.connect import connected
 from relstore.client.connection.session import Session
-from relstore.client.operations.access import Place
+from relstore.client.operations.access import HostAccess
 from relstore.client.operations.interrupt import Interrupted
-from relstore.client.operations.plan import Plan
+from relstore.client.operations.plan import ActivationOptions
 from relstore.errors import ConnectError, DetachedError, HelperError, RelstoreError
 from relstore.formats.names import AppName, JobId
 from relstore.protocol import Accepted, Ended
@@ -30,7 +30,9 @@ _RETURN_S = 45.0
 _PAUSE_S = 1.0
 
 
-async def activate(session: Session, place: Place, app: AppName, spec: str, plan: Plan) -> Ended:
+async def activate(
+    session: Session, place: HostAccess, app: AppName, spec: str, plan: ActivationOptions
+) -> Ended:
     """Make ``spec`` current and follow that to what the host recorded.
 
     Raises what the host refuses, ConnectionLostError when it cannot be reached again, DetachedError after
@@ -55,7 +57,7 @@ async def activate(session: Session, place: Place, app: AppName, spec: str, plan
         raise await _leave(place, app, following.job, plan.who) from None
 
 
-async def follow(session: Session, place: Place, app: AppName, job: JobId | None) -> Ended:
+async def follow(session: Session, place: HostAccess, app: AppName, job: JobId | None) -> Ended:
     """Follow a job (None: the newest) to what the host recorded. Raises as ``activate``."""
     following = _Following(place, app, b"", 0)
     try:
@@ -67,7 +69,7 @@ async def follow(session: Session, place: Place, app: AppName, job: JobId | None
 class _Following:
     """One job as it is followed, over as many connections as that takes."""
 
-    def __init__(self, place: Place, app: AppName, token: bytes, seconds: int) -> None:
+    def __init__(self, place: HostAccess, app: AppName, token: bytes, seconds: int) -> None:
         self._place = place
         self._app = app
         self._token = token
@@ -138,10 +140,10 @@ class _Following:
             await asyncio.sleep(_PAUSE_S)
 
     def _connected(self) -> contextlib.AbstractAsyncContextManager[Session]:
-        return connected(self._place.target, self._place.around, self._place.reporter)
+        return connected(self._place.target, self._place.account, self._place.reporter)
 
 
-async def _leave(place: Place, app: AppName, job: JobId | None, who: str) -> DetachedError:
+async def _leave(place: HostAccess, app: AppName, job: JobId | None, who: str) -> DetachedError:
     """After Ctrl-C: say that the host goes on, and ask it to cancel after a second one."""
     label = place.target.label
     left = _left(place, app, job)
@@ -151,7 +153,7 @@ async def _leave(place: Place, app: AppName, job: JobId | None, who: str) -> Det
     if not await place.interrupts.again():
         return left
     try:
-        async with connected(place.target, place.around, place.reporter) as session:
+        async with connected(place.target, place.account, place.reporter) as session:
             await session.ask(protocol.Cancel(app, job, who), protocol.Done)
     except RelstoreError as error:
         place.reporter.notice(f"{label}: it could not be asked to cancel: {error.what}")
@@ -162,7 +164,7 @@ async def _leave(place: Place, app: AppName, job: JobId | None, who: str) -> Det
     )
 
 
-def _left(place: Place, app: AppName, job: JobId | None) -> DetachedError:
+def _left(place: HostAccess, app: AppName, job: JobId | None) -> DetachedError:
     if job is None:
         return DetachedError("interrupted before the host accepted anything", state="Nothing was switched.")
     return DetachedError(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from relstore import protocol
 from relstore.client.artifact.scan import Scan
-from relstore.client.transfer.stream_plan import Transfer
+from relstore.client.transfer.stream_plan import SendOptions
 from relstore.formats.generation import Description
 from relstore.formats.names import AppName
 from relstore.formats.recipe import Recipe
@@ -23,9 +23,9 @@ class Push:
     scan: Scan
     description: Description
     allow_outside_links: bool
-    activation: Plan | None
+    activation: ActivationOptions | None
     """None only stores it."""
-    transfer: Transfer
+    transfer: SendOptions
     programs: tuple[protocol.ProgramIn, ...] = ()
     """What its executables need of a host."""
     retention: protocol.Retention | None = None
@@ -39,7 +39,7 @@ class Push:
 
 
 @dataclass(frozen=True)
-class Plan:
+class ActivationOptions:
     """How a generation is made current, wherever it is."""
 
     who: str

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 from relstore import protocol
 from relstore.client.connection.session import Session
-from relstore.client.operations.plan import Plan
+from relstore.client.operations.plan import ActivationOptions
 from relstore.errors import PreflightError
 from relstore.formats.names import AppName
 from relstore.formats.recipe import Recipe
 
 
 def request(
-    app: AppName, plan: Plan | None, programs: Sequence[protocol.ProgramIn] = ()
+    app: AppName, plan: ActivationOptions | None, programs: Sequence[protocol.ProgramIn] = ()
 ) -> protocol.Preflight | None:
     """What to ask; None when there is nothing. ``plan``: None when nothing is to be activated."""
     recipe = plan.recipe if plan is not None else Recipe()
@@ -22,7 +22,7 @@ def request(
     return protocol.Preflight(app, recipe, tuple(programs), plan is not None)
 
 
-async def check(session: Session, plan: Plan | None, asked: protocol.Preflight | None) -> None:
+async def check(session: Session, plan: ActivationOptions | None, asked: protocol.Preflight | None) -> None:
     """Ask. Raises PreflightError."""
     if asked is None:
         return

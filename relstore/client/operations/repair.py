@@ -14,15 +14,15 @@ from relstore.client.connection.session import Session
 from relstore.client.operations.fetch import fetch
 from relstore.client.reporter import Reporter
 from relstore.client.transfer import upload
-from relstore.client.transfer.stream_maker import Workshop
-from relstore.client.transfer.stream_plan import Transfer
+from relstore.client.transfer.stream_maker import StreamMaker
+from relstore.client.transfer.stream_plan import SendOptions
 from relstore.errors import DamagedError
 from relstore.formats.manifest import contents
 from relstore.protocol import DamagedBuild
 
 
 async def from_cache(
-    session: Session, damaged: DamagedBuild, how: Transfer, reporter: Reporter, *, local: bool
+    session: Session, damaged: DamagedBuild, how: SendOptions, reporter: Reporter, *, local: bool
 ) -> bool:
     """Whether the build is whole again. Raises what a push raises."""
     if damaged.app is None:
@@ -43,7 +43,7 @@ async def from_cache(
     for wanted in compared.wanted:
         if cache.get(refs[wanted.content].blake3) is None:
             return False
-    shop = Workshop(how, damaged.app, scan)
+    shop = StreamMaker(how, damaged.app, scan)
     try:
         await upload.send(session, scan, compared, protocol.Restore(), shop, reporter, local=local)
     finally:

@@ -1,6 +1,6 @@
 """A push up to the activation, at one host: what to upload, the upload, the generation's record.
 
-Not for making it current (``activation``) nor for several hosts at once (``fleet``).
+Not for making it current (``activate``) nor for several hosts at once (``fleet``).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from relstore.client.artifact.scan import Scan
 from relstore.client.connection.session import Ahead, Session
 from relstore.client.reporter import Reporter
 from relstore.client.transfer import upload
-from relstore.client.transfer.stream_maker import Workshop
+from relstore.client.transfer.stream_maker import StreamMaker
 from relstore.client.transfer.upload import Comparison, Stream
 from relstore.errors import NotFoundError, RefusedError
 from relstore.formats.manifest import contents
@@ -83,7 +83,7 @@ async def prepare(
     question: Question,
     scan: Scan,
     publish: protocol.Publish,
-    shop: Workshop,
+    shop: StreamMaker,
     reporter: Reporter,
     *,
     local: bool,

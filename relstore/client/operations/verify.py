@@ -8,7 +8,7 @@ from relstore import protocol
 from relstore.client.connection.session import Session
 from relstore.client.operations import repair
 from relstore.client.reporter import Reporter
-from relstore.client.transfer.stream_plan import Transfer
+from relstore.client.transfer.stream_plan import SendOptions
 from relstore.errors import ProtocolError
 from relstore.formats import pack
 from relstore.protocol import FindingOut, Verified
@@ -27,7 +27,7 @@ class Report(NamedTuple):
         return [finding for finding in self.findings if not finding.mended]
 
 
-async def verify(session: Session, how: Transfer | None, reporter: Reporter, *, local: bool) -> Report:
+async def verify(session: Session, how: SendOptions | None, reporter: Reporter, *, local: bool) -> Report:
     """``how``: what to send by; with it, what is wrong is repaired where that is possible."""
     found, body = await _ask(session, protocol.Verify(how is not None), reporter)
     findings = _findings(body)

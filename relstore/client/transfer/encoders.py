@@ -1,7 +1,7 @@
 """The codecs, as the client makes them: pieces of contents in, bytes for the wire out, as they come.
 
 zstd is Python's own from 3.14 on, else ``backports.zstd``, the same module for the versions before.
-Loaded only when something is sent. Not for which codec is used (``choice``).
+Loaded only when something is sent. Not for which codec is used (``cost_model``).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Patches, as the client gets them: from a process that makes them, or from the cache.
 
 The process may give up, run out of memory or be killed; then there is no patch, and the content is sent in
-another way. Not for what a patch is (``relstore.patch``), nor for making it (``client.delta``).
+another way. Not for what a patch is (``formats.patch``), nor for making it (``delta``).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MAX_BYTES = MAX_BASE_BYTES
 _MAKER = (sys.executable, "-P", "-m", "relstore.client.transfer.delta")
 
 
-class Job(NamedTuple):
+class PatchOrder(NamedTuple):
     """A patch that is wanted."""
 
     base: Digest
@@ -45,10 +45,10 @@ def available() -> bool:
     return importlib.util.find_spec("numpy") is not None
 
 
-class Making:
+class PatchProcess:
     """A patch under way. Ask for ``chunks`` once; ``stop`` when done, in any case."""
 
-    def __init__(self, job: Job, cache: Cache) -> None:
+    def __init__(self, job: PatchOrder, cache: Cache) -> None:
         """Starts the process, unless the cache has the patch."""
         self._job, self._cache = job, cache
         self._kept = cache.get_patch(job.base, job.content, job.coding) if not job.start else None

@@ -20,9 +20,9 @@ from relstore.client.transfer import stream_plan as transfer
 from relstore.client.transfer import streams
 from relstore.client.transfer.chunks import Chunk, Counted, Shared, plain
 from relstore.client.transfer.encoders import encode
-from relstore.client.transfer.patch_process import Job, Making
-from relstore.client.transfer.stream_plan import Host, Transfer, Way
-from relstore.client.transfer.streams import Load
+from relstore.client.transfer.patch_process import PatchOrder, PatchProcess
+from relstore.client.transfer.stream_plan import Receiver, SendOptions, StreamPlan
+from relstore.client.transfer.streams import Payload
 from relstore.errors import ArtifactError
 from relstore.formats.manifest import contents
 from relstore.formats.names import AppName, Digest
@@ -41,14 +41,14 @@ _MAX_BEGUN_BYTES = 256 * 1024 * 1024
 class Made(NamedTuple):
     """A stream to send: the way it is made in the end, and its chunks."""
 
-    way: Way
+    way: StreamPlan
     chunks: Iterator[Chunk]
 
 
 class _Asked(NamedTuple):
     """What is asked by one host as by another."""
 
-    load: Load
+    load: Payload
     codecs: tuple[str, ...]
     attempt: int
 
@@ -61,22 +61,22 @@ class _Order(NamedTuple):
     base: Digest | None
 
     @classmethod
-    def of(cls, way: Way) -> _Order:
+    def of(cls, way: StreamPlan) -> _Order:
         return cls(way.load.segments, way.option.coding, way.base.blake3 if way.base is not None else None)
 
 
-class Workshop:
+class StreamMaker:
     """Makes the streams of ``scan``. ``close`` it when all is sent."""
 
-    def __init__(self, how: Transfer, app: AppName, scan: Scan) -> None:
+    def __init__(self, how: SendOptions, app: AppName, scan: Scan) -> None:
         self.how = how
         self._app, self._scan = app, scan
         self._refs = contents(scan.manifest)
         self._lock = threading.Lock()
-        self._ways: dict[_Asked, Way] = {}
+        self._ways: dict[_Asked, StreamPlan] = {}
         self._shared: dict[_Order, Shared] = {}
-        self._makings: list[Making] = []
-        self._begun: Way | None = None
+        self._makings: list[PatchProcess] = []
+        self._begun: StreamPlan | None = None
 
     def begin(self, hosts: Sequence[str]) -> None:
         """Begin the stream of the largest file, if the last push and the links tell which it will be.
@@ -94,12 +94,12 @@ class Workshop:
                 shared = self._shared[_Order.of(way)] = Shared(self._chunks(way))
                 shared.run_ahead()
 
-    def ways(self, wanted: Sequence[Wanted], host: Host, attempt: int) -> list[Way]:
+    def ways(self, wanted: Sequence[Wanted], host: Receiver, attempt: int) -> list[StreamPlan]:
         """One way for each stream that ``host`` has to be sent, in the order to send them."""
         with self._lock:
             return [self._way(load, host, attempt) for load in streams.loads(wanted, self._refs)]
 
-    def open(self, way: Way) -> Made:
+    def open(self, way: StreamPlan) -> Made:
         """Have a stream made, or get what was made already. It may take as long as a patch takes."""
         chunks = self._source(way)
         first = next(chunks, None)
@@ -121,24 +121,24 @@ class Workshop:
         for shared in self._shared.values():
             shared.close()
 
-    def _slowest(self, hosts: Sequence[str]) -> Host | None:
+    def _slowest(self, hosts: Sequence[str]) -> Receiver | None:
         """The host with the slowest link, when all were sent to before."""
         speeds = {host: self.how.links.speed(host, self.how.hosts) for host in hosts}
         known = {host: speed for host, speed in speeds.items() if speed is not None}
         if len(known) < len(speeds):
             return None
-        return Host(min(known, key=known.__getitem__), local=False, round_trip=None, codecs=_LIKELY)
+        return Receiver(min(known, key=known.__getitem__), local=False, round_trip=None, codecs=_LIKELY)
 
-    def _largest(self) -> Load | None:
+    def _largest(self) -> Payload | None:
         """The largest file, if another content was pushed for it from here before."""
         file = max(self._scan.manifest.files(), key=lambda file: file.content.size)
         name = self.how.recent.get(self._app).get(file.path, file.content.blake3)
         if name == file.content.blake3 or file.content.size > _MAX_BEGUN_BYTES:
             return None
         segment = Segment(self._refs.index(file.content), 0, file.content.size)
-        return Load((segment,), (Base(name, self.how.cache.size(name)),))
+        return Payload((segment,), (Base(name, self.how.cache.size(name)),))
 
-    def _way(self, load: Load, host: Host, attempt: int) -> Way:
+    def _way(self, load: Payload, host: Receiver, attempt: int) -> StreamPlan:
         asked = _Asked(load, host.codecs, attempt)
         if asked not in self._ways:
             begun = self._begun
@@ -150,7 +150,7 @@ class Workshop:
             self._ways[asked] = way
         return self._ways[asked]
 
-    def _source(self, way: Way) -> Iterator[Chunk]:
+    def _source(self, way: StreamPlan) -> Iterator[Chunk]:
         order = _Order.of(way)
         with self._lock:
             if order not in self._shared:
@@ -160,7 +160,7 @@ class Workshop:
                 self._shared[order] = Shared(chunks)
             return iter(self._shared[order])
 
-    def _chunks(self, way: Way) -> Iterator[Chunk]:
+    def _chunks(self, way: StreamPlan) -> Iterator[Chunk]:
         """Nothing when it cannot be made in this way."""
         if way.patched:
             yield from self._patch(way)
@@ -176,12 +176,12 @@ class Workshop:
         for data in encode(way.option.coding, counted, way.load.size, base):
             yield Chunk(data, counted.take())
 
-    def _patch(self, way: Way) -> Iterator[Chunk]:
+    def _patch(self, way: StreamPlan) -> Iterator[Chunk]:
         if way.base is None:
             return
         content, start, _ = way.load.segments[0]
         name = self._refs[content].blake3
-        job = Job(way.base.blake3, name, self._scan.sources[name], way.option.coding, start)
-        making = Making(job, self.how.cache)
+        job = PatchOrder(way.base.blake3, name, self._scan.sources[name], way.option.coding, start)
+        making = PatchProcess(job, self.how.cache)
         self._makings.append(making)
         yield from making.chunks()

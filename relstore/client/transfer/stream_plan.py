@@ -1,7 +1,7 @@
-"""How the contents of one push are sent: for each stream the way that ``choice`` finds best.
+"""How the contents of one push are sent: for each stream the way that ``cost_model`` finds best.
 
 Knows what the person wants, how fast links are, and which bases the cache has. Not for making streams
-(``workshop``), nor for sending them (``upload``).
+(``stream_maker``), nor for sending them (``upload``).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from relstore.client.transfer import patch_process as patching
 from relstore.client.transfer import streams
 from relstore.client.transfer.cost_model import Case, Option, Sample
 from relstore.client.transfer.encoders import encode, zstd_module
-from relstore.client.transfer.streams import Load
+from relstore.client.transfer.streams import Payload
 from relstore.formats.manifest import ObjectRef
 from relstore.protocol import Base
 
@@ -35,7 +35,7 @@ _FIRST, _WHOLE = 0, 1
 
 
 @dataclass(frozen=True)
-class Transfer:
+class SendOptions:
     """What one push sends by. ``compression`` and ``delta``: None leaves it to the choice."""
 
     cache: Cache
@@ -48,7 +48,7 @@ class Transfer:
 
 
 @dataclass(frozen=True)
-class Host:
+class Receiver:
     """What matters of a host: its name, whether it is this machine, and what it can undo."""
 
     label: str
@@ -59,10 +59,10 @@ class Host:
 
 
 @dataclass(frozen=True)
-class Way:
+class StreamPlan:
     """How one load is sent."""
 
-    load: Load
+    load: Payload
     option: Option
     base: Base | None
     reason: str
@@ -87,7 +87,7 @@ class Way:
         what = f"{count} contents" if count > 1 else "1 content"
         return f"{what} of {self.load.size} bytes as {self.option} ({self.reason})"
 
-    def serves(self, load: Load, codecs: tuple[str, ...]) -> bool:
+    def serves(self, load: Payload, codecs: tuple[str, ...]) -> bool:
         """Whether another load can be sent in this way as well."""
         return (
             self.load.segments == load.segments
@@ -95,14 +95,16 @@ class Way:
             and self.option.coding.codec in codecs
         )
 
-    def otherwise(self) -> Way:
+    def otherwise(self) -> StreamPlan:
         """The way to send it when it cannot be made in this one: without a patch, then without a base."""
         if self.patched:
             return replace(self, option=self.instead, base=self.base if self.instead.delta else None)
         return replace(self, option=self.option._replace(delta=False), base=None)
 
 
-def way(transfer: Transfer, load: Load, sample: Sample, host: Host, attempt: int, early: float = 0.0) -> Way:
+def way(
+    transfer: SendOptions, load: Payload, sample: Sample, host: Receiver, attempt: int, early: float = 0.0
+) -> StreamPlan:
     """The best one; the second attempt uses no base, the third no codec either.
 
     ``early``: seconds until anything can be sent.
@@ -127,10 +129,10 @@ def way(transfer: Transfer, load: Load, sample: Sample, host: Host, attempt: int
         f"link {case.link / 1e6:.1f} MB/s, sample {sample.ratio:.2f} at {sample.speed / 1e6:.0f} MB/s, "
         f"expected {option.bytes} bytes in {option.seconds:.2f} s"
     )
-    return Way(load, option, base if option.delta else None, reason, instead)
+    return StreamPlan(load, option, base if option.delta else None, reason, instead)
 
 
-def link(transfer: Transfer, host: Host) -> float:
+def link(transfer: SendOptions, host: Receiver) -> float:
     """Bytes a second that one host of them all gets, as far as we know."""
     if host.local:
         return LOCAL
@@ -140,18 +142,18 @@ def link(transfer: Transfer, host: Host) -> float:
     return min(speed, SSH / transfer.hosts)
 
 
-def _base(transfer: Transfer, load: Load) -> Base | None:
+def _base(transfer: SendOptions, load: Payload) -> Base | None:
     """The first of those that may be like it that is here too."""
     return next((base for base in load.bases if transfer.cache.has(base.blake3, base.size)), None)
 
 
-def take_sample(transfer: Transfer, load: Load, refs: Sequence[ObjectRef], scan: Scan) -> Sample:
+def take_sample(transfer: SendOptions, load: Payload, refs: Sequence[ObjectRef], scan: Scan) -> Sample:
     """Compress about a MiB from the middle, a few times: the first is slower, with cold caches."""
     middle = load
     first = load.segments[0]
     if len(load.segments) == 1 and first.length > _SAMPLE_BYTES:
         offset = first.offset + (first.length - _SAMPLE_BYTES) // 2
-        middle = Load((protocol.Segment(first.content, offset, _SAMPLE_BYTES),), ())
+        middle = Payload((protocol.Segment(first.content, offset, _SAMPLE_BYTES),), ())
     data = bytearray()
     for piece in streams.pieces(middle, refs, scan):
         data += piece
@@ -171,7 +173,7 @@ def take_sample(transfer: Transfer, load: Load, refs: Sequence[ObjectRef], scan:
     return sample._replace(likeness=min(on_base / count, 1.0))
 
 
-def _near_the_middle(transfer: Transfer, load: Load) -> bytes:
+def _near_the_middle(transfer: SendOptions, load: Payload) -> bytes:
     """A few MiB around the middle of the base, not proved; nothing where there is none."""
     base = _base(transfer, load)
     if base is None:

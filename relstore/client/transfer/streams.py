@@ -1,7 +1,7 @@
 """What is missing, as streams: large contents alone, the largest first, small ones many together.
 
 Pure, but for reading the artifact's files, which happens as a stream is encoded. Not for how a stream is
-encoded (``encoders``) nor which way is best (``choice``).
+encoded (``encoders``) nor which way is best (``cost_model``).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _TOGETHER_BYTES = 16 * 1024 * 1024
 _READ_BYTES = 256 * 1024
 
 
-class Load(NamedTuple):
+class Payload(NamedTuple):
     """What one stream carries."""
 
     segments: tuple[protocol.Segment, ...]
@@ -36,14 +36,14 @@ class Load(NamedTuple):
         return sum(segment.length for segment in self.segments)
 
 
-def loads(wanted: Sequence[Wanted], refs: Sequence[ObjectRef]) -> list[Load]:
+def loads(wanted: Sequence[Wanted], refs: Sequence[ObjectRef]) -> list[Payload]:
     """The streams for what is wanted, in the order in which they are sent."""
     large = sorted(
         (item for item in wanted if refs[item.content].size >= LARGE_BYTES),
         key=lambda item: refs[item.content].size,
         reverse=True,
     )
-    found = [Load((_rest(item, refs),), item.bases) for item in large]
+    found = [Payload((_rest(item, refs),), item.bases) for item in large]
     together: list[protocol.Segment] = []
     size = 0
     for item in wanted:
@@ -52,14 +52,14 @@ def loads(wanted: Sequence[Wanted], refs: Sequence[ObjectRef]) -> list[Load]:
         together.append(_rest(item, refs))
         size += together[-1].length
         if size >= _TOGETHER_BYTES or len(together) == _SEGMENTS:
-            found.append(Load(tuple(together), ()))
+            found.append(Payload(tuple(together), ()))
             together, size = [], 0
     if together:
-        found.append(Load(tuple(together), ()))
+        found.append(Payload(tuple(together), ()))
     return found
 
 
-def pieces(load: Load, refs: Sequence[ObjectRef], scan: Scan) -> Iterator[bytes]:
+def pieces(load: Payload, refs: Sequence[ObjectRef], scan: Scan) -> Iterator[bytes]:
     """The bytes of a load, piece by piece. ArtifactError when a file is not what was scanned."""
     for content, offset, length in load.segments:
         ref = refs[content]

@@ -1,7 +1,7 @@
 """Sending what a host lacks of a build: compare, begin, streams, publish.
 
 Nothing is waited for between the streams; making a stream and sending it overlap, and memory stays at a few
-pieces of it. What fails to arrive in one way is sent in a plainer one. Not for activation (``release``).
+pieces of it. What fails to arrive in one way is sent in a plainer one. Not for activation (``activate``).
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from relstore.client.reporter import Reporter
 from relstore.client.transfer import streams
 from relstore.client.transfer.chunks import Chunk
 from relstore.client.transfer.meter import Meter
-from relstore.client.transfer.stream_maker import Workshop
-from relstore.client.transfer.stream_plan import Host, Way
+from relstore.client.transfer.stream_maker import StreamMaker
+from relstore.client.transfer.stream_plan import Receiver, StreamPlan
 from relstore.errors import FormatError, ProtocolError, RelstoreError
 from relstore.formats import pack
 from relstore.formats.manifest import contents
@@ -44,7 +44,7 @@ class Comparison:
 class Stream:
     """One stream as it was sent."""
 
-    way: Way
+    way: StreamPlan
     sent: int
     """Bytes on the wire."""
 
@@ -79,7 +79,7 @@ async def send(
     scan: Scan,
     compared: Comparison,
     last: protocol.Publish | protocol.Restore,
-    shop: Workshop,
+    shop: StreamMaker,
     reporter: Reporter,
     *,
     local: bool,
@@ -88,7 +88,7 @@ async def send(
     undo."""
     refs = contents(scan.manifest)
     state = session.link()
-    host = Host(session.label, local, state.round_trip if state else None, compared.codecs)
+    host = Receiver(session.label, local, state.round_trip if state else None, compared.codecs)
     wanted = compared.wanted
     streams_sent: list[Stream] = []
     await session.send(protocol.Begin())
@@ -127,7 +127,7 @@ def mended(build: Digest, restored: Sent) -> str:
     )
 
 
-async def _stream(session: Session, way: Way, shop: Workshop, meter: Meter) -> Stream:
+async def _stream(session: Session, way: StreamPlan, shop: StreamMaker, meter: Meter) -> Stream:
     before = meter.sent
     meter.reporter.detail(session.label, way.describe())
     made = await asyncio.to_thread(shop.open, way)

@@ -2,7 +2,7 @@
 
 Everything that happens is in the journal before it counts: the intent, with the exact generation to
 return to, before the link moves; the outcome before anybody is told. It runs inside the job's process,
-under the app's lock. Not for being started or watched (``detach``, ``watch``).
+under the app's lock. Not for being started or watched (``start``, ``watch``).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The job's process: take the app's lock, mind a hold, resolve what a dead job left, activate, record, end.
 
-Started by ``detach``; nobody waits for it and nobody reads its streams but its log. Whatever goes
+Started by ``start``; nobody waits for it and nobody reads its streams but its log. Whatever goes
 wrong becomes an outcome in the job's state, since there is no one else to tell.
 """
 

@@ -2,7 +2,7 @@
 
 Where systemd is at hand the job also gets a scope of its own, outside the login session that logind may
 end. What is best is decided in ``choose``, from what was found out; which it became, the job says itself
-(``Job.method``). Not for what the job does (``job``).
+(``Job.method``). Not for what the job does (``process``).
 """
 
 from __future__ import annotations

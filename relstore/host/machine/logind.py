@@ -1,6 +1,6 @@
 """What systemd-logind does to a session's processes when it ends, and how to be outside of that.
 
-Reads only. Not for starting anything (``detach``).
+Reads only. Not for starting anything (``job.start``).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Asking for an activation and following one: what the session does for ``Activate``, ``Watch``, ``Confirm``.
 
-The job does the work (``job``); here it is checked that it may start, started, and followed.
+The job does the work (``host.job``); here it is checked that it may start, started, and followed.
 """
 
 from __future__ import annotations

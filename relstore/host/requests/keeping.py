@@ -1,6 +1,6 @@
 """A person's word on an app or a generation: hold it, let it go, mark a generation good or bad.
 
-Each is one durable entry or file. Not for what follows from it (``job``, ``history``).
+Each is one durable entry or file. Not for what follows from it (``job``, ``store.history``).
 """
 
 from __future__ import annotations

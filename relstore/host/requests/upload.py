@@ -2,7 +2,7 @@
 
 Between ``Begin`` and ``Publish`` nothing is answered unless it fails: one failure is told, and the rest of
 what was on its way is dropped. Not for what the bytes mean (``receiving``), nor for activation
-(``switching``).
+(``requests.activation``).
 """
 
 from __future__ import annotations

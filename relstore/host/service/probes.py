@@ -15,7 +15,7 @@ from contextlib import closing
 from typing import NamedTuple
 
 from relstore.errors import UsageError
-from relstore.formats.recipe import Command, Http, Place
+from relstore.formats.recipe import Command, Http, HttpUrl
 from relstore.host.service import commands
 
 _ANSWER_BYTES = 256 * 1024
@@ -66,7 +66,7 @@ def command(probe: Command, variables: Mapping[str, str], *, directory: str, log
 
 
 def _ask(probe: Http, deadline: float) -> Answer:
-    place = Place.parse(probe.url)
+    place = HttpUrl.parse(probe.url)
     # HTTP/1.0: the answer is not chunked, and ends with the connection.
     lines = [f"GET {place.path} HTTP/1.0", "User-Agent: relstore", "Accept: */*", "Connection: close"]
     if not any(header.lower().startswith("host:") for header in probe.headers):
@@ -92,7 +92,7 @@ def _ask(probe: Http, deadline: float) -> Answer:
     return Answer(int(status[1]), body if _ else raw[len(head) :])
 
 
-def _connect(probe: Http, place: Place, deadline: float) -> socket.socket:
+def _connect(probe: Http, place: HttpUrl, deadline: float) -> socket.socket:
     if not probe.socket:
         return socket.create_connection((place.host, place.port), timeout=_left(deadline))
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

@@ -1,7 +1,7 @@
 """systemd's units as relstore sees and moves them, through ``systemctl`` and ``journalctl``.
 
 Not for judging whether a unit is well (``unit_health``) nor for a unit's text (the client's
-``unit_file``).
+``client.unit_text``).
 """
 
 from __future__ import annotations

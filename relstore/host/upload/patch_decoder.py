@@ -1,4 +1,4 @@
-"""Undoes add-block deltas by the standard library alone; see ``relstore.patch`` for the format.
+"""Undoes add-block deltas by the standard library alone; see ``formats.patch`` for the format.
 
 A segment is drafted from the base, as the covers say, and from extra bytes; then its fields are corrected.
 What is held is one segment with its columns, the covers, and the moves of the base's grains. Nothing that a

@@ -1,6 +1,6 @@
 """What the client needs of a way to reach a host: run one command line, exchange bytes with it.
 
-Implementations: ``ssh`` (asyncssh) and ``local`` (a subprocess). They know nothing of the helper or
+Implementations: ``ssh/`` (asyncssh) and ``local`` (a subprocess). They know nothing of the helper or
 its protocol, so that one contract suite holds both.
 """
 

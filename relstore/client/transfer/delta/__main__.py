@@ -1,6 +1,6 @@
 """The process that makes one patch and writes it to its standard output.
 
-A process, since it can be stopped at any moment, and since its memory goes back with it. ``client.patching``
+A process, since it can be stopped at any moment, and since its memory goes back with it. ``patch_process``
 starts it.
 """
 

@@ -2,7 +2,7 @@
 
 Where a cover's bytes differ from its base, a *field* of four bytes is corrected. Many of them are addresses
 relative to their own end, of things that a cover moved: those follow from the covers, and only that they are
-there is written. Not for finding covers, nor for undoing (on the host); the format is ``relstore.patch``.
+there is written. Not for finding covers, nor for undoing (on the host); the format is ``formats.patch``.
 """
 
 from __future__ import annotations

@@ -8,13 +8,13 @@ known_hosts files, ``UserKnownHostsFile none`` (for it: no checking at all), the
 from __future__ import annotations
 
 import os.path
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
 from asyncssh import ConfigParseError
 from asyncssh.config import SSHClientConfig, SSHConfig
 
+from relstore.client.connection.account import Account
 from relstore.client.connection.transport.address import Address, SSHTarget, check_address
 from relstore.client.connection.transport.ssh.host_key import DEFAULT_PORT
 from relstore.errors import ConnectError
@@ -25,18 +25,6 @@ USER_KNOWN_HOSTS = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2")
 
 _ACCEPT_NEW = ("accept-new", "no", "off", "false")
 _REFUSE_NEW = ("ask", "yes", "true")
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What of this machine and its user a login depends on."""
-
-    home: str
-    user: str
-    agent_path: str | None
-    config_paths: tuple[str, ...]
-    connect_timeout: float
-    notice: Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -61,12 +49,12 @@ class HostSettings:
     own_host_key_algorithms: bool
 
     @classmethod
-    def load(cls, target: SSHTarget, around: Surroundings) -> HostSettings:
+    def load(cls, target: SSHTarget, account: Account) -> HostSettings:
         """Read the files. Raises TargetError for an impossible name, ConnectError for a bad file."""
         check_address(target)
         try:
-            config = _read(target, around)
-            return cls._from(config, target, around)
+            config = _read(target, account)
+            return cls._from(config, target, account)
         except (ValueError, OSError) as exc:
             raise ConnectError(
                 f"the SSH configuration for it cannot be used: {exc}",
@@ -76,13 +64,13 @@ class HostSettings:
             ) from None
 
     @classmethod
-    def _from(cls, config: _Config, target: SSHTarget, around: Surroundings) -> HostSettings:
+    def _from(cls, config: _Config, target: SSHTarget, account: Account) -> HostSettings:
         def text(option: str) -> str | None:
             return cast("str | None", config.get(option))
 
         def paths(option: str, default: tuple[str, ...]) -> tuple[str, ...]:
             found = cast("list[str] | None", config.get(option))
-            return tuple(expand(path, around.home) for path in (default if found is None else found))
+            return tuple(expand(path, account.home) for path in (default if found is None else found))
 
         port = cast(int, config.get("Port", DEFAULT_PORT))
         if not 0 < port < 65536:
@@ -92,7 +80,7 @@ class HostSettings:
         return cls(
             host=text("Hostname") or target.host,
             port=port,
-            user=text("User") or around.user,
+            user=text("User") or account.user,
             jumps=jumps,
             proxy_command=proxy_command,
             accept_new_key=_accept_new_key(text("StrictHostKeyChecking") or "ask"),
@@ -103,7 +91,7 @@ class HostSettings:
             identity_files=paths("IdentityFile", default_identities),
             certificate_files=paths("CertificateFile", ()),
             identities_only=bool(config.get("IdentitiesOnly")),
-            agent_path=_agent(config, around),
+            agent_path=_agent(config, account),
             own_ciphers=config.get("Ciphers") is not None,
             own_host_key_algorithms=config.get("HostKeyAlgorithms") is not None,
         )
@@ -129,11 +117,11 @@ def existing(paths: tuple[str, ...]) -> list[str]:
     return [path for path in paths if os.path.exists(path)]
 
 
-def _read(target: SSHTarget, around: Surroundings) -> _Config:
+def _read(target: SSHTarget, account: Account) -> _Config:
     def load(final: bool) -> _Config:
         user, port = (() if value is None else value for value in (target.user, target.port))
-        paths = existing(around.config_paths)
-        words = (around.user, user, target.host, port)
+        paths = existing(account.ssh_config_paths)
+        words = (account.user, user, target.host, port)
         return cast(_Config, _Config.load(None, paths, False, False, final, *words))
 
     config = load(final=False)
@@ -160,8 +148,8 @@ def _accept_new_key(word: str) -> bool:
     raise ConfigParseError(f"StrictHostKeyChecking cannot be {word!r}")
 
 
-def _agent(config: _Config, around: Surroundings) -> str | None:
+def _agent(config: _Config, account: Account) -> str | None:
     path = cast("str | None", config.get("IdentityAgent", "SSH_AUTH_SOCK"))
     if path in ("SSH_AUTH_SOCK", "$SSH_AUTH_SOCK"):
-        return around.agent_path
-    return path and expand(path, around.home)
+        return account.agent_path
+    return path and expand(path, account.home)

@@ -13,11 +13,12 @@ from collections.abc import Callable
 
 import asyncssh
 
+from relstore.client.connection.account import Account
 from relstore.client.connection.transport.address import SSHTarget, label_of
 from relstore.client.connection.transport.link_state import LinkState, link_state
 from relstore.client.connection.transport.ssh import host_key_errors
 from relstore.client.connection.transport.ssh.channel import WINDOW, SSHChannel
-from relstore.client.connection.transport.ssh.config import HostSettings, Surroundings, existing
+from relstore.client.connection.transport.ssh.config import HostSettings, existing
 from relstore.client.connection.transport.ssh.errors import Attempt, connection_lost, explain
 from relstore.client.connection.transport.ssh.host_key import HostNames
 from relstore.client.connection.transport.ssh.identities import Identities
@@ -33,27 +34,16 @@ LOGIN_TIMEOUT = 120.0
 _HANG_UP_GRACE = 2.0
 
 
-async def connect(
-    target: SSHTarget,
-    *,
-    connect_timeout: float,
-    home: str,
-    user: str,
-    agent_path: str | None,
-    config_paths: tuple[str, ...],
-    notice: Callable[[str], None],
-) -> SSHTransport:
+async def connect(target: SSHTarget, account: Account, notice: Callable[[str], None]) -> SSHTransport:
     """Log in to ``target`` as ssh(1) would.
 
-    ``connect_timeout``: seconds until the host must have shown its key. ``home``, ``user``: of the local
-    account. ``agent_path``: SSH_AUTH_SOCK. ``config_paths``: ssh_config files, the first word counts;
-    those that do not exist are passed over. ``notice`` is told when a new host key is accepted.
+    In ``account.ssh_config_paths`` the first value counts; files that do not exist are skipped. ``notice`` is
+    told when a new host key is accepted.
 
     Raises ConnectError, HostKeyError or TargetError.
     """
-    around = Surroundings(home, user, agent_path, config_paths, connect_timeout, notice)
     async with contextlib.AsyncExitStack() as stack:
-        connection, client = await _Dialler(around, stack).dial(target)
+        connection, client = await _Dialler(account, stack, notice).dial(target)
         return SSHTransport(label_of(target), connection, client, stack.pop_all())
 
 
@@ -100,8 +90,11 @@ class SSHTransport:
 class _Dialler:
     """Makes connections; what they rest on is put on ``stack``, which closes it in the right order."""
 
-    def __init__(self, around: Surroundings, stack: contextlib.AsyncExitStack) -> None:
-        self._around = around
+    def __init__(
+        self, account: Account, stack: contextlib.AsyncExitStack, notice: Callable[[str], None]
+    ) -> None:
+        self._account = account
+        self._notice = notice
         self._stack = stack
         self._dialled: set[str] = set()
 
@@ -120,7 +113,7 @@ class _Dialler:
                     hint="ProxyJump in ~/.ssh/config goes round in a circle: exempt the jump host from it.",
                 )
             self._dialled.add(label)
-            settings = HostSettings.load(target, self._around)
+            settings = HostSettings.load(target, self._account)
             if tunnel is None:
                 for hop in settings.jumps:
                     tunnel, _ = await self.dial(hop, tunnel, jump)
@@ -140,7 +133,7 @@ class _Dialler:
         known_hosts = _known_hosts(settings)
         names = HostNames.of(settings.host, settings.port, settings.host_key_alias)
         identities = Identities(settings)
-        deadline = asyncio.timeout(self._around.connect_timeout)
+        deadline = asyncio.timeout(self._account.connect_timeout)
         client = Client(settings, known_hosts, identities, lambda: _extend(deadline))
         proxy: ProxyCommand | None = None
         try:
@@ -150,7 +143,7 @@ class _Dialler:
                     self._stack.push_async_callback(proxy.close)
                 connection = await asyncssh.connect(
                     target.host,
-                    config=existing(self._around.config_paths),
+                    config=existing(self._account.ssh_config_paths),
                     client_factory=lambda: client,
                     tunnel=tunnel,
                     sock=proxy.socket if proxy else None,
@@ -159,13 +152,13 @@ class _Dialler:
         except (asyncssh.Error, OSError, ValueError) as exc:
             proxy_said = await proxy.last_words() if proxy else ""
             revoked = known_hosts.revoked(names)
-            timeout = self._around.connect_timeout
+            timeout = self._account.connect_timeout
             attempt = Attempt(target, settings, client, timeout, revoked, jump, proxy_said)
             raise explain(exc, attempt) from None
         finally:
             await identities.close()
         self._stack.push_async_callback(_hang_up, connection)
-        _remember_new_key(client, target, settings, self._around.notice)
+        _remember_new_key(client, target, settings, self._notice)
         return connection, client
 
 
