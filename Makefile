@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check format bench bench-downtime bench-scale proof host-tests reference clean
+.PHONY: demo test test-quick check format bench bench-downtime bench-scale proof host-tests reference clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "relstore needs Python 3.11 or newer; set PYTHON=")'
@@ -20,6 +20,11 @@ demo: $(STAMP)
 WORKERS ?= 3
 test: $(STAMP)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+# For the loop while writing: what needs no host of its own and takes no long time.
+test-quick: $(STAMP)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow" --ignore=tests/e2e --ignore=tests/systemd \
+		--ignore=tests/hosts --ignore=tests/proof --ignore=tests/test_docs_stories.py --ignore=tests/client/test_ssh_connect.py
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .
