@@ -24,7 +24,8 @@ test: $(STAMP)
 # For the loop while writing: what needs no host of its own and takes no long time.
 test-quick: $(STAMP)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow" --ignore=tests/e2e --ignore=tests/systemd \
-		--ignore=tests/hosts --ignore=tests/proof --ignore=tests/test_docs_stories.py --ignore=tests/client/test_ssh_connect.py
+		--ignore=tests/proof --ignore=tests/test_docs_stories.py \
+		--ignore=tests/client/connection/transport/ssh/test_connect.py
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .

@@ -24,7 +24,7 @@ from bench.releases import PAIRS, pair
 from bench.report import page, show
 from bench.results import load, save
 from bench.room import Room
-from tests.hosts.sshd import SSHD, public_directory
+from tests.support.hosts.sshd import SSHD, public_directory
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "bench" / "results.json"

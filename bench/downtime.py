@@ -13,7 +13,7 @@ import statistics
 import tempfile
 from pathlib import Path
 
-from tests.hosts.systemd import Network, SystemdHost
+from tests.support.hosts.systemd import Network, SystemdHost
 from tests.systemd.deployer import Deployer, Request
 from tests.systemd.releases import UNIT
 

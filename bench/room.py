@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from bench.links import Link
-from tests.hosts.sshd import Sshd
+from tests.support.hosts.sshd import Sshd
 
 HOSTS = 10
 """How many stores the cells with several hosts push to; all are behind one link."""

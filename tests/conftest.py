@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-pytest_plugins = ("tests.hosts.fixtures",)
+pytest_plugins = ("tests.support.hosts.fixtures",)
 
 
 @pytest.fixture(scope="session", autouse=True)

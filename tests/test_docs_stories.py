@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.hosts.sshd import Sshd, public_directory
+from tests.support.hosts.sshd import Sshd, public_directory
 
 ROOT = Path(__file__).resolve().parents[1]
 STORIES = ("README.md", "docs/guide.md")

@@ -22,7 +22,7 @@ from relstore.host.upload import decoders, libzstd
 from relstore.host.upload.receiving import Receiving
 from relstore.store.store import Store
 from relstore.store.upload import Upload
-from tests.host_side import Artifact, artifact, begin_upload, push_build
+from tests.support.host_side import Artifact, artifact, begin_upload, push_build
 
 CODINGS = [Coding(RAW, 0), Coding(ZLIB, 1), Coding(ZLIB, 9), Coding(XZ, 1), Coding(ZSTD, 1), Coding(ZSTD, 19)]
 TEXT = b"".join(b"line %d of a file that has many like it\n" % number for number in range(40_000))

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relstore.formats.blake3 import digest
-from tests.store.test_blake3 import pattern
+from tests.formats.test_blake3 import pattern
 
 BLOCK = 64
 CHUNK = 1024

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.user import User, make_site
-from tests.hosts.sshd import Sshd, public_directory
+from tests.support.hosts.sshd import Sshd, public_directory
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ import pytest
 
 from tests.e2e.host_state import problems, wait_for_jobs
 from tests.e2e.user import User, make_site, target_of
-from tests.hosts.relay import Relay
-from tests.hosts.sshd import Sshd
+from tests.support.hosts.relay import Relay
+from tests.support.hosts.sshd import Sshd
 
 THOROUGH = os.environ.get("RELSTORE_TEST_THOROUGH") == "1"
 STEP = 1 if THOROUGH else 3

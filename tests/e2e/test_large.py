@@ -17,7 +17,7 @@ import pytest
 
 from tests.e2e.host_state import problems
 from tests.e2e.user import User, target_of
-from tests.hosts.sshd import Sshd
+from tests.support.hosts.sshd import Sshd
 
 pytestmark = [pytest.mark.sshd, pytest.mark.slow, pytest.mark.timeout(1200)]
 

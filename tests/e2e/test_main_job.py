@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.user import User, make_site, target_of
-from tests.hosts.sshd import Sshd
+from tests.support.hosts.sshd import Sshd
 
 pytestmark = pytest.mark.sshd
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.user import User, make_site, target_of
-from tests.hosts.sshd import Sshd
+from tests.support.hosts.sshd import Sshd
 
 
 def push(user: User, site: Path, version: str, *to: object) -> str:

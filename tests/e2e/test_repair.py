@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e.host_state import as_owner, problems
 from tests.e2e.user import User, make_site, target_of
-from tests.hosts.sshd import Sshd
+from tests.support.hosts.sshd import Sshd
 
 LARGE = os.urandom(200_000)
 """What the cache keeps: small contents are not kept."""

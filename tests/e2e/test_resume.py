@@ -10,7 +10,7 @@ import pytest
 from tests.e2e.host_state import problems
 from tests.e2e.test_dropped_connections import kill_client, kill_sshd_child, run_cut
 from tests.e2e.user import User, target_of
-from tests.hosts.sshd import Sshd
+from tests.support.hosts.sshd import Sshd
 
 pytestmark = pytest.mark.sshd
 SIZE = 40_000_000

@@ -17,9 +17,9 @@ from tests.e2e.host_state import problems
 from tests.e2e.test_dropped_connections import kill_client, kill_sshd_child, run_cut
 from tests.e2e.test_interpreters import FOUND
 from tests.e2e.user import User, target_of
-from tests.hosts.dropbear import DROPBEAR, dropbear
-from tests.hosts.sshd import Sshd, public_directory
-from tests.moved import release
+from tests.support.hosts.dropbear import DROPBEAR, dropbear
+from tests.support.hosts.sshd import Sshd, public_directory
+from tests.support.moved_programs import release
 
 PROGRAM = Path("/bin/bash")
 """A real program of a MB or so."""

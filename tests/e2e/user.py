@@ -21,7 +21,7 @@ from relstore.client.reporter import Reporter
 from relstore.client.target import Target
 from relstore.formats.names import AppName
 from relstore.formats.recipe import Recipe
-from tests.hosts.sshd import Sshd
+from tests.support.hosts.sshd import Sshd
 
 PROGRAM = (sys.executable, "-m", "relstore")
 TIMEOUT_S = 120

@@ -11,7 +11,7 @@ from relstore.errors import RelstoreError
 from relstore.formats.names import AppName
 from relstore.gc import roots
 from relstore.store.store import Store
-from tests.host_side import WEB, artifact, begin_upload, build_of, go_live, release
+from tests.support.host_side import WEB, artifact, begin_upload, build_of, go_live, release
 
 
 def test_every_app_with_its_rows_and_jobs(store: Store) -> None:

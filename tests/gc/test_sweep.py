@@ -23,7 +23,7 @@ from relstore.store.directory import Dir
 from relstore.store.store import Store
 from relstore.store.upload import Missing, Upload, lacking
 from tests.e2e.host_state import problems
-from tests.host_side import (
+from tests.support.host_side import (
     NOW,
     WEB,
     Content,

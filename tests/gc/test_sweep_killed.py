@@ -14,7 +14,7 @@ from relstore.host.requests import collecting
 from relstore.protocol import Collect, Retention
 from relstore.store.store import Store
 from tests.e2e.host_state import problems
-from tests.host_side import (
+from tests.support.host_side import (
     WEB,
     Program,
     artifact,

@@ -11,7 +11,7 @@ from relstore.host import helpers
 from relstore.host.helpers import Bundle
 from relstore.store.app import App
 from relstore.store.store import Store
-from tests.host_side import WEB, go_live, release, write_bundle
+from tests.support.host_side import WEB, go_live, release, write_bundle
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ from relstore.host.job.directory import Job, JobRequest, JobState
 from relstore.store import journal
 from relstore.store.app import App
 from relstore.store.store import Store
-from tests.host_side import NOW, run_job
+from tests.support.host_side import NOW, run_job
 
 _MICROS = itertools.count()
 

@@ -16,7 +16,7 @@ from relstore.errors import ProtocolError
 from relstore.host import helpers
 from relstore.host.helpers import INDEX, Bundle
 from relstore.store.store import Store
-from tests.host_side import snapshot
+from tests.support.host_side import snapshot
 
 
 def install(store: Store, bundle: Bundle) -> str:

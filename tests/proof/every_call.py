@@ -12,10 +12,10 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.host_side import WEB, strace
 from tests.proof import stops
 from tests.proof.scenarios import Ended, Kit, Scenario, copy, run_code, said_done, scenarios, two
 from tests.proof.tally import Tally, some, try_all
+from tests.support.host_side import WEB, strace
 
 CALLS = (
     "write", "pwrite64", "ftruncate", "fchmod", "fchmodat", "chmod", "mkdir", "mkdirat", "rmdir",

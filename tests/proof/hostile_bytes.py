@@ -38,12 +38,12 @@ from relstore.host.upload import decoders
 from relstore.protocol import framing
 from relstore.store.store import Store
 from tests.host import jobs_by_hand
-from tests.host.test_patching import BASE, CONTENT
-from tests.host_side import WEB, go_live
+from tests.host.upload.test_patch_decoder import BASE, CONTENT
 from tests.proof import bounded
 from tests.proof.bounded import Reader
 from tests.proof.tally import Tally
-from tests.test_protocol import example
+from tests.protocol.test_messages import example
+from tests.support.host_side import WEB, go_live
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 CASES = 2000

@@ -22,10 +22,10 @@ from relstore.formats.generation import Generation
 from relstore.store.store import Store
 from tests.e2e.host_state import problems
 from tests.host.conversation import Client
-from tests.host_side import WEB, Content, Program
 from tests.proof.disk import Disk, Flush, Write, attached, loop, mounted
 from tests.proof.scenarios import KEEP_ONE, Ended, Kit, job, push_of, session
 from tests.proof.tally import Tally, some
+from tests.support.host_side import WEB, Content, Program
 
 SIZES = {"ext4": 64 << 20, "xfs": 320 << 20, "btrfs": 128 << 20}
 _MAKE = {

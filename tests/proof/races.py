@@ -19,7 +19,6 @@ from typing import NamedTuple
 from relstore import protocol
 from relstore.store.store import Store
 from tests.host.conversation import Client
-from tests.host_side import Content, Program, go_live, push_build, strace
 from tests.proof import stops
 from tests.proof.every_call import CALLS
 from tests.proof.scenarios import (
@@ -40,6 +39,7 @@ from tests.proof.scenarios import (
 )
 from tests.proof.stops import Running
 from tests.proof.tally import Tally, some, try_all
+from tests.support.host_side import Content, Program, go_live, push_build, strace
 
 _STOPS = (*CALLS, "flock")
 _ALONE_S = 1.5

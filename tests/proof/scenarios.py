@@ -30,7 +30,7 @@ from relstore.store.store import Store
 from tests.e2e.host_state import problems
 from tests.host.conversation import Client
 from tests.host.jobs_by_hand import leave_half_done
-from tests.host_side import (
+from tests.support.host_side import (
     WEB,
     Artifact,
     Content,

@@ -14,7 +14,7 @@ from relstore.formats.generation import Generation
 from relstore.formats.names import AppName, PinName
 from relstore.store.app import App
 from relstore.store.store import Store
-from tests.host_side import DESCRIPTION, WEB, go_live, program, push_build, record, release
+from tests.support.host_side import DESCRIPTION, WEB, go_live, program, push_build, record, release
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from relstore.errors import DamagedError, NotFoundError
 from relstore.formats.names import Digest
 from relstore.store.store import Store
-from tests.host_side import artifact, push_build
+from tests.support.host_side import artifact, push_build
 
 TREE = {"file": b"content"}
 

@@ -14,7 +14,7 @@ import pytest
 from relstore.store import durable
 from relstore.store.directory import Dir
 from relstore.store.durable import Durability, load_syncfs
-from tests.host_side import need_strace, program
+from tests.support.host_side import need_strace, program
 
 CALLS = "fsync,fdatasync,syncfs,rename,renameat,renameat2,link,linkat,unlink,unlinkat,write,symlinkat,symlink"
 ACT = """

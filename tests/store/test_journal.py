@@ -15,7 +15,7 @@ from relstore.formats import pack
 from relstore.formats.journal import EVENTS, HEADER, MAX_REASON, Event, Journal
 from relstore.store import journal
 from relstore.store.directory import Dir
-from tests.host_side import program
+from tests.support.host_side import program
 
 EVENT = Event(1_790_000_000, journal_format.ACTIVE, 2, 1, "20261123T044741Z-0a1b2c3d", "me@desk", "")
 

@@ -10,7 +10,7 @@ import pytest
 from relstore.formats.names import Digest
 from relstore.store import leases
 from relstore.store.directory import Dir
-from tests.host_side import program
+from tests.support.host_side import program
 
 BUILD = Digest("ab" * 32)
 

@@ -10,7 +10,7 @@ import pytest
 
 from relstore.store import locks
 from relstore.store.directory import Dir
-from tests.host_side import program
+from tests.support.host_side import program
 
 HOLDER = """
 import time

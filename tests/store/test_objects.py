@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from relstore.store.store import Store
-from tests.host_side import Content, Program, artifact, need_strace, program, push_build, strace
+from tests.support.host_side import Content, Program, artifact, need_strace, program, push_build, strace
 
 DATA = b"the same bytes"
 

@@ -13,7 +13,7 @@ from relstore.errors import ProtocolError
 from relstore.store import publish
 from relstore.store.store import Store
 from relstore.store.verify import Checker
-from tests.host_side import (
+from tests.support.host_side import (
     Artifact,
     Content,
     Link,

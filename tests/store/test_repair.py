@@ -13,7 +13,7 @@ import pytest
 from relstore.errors import ProtocolError
 from relstore.store import damage, publish, repair
 from relstore.store.store import Store
-from tests.host_side import (
+from tests.support.host_side import (
     Artifact,
     Content,
     Link,

@@ -13,7 +13,7 @@ from relstore.formats import pack
 from relstore.formats.retention import MAGIC, MAX_KEEP, MAX_SECONDS, MAX_SIZE, Policy
 from relstore.store.retention import FILE
 from relstore.store.store import Store
-from tests.host_side import WEB, go_live
+from tests.support.host_side import WEB, go_live
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "retention.bin"
 

@@ -13,7 +13,7 @@ import pytest
 
 from relstore.store.store import Store
 from relstore.store.tree import Proved, check_tree
-from tests.host_side import Content, Link, Program, artifact, push_build
+from tests.support.host_side import Content, Link, Program, artifact, push_build
 
 TREE: dict[str, Content] = {
     "bin/run": Program(b"#!/bin/sh\n"),

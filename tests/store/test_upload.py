@@ -12,7 +12,7 @@ from relstore.errors import DamagedError, NoSpaceError, ProtocolError
 from relstore.store import room
 from relstore.store.store import Store
 from relstore.store.upload import Missing, Upload
-from tests.host_side import Artifact, Program, artifact, begin_upload, push_build
+from tests.support.host_side import Artifact, Program, artifact, begin_upload, push_build
 
 ONE, TWO = b"first content", b"second content"
 TREE = {"a": ONE, "b": TWO, "again": ONE, "empty": b""}

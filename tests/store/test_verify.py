@@ -11,7 +11,7 @@ import pytest
 
 from relstore.store.store import Store
 from relstore.store.verify import Checker
-from tests.host_side import WEB, go_live, snapshot
+from tests.support.host_side import WEB, go_live, snapshot
 
 
 @pytest.fixture

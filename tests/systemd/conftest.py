@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.hosts.systemd import Network, SystemdHost, need_systemd_hosts
+from tests.support.hosts.systemd import Network, SystemdHost, need_systemd_hosts
 from tests.systemd.deployer import Deployer
 from tests.systemd.releases import UNIT
 

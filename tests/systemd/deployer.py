@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.e2e.user import PROGRAM, TIMEOUT_S, Ran, User
-from tests.hosts.systemd import SystemdHost
+from tests.support.hosts.systemd import SystemdHost
 from tests.systemd import releases
 
 FAST = ("--health-interval", "100ms", "--health-stable", "1s", "--health-timeout", "10s")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.hosts.systemd import SystemdHost
+from tests.support.hosts.systemd import SystemdHost
 from tests.systemd.releases import SERVICE
 from tests.test_docs_stories import ROOT, run_steps, shows, steps_of
 

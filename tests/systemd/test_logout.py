@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.hosts.systemd import Network, SystemdHost
+from tests.support.hosts.systemd import Network, SystemdHost
 from tests.systemd.deployer import Deployer
 from tests.systemd.releases import UNIT
 from tests.systemd.steps import caught

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.user import PROGRAM
-from tests.hosts.systemd import Network, SystemdHost
+from tests.support.hosts.systemd import Network, SystemdHost
 from tests.systemd import releases
 from tests.systemd.deployer import Deployer
 from tests.systemd.releases import UNIT

@@ -1,0 +1,202 @@
+"""A job's directory: what was asked, how far it is, whether it lives."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from relstore.errors import DamagedError, NotFoundError, RelstoreError
+from relstore.formats.names import JobId
+from relstore.formats.recipe import Command, Recipe
+from relstore.host.job import directory as jobs
+from relstore.host.job.directory import JobRequest, JobState
+from relstore.store import locks
+from relstore.store.app import App
+from tests.support.host_side import NOW, WEB, need_strace, program, strace
+
+REQUEST = JobRequest(2, "me@desk", NOW, Recipe(restart=Command(("sh", "-c", "true"), 60)))
+
+
+@pytest.fixture
+def made(app: App) -> Iterator[jobs.Job]:
+    """A job whose process has ended, or was never started."""
+    job, lock = jobs.create(app, REQUEST)
+    os.close(lock)
+    yield job
+    job.close()
+
+
+def job_path(top: Path, ident: str) -> Path:
+    return top / "apps" / WEB / "jobs" / ident
+
+
+@pytest.mark.parametrize(
+    "restart", [None, ("systemctl", "restart", "web"), ("sh", "-c", "a b; c 'd'"), ("é\n",)]
+)
+def test_the_request_comes_back(app: App, restart: tuple[str, ...] | None) -> None:
+    command = Command(restart, 60) if restart else None
+    request = REQUEST._replace(recipe=Recipe(restart=command, before=command))
+    job, lock = jobs.create(app, request)
+    os.close(lock)
+    assert job.request() == request
+    assert jobs.open_job(app, job.id).request() == request
+
+
+def test_its_id_begins_with_the_time(app: App) -> None:
+    job, lock = jobs.create(app, REQUEST._replace(created=0))
+    os.close(lock)
+    assert job.id.startswith("19700101T000000Z-")
+    assert JobId.parse(job.id) == job.id
+
+
+def test_a_new_job_is_queued_and_has_no_log(made: jobs.Job) -> None:
+    assert made.state() == JobState(jobs.QUEUED, 0, "", 0, "")
+    assert made.log_from(0, 100) == b""
+
+
+def test_the_last_state_counts(made: jobs.Job) -> None:
+    last = JobState(jobs.DONE, 1, "active", 2, "reason\nin two lines")
+    made.write_state(JobState("verifying", 0, "", 0, ""))
+    made.write_state(last)
+    assert made.state() == last
+
+
+def test_the_log_is_read_piece_by_piece(made: jobs.Job, top: Path) -> None:
+    (job_path(top, made.id) / "log").write_bytes(b"0123456789")
+    assert (made.log_from(0, 4), made.log_from(4, 100), made.log_from(10, 4)) == (b"0123", b"456789", b"")
+
+
+def test_it_lives_while_its_lock_is_held(app: App) -> None:
+    job, lock = jobs.create(app, REQUEST)
+    assert job.is_alive()
+    assert jobs.running(app) == job.id
+    os.close(lock)
+    assert not job.is_alive()
+    assert jobs.running(app) is None
+
+
+def test_a_child_that_inherited_the_lock_keeps_it_alive(app: App) -> None:
+    job, lock = jobs.create(app, REQUEST)
+    kept = os.dup(lock)
+    os.close(lock)
+    assert job.is_alive()
+    os.close(kept)
+    assert not job.is_alive()
+
+
+def test_a_new_job_is_alive_however_often_somebody_looks(app: App) -> None:
+    """Who looks whether a job lives takes its lock for an instant; that must not cost the job its own."""
+    stop = threading.Event()
+
+    def look() -> None:
+        while not stop.is_set():
+            jobs.running(app)
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        for number in range(40):
+            job, lock = jobs.create(app, REQUEST._replace(created=NOW + number))
+            alive = locks.open_lock(job.directory, jobs.LOCK)
+            taken = locks.lock_within(alive, exclusive=True, seconds=0.05)
+            os.close(alive)
+            os.close(lock)
+            job.close()
+            assert not taken, "the job does not hold its own lock"
+    finally:
+        stop.set()
+        looking.join()
+
+
+CREATE = """
+from relstore.host.job import directory as jobs
+from relstore.host.job.directory import JobRequest
+from relstore.formats.recipe import Recipe
+from relstore.formats.names import AppName
+from relstore.store.store import Store
+with Store.open(sys.argv[1]) as store, store.app(AppName("web")) as app:
+    jobs.create(app, JobRequest(2, "me@desk", 0, Recipe()))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("call", ["mkdirat", "fchmod", "write", "fsync", "renameat"])
+def test_a_session_killed_while_it_makes_one_leaves_a_whole_one_or_none(
+    app: App, top: Path, call: str
+) -> None:
+    need_strace()
+    for number in range(1, 1000):
+        words = [*strace(call, f"signal=KILL:when={number}"), *program(CREATE, top)]
+        ended = subprocess.run(words, capture_output=True)
+        for name in jobs.names(app):
+            assert jobs.open_job(app, name).request().generation == 2
+            assert jobs.open_job(app, name).state().step == jobs.QUEUED
+        if ended.returncode == 0:
+            break
+    assert len(jobs.names(app)) in (1, 2)
+
+
+def test_one_without_a_lock_is_dead(made: jobs.Job, top: Path) -> None:
+    """Its session died while it made the directory."""
+    (job_path(top, made.id) / "lock").unlink()
+    assert not made.is_alive()
+
+
+def test_the_newest_is_opened_by_default(app: App) -> None:
+    made = []
+    for second in (5, 3, 4):
+        job, lock = jobs.create(app, REQUEST._replace(created=NOW + second))
+        os.close(lock)
+        made.append(job.id)
+    assert jobs.names(app) == sorted(made)
+    assert jobs.open_job(app, None).id == made[0]
+    assert jobs.open_job(app, made[1]).id == made[1]
+
+
+def test_none_yet(app: App) -> None:
+    assert jobs.names(app) == []
+    assert jobs.running(app) is None
+    with pytest.raises(NotFoundError, match="web has no jobs yet"):
+        jobs.open_job(app, None)
+
+
+def test_one_that_is_not_there(app: App) -> None:
+    with pytest.raises(NotFoundError, match="web has no job 20200101T000000Z-00000000"):
+        jobs.open_job(app, JobId.parse("20200101T000000Z-00000000"))
+
+
+def test_what_is_no_job_among_them_is_said(app: App, top: Path) -> None:
+    job_path(top, "something").mkdir()
+    with pytest.raises(DamagedError, match="among the jobs of web: 'something'"):
+        jobs.names(app)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"\xc1", id="no msgpack"),
+        pytest.param(b"\x93\xacrelstore-job\x02\x90", id="another version"),
+        pytest.param(b"\x93\xacrelstore-job\x01\x90", id="no fields"),
+        pytest.param(b"\x91\xacrelstore-job", id="not three values"),
+        pytest.param(b"\xc0" * 300_000, id="too long"),
+    ],
+)
+def test_damaged_files_are_said(made: jobs.Job, top: Path, data: bytes) -> None:
+    for name in ("request", "state"):
+        (job_path(top, made.id) / name).write_bytes(data)
+    with pytest.raises(RelstoreError, match="request"):
+        made.request()
+    with pytest.raises(RelstoreError, match="state"):
+        made.state()
+
+
+def test_a_missing_request_is_said(made: jobs.Job, top: Path) -> None:
+    (job_path(top, made.id) / "request").unlink()
+    with pytest.raises(DamagedError, match=f"job {made.id} has no request"):
+        made.request()

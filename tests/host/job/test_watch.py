@@ -1,0 +1,124 @@
+"""Following a job by its files, while it runs, after it ended, and when it died."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from relstore.formats import journal
+from relstore.host.job import directory as jobs
+from relstore.host.job import watch
+from relstore.host.job.directory import Job, JobState
+from relstore.protocol import Ended, Output, Step
+from relstore.store.app import App
+from tests.host.jobs_by_hand import Gate, create, leave_half_done, root_of, run, text_of
+from tests.support.host_side import run_job, started_job
+
+
+def follow(app: App, job: Job) -> tuple[list[str], bytes, Ended]:
+    """The steps, the log, and the end."""
+    *events, ended = watch.follow(app, job)
+    assert isinstance(ended, Ended)
+    steps = [event.name for event in events if isinstance(event, Step)]
+    log = b"".join(event.data for event in events if isinstance(event, Output))
+    assert len(events) == len(steps) + sum(isinstance(event, Output) for event in events)
+    return steps, log, ended
+
+
+def test_one_that_ended(helper: str, app: App) -> None:
+    job = run(helper, app, 2, "echo restarted")
+    steps, log, ended = follow(app, job)
+    assert steps == []
+    assert log == b"relstore: restarting for generation 2\nrestarted\n"
+    assert ended == Ended(job.id, journal.ACTIVE, 2, 1, 2, "")
+
+
+def test_one_that_failed_tells_why(helper: str, app: App) -> None:
+    job = run(helper, app, 2, "echo no; exit $((RELSTORE_GENERATION - 1))")
+    _, _, ended = follow(app, job)
+    assert (ended.outcome, ended.generation, ended.previous, ended.current) == (journal.ROLLED_BACK, 2, 1, 1)
+    assert ended.reason.endswith("\nno")
+
+
+def test_one_that_runs_is_followed_as_it_goes(helper: str, app: App) -> None:
+    gate = Gate(root_of(app).parent / "gate")
+    job, lock = create(app, 2, f"echo before; {gate.line}; echo after")
+    with started_job(helper, root_of(app), job, lock):
+        events = watch.follow(app, job)
+        log = b""
+        steps = []
+        while not log.endswith(b"before\n"):
+            event = next(events)
+            if isinstance(event, Output):
+                log += event.data
+            else:
+                assert isinstance(event, Step)
+                steps.append(event.name)
+        with gate.reached():
+            pass
+        rest = list(events)
+    steps += [event.name for event in rest if isinstance(event, Step)]
+    log += b"".join(event.data for event in rest if isinstance(event, Output))
+    assert log == text_of(job).encode()
+    assert log.endswith(b"before\nafter\n")
+    assert set(steps) <= {"verifying", "switching", "restarting"}
+    assert rest[-1] == Ended(job.id, journal.ACTIVE, 2, 1, 2, "")
+
+
+def test_two_may_watch(helper: str, app: App) -> None:
+    job = run(helper, app, 2)
+    assert follow(app, job) == follow(app, jobs.open_job(app, job.id))
+
+
+def test_a_long_log_comes_whole_and_in_pieces(helper: str, app: App) -> None:
+    job = run(helper, app, 2, "seq 50000")
+    events = [event for event in watch.follow(app, job) if isinstance(event, Output)]
+    assert len(events) > 3
+    assert b"".join(event.data for event in events).endswith(b"\n49999\n50000\n")
+    assert max(len(event.data) for event in events) <= 64 * 1024
+
+
+@pytest.mark.parametrize("step", [jobs.QUEUED, "verifying", "switching", "restarting"])
+def test_one_that_died(app: App, step: str) -> None:
+    job, lock = create(app, 2)
+    os.close(lock)
+    if step != jobs.QUEUED:
+        job.write_state(JobState(step, 1, "", 1, ""))
+    Path(job.directory.path, "log").write_bytes(b"last words\n")
+    steps, log, ended = follow(app, job)
+    assert steps == ([] if step == jobs.QUEUED else [step])
+    assert log == b"last words\n"
+    assert (ended.job, ended.outcome, ended.generation, ended.current) == (job.id, journal.INTERRUPTED, 2, 1)
+    assert ended.reason == f"the job died while it was {step}; the next activation of web resolves it"
+
+
+def test_one_that_was_killed_while_it_is_watched(helper: str, app: App) -> None:
+    gate = Gate(root_of(app).parent / "gate")
+    job, lock = create(app, 2, gate.line)
+    with started_job(helper, root_of(app), job, lock) as process, gate.reached():
+        events = watch.follow(app, job)
+        while next(events) != Step("restarting", 0, 0):
+            pass
+        process.kill()
+        process.wait()
+        *_, last = events
+    assert isinstance(last, Ended)
+    assert (last.outcome, last.current) == (journal.INTERRUPTED, 2)
+    assert "died while it was restarting" in last.reason
+
+
+def test_one_that_died_and_was_resolved_tells_how(helper: str, app: App) -> None:
+    job = leave_half_done(app, 2, switched=True)
+    assert follow(app, job)[2].outcome == journal.INTERRUPTED
+    run(helper, app, 1)
+    assert follow(app, job)[2] == Ended(job.id, journal.ACTIVE, 2, 1, 2, "")
+
+
+def test_it_makes_no_difference_that_nobody_watches(helper: str, app: App) -> None:
+    job, lock = create(app, 2, "echo restarted")
+    events = watch.follow(app, job)
+    assert run_job(helper, root_of(app), job, lock) == 0
+    events.close()  # type: ignore[attr-defined]
+    assert app.current() == 2

@@ -1,0 +1,126 @@
+"""Would this host run it? Each answer in a person's words, with what to do."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from relstore.errors import RefusedError
+from relstore.formats.recipe import Recipe
+from relstore.host.job import start as detach
+from relstore.host.machine import access, logind, selinux
+from relstore.host.machine.logind import Logout
+from relstore.host.requests import preflight
+from relstore.protocol import Preflight, ProgramIn
+from tests.support.host_side import WEB
+
+MACHINE = os.uname().machine
+OTHER = "aarch64" if MACHINE != "aarch64" else "x86_64"
+
+
+def ask(*programs: ProgramIn) -> list[tuple[str, str]]:
+    found = preflight.preflight("/srv/web", Preflight(WEB, Recipe(), programs, False), "")
+    return [(problem.what, problem.hint) for problem in found.problems]
+
+
+def program(path: str = "web", machine: str = MACHINE, loader: str = "", interpreter: str = "") -> ProgramIn:
+    return ProgramIn(path, machine, loader, interpreter)
+
+
+def test_what_this_host_runs_is_no_problem() -> None:
+    assert ask(program(), program(loader="/"), program(machine="", interpreter="/bin/sh")) == []
+
+
+def test_programs_for_another_machine_are_named_together() -> None:
+    (found,) = ask(*(program(name, OTHER) for name in "abcde"), program("mine"))
+    assert found == (
+        f"a, b, c and 2 more are built for {OTHER}, and this host is {MACHINE}", f"Build for {MACHINE}.",
+    )  # fmt: skip
+    ((what, _),) = ask(program("setup.exe", "windows"))
+    assert what.startswith("setup.exe is built for windows")
+
+
+def test_a_loader_and_an_interpreter_that_are_missing() -> None:
+    ((what, hint),) = ask(program(loader="/lib/ld-nothing.so.1"))
+    assert what == "web is linked for the dynamic loader /lib/ld-nothing.so.1, which this host does not have"
+    assert "Link statically" in hint
+    ((what, hint),) = ask(program(machine="", interpreter="/usr/bin/nothing9"))
+    assert what == "web is to be run by /usr/bin/nothing9, which this host does not have"
+
+
+@pytest.mark.parametrize(
+    ("systemd", "root", "logout", "way"),
+    [
+        (True, True, Logout(False, False, "root"), detach.SCOPE),
+        (True, True, Logout(True, False, "root"), detach.SCOPE),
+        (True, False, Logout(False, False, "deploy"), detach.NOHUP),
+        (True, False, Logout(False, True, "deploy"), detach.NOHUP),
+        (True, False, Logout(True, True, "deploy"), detach.USER_SCOPE),
+        (False, False, Logout(False, False, "deploy"), detach.NOHUP),
+        (False, True, Logout(False, False, "root"), detach.NOHUP),
+    ],
+)
+def test_how_a_job_is_kept_alive(systemd: bool, root: bool, logout: Logout, way: str) -> None:
+    assert detach.choose(systemd=systemd, root=root, logout=logout) == way
+
+
+def test_where_it_would_die_it_is_refused() -> None:
+    with pytest.raises(RefusedError, match="ends all processes of deploy") as caught:
+        detach.choose(systemd=True, root=False, logout=Logout(True, False, "deploy"))
+    assert "loginctl enable-linger deploy" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("0::/user.slice/user-1000.slice/session-3.scope\n", "/user.slice/user-1000.slice/session-3.scope"),
+        ("1:name=systemd:/old\n0::/new\n", "/new"),
+        ("12:cpu,cpuacct:/x\n1:name=systemd:/user.slice/session-1.scope\n", "/user.slice/session-1.scope"),
+        ("", ""),
+    ],
+)
+def test_the_control_group_of_a_process(text: str, place: str, tmp_path: Path) -> None:
+    (tmp_path / "cgroup").write_text(text)
+    assert logind.cgroup(str(tmp_path / "cgroup")) == place
+
+
+def test_modes_on_the_way() -> None:
+    mine = os.stat_result((0o040700, 1, 1, 1, 1000, 1000, 0, 0, 0, 0))
+    may = access.may_enter
+    assert may(mine, 1000, {5})
+    assert may(mine, 0, set())
+    assert not may(mine, 1001, {1000})
+    group = os.stat_result((0o040710, 1, 1, 1, 1000, 1000, 0, 0, 0, 0))
+    assert may(group, 1001, {1000})
+    assert not may(group, 1001, {5})
+    # Whoever the group's bits are for does not get those of the others.
+    odd = os.stat_result((0o040701, 1, 1, 1, 1000, 1000, 0, 0, 0, 0))
+    assert not may(odd, 1001, {1000})
+    assert may(odd, -1, set())
+
+
+def test_an_account_that_does_not_exist_meets_no_barrier() -> None:
+    assert access.barrier("/root", "nobody-of-that-name") == ""
+
+
+@pytest.mark.parametrize(
+    ("label", "found"),
+    [
+        ("unconfined_u:object_r:user_home_t:s0", "user_home_t"),
+        ("system_u:object_r:admin_home_t:s0", "admin_home_t"),
+        ("system_u:object_r:bin_t:s0", ""),
+        ("system_u:object_r:var_t:s0", ""),
+        ("", ""),
+        ("user_home_t", ""),
+    ],
+)
+def test_types_that_systemd_may_not_execute(label: str, found: str) -> None:
+    assert selinux.forbidden_type(label) == found
+
+
+def test_without_selinux_nothing_is_forbidden(tmp_path: Path) -> None:
+    assert selinux.forbids(str(tmp_path), str(tmp_path / "none")) == ""
+    (tmp_path / "enforce").write_text("0")
+    assert selinux.forbids(str(tmp_path), str(tmp_path / "enforce")) == ""

@@ -1,0 +1,132 @@
+"""Patches: the golden files are undone, and none, however made, does more than fail."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from relstore.errors import FormatError
+from relstore.formats import patch
+from relstore.formats.patch import (
+    HEAD_BYTES,
+    LZMA,
+    MAX_BASE_BYTES,
+    MAX_COVERS,
+    SEGMENT_BYTES,
+    ZLIB,
+    Head,
+    Segment,
+)
+from relstore.host.upload.patch_decoder import PIECE_BYTES, Decoder
+from tests.support.moved_programs import release
+
+BASE_RELEASE, CONTENT_RELEASE = 3, 4
+GOLDEN = {codec: Path(__file__).parents[2] / "golden" / f"{codec}-1.bin" for codec in (LZMA, ZLIB)}
+BASE, CONTENT = release(BASE_RELEASE), release(CONTENT_RELEASE)
+
+
+def undone(codec: str, data: bytes, size: int = len(CONTENT), step: int = 1 << 20) -> bytes:
+    decoder = Decoder(codec, memoryview(BASE), size)
+    found = b""
+    for start in range(0, len(data), step):
+        for piece in decoder.decode(data[start : start + step]):
+            assert len(piece) <= PIECE_BYTES
+            found += piece
+            assert len(found) <= size
+    if not decoder.finished:
+        raise FormatError("it ended early")
+    return found
+
+
+@pytest.mark.parametrize("step", [1, 37, 1 << 20])
+@pytest.mark.parametrize("codec", [LZMA, ZLIB])
+def test_the_golden_files(codec: str, step: int) -> None:
+    assert undone(codec, GOLDEN[codec].read_bytes(), step=step) == CONTENT
+
+
+def head(covers: int = 0, *columns: bytes, magic: bytes = patch.MAGIC, start: int = 0) -> bytes:
+    packed = [patch.compress(ZLIB, column, 1) for column in columns] or [b""] * 3
+    raw = Head(start, covers, tuple(map(len, packed))).pack()
+    return magic + raw[len(magic) :] + b"".join(packed)
+
+
+def segment(size: int, fields: int, values: int, *columns: bytes) -> bytes:
+    packed = [patch.compress(ZLIB, column, 1) for column in columns] or [b""] * 5
+    return Segment(size, fields, values, tuple(map(len, packed))).pack() + b"".join(packed)
+
+
+def numbers(*values: int) -> bytes:
+    return struct.pack(f"<{len(values)}i", *values)
+
+
+FOUR = segment(4, 0, 0, b"four", b"", b"", b"", b"")
+WHOLE = head(1, numbers(0), numbers(4), numbers(0))
+
+HOSTILE = {
+    "another format": head(magic=b"RSPATCH\x02") + FOUR,
+    "too many covers": head(MAX_COVERS + 1),
+    "covers that are not there": head(5, b"", b"", b"") + FOUR,
+    "fewer covers than announced": head(2, numbers(0), numbers(4), numbers(0)) + FOUR,
+    "columns larger than they can be": Head(0, 1, (1 << 31, 0, 0)).pack(),
+    "a cover before the base": head(1, numbers(0), numbers(4), numbers(-1)) + FOUR,
+    "a cover behind the base": head(1, numbers(0), numbers(4), numbers(len(BASE) - 3)) + FOUR,
+    "a cover of nothing": head(1, numbers(0), numbers(0), numbers(0)) + FOUR,
+    "a segment of nothing": head() + segment(0, 0, 0),
+    "a segment larger than it may be": head() + segment(SEGMENT_BYTES + 1, 0, 0),
+    "a segment larger than the content": head() + segment(5, 0, 0, b"fives", b"", b"", b"", b""),
+    "more fields than bytes": head() + segment(4, 5, 0, b"four", b"", b"", b"", b""),
+    "more values than fields": head() + segment(4, 1, 2, b"four", b"\0", b"\0", b"\0", bytes(8)),
+    "extra bytes that are not there": head() + segment(4, 0, 0, b"fo", b"", b"", b"", b""),
+    "a column that is garbage": head() + Segment(4, 0, 0, (9, 0, 0, 0, 0)).pack() + b"\xff" * 9,
+    "a field behind the segment": head() + segment(4, 1, 1, b"four", b"\x04", b"\0", b"\0", numbers(1)),
+    "a value that is not there": head() + segment(4, 1, 0, b"four", b"\0", b"\0", b"\0", b""),
+    "a moved field in no cover": head() + segment(4, 1, 0, b"four", b"\0", b"\0", b"\x01", b""),
+    "more than the content": head() + FOUR + FOUR,
+    "nothing": b"",
+    "half a head": head()[: HEAD_BYTES - 1],
+    "no segment": head(),
+}
+
+
+@pytest.mark.parametrize("data", HOSTILE.values(), ids=HOSTILE.keys())
+def test_what_nobody_should_send(data: bytes) -> None:
+    with pytest.raises(FormatError):
+        undone(ZLIB, data, size=4)
+
+
+def test_a_small_one_that_is_right() -> None:
+    assert undone(ZLIB, head() + FOUR, size=4) == b"four"
+    moved = segment(4, 1, 0, b"", b"\0", b"\0", b"\x01", b"")
+    assert undone(ZLIB, WHOLE + moved, size=4) == BASE[:4]
+
+
+@given(st.data())
+@settings(max_examples=150, deadline=None)
+def test_changed_anywhere_it_fails_or_is_as_long_as_announced(data: st.DataObject) -> None:
+    golden = GOLDEN[ZLIB].read_bytes()
+    at = data.draw(st.integers(0, len(golden) - 1))
+    changed = (
+        golden[:at]
+        + data.draw(st.binary(min_size=0, max_size=8))
+        + golden[at + data.draw(st.integers(0, 8)) :]
+    )
+    try:
+        found = undone(ZLIB, changed)
+    except FormatError:
+        return
+    assert len(found) == len(CONTENT)
+
+
+def test_a_base_that_is_too_large() -> None:
+    with pytest.raises(FormatError, match="too large"):
+        Decoder(ZLIB, memoryview(bytes(MAX_BASE_BYTES + 1)), 4)
+
+
+@pytest.mark.parametrize("codec", [LZMA, ZLIB])
+def test_a_column_that_is_a_bomb_gives_what_was_announced(codec: str) -> None:
+    bomb = patch.compress(codec, bytes(1 << 26), 1)
+    assert patch.decompress(codec, bomb, 100) == bytes(100)
