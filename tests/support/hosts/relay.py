@@ -37,9 +37,9 @@ class Relay:
 
     def __exit__(self, *exc: object) -> None:
         self._closing.set()
-        self._listener.close()
         for thread in self._threads:
             thread.join(timeout=10)
+        self._listener.close()  # not before: who waits for it in select would have a descriptor of nothing
 
     def _accept(self) -> None:
         while not self._closing.is_set():
@@ -52,7 +52,12 @@ class Relay:
                     thread.start()
 
     def _pass_on(self, client: socket.socket) -> None:
-        with client, socket.create_connection(("127.0.0.1", self._server_port)) as server:
+        try:
+            server = socket.create_connection(("127.0.0.1", self._server_port))
+        except OSError:  # the server has gone; to the client that is a connection that ends
+            client.close()
+            return
+        with client, server:
             while not self._closing.is_set():
                 ready, _, _ = select.select([client, server], [], [], 0.05)
                 for source in ready:
