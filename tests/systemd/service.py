@@ -5,6 +5,7 @@ Answers every request on port 8080 with the version of its build. Not imported b
 """
 
 import os
+import select
 import signal
 import socket
 import sys
@@ -39,7 +40,14 @@ def listener():
 
 def serve(server, status, body):
     answer = b"HTTP/1.0 %s\r\nContent-Length: %d\r\n\r\n%s" % (status, len(body), body)
+    # Asked to end, it ends between two requests: one that it had accepted would be lost with it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     while True:
+        ready, _, _ = select.select([server], [], [], 0.05)
+        if signal.SIGTERM in signal.sigpending():
+            os._exit(0)
+        if not ready:
+            continue
         client, _ = server.accept()
         client.settimeout(5)
         try:
