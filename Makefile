@@ -19,11 +19,11 @@ demo: $(STAMP)
 # Much of their time the tests wait, for hosts and clocks; so there are more of them at once than cores.
 WORKERS ?= 3
 test: $(STAMP)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --max-worker-restart 0
 
 # For the loop while writing: what needs no host of its own and takes no long time.
 test-quick: $(STAMP)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow" --ignore=tests/e2e --ignore=tests/systemd \
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --max-worker-restart 0 -m "not slow" --ignore=tests/e2e --ignore=tests/systemd \
 		--ignore=tests/proof --ignore=tests/test_docs_stories.py \
 		--ignore=tests/client/connection/transport/ssh/test_connect.py
 

@@ -9,6 +9,27 @@ import pytest
 pytest_plugins = ("tests.support.hosts.fixtures",)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Have failures printed as they happen, by the process that has the terminal."""
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    if terminal is not None and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(_FailuresAtOnce(terminal))
+
+
+class _FailuresAtOnce:
+    """Prints each failure when it happens, so that a run that is cut off has said what failed by then."""
+
+    def __init__(self, terminal: pytest.TerminalReporter) -> None:
+        self._terminal = terminal
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self._terminal.ensure_newline()
+            self._terminal.line(f"{report.nodeid} failed in its {report.when}:")
+            self._terminal.line(report.longreprtext[-4000:])
+
+
 @pytest.fixture(scope="session", autouse=True)
 def no_cache_of_the_person(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """What tests push goes into a cache of their own."""

@@ -40,15 +40,19 @@ def listener():
 
 def serve(server, status, body):
     answer = b"HTTP/1.0 %s\r\nContent-Length: %d\r\n\r\n%s" % (status, len(body), body)
-    # Asked to end, it ends between two requests: one that it had accepted would be lost with it.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    # When asked to end it does so between two requests, because one that it had accepted would be lost with it.
+    # A signal that is ignored must not be blocked: the kernel would keep it as pending.
+    if mode != "ignores SIGTERM":
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    server.setblocking(False)  # another process at the same socket may have taken the connection
     while True:
-        ready, _, _ = select.select([server], [], [], 0.05)
+        select.select([server], [], [], 0.05)
         if signal.SIGTERM in signal.sigpending():
             os._exit(0)
-        if not ready:
+        try:
+            client, _ = server.accept()
+        except OSError:
             continue
-        client, _ = server.accept()
         client.settimeout(5)
         try:
             client.recv(4096)

@@ -49,6 +49,7 @@ _PREFIX = "relstore-test-"
 _BRIDGE = "br0"
 _BRIDGE_MAC = "02:00:0a:63:00:01"
 _TIMEOUT = 10.0
+_RUN_TIMEOUT = 120.0
 _POLL = 0.02
 _numbers = itertools.count(1)
 
@@ -292,7 +293,7 @@ class Network:
             "sh",
             *arguments,
         ]
-        subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+        subprocess.run(command, check=True, stdin=subprocess.DEVNULL, timeout=_RUN_TIMEOUT)
 
     def _ip(self, *lines: str) -> None:
         _ip(self.pid, *lines)
@@ -392,7 +393,9 @@ class SystemdHost:
     ) -> subprocess.CompletedProcess[str]:
         """Run a line of shell as ``user``, through the network and a real login."""
         words = [*self.ssh_command(user), command]
-        return subprocess.run(words, check=check, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        return subprocess.run(
+            words, check=check, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=_RUN_TIMEOUT
+        )
 
     def run(
         self,
@@ -420,6 +423,7 @@ class SystemdHost:
             capture_output=True,
             text=True,
             input=input or "",
+            timeout=_RUN_TIMEOUT,
         )
 
     def wait_running(self, seconds: float = 20) -> str:
@@ -656,7 +660,9 @@ def _hide(upper: Path, path: str) -> None:
 def _ip(pid: int, *lines: str) -> None:
     """Run ``ip`` commands in the network namespace of a process."""
     words = ["nsenter", f"--net=/proc/{pid}/ns/net", "--", "ip", "-batch", "-"]
-    subprocess.run(words, input="\n".join(lines), check=True, capture_output=True, text=True)
+    subprocess.run(
+        words, input="\n".join(lines), check=True, capture_output=True, text=True, timeout=_RUN_TIMEOUT
+    )
 
 
 def _first_line(process: subprocess.Popen[bytes]) -> int:
