@@ -80,7 +80,10 @@ class Deployer:
 
     def run(self, *words: object) -> Ran:
         with self.start(*words) as process:
-            out, err = process.communicate(timeout=TIMEOUT_S)
+            try:
+                out, err = process.communicate(timeout=TIMEOUT_S)
+            finally:
+                process.kill()  # the end of the block waits for it
         assert "Traceback" not in err, err
         return Ran(process.returncode, out, err)
 

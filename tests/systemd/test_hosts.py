@@ -174,21 +174,24 @@ def test_a_cut_line_hangs_and_goes_on(host: SystemdHost, network: Network) -> No
     with subprocess.Popen(
         [*host.ssh_command(), "cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as client:
-        _exchange(client, "before")
-        network.cut(host)
-        assert client.stdin is not None
-        client.stdin.write(b"meanwhile\n")
-        client.stdin.flush()
-        another = [*host.ssh_command(), "true"]
-        with pytest.raises(subprocess.TimeoutExpired):
-            subprocess.run(another, timeout=4, check=False)
-        assert client.poll() is None
-        network.join(host)
-        assert client.stdout is not None
-        assert _line(client.stdout) == "meanwhile"
-        _exchange(client, "after")
-        client.stdin.close()
-        assert client.wait(10) == 0
+        try:
+            _exchange(client, "before")
+            network.cut(host)
+            assert client.stdin is not None
+            client.stdin.write(b"meanwhile\n")
+            client.stdin.flush()
+            another = [*host.ssh_command(), "true"]
+            with pytest.raises(subprocess.TimeoutExpired):
+                subprocess.run(another, timeout=4, check=False)
+            assert client.poll() is None
+            network.join(host)
+            assert client.stdout is not None
+            assert _line(client.stdout) == "meanwhile"
+            _exchange(client, "after")
+            client.stdin.close()
+            assert client.wait(10) == 0
+        finally:
+            client.kill()  # the end of the block waits for it
 
 
 def test_three_at_once_and_nothing_left_behind(tmp_path: Path) -> None:

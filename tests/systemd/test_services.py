@@ -187,15 +187,20 @@ def test_a_password_for_sudo_is_asked_once_and_left_nowhere(account: Deployer) -
         assert terminal.stdin is not None
         assert terminal.stdout is not None
         shown = ""
-        while "sudo password on the hosts:" not in shown:
-            shown += terminal.stdout.read(1)
-        terminal.stdin.write(f"{PASSWORD}\n")
-        terminal.stdin.flush()
-        for line in terminal.stdout:
-            shown += line
-            if "running before" in line:
-                assert "nowhere" in host.run("sh", "-c", look).stdout
-        assert terminal.wait(timeout=60) == 0, shown
+        try:
+            while "sudo password on the hosts:" not in shown:
+                letter = terminal.stdout.read(1)
+                assert letter, f"it ended without asking: {shown}"
+                shown += letter
+            terminal.stdin.write(f"{PASSWORD}\n")
+            terminal.stdin.flush()
+            for line in terminal.stdout:
+                shown += line
+                if "running before" in line:
+                    assert "nowhere" in host.run("sh", "-c", look).stdout
+            assert terminal.wait(timeout=60) == 0, shown
+        finally:
+            terminal.kill()  # the end of the block waits for it
     assert PASSWORD not in shown
     assert shown.count("sudo password") == 1
     assert account.serves() == "first"
