@@ -32,14 +32,14 @@ RESULTS = ROOT / "bench" / "results.json"
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--runs", type=int, default=5, help="counted runs of each tool (default: %(default)s)")
+    parser.add_argument("--runs", type=int, default=5, help="counted runs of a tool (default: %(default)s)")
     parser.add_argument("--program", action="append", choices=PAIRS, help="default: all")
     parser.add_argument(
         "--link", action="append", choices=[shape.name for shape in SHAPES], help="default: all"
     )
     parser.add_argument("--work", action="append", choices=[cell.name for cell in CELLS], help="default: all")
-    parser.add_argument("--everywhere", action="store_true", help="run each task over each link, however long it takes")
-    parser.add_argument("--account", help="the account to log in to (default: the one that runs this program)")
+    parser.add_argument("--everywhere", action="store_true", help="each task over each link, however long")
+    parser.add_argument("--account", help="the account to log in to (default: the one that runs this)")
     parser.add_argument("--write", action="store_true", help="write docs/performance.md")
     chosen = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # remove namespaces and servers in any case

@@ -1,9 +1,9 @@
 """Two machines and the link between them, as network namespaces of this one (root only).
 
 A link with delay is a process that reads packets from one TUN device, holds each back until its turn and its
-time have come, and writes it to the other device: this kernel has no netem. A link without delay is a pair of
-veth devices with the kernel's token bucket, since Python would be the bottleneck of a fast link. Not for timing
-(``measure``).
+time have come, and writes it to the other device: this kernel has no netem. A link without delay is a pair
+of veth devices with the kernel's token bucket, since Python would be the bottleneck of a fast link. Not for
+timing (``measure``).
 """
 
 from __future__ import annotations

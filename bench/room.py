@@ -91,7 +91,7 @@ class Room:
         return used
 
     def as_built(self, artifact: Path) -> Path:
-        """The path where a build leaves every release, so that relstore does not read unchanged files again."""
+        """The path where a build leaves every release, so that unchanged files are not read again."""
         place = self.directory / "built"
         place.unlink(missing_ok=True)
         place.symlink_to(artifact.parent)

@@ -219,15 +219,16 @@ def table(lines: Sequence[Line]) -> str:
 
 PAGE = f"""# Scale
 
-`python -m bench.scale --write` makes this page from one store with builds of {FILES} files and {RELEASES} releases
-of each app, with all files different. The collection removes all but the last {KEEP} releases of each app. Times are of
-whole commands, on one machine, measured once each; memory is that of the largest process. The peers collect the same
-trees. Nix and OSTree, which receive each release from a separate process, are measured up to 100,000 files.
+`python -m bench.scale --write` makes this page from one store with builds of {FILES} files and {RELEASES}
+releases of each app, with all files different. The collection removes all but the last {KEEP} releases of
+each app. Times are of whole commands, on one machine, measured once each; memory is that of the largest
+process. The peers collect the same trees. Nix and OSTree, which receive each release from a separate
+process, are measured up to 100,000 files.
 
-Commands about one app do not get slower as the store grows. Planning, sweeping and checking grow in proportion to
-it. A file of a release has two names in a store, one in the build and one among the objects, so a collection removes
-twice as many names as `rm -rf`. Before that, it examines each of them, to say exactly how much will be freed. The
-collector's memory is about 100 bytes for each file that is removed.
+Commands about one app do not get slower as the store grows. Planning, sweeping and checking grow in
+proportion to it. A file of a release has two names in a store, one in the build and one among the objects,
+so a collection removes twice as many names as `rm -rf`. Before that, it examines each of them, to say
+exactly how much will be freed. The collector's memory is about 100 bytes for each file that is removed.
 
 """
 
