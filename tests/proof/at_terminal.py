@@ -53,7 +53,7 @@ def run(words: Sequence[str], environment: Mapping[str, str], place: Path) -> Se
             process.send_signal(signal.SIGINT if pressed < PRESSES else signal.SIGKILL)
             pressed += 1
             press = time.monotonic() + 1
-    process.returncode = os.waitstatus_to_exitcode(status)  # reaped by wait4, not by subprocess
+    process.returncode = os.waitstatus_to_exitcode(status)  # reaped by waitpid, not by subprocess
     while _read(ours, printed):
         pass
     os.close(ours)
