@@ -1,4 +1,4 @@
-# `make demo` and `make test` set themselves up; nothing else is needed but Python, git and make.
+# `make demo` and `make test` set up what they need; you need nothing but Python, git and make.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -16,12 +16,12 @@ $(STAMP): pyproject.toml
 demo: $(STAMP)
 	$(BIN)/relstore demo
 
-# Much of their time the tests wait, for hosts and clocks; so there are more of them at once than cores.
+# The tests spend much of their time waiting for hosts and clocks, so more of them run at once than there are cores.
 WORKERS ?= 3
 test: $(STAMP)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --max-worker-restart 0
 
-# For the loop while writing: what needs no host of its own and takes no long time.
+# For quick feedback while you write code: the tests that need no host of their own and are fast.
 test-quick: $(STAMP)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --max-worker-restart 0 -m "not slow" --ignore=tests/e2e --ignore=tests/systemd \
 		--ignore=tests/proof --ignore=tests/test_docs_stories.py \
@@ -35,7 +35,7 @@ check: $(STAMP)
 	$(BIN)/vermin --target=3.9- --no-tips --violations --eval-annotations --no-parse-comments \
 		$$($(BIN)/python tests/host_sources)
 
-# The tests of the host side under an old interpreter: make host-tests OLD_PYTHON=pypy3
+# Runs the tests of the host side under an old interpreter: make host-tests OLD_PYTHON=pypy3
 OLD_PYTHON ?= pypy3
 host-tests: $(STAMP)
 	tests/run_host_side $(OLD_PYTHON)
@@ -47,15 +47,15 @@ format: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python -m bench
 
-# How long a service is away; it needs root, for a host with systemd.
+# How long a service is down during a push; needs root, for a host with systemd.
 bench-downtime: $(STAMP)
 	$(BIN)/python -m bench.downtime
 
-# What many objects cost, and the peers' collectors beside it; up to a million, which takes half an hour.
+# What many objects cost, compared with the peers' collectors; up to a million objects, which takes half an hour.
 bench-scale: $(STAMP)
 	$(BIN)/python -m bench.scale
 
-# All of the proof that nothing is lost (docs/promises.md); `make test` has a part of each. It needs strace, and
+# The whole proof that nothing is lost (docs/promises.md); `make test` runs a part of each. It needs strace, and
 # root for the small file systems.
 proof: $(STAMP)
 	$(BIN)/python -m tests.proof

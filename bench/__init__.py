@@ -1,1 +1,1 @@
-"""Timings of relstore beside its peers, in one run, as ratios. ``make bench`` runs them."""
+"""Timings of relstore and its peers, taken in one run and shown as ratios. ``make bench`` runs them."""

@@ -1,10 +1,10 @@
-"""Push real releases with relstore and with its peers, over real links, in turn; print ratios.
+"""Push real releases with relstore and with its peers in turn, over real links, and print ratios.
 
-Each cell of a link and a piece of work runs the tools one after the other, several times; the first round is
-not counted. Printed are medians of wall time and of the bytes on the wire, and the ratio of relstore's to
-each peer's, pair by pair. They are kept in bench/results.json; ``--write`` makes docs/performance.md of all
-that is there. Not for pass or fail: a figure is never a test. Needs root (namespaces) and the network once,
-for the releases (pip and npm); a peer that is not installed is left out.
+Each cell, a link and a task, runs the tools one after the other, several times; the first round is not
+counted. The program prints medians of wall time and of the bytes on the wire, and the ratio of relstore's
+figure to each peer's, pair by pair. It keeps the results in bench/results.json; ``--write`` makes
+docs/performance.md from all of them. Not for pass or fail: a figure is never a test. Needs root (for
+namespaces) and, once, the network (pip and npm, for the releases); a peer that is not installed is left out.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ RESULTS = ROOT / "bench" / "results.json"
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--runs", type=int, default=5, help="counted runs of each (default: %(default)s)")
+    parser.add_argument("--runs", type=int, default=5, help="counted runs of a tool (default: %(default)s)")
     parser.add_argument("--program", action="append", choices=PAIRS, help="default: all")
     parser.add_argument(
         "--link", action="append", choices=[shape.name for shape in SHAPES], help="default: all"
     )
     parser.add_argument("--work", action="append", choices=[cell.name for cell in CELLS], help="default: all")
-    parser.add_argument("--everywhere", action="store_true", help="each work over each link, however long")
+    parser.add_argument("--everywhere", action="store_true", help="each task over each link, however long")
     parser.add_argument("--account", help="the account to log in to (default: the one that runs this)")
     parser.add_argument("--write", action="store_true", help="write docs/performance.md")
     chosen = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # namespaces and servers go in any case
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # remove namespaces and servers in any case
     missing = [name for name in ("scp", "rsync", "ip") if not shutil.which(name)]
     if missing or not os.access(SSHD, os.X_OK) or os.geteuid() != 0:
         print(

@@ -1,7 +1,7 @@
-"""A Capistrano project that uploads an artifact: what it needs beside its own recipe, and its command lines.
+"""A Capistrano project that uploads an artifact: its files and its command lines.
 
-Capistrano itself knows how to fetch a release from a repository; what was built elsewhere is uploaded by a
-plugin, as its documentation shows. Needs Debian's capistrano, ruby-ed25519 and ruby-bcrypt-pbkdf.
+Capistrano itself fetches a release from a repository; to upload what was built elsewhere, it needs a plugin,
+as its documentation shows. Needs Debian's capistrano, ruby-ed25519 and ruby-bcrypt-pbkdf.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 from bench.room import Room
 
 _FAST_MBIT = 1000
-"""From here on compression costs more time than it saves."""
+"""At this speed and above, compression costs more time than it saves."""
 
 _CAPFILE = """\
 require "capistrano/setup"
@@ -54,12 +54,12 @@ set :ssh_options, config: "{home}/.ssh/config", compression: {compression}
 
 
 def deploy(room: Room, artifact: Path) -> list[str]:
-    """A release of ``artifact``."""
+    """The command line that deploys ``artifact``."""
     return _cap(room, f"ARTIFACT={shlex.quote(str(artifact))}", "deploy")
 
 
 def back(room: Room, artifact: Path) -> list[str]:
-    """The release before."""
+    """The command line that goes back to the previous release."""
     return _cap(room, "", "deploy:rollback")
 
 

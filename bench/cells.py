@@ -1,4 +1,4 @@
-"""What is measured: pieces of work, on which artifacts, over which links, by which tools."""
+"""What is measured: which tasks, on which artifacts, over which links, with which tools."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bench.tools import OURS, Tool
 
 @dataclass(frozen=True)
 class Cell:
-    """A piece of work. ``before`` brings the host into the state that it starts from, for one tool."""
+    """A task. ``before`` puts the host into the state that the task starts from, for one tool."""
 
     name: str
     tools: Mapping[str, Tool]
@@ -22,13 +22,13 @@ class Cell:
     artifact: Callable[[Pair], Path]
     pairs: tuple[str, ...] = PROGRAMS
     links: tuple[str, ...] = ()
-    """Only these; all where it is empty."""
+    """The links to measure over; all of them when empty."""
 
 
 def _empty(room: Room, pair: Pair, tool: Tool, name: str) -> None:
     room.clear()
     if name == OURS:
-        # The helper is there, as it is on any host that was pushed to before.
+        # The helper is installed, as on any host that was pushed to before.
         small = room.directory / "small"
         small.write_text("small")
         room.run(tool(room, small) if tool is tools.to_all else tools.relstore(room, small))

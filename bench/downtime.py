@@ -1,8 +1,8 @@
-"""How long a service is away when relstore deploys it, beside what ``systemctl restart`` itself costs.
+"""How long a service is down when relstore deploys it, compared with a plain ``systemctl restart``.
 
-A host with a real systemd in namespaces (root only), a caller that asks for a page all the time, and both
-kinds of restart in turn, pair by pair. Printed is the longest time without an answer, and the share of
-requests that failed. Run it with ``python -m bench.downtime``.
+A host with a real systemd runs in namespaces (root only), a client requests a page all the time, and both
+kinds of restart alternate, pair by pair. The program prints the longest time without an answer and the share
+of requests that failed. Run it with ``python -m bench.downtime``.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def main() -> None:
     for name, seconds in (("systemctl restart", plain), ("relstore push", ours)):
         middle = statistics.median(seconds)
         print(
-            f"{name:18} {middle * 1000:6.0f} ms away ({min(seconds) * 1000:.0f} to {max(seconds) * 1000:.0f})"
+            f"{name:18} {middle * 1000:6.0f} ms down ({min(seconds) * 1000:.0f} to {max(seconds) * 1000:.0f})"
         )
     more = statistics.median(one - other for one, other in zip(ours, plain, strict=True))
     print(f"relstore push: {more * 1000:+.0f} ms in the median pair; {failed} of {total} requests failed "

@@ -1,9 +1,9 @@
 """Two machines and the link between them, as network namespaces of this one (root only).
 
-A link with delay is a process that reads packets from one TUN device, lets each wait for its turn and its
-time, and writes it to the other: this kernel has no netem. Without delay, a pair of veth devices with the
-kernel's token bucket is used, since Python would be the bottleneck of a fast link. Not for timing
-(``measure``).
+A link with delay is a process that reads packets from one TUN device, holds each back until its turn and its
+time have come, and writes it to the other device: this kernel has no netem. A link without delay is a pair
+of veth devices with the kernel's token bucket, since Python would be the bottleneck of a fast link. Not for
+timing (``measure``).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _TUNSETIFF, _IFF_TUN, _IFF_NO_PI = 0x400454CA, 0x0001, 0x1000
 
 @dataclass(frozen=True)
 class Shape:
-    """What a link is like; a rate of 0 is loopback."""
+    """The properties of a link; a rate of 0 is loopback."""
 
     name: str
     mbit: float
@@ -51,16 +51,16 @@ SHAPES = (
 
 @dataclass(frozen=True)
 class Link:
-    """A link that is up. Commands run at its ends with these words before them."""
+    """A link that is up. These prefixes run a command at the one or the other end."""
 
     shape: Shape
     client: tuple[str, ...]
     host: tuple[str, ...]
     address: str
-    """Of the host, from the client."""
+    """The address of the host, as the client sees it."""
 
     def sent(self) -> int:
-        """Bytes that both ends have put on the wire, their packets' headers included."""
+        """Bytes that both ends have put on the wire, including packet headers."""
         if self.shape is LOOPBACK:
             return _transmitted((), "lo")
         return _transmitted(self.client, "wire") + _transmitted(self.host, "wire")
@@ -68,7 +68,7 @@ class Link:
 
 @contextlib.contextmanager
 def link(shape: Shape) -> Iterator[Link]:
-    """Set up a link, and take it down again."""
+    """Set up a link, and remove it again afterwards."""
     if shape is LOOPBACK:
         yield Link(shape, (), (), "127.0.0.1")
         return
@@ -119,7 +119,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _device(namespace: str) -> int:
-    """A TUN device in a namespace, open here."""
+    """A TUN device in a namespace, opened by this process."""
     libc = ctypes.CDLL(None, use_errno=True)
     ours = os.open("/proc/self/ns/net", os.O_RDONLY)
     theirs = os.open(f"/run/netns/{namespace}", os.O_RDONLY)
@@ -135,7 +135,7 @@ def _device(namespace: str) -> int:
 
 
 def main(mbit: float, delay_ms: float) -> None:
-    """Pass packets on until it is ended."""
+    """Forward packets until the process is terminated."""
     ends = {_device(CLIENT): 0.0, _device(HOST): 0.0}
     client, host = ends
     for name, address, peer in (

@@ -1,4 +1,4 @@
-"""Run the tools of a cell in turn, and take down what each run took."""
+"""Run the tools of a cell in turn, and record what each run took."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def measure(cell: Cell, room: Room, pair: Pair, runs: int) -> Result:
             except subprocess.CalledProcessError as error:
                 if name == tools.OURS or number:
                     raise
-                print(f"{name} does not do it here: {(error.stderr or '').strip()[-300:]}", file=sys.stderr)
+                print(f"{name} fails here: {(error.stderr or '').strip()[-300:]}", file=sys.stderr)
                 del taken[name]
                 continue
             if not number:
@@ -49,7 +49,7 @@ def _run(cell: Cell, room: Room, pair: Pair, name: str, taken: Taken) -> None:
 
 
 def _copy_tree(source: Path, place: Path, former: list[Path]) -> None:
-    """A copy that shares the files that did not change with the former one, as a build would leave them."""
+    """A copy that shares its unchanged files with the previous release, as a build would leave them."""
     alike = [f"--link-dest={one}" for one in former]
     subprocess.run(["rsync", "-a", *alike, f"{source}/", str(place)], check=True)
 
@@ -59,7 +59,7 @@ def _processor(used: resource.struct_rusage) -> float:
 
 
 def _named_alike(pair: Pair, room: Room) -> Pair:
-    """The same artifacts under one name, as a build leaves them."""
+    """The same artifacts under the same file name, as a build leaves them."""
     places = []
     for which, source in (("former", pair.former), ("next", pair.next)):
         place: Path = room.directory / which / pair.name

@@ -1,4 +1,4 @@
-"""Real releases to push: consecutive ones from wheels and npm, downloaded once; and a tree made here."""
+"""Releases to push: consecutive real ones from wheels and npm, downloaded once, and a generated tree."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _DIRECTORIES, _FILES = 500, 100
 
 
 def pair(name: str, place: Path) -> Pair:
-    """The pair of that name; ``place`` keeps what was downloaded or made."""
+    """The pair of that name; ``place`` caches what was downloaded or generated."""
     if name == TREE:
         former = _tree(place / "tree-former")
         return Pair(name, former, _changed(former, place / "tree-next"))
@@ -44,7 +44,7 @@ def pair(name: str, place: Path) -> Pair:
 
 
 def _tree(place: Path) -> Path:
-    """50,000 small files, each of its own."""
+    """50,000 small files, all different."""
     if not place.exists():
         for directory in range(_DIRECTORIES):
             (place / f"{directory:03}").mkdir(parents=True)
@@ -55,7 +55,7 @@ def _tree(place: Path) -> Path:
 
 
 def _changed(former: Path, place: Path) -> Path:
-    """The same with one file of a hundred changed; the others keep their times, as rsync likes it."""
+    """The same with one file in a hundred changed; the others keep their times, which favours rsync."""
     if not place.exists():
         shutil.copytree(former, place)
         for file in place.glob("*/07.txt"):

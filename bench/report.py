@@ -1,4 +1,4 @@
-"""What was measured, as text: a cell on the terminal, all of them as docs/performance.md. Pure."""
+"""The results as text: one cell for the terminal, all of them as docs/performance.md. Pure."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from bench.tools import OURS
 
 _HEAD = """# Performance
 
-This page is made by `make bench` (`bench/`): relstore and its peers do the same work in turn, over the same
-link to a real sshd, on one machine of 2 cores. Times are medians of whole commands, from typing to the
-prompt; of relstore they include what the others do not do: both digests, the verification, the durable
-record, and an activation. *Wire* is what was counted at the interface, in both directions. A ratio is
-relstore's to the peer's, the median over pairs of runs: below 1, relstore is ahead.
+`make bench` (`bench/`) makes this page. relstore and its peers do the same work in turn, over the same link
+to a real sshd, on one machine with 2 cores. Times are medians of whole commands, from typing to the prompt.
+For relstore they include what the others do not do: both digests, the verification, the durable record, and
+an activation. *Wire* is what was counted at the interface, in both directions. A ratio is relstore's figure
+divided by the peer's, as the median over pairs of runs: below 1, relstore is ahead.
 
-Releases are real: the programs `uv` and `ruff` from consecutive wheels, `esbuild` from npm. The client has
-its cache of the former release. A link of 1 Gbit/s has no delay here; the others have the round trip that is
-given. *Memory* is the largest process at the client; what the host's helper needs is bounded by tests
-(`tests/e2e/test_large.py`). *Host CPU* is everything that ran there.
+The releases are real: the programs `uv` and `ruff` from consecutive wheels, and `esbuild` from npm. The
+client has its cache of the previous release. The link of 1 Gbit/s has no delay here; the others have the
+round trip that is given. *Memory* is that of the largest process at the client; tests bound what the host's
+helper needs (`tests/e2e/test_large.py`). *Host CPU* is everything that ran on the host.
 """
 
 
@@ -49,7 +49,7 @@ def show(result: Result) -> str:
 
 
 def _to_the_best(result: Result) -> str:
-    """The ratios of time and of bytes to the peer that is best in each."""
+    """The ratio of time to the fastest peer, and the ratio of bytes to the one that sends the fewest."""
     ours = result.taken[OURS]
     peers = {name: taken for name, taken in result.taken.items() if name != OURS}
     quickest = min(peers, key=lambda name: statistics.median(peers[name].seconds))
@@ -59,7 +59,7 @@ def _to_the_best(result: Result) -> str:
 
 
 def page(results: Sequence[Result], words: str) -> str:
-    """All cells, in Markdown; ``words`` says what the aims were and where they are missed."""
+    """All cells, in Markdown; ``words`` says what the targets were and where they are missed."""
     parts = [_HEAD, words]
     for work, group in groupby(sorted(results, key=_order), key=lambda one: one.work):
         cells = list(group)
@@ -88,7 +88,7 @@ _COLUMNS = (
 
 
 def _order(result: Result) -> tuple[int, int, int]:
-    """As the cells, links and programs are listed."""
+    """A sort key: the order in which the cells, links and programs are listed."""
     works, links = [cell.name for cell in CELLS], [shape.name for shape in SHAPES]
     return works.index(result.work), links.index(result.link), PAIRS.index(result.program)
 
@@ -107,7 +107,7 @@ def _row(result: Result, name: str, taken: Taken, ours: Taken) -> str:
 
 
 def _figures(taken: Taken) -> list[str]:
-    """Seconds, MB on the wire, seconds of processor here and there, MiB: medians."""
+    """Medians: seconds, MB on the wire, processor seconds at the client and at the host, MiB."""
     return [
         f"{statistics.median(taken.seconds):.2f}",
         f"{statistics.median(taken.wire) / 1e6:.2f}",

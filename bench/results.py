@@ -1,4 +1,4 @@
-"""What was measured: kept as JSON between runs, so that a cell can be measured anew alone."""
+"""The results, kept as JSON between runs, so that a single cell can be measured again."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ class Taken:
     cpu: list[float] = field(default_factory=list)
     """Seconds of processor time of the command and its children."""
     host_cpu: list[float] = field(default_factory=list)
-    """Of what its connections ran at the host; what was left running there is not in it."""
+    """Processor seconds of what its connections ran at the host, without what was left running there."""
     memory: list[int] = field(default_factory=list)
-    """Bytes: the peak of its largest process at the client."""
+    """Peak memory of its largest process at the client, in bytes."""
     wire: list[int] = field(default_factory=list)
-    """Bytes."""
+    """Bytes on the wire."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """One cell, measured."""
+    """The measurements of one cell."""
 
     link: str
     program: str
@@ -37,7 +37,7 @@ class Result:
 
 
 def load(file: Path) -> list[Result]:
-    """The results that were saved."""
+    """The saved results; none if there is no file yet."""
     found = json.loads(file.read_text()) if file.exists() else []
     return [
         Result(
@@ -51,5 +51,5 @@ def load(file: Path) -> list[Result]:
 
 
 def save(file: Path, results: list[Result]) -> None:
-    """Keep results."""
+    """Write the results to ``file``."""
     file.write_text(json.dumps([asdict(result) for result in results], indent=1) + "\n")

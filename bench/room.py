@@ -14,7 +14,7 @@ from bench.links import Link
 from tests.support.hosts.sshd import Sshd
 
 HOSTS = 10
-"""How many stores the cells with several hosts push to; all are behind one link."""
+"""How many stores the cells with several hosts push to; all of them are behind one link."""
 
 _PEERS = ("by-rsync", "by-releases", "by-nix", "by-casync", "by-ostree", "by-capistrano")
 _KEPT = ("objects", "patches", "scans", "recent")
@@ -24,7 +24,7 @@ class Room:
     """A link with a real sshd at its far end, and a home directory of its own for the client."""
 
     def __init__(self, link: Link, directory: Path, account: str | None) -> None:
-        """``account``: to log in to; None for the one that runs this, whose shell may be slow to start."""
+        """``account``: the account to log in to; None for our own, whose shell may be slow to start."""
         self.link = link
         self.account = account
         self.directory = directory
@@ -46,7 +46,7 @@ class Room:
 
     def __exit__(self, *exc: object) -> None:
         self.server.stop()
-        with contextlib.suppress(OSError):  # a job may still be ending
+        with contextlib.suppress(OSError):  # a job may still be running
             self.group.rmdir()
 
     @property
@@ -58,20 +58,20 @@ class Room:
 
     @property
     def shell(self) -> str:
-        """The ssh command as one string, as rsync and others want it."""
+        """The ssh command as one string, as rsync and others expect it."""
         return " ".join(self.ssh_words("ssh"))
 
     def ssh_words(self, program: str) -> list[str]:
         return [program, "-F", str(self.home / ".ssh" / "config")]
 
     def relstore(self, *words: str, stores: int = 1) -> list[str]:
-        """relstore's command line, with one store or more at the host."""
+        """relstore's command line, with one or more stores at the host."""
         place = f"{self.place}:{self.server.port}:{self.remote}/store"
         to = [word for number in range(stores) for word in ("--to", f"{place}-{number}")]
         return [sys.executable, "-m", "relstore", "-q", *words, "--app", "app", *to]
 
     def run(self, words: list[str]) -> resource.struct_rusage:
-        """Run a command at the client; what it and its children used. Raises CalledProcessError."""
+        """Run a command at the client; returns what it and its children used. Raises CalledProcessError."""
         environment = {**os.environ, "HOME": str(self.home)}
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         environment["NIX_SSHOPTS"] = " ".join(self.ssh_words("ssh")[1:])
@@ -91,19 +91,19 @@ class Room:
         return used
 
     def as_built(self, artifact: Path) -> Path:
-        """Where a build leaves each of its artifacts in turn: what did not change there is not read again."""
+        """The path where a build leaves every release, so that unchanged files are not read again."""
         place = self.directory / "built"
         place.unlink(missing_ok=True)
         place.symlink_to(artifact.parent)
         return place / artifact.name
 
     def host_cpu(self) -> float:
-        """Seconds of processor time of everything that the host's sshd has started so far, jobs too."""
+        """Processor seconds of everything that the host's sshd has started so far, including jobs."""
         words = (self.group / "cpu.stat").read_text().split()
         return int(words[words.index("usage_usec") + 1]) / 1e6
 
     def clear(self) -> None:
-        """Nothing is at the host any more, and nothing is kept at the client but the speed of the link."""
+        """Remove everything at the host, and everything at the client except the speed of the link."""
         subprocess.run(["chmod", "-Rf", "u+w", str(self.remote)], check=False)
         shutil.rmtree(self.remote)
         self._make_remote()
@@ -120,7 +120,7 @@ class Room:
 
 
 def _cgroups() -> Path:
-    """Where the tree of control groups is, whose groups count processor time (cgroups(7))."""
+    """The root of the cgroup2 hierarchy, whose groups count processor time (cgroups(7))."""
     for line in Path("/proc/mounts").read_text().splitlines():
         _, place, kind, *_ = line.split()
         if kind == "cgroup2":

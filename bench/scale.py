@@ -1,8 +1,8 @@
-"""A store that grows: what planning, sweeping, checking, reading and pushing take, and the peers' collectors.
+"""A growing store: what planning, sweeping, checking, reading and pushing cost, and the peers' collectors.
 
-Makes stores of a given number of objects, 200 to a build and 25 builds to an app, and runs relstore's
-commands on them as a person would; beside them the same trees are collected by ``nix-collect-garbage``,
-``ostree prune`` and ``rm -rf`` of all but the last five releases. ``--write`` makes docs/scale.md. Not for
+The program creates stores with a given number of objects, 200 to a build and 25 builds to an app, and runs
+relstore's commands on them as a person would. For comparison, ``nix-collect-garbage``, ``ostree prune`` and
+``rm -rf`` remove all but the last five releases of the same trees. ``--write`` makes docs/scale.md. Not for
 transfers (``python -m bench``). A peer that is not installed is left out.
 """
 
@@ -35,9 +35,9 @@ from relstore.store.store import Store
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES = 200
-"""Of one build, each its own."""
+"""Files in one build, all different."""
 RELEASES = 25
-"""Of one app."""
+"""Releases of one app."""
 KEEP = 5
 SIZES = (10_000, 100_000, 1_000_000)
 
@@ -47,7 +47,7 @@ class Taken(NamedTuple):
 
     seconds: float
     memory: int
-    """Bytes: the largest of its processes."""
+    """Peak memory of its largest process, in bytes."""
 
 
 class Line(NamedTuple):
@@ -60,12 +60,12 @@ class Line(NamedTuple):
 
 
 def content(app: int, release: int, file: int) -> bytes:
-    """About 100 bytes that no other file has."""
+    """About 100 bytes, different for every file."""
     return f"file {file} of release {release} of app {app}\n".encode() + b"." * 64
 
 
 def make_store(top: Path, objects: int) -> None:
-    """A store as pushes would have left it, made without them: they would take hours."""
+    """Make a store as pushes would have left it, but without pushing, which would take hours."""
     with Store.open(str(top), create=True) as store:
         for app in range(objects // FILES // RELEASES):
             name = AppName(f"app-{app:03}")
@@ -104,7 +104,7 @@ def _make_build(top: Path, app: int, release: int) -> Digest:
 
 
 def run(words: Sequence[str], **more: str) -> Taken:
-    """Run to the end, which must be good."""
+    """Run a command to its end; it must succeed."""
     began = time.monotonic()
     process = subprocess.Popen(words, stdout=subprocess.DEVNULL, env={**os.environ, **more})
     _, status, used = os.wait4(process.pid, 0)
@@ -114,7 +114,7 @@ def run(words: Sequence[str], **more: str) -> Taken:
 
 
 def relstore(directory: Path, objects: int) -> Iterator[Line]:
-    """All of relstore's commands; the collection comes last."""
+    """Run relstore's commands; the collection comes last."""
     top, home = directory / "store", directory / "home"
     home.mkdir()
     make_store(top, objects)
@@ -139,7 +139,7 @@ def relstore(directory: Path, objects: int) -> Iterator[Line]:
 
 
 def trees(directory: Path, objects: int) -> Iterator[tuple[Path, bool]]:
-    """The same releases as plain directories, each with whether it is to be kept."""
+    """The same releases as plain directories, each with whether to keep it."""
     for app in range(objects // FILES // RELEASES):
         for release in range(RELEASES):
             place = directory / "apps" / f"app-{app:03}" / f"{release:02}"
@@ -150,14 +150,14 @@ def trees(directory: Path, objects: int) -> Iterator[tuple[Path, bool]]:
 
 
 def capistrano(directory: Path, objects: int) -> Iterator[Line]:
-    """As it cleans up: ``rm -rf`` of the old releases of each app."""
+    """Capistrano's cleanup: ``rm -rf`` of the old releases of each app."""
     old = [str(place) for place, keep in trees(directory, objects) if not keep]
     step = ["sh", "-c", 'printf "%s\\0" "$@" | xargs -0 rm -rf', "sh", *old]
     yield Line("gc", "rm -rf", objects, run(step))
 
 
 def nix(directory: Path, objects: int) -> Iterator[Line]:
-    """A store of its own; what is kept is a root. Each path is added as ``nix-store --add`` does it."""
+    """A separate Nix store; each path is added by ``nix-store --add``, and the kept ones are roots."""
     root = directory / "nix"
     where = {"NIX_STORE_DIR": f"{root}/store", "NIX_STATE_DIR": f"{root}/var", "NIX_LOG_DIR": f"{root}/log",
              "NIX_CONF_DIR": f"{root}/etc", "NIX_REMOTE": ""}  # fmt: skip
@@ -191,7 +191,7 @@ def ostree(directory: Path, objects: int) -> Iterator[Line]:
 
 _ANY = 2**63
 _BY_THE_PROCESS = 100_000
-"""Above it, to add each release by a process of its own takes too long; ``--tool`` does it all the same."""
+"""Above this, adding each release by a process of its own takes too long; ``--tool`` forces it."""
 
 TOOLS: tuple[tuple[str, Callable[[Path, int], Iterator[Line]], int], ...] = (
     ("python3", relstore, _ANY),
@@ -199,11 +199,11 @@ TOOLS: tuple[tuple[str, Callable[[Path, int], Iterator[Line]], int], ...] = (
     ("nix-collect-garbage", nix, _BY_THE_PROCESS),
     ("ostree", ostree, _BY_THE_PROCESS),
 )
-"""The program, what it does, and up to how many objects it is tried."""
+"""The program, the function that runs it, and the largest number of objects to run it with."""
 
 
 def table(lines: Sequence[Line]) -> str:
-    """One row for each piece of work and tool, one column for each size."""
+    """One row for each task and tool, one column for each size."""
     sizes = sorted({line.objects for line in lines})
     rows = ["| work | tool | " + " | ".join(f"{size:,} objects" for size in sizes) + " |"]
     rows.append("| --- | --- |" + " --- |" * len(sizes))
@@ -219,16 +219,16 @@ def table(lines: Sequence[Line]) -> str:
 
 PAGE = f"""# Scale
 
-This page is made by `python -m bench.scale --write`: one store with builds of {FILES} files,
-{RELEASES} releases of each app, all files different. What is collected is all but the last {KEEP} releases of
-each. Times are of whole commands, on one machine, once each; memory is that of the largest process. The peers
-collect the same trees; Nix and OSTree, which are given each release by a process of its own, up to
-100,000 files.
+`python -m bench.scale --write` makes this page from one store with builds of {FILES} files and {RELEASES}
+releases of each app, with all files different. The collection removes all but the last {KEEP} releases of
+each app. Times are of whole commands, on one machine, measured once each; memory is that of the largest
+process. The peers collect the same trees. Nix and OSTree, which receive each release from a separate
+process, are measured up to 100,000 files.
 
-What is asked of one app does not grow with the store. Planning, sweeping and checking grow in proportion. A
-file of a release has two names in a store, one in the build and one among the objects, so that a collection
-removes twice as many names as `rm -rf`; before that it looks at each of them, to say exactly what will be
-freed. The collector's memory is about 100 bytes for each file that goes.
+Commands about one app do not get slower as the store grows. Planning, sweeping and checking grow in
+proportion to it. A file of a release has two names in a store, one in the build and one among the objects,
+so a collection removes twice as many names as `rm -rf`. Before that, it examines each of them, to say
+exactly how much will be freed. The collector's memory is about 100 bytes for each file that is removed.
 
 """
 

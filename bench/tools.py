@@ -1,7 +1,7 @@
-"""Who brings a file or a directory to the host, and with which command line: relstore and its peers.
+"""The command lines with which relstore and its peers bring a file or a directory to the host.
 
-Each peer at its best settings that we know of. Those of several steps are a shell script, whose words are
-quoted. Not for what is measured (``cells``).
+Each peer uses the best settings that we know of. A tool that needs several steps is a shell script with its
+words quoted. Not for what is measured (``cells``).
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ Tool = Callable[[Room, Path], list[str]]
 """The command line with which a tool brings an artifact to the host of a room."""
 
 _PROGRAMS = {"capistrano": "cap"}
-"""Of the tools that are called otherwise."""
+"""The programs of tools whose program has another name."""
 
 _NIX = "nix --extra-experimental-features nix-command"
 
 
 def available(tool: str) -> bool:
-    """Whether its program is on this machine."""
+    """Whether the tool's program is on this machine."""
     program = _PROGRAMS.get(tool, tool.partition(" ")[0])
     return tool == OURS or shutil.which(program) is not None
 
@@ -57,7 +57,7 @@ def ssh_ln(room: Room, artifact: Path) -> list[str]:
 
 
 def rsync(*options: str) -> Tool:
-    """Into one place, where the former release is."""
+    """Into one place, over the previous release."""
 
     def words(room: Room, artifact: Path) -> list[str]:
         source = f"{artifact}/" if artifact.is_dir() else str(artifact)
@@ -67,13 +67,13 @@ def rsync(*options: str) -> Tool:
 
 
 def rsync_fuzzy(room: Room, artifact: Path) -> list[str]:
-    """Beside the former release, under another name."""
+    """Beside the previous release, under another name."""
     place = f"{room.place}:{room.remote}/by-releases/app-{artifact.parent.name}"
     return ["rsync", "-e", room.shell, "-z", "--fuzzy", str(artifact), place]
 
 
 def rsync_releases(room: Room, artifact: Path) -> list[str]:
-    """A directory a release, with hard links to the former one, then the link: what scripts do."""
+    """One directory for each release, with hard links to the previous one, then the link, as scripts do."""
     there = f"{room.remote}/by-releases"
     release = f"{there}/{artifact.parent.name}"
     return _script(
@@ -112,7 +112,7 @@ def nix(room: Room, artifact: Path) -> list[str]:
 
 
 def casync(room: Room, artifact: Path) -> list[str]:
-    """Chunks to a store of chunks; the release is put together there."""
+    """Chunks to a store of chunks; the release is assembled at the host."""
     ours, theirs = f"{room.home}/casync", f"{room.remote}/by-casync"
     more = "caidx" if artifact.is_dir() else "caibx"
     return _script(
@@ -124,7 +124,7 @@ def casync(room: Room, artifact: Path) -> list[str]:
 
 
 def ostree(room: Room, artifact: Path) -> list[str]:
-    """A commit, a static delta (bsdiff) to it from the former one, checked out there."""
+    """A commit and a static delta (bsdiff) to it from the previous one, checked out at the host."""
     ours, theirs = f"{room.home}/ostree", f"{room.remote}/by-ostree/repo"
     commit = (
         f"test -d {ours} || ostree --repo={ours} init --mode=archive; "
@@ -145,7 +145,7 @@ def ostree(room: Room, artifact: Path) -> list[str]:
 
 
 def _seed_app(room: Room, artifact: Path) -> None:
-    """The former release is there, without a journey."""
+    """Put the previous release in place without sending it."""
     place = room.remote / "by-rsync" / "app"
     if artifact.is_dir():
         shutil.copytree(artifact, place)
@@ -169,13 +169,13 @@ def _seed_release(room: Room, artifact: Path) -> None:
 
 
 def _give(room: Room, place: Path) -> None:
-    """To the account that is logged in to, which may only link and change what is its own."""
+    """Make the account that we log in to the owner: it can link and change only its own files."""
     if room.account is not None:
         subprocess.run(["chown", "-R", room.account, str(place)], check=True)
 
 
 def _nothing(room: Room, artifact: Path) -> None:
-    """The former release is of no use."""
+    """The tool has no use for the previous release."""
 
 
 SEEDS: dict[str, Callable[[Room, Path], None]] = {
@@ -189,7 +189,7 @@ SEEDS: dict[str, Callable[[Room, Path], None]] = {
     "rsync -az": _seed_app,
     "rsync -az --link-dest": _seed_release,
 }
-"""How the former release comes to the host for those tools to which the way there makes no difference."""
+"""How the previous release gets to the host, for tools that do not care how it got there."""
 
 
 def _script(text: str) -> list[str]:

@@ -139,7 +139,7 @@ def test_every_exit_code_has_a_meaning_and_advice() -> None:
         value for name, value in vars(exit_codes).items() if name.isupper() and isinstance(value, int)
     }
     assert constants == set(exit_codes.MEANINGS)
-    for document, heading in (("guide.md", "When a message appears"), ("reference.md", "Exit codes")):
+    for document, heading in (("guide.md", "Troubleshooting"), ("reference.md", "Exit codes")):
         section = (ROOT / "docs" / document).read_text().split(f"\n## {heading}\n")[1].split("\n## ")[0]
         rows = re.findall(r"(?m)^\| `(\d+)` \|", section)
         assert sorted({int(code) for code in rows}) == sorted(constants)

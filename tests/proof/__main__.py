@@ -1,4 +1,4 @@
-"""Try everything, and print a table. Ends with exit code 1 when anything is violated, or a control not seen."""
+"""Run all proofs and print a table. Exits with 1 if a promise is violated or a control is not caught."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ PROOFS = {
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.proof", description=__doc__)
     parser.add_argument("--proof", action="append", choices=PROOFS, help="default: all")
-    parser.add_argument("--most", type=int, help="at most so many cases of each (default: all)")
+    parser.add_argument("--most", type=int, help="the most cases of each proof (default: all)")
     chosen = parser.parse_args()
     tallies: list[Tally] = []
     missing: list[str] = []
     for name in chosen.proof or PROOFS:
         why = PROOFS[name].missing()
         if why:
-            missing.append(f"{name:48} not tried: {why}")
+            missing.append(f"{name:48} not run: {why}")
             continue
         with tempfile.TemporaryDirectory(prefix="relstore-proof-") as directory:
             began = time.monotonic()

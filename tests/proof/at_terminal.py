@@ -1,4 +1,4 @@
-"""A program at a terminal, in the hands of somebody who loses patience and presses Ctrl-C."""
+"""Runs a program at a terminal, as a user who loses patience and presses Ctrl-C."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from pathlib import Path
 
 PATIENCE_S = 5.0
 PRESSES = 8
-"""So often Ctrl-C is pressed, once a second; then it is killed."""
+"""How often Ctrl-C is pressed, once a second, before the program is killed."""
 _PRINTED = 2**20
 _POLL_S = 0.05
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What the person saw."""
+    """What the user saw."""
 
     code: int | None
-    """Its exit code, 128 and the number for a signal, as a shell has it; None when it had to be killed."""
+    """The exit code, or 128 plus the signal as in a shell; None when the program had to be killed."""
     printed: bytes
-    """The first and the last part of it."""
+    """The first and the last part of the output."""
     memory: int
-    """Bytes, at most."""
+    """Peak memory in bytes."""
 
 
 def run(words: Sequence[str], environment: Mapping[str, str], place: Path) -> Seen:
-    """Run it in ``place`` to its end, whatever that is."""
+    """Run a program in ``place`` until it ends or is killed."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         words, cwd=place, env=environment, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs,
@@ -53,7 +53,7 @@ def run(words: Sequence[str], environment: Mapping[str, str], place: Path) -> Se
             process.send_signal(signal.SIGINT if pressed < PRESSES else signal.SIGKILL)
             pressed += 1
             press = time.monotonic() + 1
-    process.returncode = os.waitstatus_to_exitcode(status)  # it was waited for, not by subprocess
+    process.returncode = os.waitstatus_to_exitcode(status)  # reaped by waitpid, not by subprocess
     while _read(ours, printed):
         pass
     os.close(ours)
@@ -62,21 +62,21 @@ def run(words: Sequence[str], environment: Mapping[str, str], place: Path) -> Se
 
 
 def _listen_to_ctrl_c() -> None:
-    """A shell has its background jobs, and so whatever they start, ignore it."""
+    """Undo what a shell does to background jobs: they and their children ignore Ctrl-C."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _peak(pid: int) -> int:
-    """The most memory that its program had so far, in bytes; 0 when it has ended.
+    """The peak memory of the program so far, in bytes; 0 once it has ended.
 
-    Not what wait4(2) says: that counts what its parent had when it was forked.
+    Not the figure of wait4(2), which includes what the parent had at the fork.
     """
     found = re.search(r"VmHWM:\s*(\d+) kB", Path(f"/proc/{pid}/status").read_text())
     return int(found[1]) * 1024 if found else 0
 
 
 def _read(terminal: int, printed: bytearray) -> bool:
-    """What is there to read, if anything, soon."""
+    """Read what arrives soon; False once the terminal is closed."""
     if not select.select([terminal], [], [], _POLL_S)[0]:
         return False
     try:

@@ -1,6 +1,6 @@
-"""Readers of bytes, given bent ones in a process whose memory and time are bounded.
+"""Gives corrupted bytes to parsers, in a process with bounded memory and time.
 
-``python -m tests.proof.bounded MODULE NAME COUNT`` is such a process; it prints what was wrong, a line each.
+``python -m tests.proof.bounded MODULE NAME COUNT`` is such a process; it prints one line for each violation.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from tests.proof.mutation import VALUES, bent, places, replaced
 from tests.proof.tally import Tally, try_all
 
 MEMORY = 256 * 2**20
-"""Bytes above what the process has when it begins."""
+"""Bytes, in addition to what the process has when it starts."""
 TIME_S = 5.0
-"""Of one case."""
+"""The time limit for one case."""
 
 
 def bent_values(sample: bytes, chance: random.Random) -> bytes:
-    """Bent as bytes; or, where it is msgpack, with something else in one place."""
+    """Corrupt ``sample`` as bytes or, if it is msgpack, by replacing one value."""
     if chance.random() < 0.5:
         return bent(sample, chance)
     try:
@@ -39,7 +39,7 @@ def bent_values(sample: bytes, chance: random.Random) -> bytes:
 
 
 class Reader(NamedTuple):
-    """What reads bytes, good ones, and how they are bent. Only RelstoreError may be raised."""
+    """A parser, valid samples, and how to corrupt them. It may raise only RelstoreError."""
 
     samples: Sequence[bytes]
     read: Callable[[bytes], object]
@@ -47,14 +47,14 @@ class Reader(NamedTuple):
 
 
 def try_readers(tally: Tally, module: str, readers: Iterable[str], count: int, directory: Path) -> None:
-    """Each of ``readers`` with ``count`` bent samples, two side by side."""
+    """Give ``count`` corrupted samples to each of ``readers``, two readers in parallel."""
     names = list(readers)
     try_all(tally, names, lambda name, _: run(module, name, count), directory)
     tally.cases = len(names) * count
 
 
 def run(module: str, name: str, count: int) -> list[str]:
-    """What is wrong with the reader of that name which the module makes by ``reader(name)``."""
+    """The violations of the reader that the module returns for ``reader(name)``."""
     words = [sys.executable, "-m", "tests.proof.bounded", module, name, str(count)]
     ran = subprocess.run(words, capture_output=True, text=True, check=False)
     died = [f"ended with {ran.returncode}: {ran.stderr[-300:]}"] if ran.returncode else []
@@ -67,7 +67,7 @@ def _too_long(signum: int, frame: object) -> None:
 
 def _try(reader: Reader, count: int) -> Iterator[str]:
     for sample in reader.samples:
-        reader.read(sample)  # it is good, and what is imported late is there
+        reader.read(sample)  # proves that it is valid, and does the late imports
     chance = random.Random(1)
     signal.signal(signal.SIGALRM, _too_long)
     now = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
@@ -79,7 +79,7 @@ def _try(reader: Reader, count: int) -> Iterator[str]:
             reader.read(data)
         except RelstoreError:
             pass
-        except Exception as error:  # noqa: BLE001 - whatever else it is, it is a violation
+        except Exception as error:  # noqa: BLE001 - anything else is a violation
             yield f"{error!r} for {data[:60]!r}{'...' if len(data) > 60 else ''}"
             if isinstance(error, TimeoutError):
                 break

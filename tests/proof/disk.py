@@ -1,7 +1,7 @@
-"""A disk that remembers every write and every flush in their order, so that any power cut can be played back.
+"""A disk that records every write and every flush in order, so that any power cut can be replayed.
 
 It is a file that this process serves by FUSE (fuse(4), the kernel's include/uapi/linux/fuse.h), under a loop
-device: what a file system sends to the device comes here as writes, and its flushes as syncs. Needs root. Not
+device. What a file system sends to the device arrives here as writes, and its flushes as syncs. Needs root. Not
 for judging what a crash left (``power_loss``).
 """
 
@@ -33,18 +33,18 @@ NAME = "disk"
 
 
 class Write(NamedTuple):
-    """Bytes that the device was sent."""
+    """Bytes that were written to the device."""
 
     offset: int
     data: bytes
 
 
 class Flush(NamedTuple):
-    """All writes before it are safe."""
+    """A flush: all writes before it are on disk."""
 
 
 class Disk:
-    """``size`` bytes, all zero at first; ``journal`` is what happened since."""
+    """A disk of ``size`` bytes, all zero at first; ``journal`` records what happened since."""
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -113,7 +113,7 @@ class Disk:
 
 @contextmanager
 def attached(disk: Disk, directory: Path) -> Iterator[str]:
-    """A loop device of the disk."""
+    """A loop device on top of the disk."""
     place = directory / "fuse"
     place.mkdir()
     fd = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
@@ -135,7 +135,7 @@ def attached(disk: Disk, directory: Path) -> Iterator[str]:
 
 @contextmanager
 def loop(file: Path) -> Iterator[str]:
-    """A loop device of a file."""
+    """A loop device on top of a file."""
     found = subprocess.run(
         ["losetup", "--find", "--show", str(file)], check=True, stdout=subprocess.PIPE, text=True
     )
@@ -148,7 +148,7 @@ def loop(file: Path) -> Iterator[str]:
 
 @contextmanager
 def mounted(device: str, place: Path, kind: str) -> Iterator[Path]:
-    """Its file system, at ``place``."""
+    """The device's file system, mounted at ``place``."""
     place.mkdir(exist_ok=True)
     options = ["-o", "nouuid"] if kind == "xfs" else []
     words = ["mount", "-t", kind, *options, device, str(place)]

@@ -1,7 +1,7 @@
 """P1, P4, P5, P6, P9: a crash, or a failing disk, at every single call that changes something.
 
-Each scenario is run once for each such call that it makes, killed right before the call, or with the call
-failing; then the store is looked at, the same is done again without a fault, and it is looked at again.
+Each scenario runs once for each such call that it makes, and is killed right before the call, or the call
+fails. Then the store is checked, the same scenario runs again without a fault, and the store is checked again.
 """
 
 from __future__ import annotations
@@ -67,12 +67,12 @@ class Point(NamedTuple):
 
 
 def missing() -> str:
-    """Why it cannot be tried here, or nothing."""
+    """Why this proof cannot run here, or an empty text."""
     return "" if shutil.which("strace") else "there is no strace"
 
 
 def prove(directory: Path, most: int | None) -> Iterator[Tally]:
-    """``most``: cases for each scenario and kind of fault."""
+    """``most``: the most cases for each scenario and kind of fault."""
     kit = Kit.make(directory)
     for scenario in scenarios(kit, directory):
         base = directory / scenario.name / "store"
@@ -94,7 +94,7 @@ def prove(directory: Path, most: int | None) -> Iterator[Tally]:
 
 
 def _controls(directory: Path) -> Tally:
-    """Programs that are wrong on purpose, tried in the same way."""
+    """Programs that are wrong on purpose, run in the same way."""
     tally = Tally("controls: rm and ln, fsync again")
     for name, code, fault in (
         ("rm and ln", RM_AND_LN, KILL),
@@ -117,9 +117,9 @@ def _controls(directory: Path) -> Tally:
 
 
 def switched_link(generation: int, top: Path) -> Iterator[str]:
-    """What must be true after a switch by hand."""
+    """What is wrong after the control has switched the link."""
     if (top / "apps" / WEB / "current").readlink() != Path(f"generations/{generation}"):
-        yield "current is another"
+        yield "current points to another generation"
 
 
 def _try(point: Point, place: Path) -> Iterator[str]:
@@ -131,7 +131,7 @@ def _try(point: Point, place: Path) -> Iterator[str]:
     yield from _after(scenario, top, ended)
     if point.fault != KILL and point.is_sync and scenario.acknowledged(top, ended) and not _told(ended):
         yield "acknowledged although a sync failed"
-    # Whoever comes next needs nothing but the same command.
+    # Running the same command again must be enough.
     again = scenario.run(top, ())
     if not scenario.acknowledged(top, again):
         yield f"the next run fails: {again.code} {again.out[-300:]!r} {again.err[-300:]}"
@@ -149,6 +149,6 @@ def _after(scenario: Scenario, top: Path, ended: Ended) -> Iterator[str]:
 
 
 def _told(ended: Ended) -> bool:
-    """Whether a failure was told as well: by a session after it has acknowledged, or in a job's log when
-    only its state could not be written, while the journal could."""
+    """Whether a failure was reported as well: by a session after it acknowledged, or in a job's log when
+    its state could not be written although the journal could."""
     return b"Failure" in ended.out or "the job's state cannot be written" in ended.err

@@ -1,7 +1,7 @@
-"""A host that lies: runs the command that it is sent, as sshd would, and says something else than it says.
+"""A host that lies: it runs the command it is sent, as sshd would, and changes what that command answers.
 
-``python -m tests.proof.evil_host LIE SEED``, as the forced command of a key (authorized_keys(5)). Not for what a
-client makes of it (``hostile_host``).
+``python -m tests.proof.evil_host LIE SEED``, as the forced command of a key (authorized_keys(5)). Not for how
+a client reacts (``hostile_host``).
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from relstore.protocol import framing
 from tests.proof.mutation import ESCAPES, VALUES, bent, encoded, places, replaced
 
 SO_MANY = 8
-"""A lie is told in one of the first so many things that are said."""
+"""A lie replaces one of this many first pieces of the answer."""
 
 Lie = Callable[[Iterator[bytes], random.Random], Iterator[bytes]]
-"""What is said, by what the helper says: its greeting, then a frame a piece."""
+"""Turns the helper's pieces (its greeting, then one frame each) into what the host sends."""
 
 
 def _a_value(said: Iterator[bytes], chance: random.Random) -> Iterator[bytes]:
@@ -123,14 +123,14 @@ def _some(said: Iterator[bytes], chance: random.Random) -> Iterator[bytes]:
 
 
 def _changed(frame: bytes, chance: random.Random) -> bytes:
-    """Something else in one place of the message."""
+    """The message with one value replaced."""
     value = _message(frame)
     new = replaced(value, chance.choice(list(places(value))), chance.choice(VALUES))
     return encoded(framing.MESSAGE, pack.encode(new))
 
 
 def _escaped(frame: bytes, chance: random.Random) -> bytes:
-    """Escapes in one text of the message."""
+    """The message with terminal escapes in one of its texts."""
     value = _message(frame)
     texts = [place for place in places(value) if isinstance(_at(value, place), str) and place != (0,)]
     if not texts:
@@ -150,7 +150,7 @@ def _at(value: Any, place: tuple[int | str, ...]) -> Any:
 
 
 def _said(out: IO[bytes]) -> Iterator[bytes]:
-    """The line with which the helper greets, then its frames."""
+    """The helper's greeting line, then its frames."""
     yield out.readline()
     while header := out.read(framing.HEADER_BYTES):
         yield header + out.read(framing.parse_header(header)[1])
@@ -166,7 +166,7 @@ def main() -> None:
                 sys.stdout.buffer.write(piece)
                 sys.stdout.buffer.flush()
         except BrokenPipeError:
-            os._exit(1)  # nobody listens any more
+            os._exit(1)  # the client has gone
         finally:
             os.killpg(process.pid, signal.SIGKILL)
 

@@ -1,6 +1,6 @@
-"""A server that speaks SSH as it likes: one that never was an sshd, or a real one whose words are bent on the way.
+"""A server that violates SSH: either no sshd at all, or a real one whose bytes are corrupted on the way.
 
-Not for what a helper says behind a sound connection (``evil_host``).
+Not for what a helper says over a sound connection (``evil_host``).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _DISCONNECT = 1
 _LONG_S = 60.0
 
 Lie = Callable[[random.Random], Iterator[bytes]]
-"""What it says, whatever it is told."""
+"""What the server sends, whatever it receives."""
 
 
 def _no_greeting(chance: random.Random) -> Iterator[bytes]:
@@ -84,19 +84,19 @@ LIES: dict[str, Lie] = {
     "noise": _noise,
 }
 BENT = "bent"
-"""The lie of a real server whose words are bent, in one of the first pieces that it says."""
+"""The lie of a real server: one of its first pieces is corrupted on the way."""
 _PIECES = 12
 
 
 def _packet(payload: bytes) -> bytes:
-    """As the protocol has it before there are keys (RFC 4253, section 6)."""
+    """A packet as the protocol defines it before there are keys (RFC 4253, section 6)."""
     padding = 8 - (len(payload) + 5) % 8
     padding += 8 if padding < 4 else 0
     return (len(payload) + padding + 1).to_bytes(4, "big") + bytes([padding]) + payload + bytes(padding)
 
 
 class EvilServer:
-    """Listens on ``port``; for the lie ``bent`` it passes on what the server at ``behind`` says. A context."""
+    """Listens on ``port``; for the lie ``bent`` it forwards the server at ``behind``. A context manager."""
 
     def __init__(self, lie: str, seed: int, behind: int) -> None:
         self._lie, self._seed, self._behind = lie, seed, behind

@@ -1,6 +1,6 @@
-"""P9: a file system that is full, of bytes or of inodes: a clear message, the old version live, and gc frees.
+"""P9: on a file system without free bytes or inodes, the message is clear, the old version stays live, gc frees space.
 
-On a small tmpfs of its own, mounted for the case (root only); each push is a little larger than the last.
+Each case mounts a small tmpfs of its own (root only); each push needs a little more than the last.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _LIMITS = ("size=16m", "size=64m,nr_inodes=1000")
 
 
 def missing() -> str:
-    """Why it cannot be tried here, or nothing."""
+    """Why this proof cannot run here, or an empty text."""
     with tempfile.TemporaryDirectory() as directory:
         words = ["mount", "-t", "tmpfs", "-o", "size=1m", "none", directory]
         tried = subprocess.run(words, stderr=subprocess.PIPE, text=True, check=False)
@@ -31,7 +31,7 @@ def missing() -> str:
 
 
 def prove(directory: Path, most: int | None) -> Iterator[Tally]:
-    """``most`` is for the others."""
+    """``most`` is not used: there are few cases."""
     tally = Tally("push until the disk is full, gc, push again")
     try_all(tally, _LIMITS, _try, directory)
     yield tally
@@ -89,7 +89,7 @@ def _try(limits: str, place: Path) -> Iterator[str]:
 
 
 def _fill(disk: Path) -> None:
-    """Not a byte is left, where bytes are what is short."""
+    """Use up the last bytes, where bytes are the limit."""
     try:
         with open(disk / "filler", "wb", buffering=0) as file:
             while True:

@@ -1,6 +1,6 @@
-"""P9: whatever bytes are where relstore reads some, it says what is wrong, soon and in little memory.
+"""P9: whatever bytes relstore reads, it says what is wrong with them, quickly and in little memory.
 
-Every parser, of the client and of the helper, is given good samples that were bent.
+Every parser of the client and of the helper receives corrupted samples.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def _stream(codec: str, sample: bytes, base: bytes | None, size: int) -> Reader:
             for piece in decoder.decode(data):
                 made += len(piece)
                 if made > size:
-                    return  # whoever reads it stops here
+                    return  # a reader stops here
         finally:
             decoder.close()
 
@@ -104,7 +104,7 @@ def _small_file(data: bytes) -> None:
 
 
 def _of_a_job(name: str) -> Reader:
-    """The file ``name`` in the directory of a job, in a store that lasts as long as this process."""
+    """The file ``name`` in the directory of a job, in a store that exists as long as this process."""
     top = Path(tempfile.mkdtemp(prefix="relstore-hostile-"))
     atexit.register(shutil.rmtree, top)
     with Store.open(str(top), create=True) as store:
@@ -188,9 +188,9 @@ def _spins(data: bytes) -> None:
 
 
 CONTROLS: dict[str, Reader] = {
-    "a parser that believes a length": Reader([b"\0\0\0\0more"], _eats),
+    "a parser that trusts a length": Reader([b"\0\0\0\0more"], _eats),
     "a parser that never ends": Reader([CONTENT], _spins),
-    "a parser that raises what it likes": Reader([b"good"], lambda data: {b"good": 0}[data]),
+    "a parser that raises any error": Reader([b"good"], lambda data: {b"good": 0}[data]),
 }
 
 
@@ -204,12 +204,12 @@ def reader(name: str) -> Reader:
 
 
 def missing() -> str:
-    """Why it cannot be tried here, or nothing."""
+    """Why this proof cannot run here, or an empty text."""
     return ""
 
 
 def prove(directory: Path, most: int | None) -> Iterator[Tally]:
-    """``most``: in place of 2,000 bent samples for each parser."""
+    """``most``: the most corrupted samples for each parser, instead of 2,000."""
     count = min(CASES, most or CASES)
     tally = Tally("bytes that no parser expects")
     bounded.try_readers(tally, __name__, NAMES, count, directory)

@@ -1,7 +1,7 @@
-"""P6, P9: a client that says what it likes to the host: the store stays sound, and the old version live.
+"""P6, P9: whatever a client sends to the host, the store stays sound and the old version stays live.
 
-Whole sessions, with everything a client can ask for, bent as bytes or with something else in the place of one
-value; what starts a process or changes the machine (``Activate``, ``InstallUnit``, ``Become``) is left to
+Whole sessions with every request that a client can send, corrupted as bytes or with one value replaced. Requests
+that start a process or change the machine (``Activate``, ``InstallUnit``, ``Become``) are left to
 ``hostile_bytes``.
 """
 
@@ -33,9 +33,9 @@ from tests.support.host_side import WEB, copy_store, write_bundle
 
 CASES = 400
 _FAST = "/dev/shm"
-"""Nothing here is about what a disk keeps, and each case makes and removes hundreds of directories."""
+"""A file system in memory: durability does not matter here, and each case creates hundreds of directories."""
 _ELSEWHERE = {protocol.Activate, protocol.InstallUnit, protocol.Become, protocol.Watch}
-"""``Watch`` waits for a job, which there is none of."""
+"""``Watch`` waits for a job, and there is none."""
 
 
 def _bend(sample: bytes, chance: random.Random) -> bytes:
@@ -51,7 +51,7 @@ def _bend(sample: bytes, chance: random.Random) -> bytes:
 
 
 def _account(store: Path) -> dict[str, tuple[int, int, int]]:
-    """What is beside the store, and beside its parent, to be left alone."""
+    """What is beside the store and beside its parent, which must not change."""
     beside = [path for above in (store.parent, store.parent.parent) for path in above.iterdir()]
     return {
         str(path): (found.st_mode, found.st_size, found.st_mtime_ns)
@@ -60,7 +60,7 @@ def _account(store: Path) -> dict[str, tuple[int, int, int]]:
 
 
 def reader(name: str) -> Reader:
-    """A session on a store of its own; what is wrong is an AssertionError."""
+    """A session on a store of its own; a violation raises AssertionError."""
     top = Path(tempfile.mkdtemp(prefix="relstore-hostile-", dir=_FAST if os.access(_FAST, os.W_OK) else None))
     atexit.register(shutil.rmtree, top)
     bundle = write_bundle(top)
@@ -93,7 +93,7 @@ def _ask(name: str) -> Client:
 
 
 def _wrong(store: Path, answered: bytes) -> Iterator[str]:
-    Client().read(answered)  # what is said is always what a client can read
+    Client().read(answered)  # a client can always read the answers
     yield from problems(store)
     if (store / "apps" / WEB / "current" / "version").read_bytes() != b"1":
         yield "another version is live"
@@ -111,18 +111,18 @@ def _reach_out(store: Path) -> None:
 
 PUSH = "a push"
 NAMES = (PUSH, *(kind.__name__ for kind in protocol.REQUESTS if kind not in _ELSEWHERE))
-CONTROLS = {"a session that spoils a file": _spoil, "a session that writes beside the store": _reach_out}
+CONTROLS = {"a session that damages a file": _spoil, "a session that writes beside the store": _reach_out}
 
 
 def missing() -> str:
-    """Why it cannot be tried here, or nothing."""
+    """Why this proof cannot run here, or an empty text."""
     return ""
 
 
 def prove(directory: Path, most: int | None) -> Iterator[Tally]:
-    """``most``: in place of 400 bent conversations for each request."""
+    """``most``: the most corrupted conversations for each request, instead of 400."""
     count = min(CASES, most or CASES)
-    tally = Tally("clients that say what they like")
+    tally = Tally("clients that send anything")
     bounded.try_readers(tally, __name__, NAMES, count, directory)
     for control in CONTROLS:
         tally.control(control, bounded.run(__name__, control, 3))

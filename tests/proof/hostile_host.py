@@ -1,9 +1,8 @@
-"""P9: a host that lies, floods, falls silent and draws on the terminal cannot hurt who asks it something.
+"""P9: a host that lies, floods, falls silent or sends terminal escapes cannot hurt a client.
 
-Each command against each lie of ``evil_host``, over a real sshd, at a terminal; and some against servers that speak
-SSH as they like (``evil_server``). It ends by itself or by Ctrl-C, in
-little memory, with a documented exit code; prints none of the host's escapes and no traceback; and writes nothing
-but its cache and its memory.
+Each command runs against each lie of ``evil_host``, over a real sshd, at a terminal; some also run against servers
+that violate SSH (``evil_server``). A command must end by itself or by Ctrl-C, in little memory, with a documented exit
+code. It must print none of the host's escapes and no traceback, and write nothing but its cache and its state.
 """
 
 from __future__ import annotations
@@ -52,7 +51,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
 SERVER_SEEDS = 40
 SERVER_COMMANDS: tuple[tuple[str, ...], ...] = (("push", "web"), ("status", "--json"), ("list-generations",))
 _SIGNS = ("\x1b]0;", "\x1b[2J", "\u202e", "\x9b")
-"""Parts of the escapes that the host says."""
+"""Parts of the escapes that the host sends."""
 _MISHAPS = ("Traceback (most", "Exception ignored", "was never awaited", "Task was destroyed", "Warning: ")
 _MAY_WRITE = (".cache/relstore", ".local/state/relstore")
 
@@ -73,22 +72,22 @@ class Case(NamedTuple):
 
 
 def _server_cases() -> list[Case]:
-    """Each lie twice; the one that is another with each seed, more often."""
+    """Each lie twice; the lie that depends on the seed, more often."""
     plain = [Case(*case) for case in product(range(SEEDS), evil_server.LIES, SERVER_COMMANDS)]
     bending = [Case(*case) for case in product(range(SERVER_SEEDS), (BENT,), SERVER_COMMANDS)]
     return plain + bending
 
 
 def missing() -> str:
-    """Why it cannot be tried here, or nothing."""
+    """Why this proof cannot run here, or an empty text."""
     return "" if os.access(SSHD, os.X_OK) else "no sshd here (Debian: openssh-server)"
 
 
 def prove(directory: Path, most: int | None) -> Iterator[Tally]:
-    """``most``: in place of each lie to each command, twice."""
+    """``most``: the most cases, instead of each lie with each command, twice."""
     two(directory / "store")
     cases = [Case(*case) for case in product(range(SEEDS), LIES, COMMANDS)]
-    tally = Tally("hosts that say what they like")
+    tally = Tally("hosts that send anything")
     try_all(tally, list(some(cases, most)), partial(_try, directory / "store"), directory)
     for name, (lie, words) in CONTROLS.items():
         with _evil_host(directory / "store", directory / lie, lie, 0) as (server, _):
@@ -96,14 +95,14 @@ def prove(directory: Path, most: int | None) -> Iterator[Tally]:
             seen = at_terminal.run([*words, *address], dict(os.environ), directory)
             tally.control(name, list(_wrong(seen)))
     yield tally
-    tally = Tally("servers that speak SSH as they like")
+    tally = Tally("servers that violate SSH")
     try_all(tally, list(some(_server_cases(), most)), _try_server, directory / "servers")
     yield tally
 
 
 CONTROLS: dict[str, tuple[str, Sequence[str]]] = {
-    "ssh, which prints what it is told": ("banner", ("ssh", "-F")),
-    "a client that keeps all it is told": ("noise", (sys.executable, "-c", _KEEPS)),
+    "ssh, which prints what it receives": ("banner", ("ssh", "-F")),
+    "a client that keeps all it receives": ("noise", (sys.executable, "-c", _KEEPS)),
 }
 
 
@@ -144,7 +143,7 @@ def _try_server(case: Case, place: Path) -> Iterator[str]:
 
 
 def _user(place: Path) -> User:
-    """Somebody with something to push."""
+    """A user with something to push."""
     user = User.create(place / "home")
     artifact = user.home / "web"
     artifact.mkdir()
@@ -171,9 +170,9 @@ def _ask(user: User, target: str, command: Sequence[str]) -> Iterator[str]:
 def _wrong(seen: Seen) -> Iterator[str]:
     printed = seen.printed.decode("utf-8", "replace")
     if seen.code is None:
-        yield f"neither ended nor listened to Ctrl-C: {printed[-300:]!r}"
+        yield f"neither ended nor reacted to Ctrl-C: {printed[-300:]!r}"
     if seen.memory > MEMORY:
-        yield f"took {seen.memory // 2**20} MiB of memory"
+        yield f"used {seen.memory // 2**20} MiB of memory"
     for sign in (*_SIGNS, *_MISHAPS):
         if sign in printed:
             at = printed.index(sign)

@@ -1,4 +1,4 @@
-"""What an enemy makes of good bytes: bits turned, parts missing or repeated, and values that no one expects."""
+"""Corrupts valid bytes as an attacker would: flipped bits, missing or repeated parts, unexpected values."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from relstore.formats import pack
 from relstore.protocol import framing
 
 Path = tuple[int | str, ...]
-"""The way to a value in a nest of lists and dicts."""
+"""The path to a value in nested lists and dicts."""
 
 ESCAPES = "\x1b]0;owned\x07\x1b[2J\r\u202eevil\x9b31m"
-"""Sets a terminal's title, clears it, and turns the direction of writing."""
+"""Sets a terminal's title, clears the screen, and reverses the writing direction."""
 
 VALUES: tuple[Any, ...] = (
     None, True, -1, 0, 2**31, 2**63, 2**64 - 1, "", "..", "../../etc/passwd", "/etc/passwd", "a\0b", "a\nb",
@@ -23,11 +23,11 @@ VALUES: tuple[Any, ...] = (
 
 _MARKERS = (b"\xdd\xff\xff\xff\xff", b"\xdf\xff\xff\xff\xff", b"\xdb\xff\xff\xff\xff", b"\x91" * 2000, b"\xc1",
             b"9" * 5000, b"[" * 5000)  # fmt: skip
-"""msgpack's longest array, map and text, a deep nest, the byte that is never used; a number and a nest in text."""
+"""msgpack's longest array, map and text, deep nesting, the unused byte; a long number and deep nesting in text."""
 
 
 def bent(data: bytes, chance: random.Random) -> bytes:
-    """``data`` with one to three things wrong."""
+    """``data`` with one to three errors."""
     changed = bytearray(data)
     for _ in range(chance.randint(1, 3)):
         at = chance.randint(0, len(changed))
@@ -53,7 +53,7 @@ def bent(data: bytes, chance: random.Random) -> bytes:
 
 
 def places(value: Any, above: Path = ()) -> Iterator[Path]:
-    """The ways to ``value`` and everything in it."""
+    """The paths to ``value`` and to everything in it."""
     yield above
     if isinstance(value, list):
         for index, item in enumerate(value):
@@ -64,7 +64,7 @@ def places(value: Any, above: Path = ()) -> Iterator[Path]:
 
 
 def replaced(value: Any, place: Path, new: Any) -> Any:
-    """``value`` with something else at ``place``."""
+    """``value`` with ``new`` at ``place``."""
     if not place:
         return new
     copy = value.copy()
@@ -73,7 +73,7 @@ def replaced(value: Any, place: Path, new: Any) -> Any:
 
 
 def edited(frames: Sequence[framing.Frame], index: int, edit: Callable[[Any], Any]) -> bytes:
-    """The frames as bytes, the message in the one at ``index`` changed."""
+    """The frames as bytes, with the message at ``index`` changed."""
     return b"".join(
         encoded(kind, pack.encode(edit(pack.decode(payload, what="message", limit=len(payload)))))
         if number == index
@@ -83,7 +83,7 @@ def edited(frames: Sequence[framing.Frame], index: int, edit: Callable[[Any], An
 
 
 def encoded(kind: bytes, payload: bytes) -> bytes:
-    """A frame, however long."""
+    """A frame of any length."""
     return kind + len(payload).to_bytes(4, "big") + payload
 
 

@@ -1,9 +1,9 @@
-"""P6, P9: somebody who can write where the store is: nothing outside it is touched, and no file is shared.
+"""P6, P9: against somebody who can write where the store is, nothing outside changes and no file is shared.
 
-*Swaps.* Each scenario is stopped after each call that opens or changes something; then a directory of the store is
-swapped for a symlink to one outside, or a file for a symlink or a hard link to one outside, what changed last
-first; and it goes on. What is outside must be left alone. *Shared files.* An artifact whose files are open for
-writing, and have other names, is pushed to a store on the same file system; then it is written to.
+*Swaps.* Each scenario stops after each call that opens or changes something. Then a directory of the store is
+swapped for a symlink to one outside, or a file for a symlink or a hard link to one outside, preferring what
+changed last, and the scenario continues. Nothing outside may change. *Shared files.* An artifact whose files are
+open for writing and have other names is pushed to a store on the same file system, and then written to.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from tests.support.host_side import strace
 
 _STOPS = (*CALLS, "openat", "flock")
 _CASES = 150
-"""Of each scenario."""
+"""Cases for each scenario."""
 _NEWEST = 6
 _TIMEOUT_S = 60
 
@@ -43,11 +43,11 @@ for name in ("one", "two"):
     os.rename(name, "../builds/" + name)
 os.write(1, b"done")
 """
-"""What most deployment scripts do: it believes that a path leads where it led before."""
+"""What most deployment scripts do: they trust that a path leads where it led before."""
 
 
 class Swap(NamedTuple):
-    """What is done after the ``number``-th ``call``."""
+    """A swap after the ``number``-th ``call``."""
 
     scenario: Scenario
     base: Path
@@ -59,23 +59,23 @@ class Swap(NamedTuple):
 
 
 def missing() -> str:
-    """Why it cannot be tried here, or nothing."""
+    """Why this proof cannot run here, or an empty text."""
     return "" if shutil.which("strace") else "there is no strace"
 
 
 def prove(directory: Path, most: int | None) -> Iterator[Tally]:
-    """``most``: in place of 150 swaps in each scenario."""
+    """``most``: the most swaps in each scenario, instead of 150."""
     kit = Kit.make(directory)
     count = min(_CASES, most or _CASES)
     for scenario in scenarios(kit, directory):
-        tally = Tally(f"what is swapped during {scenario.name}")
+        tally = Tally(f"swaps during {scenario.name}")
         try_all(tally, _swaps(scenario, directory, count), _try, directory / scenario.name)
         yield tally
-    naive = Scenario("a program of paths", two, partial(run_code, _BY_PATH), said_done, lambda top: iter(()))
+    naive = Scenario("a naive program", two, partial(run_code, _BY_PATH), said_done, lambda top: iter(()))
     caught = Tally("control")
     try_all(caught, _swaps(naive, directory, _CASES), _try, directory / "naive")
     tally = Tally("a file that somebody holds open", 1, list(_shared(directory / "shared", _by_relstore)))
-    tally.control("a program that goes by paths", caught.violations)
+    tally.control("a program that trusts paths", caught.violations)
     tally.control("a push by hard links", list(_shared(directory / "linked", _by_links)))
     yield tally
 
@@ -96,7 +96,7 @@ def _try(swap: Swap, place: Path) -> Iterator[str]:
     stopped = running.wait_until_stopped(top)
     if not stopped:
         running.join(_TIMEOUT_S)
-        return  # the bytecode of the helper was written in another run
+        return  # another run wrote the bytecode of the helper, so this call was not made
     victim, canary = _swap(top, place, random.Random(str(swap)))
     before = _seen(canary)
     os.kill(stopped, signal.SIGCONT)
@@ -112,13 +112,13 @@ def _try(swap: Swap, place: Path) -> Iterator[str]:
 
 
 def _swap(top: Path, place: Path, chance: random.Random) -> tuple[Path, Path]:
-    """Something in the store leads outside from now on; what was it, and where does it lead?"""
+    """Make something in the store lead outside; returns its path, and where it leads now."""
     paths = [top, *(path for path in top.rglob("*") if not path.is_symlink() and "helpers" not in path.parts)]
     newest = sorted(paths, key=lambda path: path.lstat().st_ctime_ns)[-_NEWEST:]
     victim = chance.choice(newest if chance.random() < 0.6 else paths)
     canary = place / "canary"
     if victim == top:
-        shutil.copytree(Path(__file__).parent, canary)  # for who may write beside the store: something else
+        shutil.copytree(Path(__file__).parent, canary)  # stands for another directory beside the store
     else:
         subprocess.run(["cp", "-a", str(victim), str(canary)], check=True)
     victim.rename(place / "aside")
@@ -130,7 +130,7 @@ def _swap(top: Path, place: Path, chance: random.Random) -> tuple[Path, Path]:
 
 
 def _seen(top: Path) -> dict[str, object]:
-    """What is there, and its bytes, modes and times; without times of directories that only lost a name."""
+    """Every path there, with its mode, owner, modification time and bytes."""
     found: dict[str, object] = {}
     for path in (top, *top.rglob("*")):
         status = path.lstat()
@@ -140,7 +140,7 @@ def _seen(top: Path) -> dict[str, object]:
 
 
 def _shared(place: Path, push: Callable[[User, Path, Path], object]) -> Iterator[str]:
-    """Push from one place to another of the same file system, with every file open and under a second name."""
+    """Push within one file system, with every file open for writing and under a second name."""
     user = User.create(place / "home")
     artifact = place / "site"
     artifact.mkdir()

@@ -1,8 +1,8 @@
-"""P1, P3, P5, P6: the power fails, at any moment, and the disk keeps what it had flushed and any part of the rest.
+"""P1, P3, P5, P6: the power fails at any moment, and the disk keeps what it had flushed and any part of the rest.
 
-Releases are pushed, switched to and collected on a file system whose disk remembers every write. Then disks are
-made as a power cut at each flush would have left them, with none, all, or a random part of the writes that were not
-flushed; each is mounted and looked at. The same with programs whose syncs do nothing must be caught.
+Releases are pushed, switched to and collected on a file system whose disk records every write. Then disks are
+created as a power cut at each flush would have left them, with none, all, or a random part of the unflushed
+writes; each is mounted and checked. The same run with syncs that do nothing must be caught.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _MAKE = {
 }
 NO_SYNC = ("fsync", "fdatasync", "syncfs", "sync")
 DIRECTORIES_ONLY = ("syncfs",)
-"""What is left is the fsync of directories, and of the small files that have one of their own."""
+"""Only the fsync of directories remains, and that of the small files which have their own."""
 
 RELEASES: tuple[dict[str, Content], ...] = tuple(
     {
@@ -49,7 +49,7 @@ RELEASES: tuple[dict[str, Content], ...] = tuple(
 
 
 class Mark(NamedTuple):
-    """What had been acknowledged when the disk's journal was so long, and what was under way from then on."""
+    """What was acknowledged when the disk's journal had this length, and what was under way from then on."""
 
     position: int
     generations: int
@@ -58,7 +58,7 @@ class Mark(NamedTuple):
 
 
 class Cut(NamedTuple):
-    """A power cut: what is on the disk, and the mark that was the last."""
+    """A power cut: what is on the disk, and the last mark before it."""
 
     position: int
     part: str
@@ -70,12 +70,12 @@ class Cut(NamedTuple):
 
 
 def missing() -> str:
-    """Why it cannot be tried here, or nothing."""
+    """Why this proof cannot run here, or an empty text."""
     return "there is no strace" if not shutil.which("strace") else _why_not("ext4")
 
 
 def _why_not(kind: str) -> str:
-    """Why there can be no file system of that kind on a disk of ours, or nothing."""
+    """Why a file system of that kind cannot be on our disk, or an empty text."""
     if not shutil.which(_MAKE[kind][0]):
         return f"there is no {_MAKE[kind][0]}"
     disk = Disk(SIZES[kind])
@@ -88,16 +88,16 @@ def _why_not(kind: str) -> str:
                 pass
     except (OSError, subprocess.CalledProcessError) as error:
         return f"{kind} cannot be made and mounted here: {error}"
-    return "" if disk.journal else "the disk saw nothing"
+    return "" if disk.journal else "no write reached the disk"
 
 
 def prove(directory: Path, most: int | None) -> Iterator[Tally]:
-    """``most``: cuts of each file system."""
+    """``most``: the most cuts for each file system."""
     kit = Kit.make(directory)
     for kind in _MAKE:
         why = _why_not(kind)
         if why:
-            print(f"power cuts, {kind}: not tried: {why}")
+            print(f"power cuts, {kind}: not run: {why}")
             continue
         tally = Tally(f"power cuts, {kind}")
         for problem in _play(kit, directory / kind, kind, (), most, tally):
@@ -111,7 +111,7 @@ def prove(directory: Path, most: int | None) -> Iterator[Tally]:
 def _play(
     kit: Kit, directory: Path, kind: str, skipped: Sequence[str], most: int | None, tally: Tally
 ) -> Iterator[str]:
-    """Record, cut, look; what is wrong. ``skipped``: calls that do nothing."""
+    """Record, cut and check; yields what is wrong. ``skipped``: calls that do nothing."""
     directory.mkdir()
     disk, marks = _record(kit, directory, kind, skipped)
     begin = marks[0].position
@@ -131,7 +131,7 @@ def _play(
 def _record(kit: Kit, directory: Path, kind: str, skipped: Sequence[str]) -> tuple[Disk, list[Mark]]:
     disk = Disk(SIZES[kind])
     marks: list[Mark] = []
-    # strace leaves out a call whose result is given, and -f follows whatever is started.
+    # strace skips a call whose result it injects, and -f follows child processes.
     faults = [word for call in skipped for word in ("-e", f"inject={call}:retval=0")]
     prefix = (
         ["strace", "-qq", "-f", "-o", "/dev/null", "-e", f"trace={','.join(skipped)}", *faults]
@@ -151,7 +151,7 @@ def _record(kit: Kit, directory: Path, kind: str, skipped: Sequence[str]) -> tup
 
 
 def _run(kit: Kit, directory: Path, store: Path, prefix: list[str], disk: Disk, marks: list[Mark]) -> None:
-    """What is done while the disk remembers it."""
+    """Run the scenarios while the disk records."""
 
     def mark(generations: int, current: int, next_current: int) -> None:
         marks.append(Mark(len(disk.journal), generations, current, next_current))
@@ -171,7 +171,7 @@ def _run(kit: Kit, directory: Path, store: Path, prefix: list[str], disk: Disk, 
 
 def _went_well(ended: Ended) -> None:
     if ended.code:
-        raise RuntimeError(f"what is to be interrupted does not work: {ended}")
+        raise RuntimeError(f"the scenario fails without a power cut: {ended}")
 
 
 def _cuts(disk: Disk, marks: Sequence[Mark]) -> Iterator[tuple[Cut, int]]:
@@ -185,9 +185,9 @@ def _cuts(disk: Disk, marks: Sequence[Mark]) -> Iterator[tuple[Cut, int]]:
         loose = [one for one in journal[flushed:position] if isinstance(one, Write)]
         before = [mark for mark in marks if mark.position <= position]
         mark = before[-1] if before else None
-        parts: list[tuple[str, list[Write]]] = [("nothing that was not flushed", [])]
+        parts: list[tuple[str, list[Write]]] = [("no unflushed writes", [])]
         if loose:
-            parts.append(("all that was written", loose))
+            parts.append(("all unflushed writes", loose))
             parts += [
                 (f"part {number}", [one for one in loose if chance.random() < 0.5]) for number in (1, 2)
             ]
@@ -202,8 +202,8 @@ def _apply(fd: int, writes: Sequence[Write]) -> None:
 
 
 def _look(directory: Path, durable: Path, kind: str, cut: Cut) -> list[str]:
-    """What is wrong after it. The same image is looked at again when it cannot be read at all: what it holds does not
-    change, but who else has loop devices on this machine does."""
+    """What is wrong after the cut. An image that cannot be read at all is checked a second time: its content does
+    not change, but other users of loop devices on this machine may have interfered."""
     image = directory / "image"
     why = ""
     for _ in range(2):
@@ -231,13 +231,13 @@ def _judge(store: Path, mark: Mark | None) -> Iterator[str]:
         with Store.open(str(store)) as opened, opened.app(WEB) as app:
             found: list[Generation] = app.generations()
             current = app.current() or 0
-    except Exception as error:  # noqa: BLE001 - whatever it is, the store cannot be read
+    except Exception as error:  # noqa: BLE001 - any error means that the store cannot be read
         yield f"the store cannot be read: {error!r}"
         return
     if len(found) < mark.generations:
-        yield f"{len(found)} generations, and {mark.generations} were acknowledged"
+        yield f"{len(found)} generations, but {mark.generations} were acknowledged"
     if current not in (mark.current, mark.next_current):
-        yield f"{current} is current, and {mark.current} was acknowledged"
+        yield f"{current} is current, but {mark.current} was acknowledged"
     elif current:
         live = store / "apps" / WEB / "current" / "version"
         try:

@@ -1,9 +1,9 @@
-"""P4, P5: two at once, in every order that matters.
+"""P4, P5: two scenarios at once, in every order that matters.
 
-The first is stopped after each call that changes something or takes a lock; the second runs then, to its end or
-until it waits for the first; the first goes on. So the known bad interleavings come up: a collection between an
-upload's look at an object and its use (Nix 6757, OSTree fb63f7ab, moby 53321), two pushes of one build, two
-switches, a switch to what the collector is about to take.
+The first stops after each call that changes something or takes a lock. Then the second runs to its end, or until
+it waits for the first; then the first continues. This produces the known bad interleavings: a collection between
+an upload's check of an object and its use (Nix 6757, OSTree fb63f7ab, moby 53321), two pushes of one build, two
+switches, a switch to what the collector is about to remove.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ from tests.support.host_side import Content, Program, go_live, push_build, strac
 
 _STOPS = (*CALLS, "flock")
 _ALONE_S = 1.5
-"""So long the second may run before the first goes on: longer than it takes when nobody is in its way."""
+"""How long the second may run before the first continues: longer than it takes without contention."""
 _TIMEOUT_S = 60
 
 OLD: dict[str, Content] = {"version": b"1", "shared": b"in both", "only/here": Program(b"of the oldest")}
 NEW: dict[str, Content] = {**OLD, "version": b"3", "loose": b"of a build that is gone"}
-"""It relies on what a collection would take: objects of the oldest release, and one that nothing uses."""
+"""Relies on what a collection would remove: objects of the oldest release, and one that nothing uses."""
 
 
 CARELESS = """
@@ -63,7 +63,7 @@ os.write(1, b"done")
 
 
 class Meeting(NamedTuple):
-    """The first stops after its ``number``-th ``call``, where it meets the second."""
+    """The first stops after its ``number``-th ``call``, and then the second runs."""
 
     first: Scenario
     second: Scenario
@@ -76,12 +76,12 @@ class Meeting(NamedTuple):
 
 
 def missing() -> str:
-    """Why it cannot be tried here, or nothing."""
+    """Why this proof cannot run here, or an empty text."""
     return "" if shutil.which("strace") else "there is no strace"
 
 
 def prove(directory: Path, most: int | None) -> Iterator[Tally]:
-    """``most``: meetings of each two."""
+    """``most``: the most cases for each pair."""
     kit = Kit.make(directory)
     base = directory / "base"
     _prepare(base)
@@ -112,7 +112,7 @@ def prove(directory: Path, most: int | None) -> Iterator[Tally]:
 
 
 def _control(push: Scenario, base: Path, directory: Path) -> Tally:
-    """A collector that is wrong on purpose must be seen to be."""
+    """A collector that is wrong on purpose must be caught."""
     careless = Scenario("careless gc", _prepare, partial(run_code, CARELESS), said_done, _nothing)
     meetings = [
         Meeting(push, careless, base, call, number)
@@ -128,7 +128,7 @@ def _control(push: Scenario, base: Path, directory: Path) -> Tally:
 
 
 def _prepare(top: Path) -> None:
-    """Generation 3 is current, 2 the one to go back to, 1 for the collector; and a loose object."""
+    """Generation 3 is current, 2 is the one to roll back to, 1 is for the collector; plus an unused object."""
     with Store.open(str(top), create=True) as store:
         go_live(store, OLD)
         go_live(store, {"version": b"2", "shared": b"in both"})

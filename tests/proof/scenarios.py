@@ -1,7 +1,7 @@
-"""What is interrupted: a push, a switch, a recovery, a collection and a repair, as the host runs them.
+"""What the proofs interrupt: a push, a switch, a recovery, a collection and a repair, as the host runs them.
 
-Each begins from a store on disk and is a program of its own. ``acknowledged`` is whether it told anybody that it
-was done; ``promised`` what must be true then, and ``lasting`` what must be true at any time.
+Each starts from a store on disk and is a program of its own. ``acknowledged`` says whether it reported success;
+``promised`` checks what must be true then, and ``lasting`` what must be true at any time.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ KEEP_ONE = Collect(None, Retention(1, None), None, "me@desk", False)
 
 @dataclass(frozen=True)
 class Kit:
-    """What all scenarios share: the helper, packed and unpacked."""
+    """What all scenarios share: the helper, bundled and unpacked."""
 
     bundle: helpers.Bundle
     unpacked: str
@@ -88,12 +88,12 @@ class Ended:
 
 
 Run = Callable[[Path, Sequence[str]], Ended]
-"""Does it in the store, with a prefix for the program that does it."""
+"""Runs the scenario in a store, with a prefix to its command line."""
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """One of the things that a host does."""
+    """One of the operations of a host."""
 
     name: str
     prepare: Callable[[Path], None]
@@ -101,12 +101,12 @@ class Scenario:
     acknowledged: Callable[[Path, Ended], bool]
     promised: Callable[[Path], Iterator[str]]
     damaged_before: bool = False
-    """Whether the store is not sound to begin with."""
+    """Whether the store is damaged at the start."""
     alone: bool = False
-    """Whether others that look at the same builds, in stores of their own, change what it does."""
+    """Whether it must run alone, because processes that use the same builds in other stores affect it."""
 
     def lasting(self, top: Path) -> Iterator[str]:
-        """What is wrong with the store, whenever it is looked at."""
+        """What is wrong with the store, at whatever time it is checked."""
         live = top / "apps" / WEB / "current" / "version"
         try:
             if live.read_bytes() not in (b"1", b"2", b"3"):
@@ -118,7 +118,7 @@ class Scenario:
 
 
 def scenarios(kit: Kit, directory: Path) -> list[Scenario]:
-    """All of them. ``directory``: for what they are told."""
+    """All scenarios. ``directory``: for the files with their input."""
 
     said = partial(session, kit, directory)
     return [
@@ -137,7 +137,7 @@ def scenarios(kit: Kit, directory: Path) -> list[Scenario]:
 
 
 def session(kit: Kit, directory: Path, name: str, client: Client) -> Run:
-    """A session in which the client says what it is to say, whatever it is answered."""
+    """A session in which the client sends its script, whatever the answers are."""
     said = directory / f"{name}.said"
     said.write_bytes(client.bytes)
 
@@ -154,12 +154,12 @@ def answered(kind: type, top: Path, ended: Ended) -> bool:
 
 
 def published(top: Path, ended: Ended) -> bool:
-    """Whether a push was told the number of its generation."""
+    """Whether a push received the number of its generation."""
     return any(isinstance(one, protocol.Published) and one.number for one in _messages(ended.out))
 
 
 def copy(source: Path, target: Path) -> Path:
-    """A store of its own for one case."""
+    """Copy a store, for one case."""
     target.mkdir(exist_ok=True)
     return copy_store(source, target / "store")
 
@@ -174,19 +174,19 @@ def two(top: Path) -> None:
 
 
 def push_of(tree: Mapping[str, Content]) -> Client:
-    """What a client says to push all of ``tree``."""
+    """What a client sends to push all of ``tree``."""
     made = artifact(tree)
     everything = range(len({ref.blake3 for ref in made.manifest.objects()}))
     return _upload_of(made, everything).say(protocol.Publish(WEB, "me@desk", None, False, ""))
 
 
 def heal_of(tree: Mapping[str, Content], wanted: Collection[int]) -> Client:
-    """What a client says to restore the build of ``tree``, of which the host wants these contents."""
+    """What a client sends to restore the build of ``tree``, of which the host wants these contents."""
     return _upload_of(artifact(tree), wanted).say(protocol.Restore())
 
 
 def _upload_of(made: Artifact, wanted: Collection[int]) -> Client:
-    """Comparing, and sending some of the contents."""
+    """Compare the build and send some of its contents."""
     client = Client().say(protocol.Compare(WEB, made.build, False), made.raw).say(protocol.Begin())
     for index, ref in enumerate(dict.fromkeys(ref.blake3 for ref in made.manifest.objects())):
         if index in wanted:
@@ -209,7 +209,7 @@ def pushed(tree: Mapping[str, Content], top: Path) -> Iterator[str]:
 
 
 def job(kit: Kit, generation: int, top: Path, prefix: Sequence[str]) -> Ended:
-    """The process of an activation, which is asked for as a session does it."""
+    """Run the process of an activation, started as a session does it."""
     with Store.open(str(top)) as store, store.app(WEB) as app:
         with store.shared():
             if generation not in app.linked():
@@ -224,7 +224,7 @@ def job(kit: Kit, generation: int, top: Path, prefix: Sequence[str]) -> Ended:
                 words, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.PIPE, pass_fds=(lock,),
                 cwd="/", timeout=TIMEOUT_S, check=False,
             )  # fmt: skip
-            text = os.pread(log, 100_000, 0).decode("utf-8", "replace")  # whatever has its name by now
+            text = os.pread(log, 100_000, 0).decode("utf-8", "replace")  # by descriptor: its name may be gone
         finally:
             os.close(log)
             os.close(lock)
@@ -233,13 +233,13 @@ def job(kit: Kit, generation: int, top: Path, prefix: Sequence[str]) -> Ended:
 
 
 def is_active(generation: int, top: Path, ended: Ended) -> bool:
-    """Whether the job's last word is that it went well."""
+    """Whether the job's last state is that it succeeded."""
     with Store.open(str(top)) as store, store.app(WEB) as app:
         try:
             with contextlib.closing(jobs.open_job(app, None)) as found:
                 return found.request().generation == generation and found.state().outcome == journal.ACTIVE
         except RelstoreError:
-            return False  # it tells nobody that it is done, or never began
+            return False  # it reported no success, or never started
 
 
 def switched(generation: int, top: Path) -> Iterator[str]:
@@ -269,9 +269,9 @@ def _went_well(top: Path, ended: Ended) -> bool:
 def _resolved(top: Path) -> Iterator[str]:
     with Store.open(str(top)) as store, store.app(WEB) as app:
         if unresolved(app.events()) is not None:
-            yield "what the dead job left is not resolved"
+            yield "the dead job is not resolved"
         if app.current() != 2:
-            yield f"{app.current()} is current, although generation 2 is well"
+            yield f"{app.current()} is current, although generation 2 is healthy"
 
 
 # --- collection and repair ------------------------------------------------------------------------
@@ -295,7 +295,7 @@ def _full(top: Path) -> None:
         os.rename(top / "builds" / orphan, top / "trash" / f"{orphan}.0123abcd")
     for shard in (top / "objects").iterdir():
         with contextlib.suppress(OSError):
-            shard.rmdir()  # made again when it is needed; under strace each one takes its time
+            shard.rmdir()  # recreated when needed; each one is slow under strace
 
 
 def _collected(top: Path) -> Iterator[str]:
@@ -311,7 +311,7 @@ def _collected(top: Path) -> Iterator[str]:
 
 
 def _damaged(top: Path) -> None:
-    """A file that another build has as well, a symlink, a directory that is gone, something added."""
+    """Damage a shared file and a symlink, remove a directory, and add a file."""
     tree: dict[str, Content] = {
         "version": b"1",
         "etc/conf": b"port = 80\n",
@@ -340,13 +340,13 @@ def _repaired(top: Path) -> Iterator[str]:
 
 
 def run_code(code: str, top: Path, prefix: Sequence[str]) -> Ended:
-    """Run it with the app's directory as its argument."""
+    """Run ``code`` with the app's directory as its argument."""
     words = [*prefix, *program(code, top / "apps" / WEB)]
     return _ended(subprocess.run(words, capture_output=True, timeout=TIMEOUT_S, check=False))
 
 
 def said_done(top: Path, ended: Ended) -> bool:
-    """Whether it says that it is done."""
+    """Whether the program reported that it is done."""
     return b"done" in ended.out
 
 
@@ -362,7 +362,7 @@ def _ended(process: subprocess.CompletedProcess[bytes]) -> Ended:
 
 
 def _messages(out: bytes) -> list[object]:
-    """What the session answered, as far as it is whole; bodies are passed over."""
+    """The complete messages that the session answered, without their bodies."""
     decoder = framing.Decoder()
     decoder.feed(out)
     found = []

@@ -1,8 +1,8 @@
-"""P1, P4, P6, P7, P8: any order of pushes, switches, pins, deletions, collections, checks, broken connections, dead
-jobs and disks that lose a byte.
+"""P1, P4, P6, P7, P8: pushes, switches, pins, deletions, collections, checks, broken connections, dead jobs and disks
+that lose a byte, in any order.
 
-Hypothesis drives the host side as clients do, against a model of a few lines that knows only the promises; after
-each step the store is looked at and compared with the model. Activations are processes of their own.
+Hypothesis drives the host side as clients do, against a model of a few lines that knows only the promises. After
+each step, the store is checked and compared with the model. Activations are processes of their own.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Machine(RuleBasedStateMachine):
         self.gens: list[Gen] = []
         self.current = 0
         self.dead: tuple[int, int] | None = None
-        """A job that died: the generation that it was about, and the one before."""
+        """A job that died: the generation that it activated, and the previous one."""
 
     def teardown(self) -> None:
         shutil.rmtree(self.directory)
@@ -89,7 +89,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(tree=st.integers(0, len(TREES) - 1), share=st.floats(0, 1, exclude_max=True))
     def push_cut_off(self, tree: int, share: float) -> None:
-        """Nothing comes of it but what is staged."""
+        """An interrupted push leaves only staged contents."""
         said = push_of(TREES[tree]).bytes
         talk_bytes(self.top, self.kit.bundle, said[: int(len(said) * share)])
 
@@ -102,7 +102,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(step=st.sampled_from([-1, 1]))
     def switch(self, step: int) -> None:
-        """Counted over good generations."""
+        """``-1`` and ``+1`` count only good generations."""
         good = [gen.number for gen in self._here() if gen.good and gen.number != self.current]
         if step < 0:
             wanted = [number for number in good if not self.current or number < self.current][-1:]
@@ -170,13 +170,13 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def verify(self) -> None:
-        """Nothing is wrong, whatever happened before."""
+        """A check finds nothing wrong, whatever happened before."""
         assert talk(self.top, self.kit.bundle, protocol.Verify(False)).rows(FindingOut) == []
 
     @precondition(lambda self: self._here())
     @rule(data=st.data())
     def rot(self, data: st.DataObject) -> None:
-        """A check finds it, and the same push again heals it."""
+        """A check finds the damage, and the same push again repairs it."""
         tree = TREES[data.draw(st.sampled_from(self._here())).tree]
         made = artifact(tree)
         file = self.top / "builds" / made.build / "tree" / "version"
@@ -225,7 +225,7 @@ class Machine(RuleBasedStateMachine):
         return "good" if gen.good else "failed" if gen.failed else "never-active"
 
     def _needed(self) -> Iterator[int]:
-        """Current, and the one to roll back to."""
+        """The current generation, and the one to roll back to."""
         if self.current:
             yield self.current
         good = [gen.number for gen in self._here() if gen.good and gen.number != self.current]
@@ -247,7 +247,7 @@ class Machine(RuleBasedStateMachine):
         self._judge(number, self.current)
 
     def _judge(self, number: int, before: int) -> None:
-        """What a switch comes to: a bad release goes back, and then it is not good any more."""
+        """The outcome of a switch: a bad release is rolled back, and is then no longer good."""
         gen = self.gens[number - 1]
         gen.good = "bad" not in TREES[gen.tree]
         gen.failed = not gen.good
@@ -255,13 +255,13 @@ class Machine(RuleBasedStateMachine):
 
 
 def missing() -> str:
-    """Nothing: it can be tried anywhere."""
+    """An empty text: this proof runs anywhere."""
     return ""
 
 
 def prove(directory: Path, most: int | None) -> Iterator[Tally]:
-    """``most``: runs of 50 steps; None for 10,000 steps and more."""
-    tally = Tally("any order of what clients do, against a model")
+    """``most``: how many runs of 50 steps; None for 10,000 steps and more."""
+    tally = Tally("clients in any order, against a model")
     Machine.kit = Kit.make(directory)
     Machine.steps = 0
     run: Any = settings(

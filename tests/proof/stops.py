@@ -1,4 +1,4 @@
-"""Scenarios that stand still after a call of the system, so that something else can be done there."""
+"""Scenarios that stop after a system call, so that something else can happen at that point."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _POLL_S = 0.02
 
 
 def calls(scenario: Scenario, names: Sequence[str], base: Path, directory: Path) -> Counter[str]:
-    """How many of each of ``names`` the scenario makes when it is alone."""
+    """How often the scenario makes each of the calls ``names`` when it runs alone."""
     trace = directory / f"{scenario.name}.trace"
-    scenario.run(copy(base, directory / f"{scenario.name}.first"), ())  # it writes its bytecode, once
+    scenario.run(copy(base, directory / f"{scenario.name}.first"), ())  # it writes its bytecode once
     top = copy(base, directory / f"{scenario.name}.traced")
     traced = ",".join(f"?{call}" for call in names)
     ended = scenario.run(top, ["strace", "-qq", "-o", str(trace), "-e", f"trace={traced}"])
@@ -30,7 +30,7 @@ def calls(scenario: Scenario, names: Sequence[str], base: Path, directory: Path)
 
 
 class Running(threading.Thread):
-    """A scenario under way; ``ended`` when it was, else None."""
+    """A running scenario; ``ended`` is None until it has ended."""
 
     def __init__(self, scenario: Scenario, top: Path, prefix: list[str]) -> None:
         super().__init__(daemon=True)
@@ -44,7 +44,7 @@ class Running(threading.Thread):
             self.ended = self.scenario.run(self._top, self._prefix)
 
     def wait_until_stopped(self, top: Path) -> int:
-        """The process that stands still, or 0 when it ended without."""
+        """The process that stopped, or 0 if the scenario ended without stopping."""
         before: tuple[int, str] = (0, "")
         while self.is_alive():
             found = _standing_still(top)

@@ -1,4 +1,4 @@
-"""What a proof tried, and what it found."""
+"""What a proof ran, and what it found."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ class Tally:
     cases: int = 0
     violations: list[str] = field(default_factory=list)
     caught: list[str] = field(default_factory=list)
-    """The negative controls that were seen for what they are."""
+    """The negative controls that were caught."""
     missed: list[str] = field(default_factory=list)
-    """Those that were not: then the proof proves nothing."""
+    """The controls that were not caught: then the proof proves nothing."""
 
     @property
     def holds(self) -> bool:
         return bool(self.cases) and not self.violations and not self.missed
 
     def control(self, name: str, found: Sequence[str]) -> None:
-        """A case that is wrong on purpose: something must have been found."""
+        """Note a case that is wrong on purpose; ``found`` must not be empty."""
         (self.caught if found else self.missed).append(name)
 
 
 Check = Callable[[T, Path], Iterable[str]]
-"""Tries one case in an empty directory; what is wrong."""
+"""Runs one case in an empty directory, and returns what is wrong."""
 
 
 def try_all(tally: Tally, cases: Sequence[T], check: Check[T], directory: Path, workers: int = 2) -> None:
-    """Try each of ``cases``, side by side."""
+    """Run all ``cases``, several in parallel."""
     numbers = count()
 
     def one(case: T) -> list[str]:
@@ -53,7 +53,7 @@ def try_all(tally: Tally, cases: Sequence[T], check: Check[T], directory: Path, 
 
 
 def some(cases: Sequence[T], most: int | None) -> Iterator[T]:
-    """At most so many of them, spread evenly; all for None."""
+    """At most ``most`` of the cases, spread evenly; all of them for None."""
     if most is None or len(cases) <= most:
         yield from cases
         return

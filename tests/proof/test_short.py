@@ -1,4 +1,4 @@
-"""A part of each proof, for every run of the tests; all of it with ``make proof``."""
+"""A part of each proof, for every run of the tests; ``make proof`` runs all of it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ CONTROLS = {
 def test_a_part_of_it(proof: ModuleType, tmp_path: Path) -> None:
     why = proof.missing()
     if why:
-        # Not every machine lets even root mount; what CI installs must be there.
+        # On some machines not even root may mount; but what CI installs must be there.
         assert "strace" not in why or os.environ.get("RELSTORE_REQUIRE_SSHD") != "1", why
         pytest.skip(why)
     tallies = list(proof.prove(tmp_path, MOST[proof]))
