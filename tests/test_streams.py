@@ -79,7 +79,7 @@ def test_a_library_that_crashes_costs_only_the_codec(monkeypatch: pytest.MonkeyP
     def crash(*arguments: object) -> None:
         os.abort()
 
-    monkeypatch.setattr(libzstd, "Decoder", crash)
+    monkeypatch.setattr(libzstd, "ZstdDecoder", crash)
     assert libzstd.usable() is False
 
 

@@ -60,7 +60,7 @@ class Head(NamedTuple):
         return _HEAD.pack(MAGIC, self.start, self.covers, *self.sizes)
 
 
-class Segment(NamedTuple):
+class SegmentHead(NamedTuple):
     """What a segment begins with. Columns follow: extra bytes, gaps (low byte, high byte), kinds, values."""
 
     size: int
@@ -72,7 +72,7 @@ class Segment(NamedTuple):
     """Of the columns, compressed, in bytes."""
 
     @classmethod
-    def parse(cls, data: bytes) -> Segment:
+    def parse(cls, data: bytes) -> SegmentHead:
         """From SEGMENT_HEAD_BYTES bytes. Raises FormatError."""
         size, fields, values, *sizes = _SEGMENT.unpack(data)
         if not 0 < size <= SEGMENT_BYTES or fields > size or values > fields:

@@ -45,7 +45,7 @@ class Remain(NamedTuple):
         return "/".join(self.place)
 
 
-class InUse(NamedTuple):
+class Needed(NamedTuple):
     """What must stay: lease names, jobs as (app, id), helpers by digest."""
 
     leases: Collection[str]
@@ -53,28 +53,28 @@ class InUse(NamedTuple):
     helpers: Collection[str]
 
 
-def find(store: Store, in_use: InUse, now: float) -> list[Remain]:
+def find(store: Store, needed: Needed, now: float) -> list[Remain]:
     """Everything of it. Raises OSError: what cannot be looked at ends the collection."""
     return [
-        *_leases(store, in_use.leases),
-        *_staging(store, in_use.leases, now),
+        *_leases(store, needed.leases),
+        *_staging(store, needed.leases, now),
         *_half_written(store, now),
-        *_jobs(store, in_use.jobs, now),
-        *_helpers(store, in_use.helpers, now),
+        *_jobs(store, needed.jobs, now),
+        *_helpers(store, needed.helpers, now),
         *_set_aside(store, now),
     ]
 
 
-def is_dead(store: Store, remain: Remain, in_use: InUse, now: float) -> bool:
+def is_dead(store: Store, remain: Remain, needed: Needed, now: float) -> bool:
     """Whether it may still go: the store's lock was free since it was found."""
     name = remain.place[-1]
     if remain.kind == LEASE:
-        return name not in in_use.leases
+        return name not in needed.leases
     if remain.kind == STAGED:
-        return name not in in_use.leases and _age(store.staging, name, now) > STAGING_S
+        return name not in needed.leases and _age(store.staging, name, now) > STAGING_S
     if remain.kind == JOB:
-        return (remain.place[1], name) not in in_use.jobs
-    return remain.kind != HELPER or name not in in_use.helpers
+        return (remain.place[1], name) not in needed.jobs
+    return remain.kind != HELPER or name not in needed.helpers
 
 
 def let_go(store: Store, remains: Iterable[Remain]) -> None:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from relstore.formats import generation as generation_format
 from relstore.formats.names import AppName, Digest
 from relstore.formats.retention import Policy
-from relstore.gc.policy import Wanted, judge
+from relstore.gc.policy import Decision, judge
 from relstore.store import history
 from relstore.store.history import Row
 
@@ -99,9 +99,9 @@ def make_plan(
     return Plan(generations, _judge_builds(generations, builds, roots))
 
 
-def _needed(rows: Sequence[Row], jobs: Collection[int], running: Collection[Digest]) -> dict[int, Wanted]:
+def _needed(rows: Sequence[Row], jobs: Collection[int], running: Collection[Digest]) -> dict[int, Decision]:
     """What must stay whatever the policy says, with the strongest reason."""
-    needed: dict[int, Wanted] = {}
+    needed: dict[int, Decision] = {}
     current = max(
         (row.generation.number for row in rows if row.state == generation_format.CURRENT), default=0
     )
@@ -122,7 +122,7 @@ def _needed(rows: Sequence[Row], jobs: Collection[int], running: Collection[Dige
             reason = "waits to be activated"
         else:
             continue
-        needed[number] = Wanted(True, reason)
+        needed[number] = Decision(True, reason)
     return needed
 
 

@@ -19,7 +19,7 @@ from relstore.host.job.directory import CONFIRMED, EXPIRED, Job, JobRequest, Job
 from relstore.host.job.log import JobLog
 from relstore.host.machine.privilege import Privilege
 from relstore.host.service import commands
-from relstore.host.service.health import Checker, Subject
+from relstore.host.service.health import HealthCheck, Subject
 from relstore.host.service.services import Services
 from relstore.store import damage, journal
 from relstore.store.app import CURRENT, App
@@ -62,7 +62,7 @@ class Activation:
         root = store.root.path
         privilege = Privilege(self._recipe.units.become, password)
         self._services = Services(self._recipe, privilege, directory=root, log=log)
-        self._checker = Checker(self._recipe, self._services, directory=root, log=log)
+        self._checker = HealthCheck(self._recipe, self._services, directory=root, log=log)
 
     def run(self, remark: str = "") -> Ending:
         """From the request to a recorded outcome; ``remark`` goes into the record of the intent."""

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from relstore.formats.recipe import SUDO
 from relstore.host.machine import tools
-from relstore.host.machine.tools import Result
+from relstore.host.machine.tools import ToolResult
 
 _WANTS_ONE = "a password is required"
 
@@ -28,7 +28,7 @@ class Privilege:
     def has_password(self) -> bool:
         return bool(self._password)
 
-    def run(self, words: Sequence[str], *, seconds: float) -> Result:
+    def run(self, words: Sequence[str], *, seconds: float) -> ToolResult:
         """As ``tools.run``. Where sudo refuses, the result says so."""
         if not self._sudo:
             return tools.run(words, seconds=seconds)

@@ -16,7 +16,7 @@ TIMED_OUT = 124
 _OUTPUT_BYTES = 256 * 1024
 
 
-class Result(NamedTuple):
+class ToolResult(NamedTuple):
     """How a tool ended. ``code`` is NOT_FOUND when it is not there, TIMED_OUT when it was given up."""
 
     code: int
@@ -30,7 +30,7 @@ class Result(NamedTuple):
         return lines[-1].strip() if lines else f"exit code {self.code}"
 
 
-def run(words: Sequence[str], *, seconds: float, given: bytes = b"") -> Result:
+def run(words: Sequence[str], *, seconds: float, given: bytes = b"") -> ToolResult:
     """Run to its end, or kill it after ``seconds``; ``given`` is its standard input."""
     environment = {**os.environ, "LC_ALL": "C", "SYSTEMD_COLORS": "0", "SYSTEMD_PAGER": ""}  # noqa: TID251
     if os.geteuid() != 0:
@@ -47,10 +47,10 @@ def run(words: Sequence[str], *, seconds: float, given: bytes = b"") -> Result:
             check=False,
         )
     except subprocess.TimeoutExpired as late:
-        return Result(TIMED_OUT, _text(late.stdout), f"{words[0]} did not end within {seconds:.0f} s")
+        return ToolResult(TIMED_OUT, _text(late.stdout), f"{words[0]} did not end within {seconds:.0f} s")
     except OSError as error:
-        return Result(NOT_FOUND, "", f"{words[0]}: {error.strerror}")
-    return Result(done.returncode, _text(done.stdout), _text(done.stderr))
+        return ToolResult(NOT_FOUND, "", f"{words[0]}: {error.strerror}")
+    return ToolResult(done.returncode, _text(done.stdout), _text(done.stderr))
 
 
 def _text(data: bytes | None) -> str:

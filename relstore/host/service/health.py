@@ -16,7 +16,7 @@ from relstore.host.service import probes
 from relstore.host.service import running_build as executes
 from relstore.host.service.services import Services
 from relstore.host.service.systemd import UnitState
-from relstore.host.service.unit_health import BAD, WAIT, WELL, Seen, judge
+from relstore.host.service.unit_health import BAD, WAIT, WELL, Look, judge
 
 _PROBE_S = 5.0
 """One probe waits no longer for its answer; the next one may be luckier."""
@@ -34,7 +34,7 @@ class Subject(NamedTuple):
     """For probes that are commands."""
 
 
-class Checker:
+class HealthCheck:
     """Checks one release as a recipe says."""
 
     def __init__(self, recipe: Recipe, services: Services, *, directory: str, log: int) -> None:
@@ -55,7 +55,7 @@ class Checker:
         if self.is_empty:
             return ""
         deadline = time.monotonic() + self._health.timeout / 1000
-        seen: dict[UnitName, list[Seen]] = {unit: [] for unit in self._recipe.units.names}
+        seen: dict[UnitName, list[Look]] = {unit: [] for unit in self._recipe.units.names}
         while True:
             kind, reason = self._look(subject, seen, deadline, restarted)
             if kind == WELL:
@@ -68,7 +68,7 @@ class Checker:
             time.sleep(min(self._health.interval / 1000, left))
 
     def _look(
-        self, subject: Subject, seen: Mapping[UnitName, list[Seen]], deadline: float, restarted: bool
+        self, subject: Subject, seen: Mapping[UnitName, list[Look]], deadline: float, restarted: bool
     ) -> tuple[str, str]:
         """One look at everything, in order; the first that is not well decides."""
         for unit, looks in seen.items():
@@ -100,10 +100,10 @@ class Checker:
                 return WAIT, answer
         return WELL, ""
 
-    def _see(self, unit: UnitName, subject: Subject, restarted: bool) -> Seen:
+    def _see(self, unit: UnitName, subject: Subject, restarted: bool) -> Look:
         state = self._services.systemd.state(unit)
         if not (self._recipe.units.run_build and restarted and state.main_pid):
-            return Seen(time.monotonic(), state, None, "")
+            return Look(time.monotonic(), state, None, "")
         found = executes.execution(
             state.main_pid,
             subject.build,
@@ -111,7 +111,7 @@ class Checker:
             young=_started(state) >= subject.switched,
             through=subject.current in state.places,
         )
-        return Seen(time.monotonic(), state, found.runs, found.program)
+        return Look(time.monotonic(), state, found.runs, found.program)
 
 
 def _started(state: UnitState) -> float:

@@ -14,7 +14,7 @@ from relstore.formats.names import UnitName
 from relstore.formats.recipe import Units
 from relstore.host.machine import tools
 from relstore.host.machine.privilege import Privilege
-from relstore.host.machine.tools import Result
+from relstore.host.machine.tools import ToolResult
 
 _SHOW_S = 10
 _PROPERTIES = (
@@ -135,11 +135,11 @@ class Systemd:
         result = tools.run([*words, "-o", "cat", "--no-pager", "-q"], seconds=_SHOW_S)
         return result.out[-_JOURNAL_BYTES:].splitlines() if result.code == 0 else []
 
-    def _run(self, words: list[str], *, seconds: float) -> Result:
+    def _run(self, words: list[str], *, seconds: float) -> ToolResult:
         return self._privilege.run(["systemctl", *self._scope, *words], seconds=seconds)
 
 
-def _first(result: Result) -> str:
+def _first(result: ToolResult) -> str:
     """What systemctl says first is why; what follows are its hints."""
     lines = [line for line in result.err.splitlines() if line.strip()]
     return lines[0].strip() if lines else f"exit code {result.code}"

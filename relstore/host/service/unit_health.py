@@ -29,7 +29,7 @@ _EXIT_CODES = {
 _STARTING = ("activating", "reloading", "deactivating", "maintenance", "refreshing")
 
 
-class Seen(NamedTuple):
+class Look(NamedTuple):
     """One look at a unit."""
 
     at: float
@@ -41,55 +41,55 @@ class Seen(NamedTuple):
     """What it executes, for people."""
 
 
-class Verdict(NamedTuple):
+class UnitVerdict(NamedTuple):
     """``well``, ``wait`` (not yet) or ``bad`` (it will not get well), and why."""
 
     kind: str
     reason: str
 
 
-def judge(unit: str, seen: Sequence[Seen], stable: float) -> Verdict:
+def judge(unit: str, seen: Sequence[Look], stable: float) -> UnitVerdict:
     """``seen``: from the first look after the restart to the last; ``stable``: seconds."""
     last = seen[-1]
     state = last.state
     if state.load != "loaded":
-        return Verdict(BAD, f"{unit} is {state.load or 'not known to systemd'}")
+        return UnitVerdict(BAD, f"{unit} is {state.load or 'not known to systemd'}")
     if state.restarts >= CRASHES:
         reason = how(state)
         loop = f"{unit} is in a crash loop: restarted {state.restarts} times"
-        return Verdict(BAD, f"{loop}; {reason}" if reason else loop)
+        return UnitVerdict(BAD, f"{loop}; {reason}" if reason else loop)
     if state.active == "failed":
-        return Verdict(BAD, f"{unit} failed: {how(state)}")
+        return UnitVerdict(BAD, f"{unit} failed: {how(state)}")
     if state.sub == "auto-restart":
-        return Verdict(WAIT, f"{unit} crashed and is to be restarted: {how(state)}")
+        return UnitVerdict(WAIT, f"{unit} crashed and is to be restarted: {how(state)}")
     if state.active in _STARTING:
         said = f" ({state.status_text})" if state.status_text else ""
-        return Verdict(WAIT, f"{unit} is still {state.active}{said}")
+        return UnitVerdict(WAIT, f"{unit} is still {state.active}{said}")
     if state.active == "inactive":
         return _ended(unit, state)
     if state.active != "active":
-        return Verdict(WAIT, f"{unit} is {state.active or 'in no known state'}")
+        return UnitVerdict(WAIT, f"{unit} is {state.active or 'in no known state'}")
     if state.sub == "exited" or not state.main_pid:
-        return Verdict(WELL, "")  # a oneshot that remains, or a unit without a main process
+        return UnitVerdict(WELL, "")  # a oneshot that remains, or a unit without a main process
     if last.runs_build is False:
-        return Verdict(WAIT, f"the main process of {unit} executes {last.program}, not this build")
+        return UnitVerdict(WAIT, f"the main process of {unit} executes {last.program}, not this build")
     since = _unchanged_since(seen)
     if last.at - since < stable:
-        return Verdict(WAIT, f"{unit} has been running for {last.at - since:.1f} s of {stable:.1f} s")
-    return Verdict(WELL, "")
+        return UnitVerdict(WAIT, f"{unit} has been running for {last.at - since:.1f} s of {stable:.1f} s")
+    return UnitVerdict(WELL, "")
 
 
-def _ended(unit: str, state: UnitState) -> Verdict:
+def _ended(unit: str, state: UnitState) -> UnitVerdict:
     if state.result not in ("", "success"):
-        return Verdict(BAD, f"{unit} failed: {how(state)}")
+        return UnitVerdict(BAD, f"{unit} failed: {how(state)}")
     if state.type == "oneshot":
-        return Verdict(WELL, "")
+        return UnitVerdict(WELL, "")
     if any(name.endswith(".socket") for name in state.triggered_by):
-        return Verdict(WELL, "")  # its socket starts it with the next connection
-    return Verdict(BAD, f"{unit} ended by itself with exit code {state.exit_status}")
+        return UnitVerdict(WELL, "")  # its socket starts it with the next connection
+    return UnitVerdict(BAD, f"{unit} ended by itself with exit code {state.exit_status}")
 
 
-def _unchanged_since(seen: Sequence[Seen]) -> float:
+def _unchanged_since(seen: Sequence[Look]) -> float:
     """When the main process and the restart counter took the values that they have now."""
     last = seen[-1].state
     since = seen[-1].at

@@ -16,8 +16,8 @@ from typing import Any, Optional, Protocol
 from relstore.errors import FormatError, ProtocolError
 from relstore.formats import patch
 from relstore.host.upload import libzstd
-from relstore.host.upload import patch_decoder as patching
-from relstore.host.upload.libzstd import PIECE_BYTES
+from relstore.host.upload.libzstd import PIECE_BYTES, ZstdDecoder
+from relstore.host.upload.patch_decoder import PatchDecoder
 
 RAW, ZLIB, XZ, ZSTD = "raw", "zlib", "xz", "zstd"
 
@@ -33,7 +33,7 @@ _XZ_MEMORY = 32 * 1024 * 1024
 """Bytes; level 6 needs 9 MiB to be undone."""
 
 
-class Decoder(Protocol):
+class StreamDecoder(Protocol):
     """One stream, undone."""
 
     @property
@@ -59,16 +59,16 @@ def available() -> tuple[str, ...]:
     return (*found, RAW)
 
 
-def decoder(codec: str, base: Optional[memoryview], size: int) -> Decoder:
+def decoder(codec: str, base: Optional[memoryview], size: int) -> StreamDecoder:
     """A decoder for a stream of ``size`` bytes when undone. Raises ProtocolError for one that is not here."""
     if codec not in available():
         raise ProtocolError(f"this host cannot undo the codec {codec[:40]!r}")
     if codec == ZSTD:
-        return libzstd.Decoder(base, size)
+        return ZstdDecoder(base, size)
     if codec in (patch.LZMA, patch.ZLIB):
         if base is None:
             raise ProtocolError(f"the codec {codec} needs a base")
-        return patching.Decoder(codec, base, size)
+        return PatchDecoder(codec, base, size)
     if base is not None:
         raise ProtocolError(f"the codec {codec} takes no base")
     return _Raw(size) if codec == RAW else _Standard(codec)

@@ -45,12 +45,12 @@ def usable() -> bool:
     with contextlib.suppress(BaseException):
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(_SAMPLE_TIMEOUT_S)
-        decoder = Decoder(memoryview(bytearray(_SAMPLE_BASE)), len(_SAMPLE))
+        decoder = ZstdDecoder(memoryview(bytearray(_SAMPLE_BASE)), len(_SAMPLE))
         code = int(b"".join(decoder.decode(_SAMPLE_FRAME)) != _SAMPLE or not decoder.finished)
     os._exit(code)
 
 
-class Decoder:
+class ZstdDecoder:
     """One frame, undone. ``base``: a writable buffer that stays as it is meanwhile, or None."""
 
     def __init__(self, base: memoryview | None, size: int) -> None:

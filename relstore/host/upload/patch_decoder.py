@@ -22,7 +22,7 @@ from relstore.formats.patch import (
     PLAIN,
     SEGMENT_HEAD_BYTES,
     Head,
-    Segment,
+    SegmentHead,
 )
 
 PIECE_BYTES = 256 * 1024
@@ -48,7 +48,7 @@ class _Cut(NamedTuple):
     move: int
 
 
-class Decoder:
+class PatchDecoder:
     """One patch of ``codec``, undone on top of ``base`` to ``size`` bytes."""
 
     def __init__(self, codec: str, base: memoryview, size: int) -> None:
@@ -84,14 +84,14 @@ class Decoder:
         self._held = bytearray()
         self._base = memoryview(b"")
 
-    def _part(self) -> Optional[tuple[Union[Head, Segment], list[bytes]]]:
+    def _part(self) -> Optional[tuple[Union[Head, SegmentHead], list[bytes]]]:
         """The next head or segment with its columns, when all of it is there."""
         if self._head is not None and not self._left:
             if self._held:
                 raise FormatError("bytes after the end of a patch")
             return None
-        kind: type[Union[Head, Segment]]
-        kind, at = (Head, HEAD_BYTES) if self._head is None else (Segment, SEGMENT_HEAD_BYTES)
+        kind: type[Union[Head, SegmentHead]]
+        kind, at = (Head, HEAD_BYTES) if self._head is None else (SegmentHead, SEGMENT_HEAD_BYTES)
         if len(self._held) < at:
             return None
         begin = kind.parse(bytes(self._held[:at]))
@@ -122,7 +122,7 @@ class Decoder:
         self._moved = _moved(self._covers, len(self._base))
         self._head, self._at = head, head.start
 
-    def _make(self, segment: Segment, columns: list[bytes]) -> bytearray:
+    def _make(self, segment: SegmentHead, columns: list[bytes]) -> bytearray:
         """The bytes of a segment, and a few more."""
         if segment.size > self._left:
             raise FormatError("a patch makes more bytes than its content has")

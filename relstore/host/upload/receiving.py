@@ -18,7 +18,7 @@ from relstore.errors import DamagedError, FormatError, NotFoundError, ProtocolEr
 from relstore.formats.manifest import ObjectRef
 from relstore.formats.names import Digest
 from relstore.host.upload import decoders
-from relstore.host.upload.decoders import Decoder
+from relstore.host.upload.decoders import StreamDecoder
 from relstore.store.objects import sha256_of
 from relstore.store.upload import Upload
 
@@ -31,7 +31,7 @@ class Receiving:
     def __init__(self, upload: Upload, bases: Mapping[Digest, ObjectRef]) -> None:
         self._upload = upload
         self._bases = bases
-        self._decoder: Optional[Decoder] = None
+        self._decoder: Optional[StreamDecoder] = None
         self._segments: Iterator[protocol.Segment] = iter(())
         self._segment: Optional[protocol.Segment] = None
         self._held = contextlib.ExitStack()

@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 
 from relstore.host.service.systemd import UnitState
-from relstore.host.service.unit_health import BAD, WAIT, WELL, Seen, judge
+from relstore.host.service.unit_health import BAD, WAIT, WELL, Look, judge
 
 RUNNING = UnitState.parse(
     "LoadState=loaded\nActiveState=active\nSubState=running\nResult=success\nType=exec\nMainPID=7\nNRestarts=0\n"
 )
 
 
-def looks(*states: UnitState, every: float = 1.0, runs: bool | None = True) -> list[Seen]:
-    return [Seen(at * every, state, runs, "/usr/bin/other") for at, state in enumerate(states)]
+def looks(*states: UnitState, every: float = 1.0, runs: bool | None = True) -> list[Look]:
+    return [Look(at * every, state, runs, "/usr/bin/other") for at, state in enumerate(states)]
 
 
 def but(**changes: Any) -> UnitState:
@@ -60,7 +60,7 @@ DEAD = but(active="inactive", sub="dead", main_pid=0)
         (looks(UnitState.parse("")), BAD, "not known to systemd"),
     ],
 )
-def test_what_a_history_means(seen: Sequence[Seen], kind: str, reason: str) -> None:
+def test_what_a_history_means(seen: Sequence[Look], kind: str, reason: str) -> None:
     verdict = judge("web.service", seen, 3.0)
     assert verdict.kind == kind
     assert reason in verdict.reason
