@@ -7,7 +7,7 @@ became of a generation (``journal``).
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from relstore.errors import FormatError, UsageError
 from relstore.formats import pack
@@ -122,9 +122,12 @@ def _integer(value: Any, what: str, low: int, high: int) -> None:
         raise FormatError(f"a generation record whose {what} is not within {low} to {high}")
 
 
-CURRENT = "current"
-GOOD = "good"
-FAILED = "failed"
-NEVER_ACTIVE = "never-active"
-DELETED = "deleted"
-STATES = (CURRENT, GOOD, FAILED, NEVER_ACTIVE, DELETED)
+State = Literal["current", "good", "failed", "never-active", "deleted"]
+"""What became of a generation; ``store.history`` tells it from the journal and the links."""
+
+CURRENT: Final = "current"
+GOOD: Final = "good"
+FAILED: Final = "failed"
+NEVER_ACTIVE: Final = "never-active"
+DELETED: Final = "deleted"
+STATES: tuple[State, ...] = (CURRENT, GOOD, FAILED, NEVER_ACTIVE, DELETED)

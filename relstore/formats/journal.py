@@ -6,7 +6,7 @@ Not for reading and appending on a host (``store.journal``).
 from __future__ import annotations
 
 import hashlib
-from typing import Any, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from relstore.errors import DamagedError, FormatError
 from relstore.formats import pack
@@ -17,17 +17,27 @@ MAX_ENTRY_BYTES = 64 * 1024
 MAX_REASON = 4000
 _LENGTH_BYTES = 4
 _SUM_BYTES = 32
-SWITCHING = "switching"
-ACTIVE = "active"
-ROLLED_BACK = "rolled-back"
-FAILED = "failed"
-STUCK = "stuck"
-INTERRUPTED = "interrupted"
-DELETED = "deleted"
-MARKED_GOOD = "marked-good"
-MARKED_BAD = "marked-bad"
-OUTCOMES = (ACTIVE, ROLLED_BACK, FAILED, STUCK, INTERRUPTED)
-EVENTS = (SWITCHING, *OUTCOMES, DELETED, MARKED_GOOD, MARKED_BAD)
+
+Outcome = Literal["active", "rolled-back", "failed", "stuck", "interrupted"]
+"""How an activation ended."""
+
+Judgement = Literal[Outcome, "marked-good", "marked-bad"]
+"""What says whether a generation is good: an outcome, or a person's mark."""
+
+EventKind = Literal["switching", Judgement, "deleted"]
+
+SWITCHING: Final = "switching"
+ACTIVE: Final = "active"
+ROLLED_BACK: Final = "rolled-back"
+FAILED: Final = "failed"
+STUCK: Final = "stuck"
+INTERRUPTED: Final = "interrupted"
+DELETED: Final = "deleted"
+MARKED_GOOD: Final = "marked-good"
+MARKED_BAD: Final = "marked-bad"
+OUTCOMES: tuple[Outcome, ...] = (ACTIVE, ROLLED_BACK, FAILED, STUCK, INTERRUPTED)
+JUDGEMENTS: tuple[Judgement, ...] = (*OUTCOMES, MARKED_GOOD, MARKED_BAD)
+EVENTS: tuple[EventKind, ...] = (SWITCHING, *OUTCOMES, DELETED, MARKED_GOOD, MARKED_BAD)
 
 
 class Event(NamedTuple):
@@ -36,7 +46,7 @@ class Event(NamedTuple):
 
     time: int
     """Seconds since 1970, by the host's clock."""
-    event: str
+    event: EventKind
     generation: int
     previous: int
     """The generation to return to, or 0 when there was none."""

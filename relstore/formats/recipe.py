@@ -8,16 +8,22 @@ keeps with the job, so that a job that died can be finished as it was begun. Not
 from __future__ import annotations
 
 import re
-from typing import NamedTuple, Optional
+from typing import Final, Literal, NamedTuple, Optional
 
 from relstore.errors import UsageError
 from relstore.formats.names import UnitName
 
-RESTART = "restart"
-RELOAD = "reload"
-TRY_RELOAD = "try-reload-or-restart"
-ACTIONS = (RESTART, RELOAD, TRY_RELOAD)
-SUDO = "sudo"
+UnitAction = Literal["restart", "reload", "try-reload-or-restart"]
+"""What is done with a unit after the switch; systemctl's own words."""
+
+Escalation = Literal["", "sudo"]
+"""How the account becomes root; empty where it need not."""
+
+RESTART: Final = "restart"
+RELOAD: Final = "reload"
+TRY_RELOAD: Final = "try-reload-or-restart"
+ACTIONS: tuple[UnitAction, ...] = (RESTART, RELOAD, TRY_RELOAD)
+SUDO: Final = "sudo"
 MAX_MILLISECONDS = 24 * 3600 * 1000
 
 
@@ -55,12 +61,10 @@ class Units(NamedTuple):
     names: tuple[UnitName, ...] = ()
     user: bool = False
     """Whether they belong to the account's own manager (``systemctl --user``)."""
-    action: str = RESTART
-    """One of ACTIONS."""
+    action: UnitAction = RESTART
     run_build: bool = True
     """Whether their main processes must be seen to execute the build."""
-    become: str = ""
-    """``sudo``, or empty when the account may act on the units itself."""
+    become: Escalation = ""
 
 
 class Command(NamedTuple):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import stat
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from relstore.gc import trash
 from relstore.store import app as apps
@@ -28,15 +28,21 @@ UNUSED_S = 30 * DAY_S
 LAST_JOBS = 20
 """So many jobs of each app are kept however old they are."""
 
-LEASE, STAGED, HALF_WRITTEN = "lease", "staged upload", "half-written file"
-JOB, HELPER, SET_ASIDE = "job", "helper", "damaged file"
+LeftoverKind = Literal["lease", "staged upload", "half-written file", "job", "helper", "damaged file"]
+
+LEASE: Final = "lease"
+STAGED: Final = "staged upload"
+HALF_WRITTEN: Final = "half-written file"
+JOB: Final = "job"
+HELPER: Final = "helper"
+SET_ASIDE: Final = "damaged file"
 
 
 class Remain(NamedTuple):
     """Something that nobody needs: where it is below the root, what, and why it may go."""
 
     place: tuple[str, ...]
-    kind: str
+    kind: LeftoverKind
     reason: str
     bytes: int
 

@@ -8,11 +8,11 @@ under the app's lock. Not for being started or watched (``start``, ``watch``).
 from __future__ import annotations
 
 import time
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from relstore.formats import journal as journal_format
 from relstore.formats.generation import Generation
-from relstore.formats.journal import Event
+from relstore.formats.journal import Event, EventKind, Outcome
 from relstore.formats.names import Digest
 from relstore.formats.recipe import Command
 from relstore.host.job.directory import CONFIRMED, EXPIRED, Job, JobRequest, JobState
@@ -38,9 +38,9 @@ _CONFIRM_POLL_S = 0.05
 
 
 class Ending(NamedTuple):
-    """How an activation ended."""
+    """How an activation ended; ``busy`` and ``held``: before it began, which the journal does not hold."""
 
-    outcome: str
+    outcome: Literal[Outcome, "busy", "held"]
     previous: int
     reason: str
 
@@ -109,7 +109,7 @@ class Activation:
 
     def settle_return(self, previous: int, reason: str) -> Ending:
         """The link is back on ``previous`` (0: on nothing): bring that to life, and record why."""
-        outcome = journal_format.ROLLED_BACK
+        outcome: Outcome = journal_format.ROLLED_BACK
         if previous:
             problem = self._bring_back(previous)
             if problem:
@@ -204,28 +204,21 @@ class Activation:
     def _step(self, name: str, previous: int, reason: str = "") -> None:
         self._job.write_state(JobState(name, previous, "", self._app.current() or 0, reason))
 
-    def _end(self, outcome: str, previous: int, reason: str) -> Ending:
+    def _end(self, outcome: Outcome, previous: int, reason: str) -> Ending:
         self._record(outcome, previous, reason)
         return Ending(outcome, previous, reason)
 
-    def _record(self, event: str, previous: int, reason: str) -> None:
-        record_event(self._app, self._job, self._request, Ending(event, previous, reason))
+    def _record(self, kind: EventKind, previous: int, reason: str) -> None:
+        record_event(self._app, self._job, self._request, kind, previous, reason)
 
 
-def record_event(app: App, job: Job, request: JobRequest, ending: Ending) -> None:
+def record_event(
+    app: App, job: Job, request: JobRequest, kind: EventKind, previous: int, reason: str
+) -> None:
     """Append to the app's journal what the job did."""
-    journal.append(
-        app.directory,
-        Event(
-            int(time.time()),
-            ending.outcome,
-            request.generation,
-            ending.previous,
-            job.id,
-            request.who,
-            ending.reason,
-        ),
-    )
+    now = int(time.time())
+    event = Event(now, kind, request.generation, previous, job.id, request.who, reason)
+    journal.append(app.directory, event)
 
 
 def _called(previous: int) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from relstore.formats.recipe import SUDO
+from relstore.formats.recipe import SUDO, Escalation
 from relstore.host.machine import tools
 from relstore.host.machine.tools import ToolResult
 
@@ -20,7 +20,7 @@ _WANTS_ONE = "a password is required"
 class Privilege:
     """How to run what needs root; ``become`` is empty or ``sudo``."""
 
-    def __init__(self, become: str = "", password: str = "") -> None:
+    def __init__(self, become: Escalation = "", password: str = "") -> None:
         self._sudo = become == SUDO and os.geteuid() != 0
         self._password = password
 

@@ -14,7 +14,7 @@ from relstore.formats.recipe import RESTART, Command, Recipe
 from relstore.host.machine.privilege import Privilege
 from relstore.host.service import commands
 from relstore.host.service.systemd import Systemd
-from relstore.host.service.unit_health import how
+from relstore.host.service.unit_health import end_reason
 
 _STOP_S = 5
 """How long a failed release may take to end by itself."""
@@ -83,7 +83,7 @@ class Services:
 
     def _explained(self, unit: UnitName, problem: str) -> str:
         """``systemctl`` says only that it failed; the unit says why."""
-        reason = how(self.systemd.state(unit))
+        reason = end_reason(self.systemd.state(unit))
         return f"{unit} did not start: {reason}" if reason else problem
 
     def _run(self, command: Command | None, variables: Mapping[str, str]) -> str:
