@@ -18,7 +18,7 @@ MAX_KEEP = 1_000_000
 
 MAX_SECONDS = 100 * 366 * 86_400
 MAX_SIZE = 1 << 60
-_MAX_BYTES = 256
+MAX_BYTES = 256
 
 
 class Policy(NamedTuple):
@@ -40,7 +40,7 @@ class Policy(NamedTuple):
     def parse(cls, raw: bytes) -> Policy:
         """Raises FormatError unless ``raw`` is exactly what ``encode`` writes."""
         fields = pack.decode_fields(
-            raw, what="retention", magic=MAGIC, version=VERSION, count=3, limit=_MAX_BYTES
+            raw, what="retention", magic=MAGIC, version=VERSION, count=3, limit=MAX_BYTES
         )
         return cls(*fields).checked()
 
