@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import struct
+import zlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -96,8 +97,8 @@ def compress(codec: str, data: bytes, level: int) -> bytes:
     if not data:
         return b""
     if codec == ZLIB:
-        return bytes(_module("zlib").compress(data, 9))
-    lzma = _module("lzma")
+        return zlib.compress(data, 9)
+    lzma = importlib.import_module("lzma")
     return bytes(lzma.compress(data, lzma.FORMAT_RAW, filters=[_filter(lzma, level)]))
 
 
@@ -106,11 +107,11 @@ def decompress(codec: str, data: bytes, size: int) -> bytes:
     if not size:
         return b""
     inner: Any
+    errors: type[Exception]
     if codec == ZLIB:
-        zlib = _module("zlib")
         inner, errors = zlib.decompressobj(), zlib.error
     else:
-        lzma = _module("lzma")
+        lzma = importlib.import_module("lzma")
         inner = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[_filter(lzma, 1)])
         errors = lzma.LZMAError
     try:
@@ -132,8 +133,3 @@ def _filter(lzma: Any, level: int) -> Any:
         "lp": 0,
         "pb": 2,
     }
-
-
-def _module(name: str) -> Any:
-    # Hosts lack one or the other; the codecs are offered accordingly.
-    return importlib.import_module(name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import zlib
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, Optional, Protocol
@@ -21,13 +22,13 @@ from relstore.host.upload.patch_decoder import PatchDecoder
 
 RAW, ZLIB, XZ, ZSTD = "raw", "zlib", "xz", "zstd"
 
-_STANDARD = (
+_NEEDS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (patch.LZMA, ("lzma", "mmap")),
-    (patch.ZLIB, ("zlib", "mmap")),
+    (patch.ZLIB, ("mmap",)),
     (XZ, ("lzma",)),
-    (ZLIB, ("zlib",)),
+    (ZLIB, ()),
 )
-"""What needs which modules."""
+"""The codecs, the best first, and which modules each needs that Debian's python3-minimal does not have."""
 
 _XZ_MEMORY = 32 * 1024 * 1024
 """Bytes; level 6 needs 9 MiB to be undone."""
@@ -50,13 +51,13 @@ class StreamDecoder(Protocol):
 @lru_cache(maxsize=1)
 def available() -> tuple[str, ...]:
     """The codecs that can be undone here, the best first."""
-    found = [ZSTD] if libzstd.usable() else []
-    for name, modules in _STANDARD:
-        with contextlib.suppress(ImportError):  # python3-minimal has neither lzma nor mmap
+    codecs = [ZSTD] if libzstd.usable() else []
+    for codec, modules in _NEEDS:
+        with contextlib.suppress(ImportError):
             for module in modules:
                 importlib.import_module(module)
-            found.append(name)
-    return (*found, RAW)
+            codecs.append(codec)
+    return (*codecs, RAW)
 
 
 def decoder(codec: str, base: Optional[memoryview], size: int) -> StreamDecoder:
@@ -103,7 +104,6 @@ class _Standard:
             self._inner = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)
             self._errors = (lzma.LZMAError,)
         else:
-            zlib = importlib.import_module("zlib")
             self._inner = zlib.decompressobj()
             self._errors = (zlib.error,)
 
