@@ -1,8 +1,8 @@
 """The generation record: an immutable, numbered line in an app's chain.
 
-Each record holds the digest of the one before, so that a chain cannot be rewritten in the middle
-without every later record changing. The format is in ``docs/formats/generation.md``. Not for what
-became of a generation (``journal``).
+Each record holds the digest of the previous one, so that nobody can change a record in the middle of a chain
+without changing every later one. The format is in ``docs/formats/generation.md``. Not for what became of a
+generation (``journal``).
 """
 
 from __future__ import annotations
@@ -52,13 +52,13 @@ class Description(NamedTuple):
 
 
 class Generation(NamedTuple):
-    """One record, as it stands in ``records/NUMBER``."""
+    """One record, as it is stored in ``records/NUMBER``."""
 
     app: AppName
     number: int
     build: Digest
     parent: Digest | None
-    """The digest of the record before; None for the first."""
+    """The digest of the previous record; None for the first."""
     created: int
     """Seconds since 1970, by the host's clock."""
     size: int
@@ -106,7 +106,7 @@ class Generation(NamedTuple):
 
 
 def record_digest(raw: bytes) -> Digest:
-    """What the next record gives as its parent."""
+    """The digest that the next record names as its parent."""
     return Digest.from_bytes(blake3_digest(raw))
 
 

@@ -1,6 +1,6 @@
-"""A hold: who stopped activations of an app, since when, and why. docs/formats/store.md has the bytes.
+"""A hold: who stopped activations of an app, when, and why. docs/formats/store.md has the bytes.
 
-Not for setting one or obeying it (``store.hold``).
+Not for placing or obeying one (``store.hold``).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Which generations a person wants to keep. Pure; every answer comes with its reason.
+"""Which generations a retention policy keeps. Pure; every decision has a reason.
 
-A policy only ever keeps: what it does not ask for may go unless something else needs it (``plan``).
-Without any policy every generation stays. What may be kept of a size is for ``plan`` as well.
+A policy only keeps generations: the others may be removed unless something else needs them (``plan``).
+Without a policy every generation is kept. Not for the limit on the size (``plan``).
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from relstore.store.history import Row
 
 
 class Decision(NamedTuple):
-    """The policy's word on one generation."""
+    """Whether a generation is kept, and why."""
 
     keep: bool
     reason: str
 
 
 def judge(policy: Policy, rows: Sequence[Row], now: int) -> dict[int, Decision]:
-    """What the policy says of each generation, by number. Failed ones never count as good (P7)."""
+    """The policy's decision on each generation, by number. Failed ones never count as good (P7)."""
     if policy.keep is None and policy.keep_within is None:
-        reason = "no policy was given" if policy.is_empty else "within the size"
+        reason = "no policy was given" if policy.is_empty else "within the size limit"
         return {row.generation.number: Decision(True, reason) for row in rows}
     good = [row.generation.number for row in rows if row.is_good]
     last = set(good[-policy.keep :]) if policy.keep else set()

@@ -35,13 +35,13 @@ def test_what_is_needed_stays_and_says_why() -> None:
     plan = plan_of(found, jobs={WEB: {2}}, running=[build("5")])
     assert reasons(plan) == {
         1: (False, "beyond the last 0 good ones"),
-        2: (True, "a job is about it"),
+        2: (True, "a job needs it"),
         3: (True, "pinned as stable, best"),
         4: (True, "the one to roll back to"),
         5: (True, "a process runs it"),
         6: (True, "current"),
-        7: (True, "waits to be activated"),
-        8: (True, "waits to be activated"),
+        7: (True, "waiting to be activated"),
+        8: (True, "waiting to be activated"),
     }
 
 
@@ -65,7 +65,7 @@ def test_the_one_to_roll_back_to(
 def test_what_was_never_active_waits_only_after_the_current_one() -> None:
     found = reasons(plan_of(rows("", ACTIVE, "", current=2)))
     assert found[1] == (False, "never active, and older than the current one")
-    assert found[3] == (True, "waits to be activated")
+    assert found[3] == (True, "waiting to be activated")
 
 
 def test_deleted_ones_are_not_spoken_of_and_keep_no_build() -> None:

@@ -132,7 +132,7 @@ def _check_deletable(row: Row, rows: list[Row], in_jobs: set[int]) -> None:
     elif row.pins:
         why = f"it is pinned as {', '.join(row.pins)}"
     elif number in in_jobs:
-        why = "a job is about it"
+        why = "a job needs it"
     if why:
         raise RefusedError(
             f"generation {number} cannot be deleted: {why}",
