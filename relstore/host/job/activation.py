@@ -135,7 +135,7 @@ class Activation:
         switched = time.time()
         if not self._services.is_empty:
             self._log.say(f"restarting for generation {previous}")
-            problem = self._services.start_former(self._variables(former, self._target))
+            problem = self._services.start_previous(self._variables(former, self._target))
             if problem:
                 return problem
         return self._check(former, self._target, switched)

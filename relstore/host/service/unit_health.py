@@ -25,7 +25,7 @@ _EXIT_CODES = {
     203: "its program cannot be executed (203/EXEC)",
     216: "its group does not exist (216/GROUP)",
     217: "its account does not exist (217/USER)",
-    226: "what its unit lets it see of the file system cannot be set up (226/NAMESPACE)",
+    226: "the file system namespace of its unit cannot be set up (226/NAMESPACE)",
 }
 """systemd's own exit codes that a release or its unit can cause (systemd.exec(5))."""
 _STARTING = ("activating", "reloading", "deactivating", "maintenance", "refreshing")
@@ -62,7 +62,7 @@ def judge(unit: str, looks: Sequence[Look], stable: float) -> UnitVerdict:
     if state.active == "failed":
         return UnitVerdict(BROKEN, f"{unit} failed: {end_reason(state)}")
     if state.sub == "auto-restart":
-        return UnitVerdict(WAITING, f"{unit} crashed and is to be restarted: {end_reason(state)}")
+        return UnitVerdict(WAITING, f"{unit} crashed and will be restarted: {end_reason(state)}")
     if state.active in _STARTING:
         said = f" ({state.status_text})" if state.status_text else ""
         return UnitVerdict(WAITING, f"{unit} is still {state.active}{said}")
@@ -71,7 +71,7 @@ def judge(unit: str, looks: Sequence[Look], stable: float) -> UnitVerdict:
     if state.active != "active":
         return UnitVerdict(WAITING, f"{unit} is {state.active or 'in no known state'}")
     if state.sub == "exited" or not state.main_pid:
-        return UnitVerdict(HEALTHY, "")  # a oneshot that remains, or a unit without a main process
+        return UnitVerdict(HEALTHY, "")  # a oneshot with RemainAfterExit=, or a unit without a main process
     if last.runs_build is False:
         return UnitVerdict(WAITING, f"the main process of {unit} executes {last.program}, not this build")
     since = _unchanged_since(looks)
@@ -87,7 +87,7 @@ def _ended(unit: str, state: UnitState) -> UnitVerdict:
         return UnitVerdict(HEALTHY, "")
     if any(name.endswith(".socket") for name in state.triggered_by):
         return UnitVerdict(HEALTHY, "")  # its socket starts it with the next connection
-    return UnitVerdict(BROKEN, f"{unit} ended by itself with exit code {state.exit_status}")
+    return UnitVerdict(BROKEN, f"{unit} stopped by itself with exit code {state.exit_status}")
 
 
 def _unchanged_since(looks: Sequence[Look]) -> float:
@@ -114,7 +114,7 @@ def end_reason(state: UnitState) -> str:
     if state.result == "start-limit-hit":
         return "it crashed more often than its unit allows (start-limit-hit)"
     if state.result == "protocol":
-        return "its main process ended before it said that it was ready"
+        return "its main process ended before it reported that it was ready"
     if state.result in ("", "success"):
         return f"its main process ended with exit code {state.exit_status}" if state.exit_status else ""
-    return f"systemd calls it {state.result}"
+    return f"systemd reports: {state.result}"

@@ -1,8 +1,8 @@
-"""What undoes the codecs that contents may arrive in: streamed, bounded, each only where this Python has it.
+"""Decoders of the codecs that contents may arrive in: streamed, bounded, each only where this Python has it.
 
-The names are the protocol's. A decoder never gives more than PIECE_BYTES at a time, so that whoever
-takes its output can stop a bomb as soon as it is larger than announced. Not for where the output
-goes (``receiving``).
+The names are the protocol's. A decoder never gives more than PIECE_BYTES at a time, so that its caller can
+stop a decompression bomb as soon as it is larger than announced. Not for what is done with the output
+(``receiving``).
 """
 
 from __future__ import annotations
@@ -31,26 +31,26 @@ _NEEDS: tuple[tuple[str, tuple[str, ...]], ...] = (
 """The codecs, the best first, and which modules each needs that Debian's python3-minimal does not have."""
 
 _XZ_MEMORY = 32 * 1024 * 1024
-"""Bytes; level 6 needs 9 MiB to be undone."""
+"""Bytes; decoding level 6 needs 9 MiB."""
 
 
 class StreamDecoder(Protocol):
-    """One stream, undone."""
+    """Decodes one stream."""
 
     @property
     def finished(self) -> bool:
-        """Whether the stream has come to its own end."""
+        """Whether the stream has reached its end."""
 
     def decode(self, data: bytes) -> Iterator[bytes]:
-        """What comes out for ``data``. Raises FormatError."""
+        """The output for ``data``. Raises FormatError."""
 
     def close(self) -> None:
-        """Free what it holds."""
+        """Free the memory."""
 
 
 @lru_cache(maxsize=1)
 def available() -> tuple[str, ...]:
-    """The codecs that can be undone here, the best first."""
+    """The codecs that this host can decode, the best first."""
     codecs = [ZSTD] if libzstd.usable() else []
     for codec, modules in _NEEDS:
         with contextlib.suppress(ImportError):
@@ -61,9 +61,9 @@ def available() -> tuple[str, ...]:
 
 
 def decoder(codec: str, base: Optional[memoryview], size: int) -> StreamDecoder:
-    """A decoder for a stream of ``size`` bytes when undone. Raises ProtocolError for one that is not here."""
+    """A decoder for a stream that has ``size`` bytes decoded. Raises ProtocolError if there is none here."""
     if codec not in available():
-        raise ProtocolError(f"this host cannot undo the codec {codec[:40]!r}")
+        raise ProtocolError(f"this host cannot decode the codec {codec[:40]!r}")
     if codec == ZSTD:
         return ZstdDecoder(base, size)
     if codec in (patch.LZMA, patch.ZLIB):
@@ -93,7 +93,7 @@ class _Raw:
 
 
 class _Standard:
-    """zlib and xz, whose decompressors differ in what they call the input that is left."""
+    """zlib and xz. Their decompressors have different names for the input that is left."""
 
     def __init__(self, codec: str) -> None:
         self._codec = codec
@@ -118,7 +118,7 @@ class _Standard:
             try:
                 piece = self._inner.decompress(data, PIECE_BYTES)
             except self._errors as error:
-                raise FormatError(f"not a stream of {self._codec} that may be sent: {error}") from None
+                raise FormatError(f"not a valid stream of {self._codec}: {error}") from None
             if piece:
                 yield piece
             if self._inner.unused_data:
