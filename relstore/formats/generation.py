@@ -47,7 +47,7 @@ class Description(NamedTuple):
         ):
             raise FormatError("a commit that is not 40 or 64 hexadecimal digits")
         if type(dirty) is not bool or (dirty and commit is None):
-            raise FormatError("a mark of uncommitted changes without a commit")
+            raise FormatError("uncommitted changes without a commit")
         return cls(who, commit, dirty, note)
 
 
@@ -76,13 +76,13 @@ class Generation(NamedTuple):
         if not isinstance(app, str) or not isinstance(build, bytes):
             raise FormatError("a generation record without an app or a build")
         if not (parent is None or isinstance(parent, bytes)):
-            raise FormatError("a generation record whose parent is no digest")
+            raise FormatError("a generation record whose parent is not a digest")
         _integer(number, "number", 1, MAX_GENERATION)
         _integer(created, "time", 0, _MAX_TIME)
         _integer(size, "size", 0, 1 << 62)
         _integer(files, "number of files", 0, MAX_ENTRIES)
         if (parent is None) != (number == 1):
-            raise FormatError("a generation record whose parent does not fit its number")
+            raise FormatError("a generation record whose parent does not match its number")
         try:
             name = AppName.parse(app)
         except UsageError as error:

@@ -41,15 +41,15 @@ EVENTS: tuple[EventKind, ...] = (SWITCHING, *OUTCOMES, DELETED, MARKED_GOOD, MAR
 
 
 class Event(NamedTuple):
-    """One entry. ``switching`` is the intent, the outcomes end it; ``deleted`` removes a generation; the
-    marks are a person's word on one."""
+    """One entry. ``switching`` is the intent, which an outcome ends; ``deleted`` records the removal of a
+    generation; the marks are a person's judgement of one."""
 
     time: int
     """Seconds since 1970, by the host's clock."""
     event: EventKind
     generation: int
     previous: int
-    """The generation to return to, or 0 when there was none."""
+    """The generation to go back to, or 0 if there was none."""
     job: str
     who: str
     reason: str
@@ -59,12 +59,12 @@ class Event(NamedTuple):
         """Raises FormatError."""
         value: Any = pack.decode(raw, what="journal entry", limit=MAX_ENTRY_BYTES)
         if not isinstance(value, list) or [type(item) for item in value] != _TYPES:
-            raise FormatError("a journal entry whose fields are not those of one")
+            raise FormatError("a journal entry with the wrong fields")
         entry = cls(*value)
         if entry.event not in EVENTS:
-            raise FormatError(f"a journal entry of the unknown kind {entry.event[:40]!r}")
+            raise FormatError(f"a journal entry of unknown kind {entry.event[:40]!r}")
         if not (1 <= entry.generation <= MAX_GENERATION and 0 <= entry.previous <= MAX_GENERATION):
-            raise FormatError("a journal entry about a generation that cannot be")
+            raise FormatError("a journal entry about an impossible generation")
         return entry
 
     def encode(self) -> bytes:
@@ -75,11 +75,11 @@ _TYPES = [int, str, int, int, str, str, str]
 
 
 class Journal(NamedTuple):
-    """What a journal's bytes hold."""
+    """The content of a journal."""
 
     events: list[Event]
     length: int
-    """The bytes of the whole entries, the header included; what follows is a torn tail."""
+    """The bytes of the header and of all whole entries; the rest is a torn tail."""
     sum: bytes
     """The checksum of the last entry; the next one covers it."""
 

@@ -1,8 +1,9 @@
-"""What work that ended, or died, has left in a store: found without a lock, let go under the store's alone.
+"""Finds and removes what finished or dead work has left in a store.
 
-Nothing of it is needed, but some of it may still be of use for a while: what an upload staged, the log of a
-job, a helper that a client with another version of relstore runs. So each kind has its age. Not for
-generations and builds (``plan``).
+It is found without a lock and removed under the store's exclusive lock. None of it is needed, but some may
+still be useful for a while: what an upload staged, the log of a job, a helper that a client with another
+version of relstore runs. So each kind is kept until it has a certain age. Not for generations and builds
+(``plan``).
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ from relstore.store.store import Store
 
 DAY_S = 24 * 3600
 STAGING_S = DAY_S
-"""How long what a broken upload staged is kept for the next push to go on with."""
+"""How long to keep what an interrupted upload staged, so that the next push can resume it."""
 TEMPORARY_S = DAY_S
-"""No writer is at work on one name for so long."""
+"""No writer takes this long to write one file."""
 UNUSED_S = 30 * DAY_S
-"""How long a job's log, a helper that nobody runs, or what a repair replaced, is kept."""
+"""How long to keep the log of a job, a helper that nobody runs, or a file that a repair replaced."""
 LAST_JOBS = 20
-"""So many jobs of each app are kept however old they are."""
+"""How many jobs of each app to keep, however old they are."""
 
 LeftoverKind = Literal["lease", "staged upload", "half-written file", "job", "helper", "damaged file"]
 
@@ -39,7 +40,7 @@ SET_ASIDE: Final = "damaged file"
 
 
 class Remain(NamedTuple):
-    """Something that nobody needs: where it is below the root, what, and why it may go."""
+    """Something that nobody needs: where it is below the root, what it is, and why it may be removed."""
 
     place: tuple[str, ...]
     kind: LeftoverKind
@@ -52,7 +53,7 @@ class Remain(NamedTuple):
 
 
 class Needed(NamedTuple):
-    """What must stay: lease names, jobs as (app, id), helpers by digest."""
+    """What must be kept: leases by name, jobs as (app, id), helpers by digest."""
 
     leases: Collection[str]
     jobs: Collection[tuple[str, str]]
@@ -60,7 +61,7 @@ class Needed(NamedTuple):
 
 
 def find(store: Store, needed: Needed, now: float) -> list[Remain]:
-    """Everything of it. Raises OSError: what cannot be looked at ends the collection."""
+    """All leftovers. Raises OSError: one that cannot be read ends the collection."""
     return [
         *_leases(store, needed.leases),
         *_staging(store, needed.leases, now),
@@ -72,7 +73,7 @@ def find(store: Store, needed: Needed, now: float) -> list[Remain]:
 
 
 def is_dead(store: Store, remain: Remain, needed: Needed, now: float) -> bool:
-    """Whether it may still go: the store's lock was free since it was found."""
+    """Whether it may still be removed: others may have held the store's lock since it was found."""
     name = remain.place[-1]
     if remain.kind == LEASE:
         return name not in needed.leases

@@ -22,7 +22,7 @@ class Roots(NamedTuple):
 
     apps: Mapping[AppName, Sequence[Row]]
     jobs: Mapping[AppName, Collection[int]]
-    """The generations that running or unresolved jobs are about."""
+    """The generations that running or unresolved jobs need."""
     leased: Collection[Digest]
     """The builds that uploads are making."""
     running: Collection[Digest]

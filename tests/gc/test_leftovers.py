@@ -1,4 +1,4 @@
-"""What is left over goes when its time has come, and nothing else."""
+"""Leftovers are removed when they are old enough, and nothing else is."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from relstore.gc import leftovers as remains
-from relstore.gc import trash
+from relstore.gc import leftovers, trash
 from relstore.gc.leftovers import (
     DAY_S,
     HALF_WRITTEN,
@@ -49,7 +48,9 @@ def make(path: Path, *, age: float, data: bytes = b"data") -> Path:
 
 def found(top: Path, needed: Needed = NOTHING) -> list[tuple[str, str, int]]:
     with Store.open(str(top)) as store:
-        return [(one.kind, one.path, one.bytes) for one in remains.find(store, needed, NOW)]
+        return [
+            (leftover.kind, leftover.path, leftover.bytes) for leftover in leftovers.find(store, needed, NOW)
+        ]
 
 
 def test_a_tidy_store_has_none(top: Path) -> None:
@@ -102,11 +103,11 @@ def test_what_was_found_is_removed_and_nothing_else(top: Path) -> None:
     make(top / "leases" / "dead", age=0)
     make(top / "apps" / WEB / ".tmp-1", age=MONTH_S)
     with Store.open(str(top)) as store:
-        left = remains.find(store, NOTHING, NOW)
+        left = leftovers.find(store, NOTHING, NOW)
         assert len(left) == 3
-        assert all(remains.is_dead(store, one, NOTHING, NOW) for one in left)
+        assert all(leftovers.is_dead(store, leftover, NOTHING, NOW) for leftover in left)
         for _ in range(2):
-            remains.let_go(store, left)
+            leftovers.let_go(store, left)
             trash.empty(store)
     assert snapshot(top) == before
 
@@ -124,17 +125,17 @@ def test_what_came_into_use_since_it_was_found_stays(top: Path) -> None:
         make(place / "state", age=MONTH_S)
         os.utime(place, (NOW - MONTH_S, NOW - MONTH_S))
     with Store.open(str(top)) as store:
-        left = remains.find(store, NOTHING, NOW)
-        assert {one.kind for one in left} == {STAGED, LEASE, HELPER, JOB}
+        left = leftovers.find(store, NOTHING, NOW)
+        assert {leftover.kind for leftover in left} == {STAGED, LEASE, HELPER, JOB}
         os.utime(top / "staging" / "broke-off-again", (NOW, NOW))
         needed = Needed(["resumed"], [(WEB, "job-00")], ["run-again"])
-        assert [one for one in left if remains.is_dead(store, one, needed, NOW)] == []
+        assert [leftover for leftover in left if leftovers.is_dead(store, leftover, needed, NOW)] == []
 
 
 def test_what_a_repair_set_aside_goes_after_a_month(top: Path) -> None:
     """Counted from when it was set aside, however old the file is."""
     make(top / "quarantine" / "ab12.conf", age=MONTH_S)
     with Store.open(str(top)) as store:
-        assert remains.find(store, NOTHING, time.time() + DAY_S) == []
-        (left,) = remains.find(store, NOTHING, time.time() + MONTH_S)
+        assert leftovers.find(store, NOTHING, time.time() + DAY_S) == []
+        (left,) = leftovers.find(store, NOTHING, time.time() + MONTH_S)
         assert (left.kind, left.path, left.bytes) == (SET_ASIDE, "quarantine/ab12.conf", 4)
