@@ -14,22 +14,21 @@ from typing import BinaryIO
 
 from relstore.host.connection import Wire
 from relstore.host.helpers import Bundle
-from relstore.host.job import process as job
-from relstore.host.job import start as detach
+from relstore.host.job import process, start
 from relstore.host.session import Session
 
 _DAY_S = 24 * 3600
 
 
 def serve(root: str, digest: str, helper: str, ahead: BinaryIO, source: BinaryIO) -> None:
-    """Serve one client on ``ahead``, then ``source``, and standard output until it hangs up.
+    """Serve one client until it hangs up: read ``ahead``, then ``source``; write to standard output.
 
     ``root``: the store's path as the client gave it; ``helper``: where this code was loaded from; ``ahead``:
-    whole frames that came before the helper was there.
+    whole frames that the client sent before the helper was running.
     """
     os.umask(0o022)
     _note_use(helper)
-    # What a library prints must not get among the frames; commands must not inherit them.
+    # What a library prints must not get between the frames, and commands must not inherit their descriptor.
     frames = os.dup(1)
     os.dup2(2, 1)
     with open(frames, "wb") as sink:
@@ -37,7 +36,7 @@ def serve(root: str, digest: str, helper: str, ahead: BinaryIO, source: BinaryIO
 
 
 def _note_use(helper: str) -> None:
-    """The collector takes a helper that was not used for long. Once a day will do."""
+    """Mark the helper as used, at most once a day: the collector removes one that nobody used for long."""
     with contextlib.suppress(OSError):
         if os.path.isdir(helper) and time.time() - os.stat(helper).st_mtime > _DAY_S:
             os.utime(helper)
@@ -50,9 +49,9 @@ def main() -> int:
     words = sys.argv[1:]
     if words[:1] == ["job"] and len(words) in (4, 5):
         _, root, app, ident, *fd = words
-        return job.run(root, app, ident, detach.read_password(int(fd[0])) if fd else "")
+        return process.run(root, app, ident, start.read_password(int(fd[0])) if fd else "")
     if words[:1] == ["recover"] and len(words) == 2:
-        return job.recover_all(words[1])
+        return process.recover_all(words[1])
     sys.stderr.write("relstore: this program is started by relstore itself\n")
     return 2
 

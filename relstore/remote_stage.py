@@ -1,13 +1,15 @@
-"""The first code that runs on the host: find the unpacked helper or ask for its bundle, and enter it.
+"""The first code that runs on the host: finds the unpacked helper or asks for its bundle, and starts it.
 
-The client sends this file's source and then one line, ``nonce digest root ahead``: a question whose answer
-proves that it is relstore that speaks and not a chatty shell, the bundle's SHA-256, the store's path in
-hexadecimal, and how many bytes of requests follow, sent ahead of the answer to save a round trip. The
-reply is ``relstore-helper 1 PROOF have``, or ``need``, upon which a line with the bundle's compressed length
-and the bundle follow. It runs alone, before anything else of relstore is there, on
-any python3 that got past the version check; so it holds itself to old syntax and the standard library.
-A helper in the store is trusted only where nobody else can write; otherwise the bundle is asked for and
-run from memory, and the session itself then says what is wrong with the store.
+The client sends the source of this file and then one line, ``nonce digest root ahead``. The answer to the
+nonce proves that relstore is speaking and not a chatty shell; ``digest`` is the bundle's SHA-256, ``root``
+the store's path in hexadecimal, and ``ahead`` the number of bytes of requests that follow, which the client
+sends before the answer to save a round trip. The reply is ``relstore-helper 1 PROOF have``, or ``need``;
+after that the client sends a line with the bundle's compressed length, and the bundle.
+
+This file runs alone, before the rest of relstore is there, on any python3 that passed the version check, so
+it uses only old syntax and the standard library. A helper in the store is trusted only if nobody else can
+write to it; otherwise the bundle runs from memory, and the session then reports what is wrong with the
+store.
 """
 
 import hashlib
@@ -52,14 +54,14 @@ def answer(proof: str, word: str) -> None:
 
 
 def is_trusted(helper: str) -> bool:
-    """Whether the unpacked helper, and each directory from the store on, is ours alone to change."""
+    """Whether only this account can change the unpacked helper and the directories from the store to it."""
     helpers = os.path.dirname(helper)
     for directory in (os.path.dirname(helpers), helpers, helper):
         try:
-            found = os.lstat(directory)
+            status = os.lstat(directory)
         except OSError:
             return False
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o022:
             return False
     return True
 
@@ -69,7 +71,7 @@ def in_memory(bundle: bytes) -> str:
     if hasattr(os, "memfd_create"):
         fd = os.memfd_create("relstore-helper")
     else:  # PyPy
-        fd = os.open("/tmp", os.O_RDWR | os.O_TMPFILE, 0o600)  # noqa: S108 - it never has a name
+        fd = os.open("/tmp", os.O_RDWR | os.O_TMPFILE, 0o600)  # noqa: S108 - the file never has a name
     view = memoryview(bundle)
     while view:
         view = view[os.write(fd, view) :]

@@ -79,7 +79,7 @@ def test_a_library_that_crashes_costs_only_the_codec(monkeypatch: pytest.MonkeyP
     def crash(*arguments: object) -> None:
         os.abort()
 
-    monkeypatch.setattr(libzstd, "Decoder", crash)
+    monkeypatch.setattr(libzstd, "ZstdDecoder", crash)
     assert libzstd.usable() is False
 
 
@@ -290,4 +290,4 @@ def test_a_codec_that_takes_no_base(codec: str, base: ObjectRef, made: Artifact,
 def test_a_codec_that_nobody_knows(codec: str, made: Artifact, upload: Upload) -> None:
     receiving = Receiving(upload, {})
     receiving.open(protocol.Open(codec, None, (whole(0, made, upload),)))
-    assert "cannot undo the codec" in receiving.failures[0]
+    assert "cannot decode the codec" in receiving.failures[0]

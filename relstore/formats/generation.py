@@ -1,13 +1,13 @@
 """The generation record: an immutable, numbered line in an app's chain.
 
-Each record holds the digest of the one before, so that a chain cannot be rewritten in the middle
-without every later record changing. The format is in ``docs/formats/generation.md``. Not for what
-became of a generation (``journal``).
+Each record holds the digest of the previous one, so that nobody can change a record in the middle of a chain
+without changing every later one. The format is in ``docs/formats/generation.md``. Not for what became of a
+generation (``journal``).
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from relstore.errors import FormatError, UsageError
 from relstore.formats import pack
@@ -47,18 +47,18 @@ class Description(NamedTuple):
         ):
             raise FormatError("a commit that is not 40 or 64 hexadecimal digits")
         if type(dirty) is not bool or (dirty and commit is None):
-            raise FormatError("a mark of uncommitted changes without a commit")
+            raise FormatError("uncommitted changes without a commit")
         return cls(who, commit, dirty, note)
 
 
 class Generation(NamedTuple):
-    """One record, as it stands in ``records/NUMBER``."""
+    """One record, as it is stored in ``records/NUMBER``."""
 
     app: AppName
     number: int
     build: Digest
     parent: Digest | None
-    """The digest of the record before; None for the first."""
+    """The digest of the previous record; None for the first."""
     created: int
     """Seconds since 1970, by the host's clock."""
     size: int
@@ -76,13 +76,13 @@ class Generation(NamedTuple):
         if not isinstance(app, str) or not isinstance(build, bytes):
             raise FormatError("a generation record without an app or a build")
         if not (parent is None or isinstance(parent, bytes)):
-            raise FormatError("a generation record whose parent is no digest")
+            raise FormatError("a generation record whose parent is not a digest")
         _integer(number, "number", 1, MAX_GENERATION)
         _integer(created, "time", 0, _MAX_TIME)
         _integer(size, "size", 0, 1 << 62)
         _integer(files, "number of files", 0, MAX_ENTRIES)
         if (parent is None) != (number == 1):
-            raise FormatError("a generation record whose parent does not fit its number")
+            raise FormatError("a generation record whose parent does not match its number")
         try:
             name = AppName.parse(app)
         except UsageError as error:
@@ -106,7 +106,7 @@ class Generation(NamedTuple):
 
 
 def record_digest(raw: bytes) -> Digest:
-    """What the next record gives as its parent."""
+    """The digest that the next record names as its parent."""
     return Digest.from_bytes(blake3_digest(raw))
 
 
@@ -122,9 +122,12 @@ def _integer(value: Any, what: str, low: int, high: int) -> None:
         raise FormatError(f"a generation record whose {what} is not within {low} to {high}")
 
 
-CURRENT = "current"
-GOOD = "good"
-FAILED = "failed"
-NEVER_ACTIVE = "never-active"
-DELETED = "deleted"
-STATES = (CURRENT, GOOD, FAILED, NEVER_ACTIVE, DELETED)
+State = Literal["current", "good", "failed", "never-active", "deleted"]
+"""What became of a generation; ``store.history`` tells it from the journal and the links."""
+
+CURRENT: Final = "current"
+GOOD: Final = "good"
+FAILED: Final = "failed"
+NEVER_ACTIVE: Final = "never-active"
+DELETED: Final = "deleted"
+STATES: tuple[State, ...] = (CURRENT, GOOD, FAILED, NEVER_ACTIVE, DELETED)

@@ -1,6 +1,6 @@
-"""A hold: who stopped activations of an app, since when, and why. docs/formats/store.md has the bytes.
+"""A hold: who stopped activations of an app, when, and why. docs/formats/store.md has the bytes.
 
-Not for setting one or obeying it (``store.hold``).
+Not for placing or obeying one (``store.hold``).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from relstore.errors import FormatError
 from relstore.formats import pack
 
 MAX_MESSAGE = 2000
-_MAX_BYTES = 16 * 1024
+MAX_BYTES = 16 * 1024
 _MAGIC = "relstore-hold"
 _VERSION = 1
 
@@ -29,7 +29,7 @@ class Hold(NamedTuple):
     def parse(cls, raw: bytes) -> Hold:
         """Raises FormatError."""
         fields = pack.decode_fields(
-            raw, what="hold", magic=_MAGIC, version=_VERSION, count=3, limit=_MAX_BYTES
+            raw, what="hold", magic=_MAGIC, version=_VERSION, count=3, limit=MAX_BYTES
         )
         if [type(field) for field in fields] != [str, int, str]:
             raise FormatError("a hold whose fields are not a text, a number and a text")

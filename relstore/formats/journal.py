@@ -6,7 +6,7 @@ Not for reading and appending on a host (``store.journal``).
 from __future__ import annotations
 
 import hashlib
-from typing import Any, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from relstore.errors import DamagedError, FormatError
 from relstore.formats import pack
@@ -17,29 +17,39 @@ MAX_ENTRY_BYTES = 64 * 1024
 MAX_REASON = 4000
 _LENGTH_BYTES = 4
 _SUM_BYTES = 32
-SWITCHING = "switching"
-ACTIVE = "active"
-ROLLED_BACK = "rolled-back"
-FAILED = "failed"
-STUCK = "stuck"
-INTERRUPTED = "interrupted"
-DELETED = "deleted"
-MARKED_GOOD = "marked-good"
-MARKED_BAD = "marked-bad"
-OUTCOMES = (ACTIVE, ROLLED_BACK, FAILED, STUCK, INTERRUPTED)
-EVENTS = (SWITCHING, *OUTCOMES, DELETED, MARKED_GOOD, MARKED_BAD)
+
+Outcome = Literal["active", "rolled-back", "failed", "stuck", "interrupted"]
+"""How an activation ended."""
+
+Judgement = Literal[Outcome, "marked-good", "marked-bad"]
+"""What says whether a generation is good: an outcome, or a person's mark."""
+
+EventKind = Literal["switching", Judgement, "deleted"]
+
+SWITCHING: Final = "switching"
+ACTIVE: Final = "active"
+ROLLED_BACK: Final = "rolled-back"
+FAILED: Final = "failed"
+STUCK: Final = "stuck"
+INTERRUPTED: Final = "interrupted"
+DELETED: Final = "deleted"
+MARKED_GOOD: Final = "marked-good"
+MARKED_BAD: Final = "marked-bad"
+OUTCOMES: tuple[Outcome, ...] = (ACTIVE, ROLLED_BACK, FAILED, STUCK, INTERRUPTED)
+JUDGEMENTS: tuple[Judgement, ...] = (*OUTCOMES, MARKED_GOOD, MARKED_BAD)
+EVENTS: tuple[EventKind, ...] = (SWITCHING, *OUTCOMES, DELETED, MARKED_GOOD, MARKED_BAD)
 
 
 class Event(NamedTuple):
-    """One entry. ``switching`` is the intent, the outcomes end it; ``deleted`` removes a generation; the
-    marks are a person's word on one."""
+    """One entry. ``switching`` is the intent, which an outcome ends; ``deleted`` records the removal of a
+    generation; the marks are a person's judgement of one."""
 
     time: int
     """Seconds since 1970, by the host's clock."""
-    event: str
+    event: EventKind
     generation: int
     previous: int
-    """The generation to return to, or 0 when there was none."""
+    """The generation to go back to, or 0 if there was none."""
     job: str
     who: str
     reason: str
@@ -49,12 +59,12 @@ class Event(NamedTuple):
         """Raises FormatError."""
         value: Any = pack.decode(raw, what="journal entry", limit=MAX_ENTRY_BYTES)
         if not isinstance(value, list) or [type(item) for item in value] != _TYPES:
-            raise FormatError("a journal entry whose fields are not those of one")
+            raise FormatError("a journal entry with the wrong fields")
         entry = cls(*value)
         if entry.event not in EVENTS:
-            raise FormatError(f"a journal entry of the unknown kind {entry.event[:40]!r}")
+            raise FormatError(f"a journal entry of unknown kind {entry.event[:40]!r}")
         if not (1 <= entry.generation <= MAX_GENERATION and 0 <= entry.previous <= MAX_GENERATION):
-            raise FormatError("a journal entry about a generation that cannot be")
+            raise FormatError("a journal entry about an impossible generation")
         return entry
 
     def encode(self) -> bytes:
@@ -65,11 +75,11 @@ _TYPES = [int, str, int, int, str, str, str]
 
 
 class Journal(NamedTuple):
-    """What a journal's bytes hold."""
+    """The content of a journal."""
 
     events: list[Event]
     length: int
-    """The bytes of the whole entries, the header included; what follows is a torn tail."""
+    """The bytes of the header and of all whole entries; the rest is a torn tail."""
     sum: bytes
     """The checksum of the last entry; the next one covers it."""
 

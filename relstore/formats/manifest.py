@@ -70,7 +70,7 @@ class Manifest(NamedTuple):
         values = pack.decode_stream(raw, what="manifest", limit=MAX_BYTES)
         header = next(values, None)
         if not isinstance(header, list) or len(header) != 3 or header[0] != MAGIC:
-            raise FormatError("not a manifest: it does not begin as one")
+            raise FormatError("not a manifest: it does not begin like one")
         if type(header[1]) is not int or header[1] != VERSION:
             raise FormatError(f"a manifest of version {header[1]!r}; this relstore knows {VERSION}")
         if type(header[2]) is not int or not 1 <= header[2] <= MAX_ENTRIES:
@@ -78,10 +78,10 @@ class Manifest(NamedTuple):
         entries: list[Entry] = []
         for value in values:
             if len(entries) == header[2]:
-                raise FormatError(f"a manifest with more than the {header[2]} entries that it claims")
+                raise FormatError(f"a manifest with more than the {header[2]} entries that it announces")
             entries.append(_parse_entry(value))
         if len(entries) != header[2]:
-            raise FormatError(f"a manifest with {len(entries)} entries that claims {header[2]}")
+            raise FormatError(f"a manifest with {len(entries)} entries that announces {header[2]}")
         _check(entries)
         return cls(entries)
 
@@ -107,7 +107,7 @@ class Manifest(NamedTuple):
 
     @property
     def size(self) -> int:
-        """The bytes of all files, as a person counts them."""
+        """The sum of the sizes of all files."""
         return sum(file.content.size for file in self.files())
 
     def outside_links(self) -> list[Symlink]:
@@ -126,7 +126,7 @@ def _check(entries: Sequence[Entry]) -> None:
     for entry in entries:
         raw = paths.check_path(entry.path)
         if raw == last:
-            raise FormatError(f"{entry.path!r} is there twice")
+            raise FormatError(f"{entry.path!r} is listed twice")
         if raw < last:
             raise FormatError(f"{entry.path!r} is out of order")
         last = raw
@@ -141,10 +141,12 @@ def _check(entries: Sequence[Entry]) -> None:
             if not 0 <= ref.size <= MAX_FILE_BYTES:
                 raise FormatError(f"{entry.path!r} has {ref.size} bytes; at most {MAX_FILE_BYTES}")
             if (ref.size == 0) != (ref.blake3 == EMPTY_BLAKE3):
-                raise FormatError(f"{entry.path!r} is empty under another name than the empty one")
+                raise FormatError(
+                    f"{entry.path!r}: its size and its digest do not agree on whether it is empty"
+                )
             claim = (ref.size, ref.sha256)
             if contents.setdefault(ref.blake3, claim) != claim:
-                raise FormatError(f"{entry.path!r} gives another size or SHA-256 to the same object")
+                raise FormatError(f"{entry.path!r} gives the same object a different size or SHA-256")
 
 
 def _encode_entry(entry: Entry) -> list[Any]:
@@ -158,9 +160,9 @@ def _encode_entry(entry: Entry) -> list[Any]:
 
 
 def _parse_entry(value: Any) -> Entry:
-    """Shape and types only; ``_check`` holds the rules that both directions share."""
+    """Checks the shape and the types only; ``_check`` has the rules that decoding and encoding share."""
     if not isinstance(value, list) or len(value) < 2 or not isinstance(value[0], str):
-        raise FormatError("a manifest's entry without a path and a kind")
+        raise FormatError("a manifest entry without a path and a kind")
     path, kind, rest = value[0], value[1], value[2:]
     types = [type(item) for item in rest]
     if type(kind) is int:
@@ -173,11 +175,11 @@ def _parse_entry(value: Any) -> Entry:
                 raise FormatError(f"{path!r} has a SHA-256 of {len(rest[2])} bytes")
             ref = ObjectRef(Digest.from_bytes(rest[1]), rest[2], rest[0], kind == _EXECUTABLE)
             return File(path, ref)
-    raise FormatError(f"{path!r} is of no kind that a build may hold")
+    raise FormatError(f"{path!r} is of a kind that a build cannot hold")
 
 
 def contents(manifest: Manifest) -> list[ObjectRef]:
-    """What is uploaded for a build: each distinct content once, in the order of first use."""
+    """What an upload of the build sends: each distinct content once, in the order of first use."""
     unique: dict[Digest, ObjectRef] = {}
     for ref in manifest.objects():
         unique.setdefault(ref.blake3, ref)

@@ -112,24 +112,19 @@ def parse_generation(text: str) -> int:
 
 
 def random_suffix() -> str:
-    """16^8 possibilities from the system's random source: for temporary names nobody can plant."""
+    """Eight random hexadecimal digits: for temporary names that nobody can guess and plant."""
     return os.urandom(4).hex()
 
 
 MAX_UNIT_NAME = 255
-
-
 """Bytes (systemd.unit(5))."""
 
-
 SUFFIXES = (".service", ".socket", ".timer", ".target", ".path")
-
-
 _UNIT = re.compile(r"[A-Za-z0-9:_.\\][A-Za-z0-9:_.\\@-]*\Z")
 
 
 class UnitName(str):
-    """``web.service``, ``web@1.service``."""
+    """The name of a systemd unit: ``web.service``, ``web@1.service``."""
 
     __slots__ = ()
 

@@ -1,9 +1,9 @@
 """The one module that owns msgpack: canonical bytes out, checked values in.
 
-msgpack leaves freedom that a content-addressed format cannot have: a number has several encodings,
+msgpack leaves choices that a content-addressed format cannot have: a number has several encodings,
 a map may repeat a key, and a header may promise more than is there. So what is decoded is encoded
-again and must give the same bytes, and every count is bounded before anything is allocated. What
-can be long is a *stream*: one small value after the other, never one long array, so that a reader's
+again and must give the same bytes, and every count is bounded before anything is allocated. Anything
+that can be long is a *stream*: one small value after the other, never one long array, so that a reader's
 memory is bounded by what it has read. Not for framing (``protocol.framing``) nor for what the values mean.
 """
 
@@ -49,7 +49,7 @@ def decode(raw: bytes, *, what: str, limit: int) -> Value:
 
 
 def encode_fields(magic: str, version: int, fields: Iterable[Value]) -> bytes:
-    """A small file of ours: its name, its version, and its fields."""
+    """The bytes of a small file of ours: its format's name, its version, and its fields."""
     return encode([magic, version, *fields])
 
 
@@ -57,7 +57,7 @@ def decode_fields(raw: bytes, *, what: str, magic: str, version: int, count: int
     """The ``count`` fields that ``encode_fields`` wrote. Raises FormatError, saying which part is wrong."""
     value = decode(raw, what=what, limit=limit)
     if not isinstance(value, list) or len(value) < 2 or value[0] != magic:
-        raise FormatError(f"not a {what}: it does not begin as one")
+        raise FormatError(f"not a {what}: it does not begin like one")
     if type(value[1]) is not int or value[1] != version:
         raise FormatError(f"a {what} of version {value[1]!r}; this relstore knows {version}")
     fields = value[2:]

@@ -1,14 +1,15 @@
-"""The format of an add-block delta, ``docs/formats/patch.md``: what it is made of, and what bounds each part.
+"""The format of an add-block delta (``docs/formats/patch.md``): its parts, and the limit of each.
 
-A patch is a head, then segments until all bytes of the content are made. Each has *columns*: arrays of one
-kind of number, compressed one by one. All numbers are little-endian. Both sides use this module. Not for
-making a patch (``client.transfer.delta``), nor for undoing it (``host.upload.patch_decoder``).
+A patch is a head, followed by segments until all bytes of the content are made. Each has *columns*: arrays of
+one kind of number, compressed one by one. All numbers are little-endian. Both sides use this module. Not for
+making a patch (``client.transfer.delta``), nor for applying it (``host.upload.patch_decoder``).
 """
 
 from __future__ import annotations
 
 import importlib
 import struct
+import zlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -19,18 +20,18 @@ LZMA, ZLIB = "patch-lzma", "patch-zlib"
 
 MAGIC = b"RSPATCH\x01"
 SEGMENT_BYTES = 4 * 1024 * 1024
-"""Of the content, that a segment makes at most."""
+"""The most bytes of the content that one segment makes."""
 
 MAX_COVERS = 2**19
 MAX_BASE_BYTES = 2**27
-"""The host holds four bytes for each grain of it."""
+"""The host holds four bytes in memory for each grain of the base."""
 
 FIELD_BYTES = 4
 GRAIN_BITS = 4
-"""Moves are known for every 2**GRAIN_BITS bytes of the base."""
+"""The base is divided into grains of 2**GRAIN_BITS bytes; each has one move."""
 
 PLAIN, MOVED = 0, 1
-"""The kinds of a field: what is added to it is given, or it is an address relative to its end."""
+"""The kinds of a field: PLAIN has a value to add; MOVED is an address relative to the end of the field."""
 
 _HEAD, _SEGMENT = struct.Struct("<8sQI3I"), struct.Struct("<III5I")
 HEAD_BYTES, SEGMENT_HEAD_BYTES = _HEAD.size, _SEGMENT.size
@@ -42,37 +43,37 @@ class Head(NamedTuple):
     """What a patch begins with. The columns of the covers follow: skip, length (u32), turn (i32)."""
 
     start: int
-    """The byte of the content that the first segment begins with."""
+    """The offset in the content at which the first segment begins."""
     covers: int
     sizes: tuple[int, ...]
-    """Of the columns, compressed, in bytes."""
+    """The compressed sizes of the columns, in bytes."""
 
     @classmethod
     def parse(cls, data: bytes) -> Head:
         """From HEAD_BYTES bytes. Raises FormatError."""
         magic, start, covers, *sizes = _HEAD.unpack(data)
         if magic != MAGIC or covers > MAX_COVERS:
-            raise FormatError("not a patch that this relstore can undo")
+            raise FormatError("not a patch that this relstore can apply")
         return cls(start, covers, _checked(sizes, (4 * covers,) * 3))
 
     def pack(self) -> bytes:
-        """The bytes of it."""
+        """The head's bytes."""
         return _HEAD.pack(MAGIC, self.start, self.covers, *self.sizes)
 
 
-class Segment(NamedTuple):
+class SegmentHead(NamedTuple):
     """What a segment begins with. Columns follow: extra bytes, gaps (low byte, high byte), kinds, values."""
 
     size: int
-    """Bytes of the content that it makes."""
+    """How many bytes of the content the segment makes."""
     fields: int
     values: int
     """How many of the fields are PLAIN."""
     sizes: tuple[int, ...]
-    """Of the columns, compressed, in bytes."""
+    """The compressed sizes of the columns, in bytes."""
 
     @classmethod
-    def parse(cls, data: bytes) -> Segment:
+    def parse(cls, data: bytes) -> SegmentHead:
         """From SEGMENT_HEAD_BYTES bytes. Raises FormatError."""
         size, fields, values, *sizes = _SEGMENT.unpack(data)
         if not 0 < size <= SEGMENT_BYTES or fields > size or values > fields:
@@ -80,50 +81,50 @@ class Segment(NamedTuple):
         return cls(size, fields, values, _checked(sizes, (size, fields, fields, fields, 4 * values)))
 
     def pack(self) -> bytes:
-        """The bytes of it."""
+        """The head's bytes."""
         return _SEGMENT.pack(self.size, self.fields, self.values, *self.sizes)
 
 
 def _checked(sizes: Sequence[int], most: Sequence[int]) -> tuple[int, ...]:
-    """The sizes, if none is larger than compressed data of ``most`` bytes can be."""
+    """The sizes, if none is larger than ``most`` bytes can be when compressed."""
     if any(size > limit + limit // 8 + _SLACK for size, limit in zip(sizes, most)):
         raise FormatError("a column of a patch is larger than it may be")
     return tuple(sizes)
 
 
 def compress(codec: str, data: bytes, level: int) -> bytes:
-    """A column. Nothing for nothing."""
+    """The compressed bytes of a column; empty if the column is."""
     if not data:
         return b""
     if codec == ZLIB:
-        return bytes(_module("zlib").compress(data, 9))
-    lzma = _module("lzma")
+        return zlib.compress(data, 9)
+    lzma = importlib.import_module("lzma")
     return bytes(lzma.compress(data, lzma.FORMAT_RAW, filters=[_filter(lzma, level)]))
 
 
 def decompress(codec: str, data: bytes, size: int) -> bytes:
-    """A column of exactly ``size`` bytes. Raises FormatError; never makes more."""
+    """The column, which must have exactly ``size`` bytes; no more are ever made. Raises FormatError."""
     if not size:
         return b""
     inner: Any
+    errors: type[Exception]
     if codec == ZLIB:
-        zlib = _module("zlib")
         inner, errors = zlib.decompressobj(), zlib.error
     else:
-        lzma = _module("lzma")
+        lzma = importlib.import_module("lzma")
         inner = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[_filter(lzma, 1)])
         errors = lzma.LZMAError
     try:
         column = inner.decompress(data, size)
     except errors as error:
-        raise FormatError(f"a column of a patch cannot be undone: {error}") from None
+        raise FormatError(f"a column of a patch cannot be decompressed: {error}") from None
     if len(column) != size:
         raise FormatError("a column of a patch is too short")
     return bytes(column)
 
 
 def _filter(lzma: Any, level: int) -> Any:
-    """``level`` is only how hard the compressor tries."""
+    """``level`` only sets how hard the compressor tries."""
     return {
         "id": lzma.FILTER_LZMA1,
         "preset": level,
@@ -132,8 +133,3 @@ def _filter(lzma: Any, level: int) -> Any:
         "lp": 0,
         "pb": 2,
     }
-
-
-def _module(name: str) -> Any:
-    # Hosts lack one or the other; the codecs are offered accordingly.
-    return importlib.import_module(name)

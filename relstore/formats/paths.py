@@ -1,7 +1,7 @@
 """The rules for paths inside a build. Pure; no file system is touched here.
 
 A path is what a manifest says and a host will create, so it is hostile until ``check_path`` has
-passed it. Not for paths of the store itself; those are in ``layout``.
+passed it. Not for paths of the store itself (``store.root``).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ MAX_TARGET_BYTES = 4095
 MAX_HOPS = 40
 """Symlinks followed before a chain counts as a loop, as in Linux (path_resolution(7))."""
 MAX_STEPS = 1024
-"""Parts that are walked to see where a symlink leads: chains of long targets multiply."""
+"""How many parts are followed to see where a symlink leads: chains of long targets multiply."""
 
 
 def check_path(path: str) -> bytes:
@@ -38,7 +38,7 @@ def check_path(path: str) -> bytes:
 
 
 def check_target(target: str) -> None:
-    """Raises FormatError unless ``target`` can be what a symlink holds."""
+    """Raises FormatError unless ``target`` can be the target of a symlink."""
     raw = _encode(target, "symlink target")
     if not 1 <= len(raw) <= MAX_TARGET_BYTES:
         raise FormatError(f"a symlink target of {len(raw)} bytes; 1 to {MAX_TARGET_BYTES}")
@@ -52,15 +52,14 @@ def parent(path: str) -> str:
 def leaves_build(path: str, symlinks: dict[str, str]) -> bool:
     """Whether following the symlink at ``path`` can lead out of the build.
 
-    ``symlinks`` maps the path of each symlink of the build to its target. What is resolved is what
-    the kernel would: other symlinks of the build are followed too, since ``a/..`` is not the top
-    when ``a`` is a symlink. A loop stays inside, and so does a target that does not exist. What is
-    not settled after MAX_STEPS parts counts as leaving.
+    ``symlinks`` maps the path of each symlink of the build to its target. Other symlinks of the build are
+    followed, as the kernel does: ``a/..`` is not the top when ``a`` is a symlink. A loop stays inside, and so
+    does a target that does not exist. A symlink that is not resolved after MAX_STEPS parts counts as leaving.
     """
     todo = [*reversed(symlinks[path].split("/"))]
     if symlinks[path].startswith("/"):
         return True
-    here = [part for part in parent(path).split("/") if part]
+    directory = [part for part in parent(path).split("/") if part]
     hops = 1
     for _ in range(MAX_STEPS):
         if not todo:
@@ -69,12 +68,12 @@ def leaves_build(path: str, symlinks: dict[str, str]) -> bool:
         if part in ("", "."):
             continue
         if part == "..":
-            if not here:
+            if not directory:
                 return True
-            here.pop()
+            directory.pop()
             continue
-        here.append(part)
-        target = symlinks.get("/".join(here))
+        directory.append(part)
+        target = symlinks.get("/".join(directory))
         if target is None:
             continue
         hops += 1
@@ -82,7 +81,7 @@ def leaves_build(path: str, symlinks: dict[str, str]) -> bool:
             return False
         if target.startswith("/"):
             return True
-        here.pop()
+        directory.pop()
         todo.extend(reversed(target.split("/")))
     return True
 

@@ -1,23 +1,29 @@
-"""How a release goes live on a host: what is restarted, when it counts as well, what runs around that.
+"""How a release goes live on a host: what is restarted, when it counts as healthy, what runs around that.
 
-Plain values that the client makes from flags and relstore.toml, sends with an activation, and the host
-keeps with the job, so that a job that died can be finished as it was begun. Not for doing any of it
-(``host``) nor for reading it from a file (``client.config.recipe``).
+Plain values. The client makes them from flags and relstore.toml and sends them with an activation; the host
+keeps them with the job, so that a job that died can be finished as it was begun. Not for doing any of it
+(``host``), nor for reading it from a file (``client.config.recipe``).
 """
 
 from __future__ import annotations
 
 import re
-from typing import NamedTuple, Optional
+from typing import Final, Literal, NamedTuple, Optional
 
 from relstore.errors import UsageError
 from relstore.formats.names import UnitName
 
-RESTART = "restart"
-RELOAD = "reload"
-TRY_RELOAD = "try-reload-or-restart"
-ACTIONS = (RESTART, RELOAD, TRY_RELOAD)
-SUDO = "sudo"
+UnitAction = Literal["restart", "reload", "try-reload-or-restart"]
+"""What is done with a unit after the switch; systemctl's own words."""
+
+Escalation = Literal["", "sudo"]
+"""How the account becomes root; empty where it need not."""
+
+RESTART: Final = "restart"
+RELOAD: Final = "reload"
+TRY_RELOAD: Final = "try-reload-or-restart"
+ACTIONS: tuple[UnitAction, ...] = (RESTART, RELOAD, TRY_RELOAD)
+SUDO: Final = "sudo"
 MAX_MILLISECONDS = 24 * 3600 * 1000
 
 
@@ -40,7 +46,8 @@ class HttpUrl(NamedTuple):
         if not match or not url.isascii() or not 0 < int(match[2] or 80) < 65536:
             raise UsageError(
                 f"{url!r} is not a URL of the form http://HOST[:PORT]/PATH",
-                hint="The host asks it itself: the plain port of 127.0.0.1 will do. For TLS, use a command.",
+                hint="The host sends the request itself, so a plain port of 127.0.0.1 is enough. "
+                "For TLS, use a command.",
             )
         authority = match[1] + (f":{match[2]}" if match[2] else "")
         path = match[3] or "/"
@@ -55,16 +62,14 @@ class Units(NamedTuple):
     names: tuple[UnitName, ...] = ()
     user: bool = False
     """Whether they belong to the account's own manager (``systemctl --user``)."""
-    action: str = RESTART
-    """One of ACTIONS."""
+    action: UnitAction = RESTART
     run_build: bool = True
-    """Whether their main processes must be seen to execute the build."""
-    become: str = ""
-    """``sudo``, or empty when the account may act on the units itself."""
+    """Whether their main processes must execute the build."""
+    become: Escalation = ""
 
 
 class Command(NamedTuple):
-    """Something of the deployer's to run on the host."""
+    """A command of the deployer's that runs on the host."""
 
     words: tuple[str, ...]
     timeout: int
@@ -72,27 +77,27 @@ class Command(NamedTuple):
 
 
 class Http(NamedTuple):
-    """A request that must be answered as described."""
+    """An HTTP request, and the answer that counts as healthy."""
 
     url: str
-    """``http://…``; with ``socket`` only its path and host name count."""
+    """``http://…``; with ``socket``, only its path and host name are used."""
     status: int = 0
-    """The status that it must have, or 0 for any from 200 to 399."""
+    """The status that the answer must have, or 0 for any from 200 to 399."""
     body: str = ""
-    """A regular expression that its body must contain, or empty."""
+    """A regular expression that must match somewhere in the body, or empty."""
     headers: tuple[str, ...] = ()
     """``Name: value`` lines to send."""
     socket: str = ""
-    """The path of a Unix socket to ask through, or empty."""
+    """The path of a Unix socket to send the request to, or empty."""
 
 
 class Health(NamedTuple):
-    """When a release counts as well. Times are milliseconds."""
+    """When a release counts as healthy. Times are in milliseconds."""
 
     timeout: int = 30_000
     interval: int = 500
     stable: int = 3_000
-    """How long a unit's main process must stand still."""
+    """How long a unit's main process must stay up."""
     http: tuple[Http, ...] = ()
     tcp: tuple[str, ...] = ()
     """``host:port``."""
@@ -100,18 +105,18 @@ class Health(NamedTuple):
 
 
 class Recipe(NamedTuple):
-    """All of it. The default restarts nothing and asks nothing."""
+    """All of it. The default restarts nothing and checks nothing."""
 
     units: Units = Units()
     restart: Optional[Command] = None
     reload: Optional[Command] = None
-    """Instead of ``restart`` where a former version runs; to go back, ``restart`` is used if there is one."""
+    """Used instead of ``restart`` while a previous version runs; to go back, ``restart`` is preferred."""
     restart_timeout: int = 60
-    """Seconds that a unit may take to act."""
+    """Seconds that a restart or reload of a unit may take."""
     health: Health = Health()
     before: Optional[Command] = None
-    """Run in the new build before the switch; its failure changes nothing."""
+    """Runs in the new build before the switch; if it fails, nothing is changed."""
     after: Optional[Command] = None
     on_failure: Optional[Command] = None
     confirm: int = 0
-    """Seconds in which the deployer must come back to confirm, or 0."""
+    """Seconds within which the deployer must reconnect and confirm; 0: no confirmation is needed."""

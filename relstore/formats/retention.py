@@ -1,4 +1,4 @@
-"""A retention policy: what is to be kept of an app. docs/formats/retention.md has the bytes.
+"""A retention policy: which generations of an app to keep. docs/formats/retention.md has the bytes.
 
 Not for keeping it on a host (``store.retention``), nor for applying it (``gc.policy``).
 """
@@ -13,19 +13,20 @@ from relstore.formats import pack
 MAGIC = "relstore-retention"
 VERSION = 1
 MAX_KEEP = 1_000_000
-"""More generations than a host will ever see."""
+"""More generations than any host will ever have."""
 
 
 MAX_SECONDS = 100 * 366 * 86_400
 MAX_SIZE = 1 << 60
-_MAX_BYTES = 256
+MAX_BYTES = 256
 
 
 class Policy(NamedTuple):
-    """``keep``: so many good generations; ``keep_within``: all of the last so many seconds.
+    """``keep``: how many good generations to keep; ``keep_within``: the seconds within which all are kept.
 
-    Both together keep what either wants. With neither, every generation is kept. ``max_size``: bytes that the
-    builds of the app may have together; over that the oldest go, also of those that the others want.
+    With both, a generation is kept if either keeps it. With neither, every generation is kept. ``max_size``:
+    how many bytes the builds of the app may have together; beyond that the oldest are removed, even if the
+    other two would keep them.
     """
 
     keep: int | None = None
@@ -40,12 +41,12 @@ class Policy(NamedTuple):
     def parse(cls, raw: bytes) -> Policy:
         """Raises FormatError unless ``raw`` is exactly what ``encode`` writes."""
         fields = pack.decode_fields(
-            raw, what="retention", magic=MAGIC, version=VERSION, count=3, limit=_MAX_BYTES
+            raw, what="retention", magic=MAGIC, version=VERSION, count=3, limit=MAX_BYTES
         )
         return cls(*fields).checked()
 
     def checked(self) -> Policy:
-        """Itself. Raises FormatError for what no retention can be."""
+        """The policy itself. Raises FormatError if a value is out of range."""
         _check(self.keep, "number of generations", MAX_KEEP)
         _check(self.keep_within, "time", MAX_SECONDS)
         _check(self.max_size, "size", MAX_SIZE)

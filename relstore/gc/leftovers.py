@@ -1,8 +1,9 @@
-"""What work that ended, or died, has left in a store: found without a lock, let go under the store's alone.
+"""Finds and removes what finished or dead work has left in a store.
 
-Nothing of it is needed, but some of it may still be of use for a while: what an upload staged, the log of a
-job, a helper that a client with another version of relstore runs. So each kind has its age. Not for
-generations and builds (``plan``).
+It is found without a lock and removed under the store's exclusive lock. None of it is needed, but some may
+still be useful for a while: what an upload staged, the log of a job, a helper that a client with another
+version of relstore runs. So each kind is kept until it has a certain age. Not for generations and builds
+(``plan``).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import stat
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from relstore.gc import trash
 from relstore.store import app as apps
@@ -20,23 +21,29 @@ from relstore.store.store import Store
 
 DAY_S = 24 * 3600
 STAGING_S = DAY_S
-"""How long what a broken upload staged is kept for the next push to go on with."""
+"""How long to keep what an interrupted upload staged, so that the next push can resume it."""
 TEMPORARY_S = DAY_S
-"""No writer is at work on one name for so long."""
+"""No writer takes this long to write one file."""
 UNUSED_S = 30 * DAY_S
-"""How long a job's log, a helper that nobody runs, or what a repair replaced, is kept."""
+"""How long to keep the log of a job, a helper that nobody runs, or a file that a repair replaced."""
 LAST_JOBS = 20
-"""So many jobs of each app are kept however old they are."""
+"""How many jobs of each app to keep, however old they are."""
 
-LEASE, STAGED, HALF_WRITTEN = "lease", "staged upload", "half-written file"
-JOB, HELPER, SET_ASIDE = "job", "helper", "damaged file"
+LeftoverKind = Literal["lease", "staged upload", "half-written file", "job", "helper", "damaged file"]
+
+LEASE: Final = "lease"
+STAGED: Final = "staged upload"
+HALF_WRITTEN: Final = "half-written file"
+JOB: Final = "job"
+HELPER: Final = "helper"
+SET_ASIDE: Final = "damaged file"
 
 
 class Remain(NamedTuple):
-    """Something that nobody needs: where it is below the root, what, and why it may go."""
+    """Something that nobody needs: where it is below the root, what it is, and why it may be removed."""
 
     place: tuple[str, ...]
-    kind: str
+    kind: LeftoverKind
     reason: str
     bytes: int
 
@@ -45,36 +52,36 @@ class Remain(NamedTuple):
         return "/".join(self.place)
 
 
-class InUse(NamedTuple):
-    """What must stay: lease names, jobs as (app, id), helpers by digest."""
+class Needed(NamedTuple):
+    """What must be kept: leases by name, jobs as (app, id), helpers by digest."""
 
     leases: Collection[str]
     jobs: Collection[tuple[str, str]]
     helpers: Collection[str]
 
 
-def find(store: Store, in_use: InUse, now: float) -> list[Remain]:
-    """Everything of it. Raises OSError: what cannot be looked at ends the collection."""
+def find(store: Store, needed: Needed, now: float) -> list[Remain]:
+    """All leftovers. Raises OSError: one that cannot be read ends the collection."""
     return [
-        *_leases(store, in_use.leases),
-        *_staging(store, in_use.leases, now),
+        *_leases(store, needed.leases),
+        *_staging(store, needed.leases, now),
         *_half_written(store, now),
-        *_jobs(store, in_use.jobs, now),
-        *_helpers(store, in_use.helpers, now),
+        *_jobs(store, needed.jobs, now),
+        *_helpers(store, needed.helpers, now),
         *_set_aside(store, now),
     ]
 
 
-def is_dead(store: Store, remain: Remain, in_use: InUse, now: float) -> bool:
-    """Whether it may still go: the store's lock was free since it was found."""
+def is_dead(store: Store, remain: Remain, needed: Needed, now: float) -> bool:
+    """Whether it may still be removed: others may have held the store's lock since it was found."""
     name = remain.place[-1]
     if remain.kind == LEASE:
-        return name not in in_use.leases
+        return name not in needed.leases
     if remain.kind == STAGED:
-        return name not in in_use.leases and _age(store.staging, name, now) > STAGING_S
+        return name not in needed.leases and _age(store.staging, name, now) > STAGING_S
     if remain.kind == JOB:
-        return (remain.place[1], name) not in in_use.jobs
-    return remain.kind != HELPER or name not in in_use.helpers
+        return (remain.place[1], name) not in needed.jobs
+    return remain.kind != HELPER or name not in needed.helpers
 
 
 def let_go(store: Store, remains: Iterable[Remain]) -> None:

@@ -1,7 +1,8 @@
-"""What a sweep will free, exactly, hard links counted once. Reads, and needs no lock.
+"""Measures exactly how much a sweep will free, counting hard links once. Reads only, and needs no lock.
 
-A file goes when all its links but the shelf's are in what goes. Memory is about 100 bytes for each file that
-is in a build that goes. Not for deciding what goes (``plan``).
+A file is freed when all its links, apart from the one in ``objects/``, are in builds or uploads that are
+removed. It takes about 100 bytes of memory for each file of those builds. Not for deciding what is removed
+(``plan``).
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ class Measure(NamedTuple):
 def measure(
     store: Store, dead: Collection[Digest], leased: Collection[str], staged: Collection[str] = ()
 ) -> Measure:
-    """``dead``: the builds that go; ``leased``: the names of objects that stay in any case.
+    """``dead``: the builds that are removed; ``leased``: the names of objects that are kept in any case.
 
-    ``staged``: uploads that go, which may have linked objects; the bytes of what they staged are not counted.
+    ``staged``: uploads that are removed and may have linked objects; what they staged is not counted.
     """
     going: dict[int, int] = {}
     for build in dead:
@@ -46,7 +47,10 @@ def measure(
 
 
 def _shelf(store: Store, leased: Collection[str], going: dict[int, int]) -> tuple[int, int]:
-    """The objects that go, and the bytes of those that nothing uses; the others are marked in ``going``."""
+    """The number of objects that are removed, and the bytes of those without other links.
+
+    Objects that have other links are marked in ``going``.
+    """
     objects = loose = 0
     for shard, name in store.objects.refs():
         entry = store.objects.shard(shard).lstat(name)
@@ -64,10 +68,10 @@ def _shelf(store: Store, leased: Collection[str], going: dict[int, int]) -> tupl
 
 
 def _take(files: Iterator[os.stat_result], going: dict[int, int]) -> int:
-    """The bytes of the files that go and were not taken before.
+    """The bytes of the files that are freed and were not counted before.
 
-    These are marked as gone from the shelf, or were never on it: manifests, empty files, copies that the
-    limit of links made.
+    Those files are marked as removed from ``objects/``, or were never there: manifests, empty files, and
+    copies that were made because of the limit on links.
     """
     size = 0
     for found in files:

@@ -1,7 +1,7 @@
-"""The collector's plan: for each generation and build, kept or removed, and why. Pure.
+"""The collector's plan: which generations and builds are kept or removed, and why. Pure.
 
-The plan that ``--dry-run`` shows is the plan that the sweep runs. What the host knows (rows, leases,
-processes, jobs) comes in as values; reading it is for ``roots``, removing for ``sweep``.
+The sweep carries out the plan that ``--dry-run`` shows. What the host knows (rows, leases, processes, jobs)
+comes in as values. Not for reading those (``roots``), nor for removing anything (``sweep``).
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ from typing import NamedTuple
 from relstore.formats import generation as generation_format
 from relstore.formats.names import AppName, Digest
 from relstore.formats.retention import Policy
-from relstore.gc.policy import Wanted, judge
+from relstore.gc.policy import Decision, judge
 from relstore.store import history
 from relstore.store.history import Row
 
 
 class Roots(NamedTuple):
-    """What the host found that keeps things alive."""
+    """Everything on the host that keeps generations and builds alive."""
 
     apps: Mapping[AppName, Sequence[Row]]
     jobs: Mapping[AppName, Collection[int]]
-    """The generations that running or unresolved jobs are about."""
+    """The generations that running or unresolved jobs need."""
     leased: Collection[Digest]
     """The builds that uploads are making."""
     running: Collection[Digest]
-    """The builds that some process executes, maps, has open or stands in."""
+    """The builds that some process executes, maps, has open or has as its working directory."""
 
 
 class GenerationVerdict(NamedTuple):
@@ -56,20 +56,23 @@ class Plan(NamedTuple):
         return [verdict.build for verdict in self.builds if not verdict.keep]
 
     def only(self, other: Plan) -> Plan:
-        """This plan, but what does not go by the ``other`` does not go by this one."""
-        generations = {(one.app, one.number) for one in other.dead_generations}
-        builds = set(other.dead_builds)
+        """This plan, but keeping everything that the ``other`` plan keeps."""
+        dead_generations = {(verdict.app, verdict.number) for verdict in other.dead_generations}
+        dead_builds = set(other.dead_builds)
         return Plan(
             [
-                one if one.keep or (one.app, one.number) in generations else one._replace(keep=True)
-                for one in self.generations
+                verdict._replace(keep=verdict.keep or (verdict.app, verdict.number) not in dead_generations)
+                for verdict in self.generations
             ],
-            [one if one.keep or one.build in builds else one._replace(keep=True) for one in self.builds],
+            [
+                verdict._replace(keep=verdict.keep or verdict.build not in dead_builds)
+                for verdict in self.builds
+            ],
         )
 
 
 Contents = Callable[[Digest], Mapping[Digest, int]]
-"""The objects of a build, with their bytes. Only asked for where a policy has a size."""
+"""Gives the objects of a build with their sizes. Called only where a policy limits the size."""
 
 
 def make_plan(
@@ -79,18 +82,18 @@ def make_plan(
     now: int,
     contents: Contents,
 ) -> Plan:
-    """``policies``: by app; where there is none, every generation stays. Raises what ``contents`` does."""
+    """``policies``: by app; without one, every generation is kept. Raises what ``contents`` raises."""
     generations: list[GenerationVerdict] = []
     for app, rows in roots.apps.items():
         policy = policies.get(app, Policy())
-        wanted = judge(policy, rows, now)
+        decisions = judge(policy, rows, now)
         needed = _needed(rows, roots.jobs.get(app, ()), roots.running)
         verdicts = []
         for row in rows:
             if row.state == generation_format.DELETED:
                 continue
             number = row.generation.number
-            keep, reason = needed.get(number) or wanted[number]
+            keep, reason = needed.get(number) or decisions[number]
             verdicts.append(GenerationVerdict(app, number, row.generation.build, keep, reason))
         if policy.max_size is not None:
             ranks = {row.generation.number: _rank(row) for row in rows}
@@ -99,9 +102,9 @@ def make_plan(
     return Plan(generations, _judge_builds(generations, builds, roots))
 
 
-def _needed(rows: Sequence[Row], jobs: Collection[int], running: Collection[Digest]) -> dict[int, Wanted]:
-    """What must stay whatever the policy says, with the strongest reason."""
-    needed: dict[int, Wanted] = {}
+def _needed(rows: Sequence[Row], jobs: Collection[int], running: Collection[Digest]) -> dict[int, Decision]:
+    """The generations that are kept whatever the policy says, each with its strongest reason."""
+    needed: dict[int, Decision] = {}
     current = max(
         (row.generation.number for row in rows if row.state == generation_format.CURRENT), default=0
     )
@@ -115,19 +118,19 @@ def _needed(rows: Sequence[Row], jobs: Collection[int], running: Collection[Dige
         elif row.pins:
             reason = f"pinned as {', '.join(row.pins)}"
         elif number in jobs:
-            reason = "a job is about it"
+            reason = "a job needs it"
         elif row.generation.build in running:
             reason = "a process runs it"
         elif row.state == generation_format.NEVER_ACTIVE and number > current:
-            reason = "waits to be activated"
+            reason = "waiting to be activated"
         else:
             continue
-        needed[number] = Wanted(True, reason)
+        needed[number] = Decision(True, reason)
     return needed
 
 
 def _rank(row: Row) -> int:
-    """What failed takes nobody's place (P7), and what was never tried no good one's."""
+    """A failed generation never takes the place of another (P7), nor an untried one that of a good one."""
     if row.state == generation_format.FAILED:
         return 0
     return 2 if row.is_good else 1
@@ -140,9 +143,9 @@ def _within(
     ranks: Mapping[int, int],
     contents: Contents,
 ) -> list[GenerationVerdict]:
-    """Let go of the oldest that nothing needs, until the builds of the rest have at most ``size`` bytes.
+    """Remove the oldest generations that nothing needs, until the other builds have at most ``size`` bytes.
 
-    Those of a lower rank go before the oldest one of a higher.
+    A generation of a lower rank is removed before any of a higher rank.
     """
     counted: dict[Digest, int] = {}
     for verdict in verdicts:
@@ -150,20 +153,21 @@ def _within(
             counted.update(contents(verdict.build))
     total = sum(counted.values())
     full = False
-    found = {}
-    for verdict in sorted(verdicts, key=lambda one: (ranks[one.number], one.number), reverse=True):
-        found[verdict.number] = verdict
+    judged = {}
+    best_first = sorted(verdicts, key=lambda verdict: (ranks[verdict.number], verdict.number), reverse=True)
+    for verdict in best_first:
+        judged[verdict.number] = verdict
         if not verdict.keep or verdict.number in needed:
             continue
         more = {name: count for name, count in contents(verdict.build).items() if name not in counted}
         full = full or total + sum(more.values()) > size
         if full and more:
             reason = f"beyond the {size:,} bytes that the app may have"
-            found[verdict.number] = verdict._replace(keep=False, reason=reason)
+            judged[verdict.number] = verdict._replace(keep=False, reason=reason)
         else:
             counted.update(more)
             total += sum(more.values())
-    return [found[verdict.number] for verdict in verdicts]
+    return [judged[verdict.number] for verdict in verdicts]
 
 
 def _judge_builds(
@@ -173,14 +177,14 @@ def _judge_builds(
     for verdict in generations:
         if verdict.keep:
             users.setdefault(verdict.build, []).append(f"{verdict.app} {verdict.number}")
-    found = []
+    verdicts = []
     for build in sorted(builds):
         if build in users:
-            found.append(BuildVerdict(build, True, f"of {', '.join(users[build][:5])}"))
+            verdicts.append(BuildVerdict(build, True, f"of {', '.join(users[build][:5])}"))
         elif build in roots.leased:
-            found.append(BuildVerdict(build, True, "an upload is making it"))
+            verdicts.append(BuildVerdict(build, True, "an upload is making it"))
         elif build in roots.running:
-            found.append(BuildVerdict(build, True, "a process runs it"))
+            verdicts.append(BuildVerdict(build, True, "a process runs it"))
         else:
-            found.append(BuildVerdict(build, False, "no generation needs it"))
-    return found
+            verdicts.append(BuildVerdict(build, False, "no generation needs it"))
+    return verdicts

@@ -1,7 +1,7 @@
-"""Which generations a person wants to keep. Pure; every answer comes with its reason.
+"""Which generations a retention policy keeps. Pure; every decision has a reason.
 
-A policy only ever keeps: what it does not ask for may go unless something else needs it (``plan``).
-Without any policy every generation stays. What may be kept of a size is for ``plan`` as well.
+A policy only keeps generations: the others may be removed unless something else needs them (``plan``).
+Without a policy every generation is kept. Not for the limit on the size (``plan``).
 """
 
 from __future__ import annotations
@@ -14,35 +14,35 @@ from relstore.formats.retention import Policy
 from relstore.store.history import Row
 
 
-class Wanted(NamedTuple):
-    """The policy's word on one generation."""
+class Decision(NamedTuple):
+    """Whether a generation is kept, and why."""
 
     keep: bool
     reason: str
 
 
-def judge(policy: Policy, rows: Sequence[Row], now: int) -> dict[int, Wanted]:
-    """What the policy says of each generation, by number. Failed ones never count as good (P7)."""
+def judge(policy: Policy, rows: Sequence[Row], now: int) -> dict[int, Decision]:
+    """The policy's decision on each generation, by number. Failed ones never count as good (P7)."""
     if policy.keep is None and policy.keep_within is None:
-        reason = "no policy was given" if policy.is_empty else "within the size"
-        return {row.generation.number: Wanted(True, reason) for row in rows}
+        reason = "no policy was given" if policy.is_empty else "within the size limit"
+        return {row.generation.number: Decision(True, reason) for row in rows}
     good = [row.generation.number for row in rows if row.is_good]
     last = set(good[-policy.keep :]) if policy.keep else set()
     return {row.generation.number: _judge_one(policy, row, last, now) for row in rows}
 
 
-def _judge_one(policy: Policy, row: Row, last: set[int], now: int) -> Wanted:
+def _judge_one(policy: Policy, row: Row, last: set[int], now: int) -> Decision:
     if row.generation.number in last:
-        return Wanted(True, f"among the last {policy.keep} good ones")
+        return Decision(True, f"among the last {policy.keep} good ones")
     if policy.keep_within is not None and now - row.generation.created <= policy.keep_within:
-        return Wanted(True, f"released within the last {_span(policy.keep_within)}")
+        return Decision(True, f"released within the last {_span(policy.keep_within)}")
     if row.state == FAILED:
-        return Wanted(False, f"failed ({row.outcome})")
+        return Decision(False, f"failed ({row.outcome})")
     if row.state == NEVER_ACTIVE:
-        return Wanted(False, "never active, and older than the current one")
+        return Decision(False, "never active, and older than the current one")
     if policy.keep is not None:
-        return Wanted(False, f"beyond the last {policy.keep} good ones")
-    return Wanted(False, "older than the policy keeps")
+        return Decision(False, f"beyond the last {policy.keep} good ones")
+    return Decision(False, "older than the policy keeps")
 
 
 def _span(seconds: int) -> str:

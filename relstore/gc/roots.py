@@ -1,7 +1,7 @@
-"""Reading the roots from the host: apps, leases, processes. The store's lock must be held alone.
+"""Reads the roots from the host: apps, leases, processes. The caller must hold the store's lock exclusively.
 
-A root that cannot be read ends the collection with nothing removed: an error must never be taken
-for "nothing there". Not for judging them (``plan``).
+A root that cannot be read ends the collection before anything is removed: an error must never be taken for
+"nothing there". Not for judging them (``plan``).
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from relstore.store.store import Store
 class Found(NamedTuple):
     roots: Roots
     leases: dict[str, bytes]
-    """The manifests that uploads rely on, by the names of their leases."""
+    """The manifests of running uploads, by the names of their leases."""
     helpers: Collection[str]
     """The helpers that some process runs, by digest."""
     unreadable_processes: int
 
 
 def find(store: Store, jobs: Mapping[AppName, Collection[int]]) -> Found:
-    """``jobs``: the generations that running or unresolved jobs are about. Raises DamagedError, OSError."""
+    """``jobs``: the generations that running or unresolved jobs need. Raises DamagedError, OSError."""
     rows = {}
     for name in store.app_names():
         with store.app(name) as app:

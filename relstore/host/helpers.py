@@ -1,8 +1,8 @@
-"""The helper's own place in the store: ``helpers/<digest>/``, unpacked once from the pushed bundle.
+"""Unpacks the helper into ``helpers/<digest>/`` of the store, once for each bundle that a client sends.
 
-A job must outlive the session that brought the bundle, so before the first job the bundle is
-unpacked to disk; Python then also keeps its bytecode there. Not for the first moment of a session,
-which runs from memory when nothing is unpacked yet (``stage``).
+A job must outlive the session that brought the bundle, so the bundle is unpacked to disk before the first
+job; Python then keeps its bytecode there too. Not for a session before that, which runs from memory
+(``remote_stage``).
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from relstore.store.durable import Durability, replace_symlink, sync_directory, 
 
 AREA = "helpers"
 NEWEST = "newest"
-"""A link to the helper that was used last: what runs at boot goes through it."""
+"""A link to the helper that was used last, for what runs at boot."""
 INDEX = "FILES"
 """The bundle's list of its own files, so that unpacking needs no zip library."""
 
 
 class Bundle(NamedTuple):
-    """Where the running code came from."""
+    """Where the running code was loaded from."""
 
     digest: str
     """The SHA-256 of the bundle in hexadecimal."""
     path: str
-    """A zip file (of a session's first run), or the unpacked directory."""
+    """A zip file in memory, or the unpacked directory."""
 
 
 def install(root: Dir, bundle: Bundle, durability: Durability) -> str:
-    """The path of the unpacked helper below ``root``, unpacking it where it is missing."""
+    """Unpack the helper below ``root`` unless it is there already; its path."""
     with root.make_or_open(AREA) as helpers:
         if helpers.lstat(bundle.digest) is None:
             _unpack(helpers, bundle, durability)
@@ -60,7 +60,7 @@ def _unpack(helpers: Dir, bundle: Bundle, durability: Durability) -> None:
         helpers.rename(temporary, helpers, bundle.digest)
     except (OSError, StoreError):
         helpers.remove_tree(temporary)
-        if helpers.lstat(bundle.digest) is None:  # else another session was faster
+        if helpers.lstat(bundle.digest) is None:  # otherwise another session was faster
             raise
     sync_directory(helpers)
 
@@ -81,7 +81,7 @@ def _write(directory: Dir, parts: list[str], data: bytes, durability: Durability
 
 
 def _fill(directory: Dir, durability: Durability) -> None:
-    """Every directory from the bottom up is durable at the barrier."""
+    """Make every directory durable at the next barrier, from the bottom up."""
     for entry in list(directory.entries()):
         if entry.is_dir(follow_symlinks=False):
             with directory.sub(entry.name) as inner:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple, Optional
 
 from relstore.formats.names import AppName, JobId, UnitName
-from relstore.formats.recipe import Recipe
+from relstore.formats.recipe import Escalation, Recipe
 
 
 class Activate(NamedTuple):
@@ -75,7 +75,7 @@ class InstallUnit(NamedTuple):
     name: UnitName
     text: str
     user: bool
-    become: str
+    become: Escalation
     replace: bool
     """Whether a file that is there may go."""
 

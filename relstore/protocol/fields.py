@@ -1,8 +1,8 @@
 """Messages as named tuples: to plain values and back, checked field by field by their annotations.
 
-A message class is a NamedTuple whose fields are int, bool, str, bytes, Optional of these, tuples of
-these (``tuple[str, ...]``), checked names, or other such classes. Decoding accepts exactly that.
-Not for bytes (``formats.pack``) nor for meaning beyond types and names.
+A message class is a NamedTuple whose fields are int, bool, str, bytes, Literal words (which are read as str),
+Optional of these, tuples of these (``tuple[str, ...]``), checked names, or other such classes. Decoding
+accepts exactly that. Not for bytes (``formats.pack``) nor for meaning beyond types and names.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import typing
 from collections.abc import Callable, Hashable
 from functools import cache
-from typing import Any, TypeVar, Union
+from typing import Any, Literal, TypeVar, Union
 
 from relstore.errors import ProtocolError
 from relstore.formats.names import AppName, Digest, JobId, PinName, UnitName
@@ -62,6 +62,9 @@ def _reader(hint: Any, where: str) -> Reader:
     if hint is int:
         return _checked(int, where, lambda value: _in_range(value, where))
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Literal:
+        # Which words there are is for the type checker: a newer side may send others.
+        return _checked(str, where)
     if origin is Union and len(arguments) == 2 and arguments[1] is type(None):
         inner = _reader(arguments[0], where)
         return lambda value: None if value is None else inner(value)

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from relstore.errors import NotFoundError, RefusedError, UsageError
 from relstore.formats import journal
-from relstore.formats.generation import CURRENT, DELETED, FAILED, GOOD, NEVER_ACTIVE, Generation
-from relstore.formats.journal import Event
+from relstore.formats.generation import CURRENT, DELETED, FAILED, GOOD, NEVER_ACTIVE, Generation, State
+from relstore.formats.journal import Event, EventKind
 
 SPEC_HELP = (
     "a number, -1 or +1 (counted over good generations), the beginning of a build id, or commit:PREFIX"
@@ -22,7 +22,6 @@ SPEC_HELP = (
 
 _PREFIX = 6
 """The digits that a build's prefix has at least."""
-_JUDGEMENTS = (*journal.OUTCOMES, journal.MARKED_GOOD, journal.MARKED_BAD)
 _SAY_GOOD = (journal.ACTIVE, journal.MARKED_GOOD)
 _SAY_BAD = (journal.ROLLED_BACK, journal.MARKED_BAD)
 """Not ``stuck``: where the former one does not start again either, more is wrong than the release."""
@@ -32,8 +31,8 @@ class Row(NamedTuple):
     """A generation and what became of it."""
 
     generation: Generation
-    state: str
-    outcome: str
+    state: State
+    outcome: Literal[EventKind, ""]
     """The last outcome or mark in the journal (``active``, ``rolled-back``, …), or ``""``; ``interrupted``
     only where there is no other."""
     outcome_at: int
@@ -61,7 +60,7 @@ def rows(
     judged: set[int] = set()
     was_good: set[int] = set()
     for event in events:
-        if event.event not in _JUDGEMENTS:
+        if event.event not in journal.JUDGEMENTS:
             continue
         if event.event != journal.INTERRUPTED:
             judged.add(event.generation)
@@ -75,7 +74,8 @@ def rows(
     found = []
     for generation in generations:
         number = generation.number
-        outcome = last.get(number)
+        judgement = last.get(number)
+        state: State
         if number not in linked:
             state = DELETED
         elif number == current:
@@ -87,8 +87,10 @@ def rows(
         else:
             state = NEVER_ACTIVE
         names = tuple(name for name, pinned in pins if pinned == number)
-        event = outcome or Event(0, "", number, 0, "", "", "")
-        found.append(Row(generation, state, event.event, event.time, event.reason, names))
+        if judgement is None:
+            found.append(Row(generation, state, "", 0, "", names))
+        else:
+            found.append(Row(generation, state, judgement.event, judgement.time, judgement.reason, names))
     return found
 
 

@@ -7,7 +7,7 @@ the app's link. Not for taking turns (``locks``).
 from __future__ import annotations
 
 from relstore.errors import DamagedError, FormatError
-from relstore.formats.hold import _MAX_BYTES, Hold
+from relstore.formats.hold import MAX_BYTES, Hold
 from relstore.store import durable
 from relstore.store.directory import Dir
 
@@ -16,7 +16,7 @@ NAME = "hold"
 
 def read(app: Dir) -> Hold | None:
     """The hold of the app in this directory, or None. Raises DamagedError: when unsure, it is held."""
-    raw = app.read_or_none(NAME, _MAX_BYTES)
+    raw = app.read_or_none(NAME, MAX_BYTES)
     if raw is None:
         return None
     try:

@@ -7,10 +7,7 @@ It came with a push, so that a collection gives the same answer whoever runs it.
 from __future__ import annotations
 
 from relstore.errors import DamagedError, FormatError
-from relstore.formats.retention import (
-    _MAX_BYTES,
-    Policy,
-)
+from relstore.formats.retention import MAX_BYTES, Policy
 from relstore.store import durable
 from relstore.store.directory import Dir
 
@@ -19,7 +16,7 @@ FILE = "retention"
 
 def read(app: Dir) -> Policy:
     """That of an app; an empty one where none was given. Raises DamagedError."""
-    raw = app.read_or_none(FILE, _MAX_BYTES)
+    raw = app.read_or_none(FILE, MAX_BYTES)
     if raw is None:
         return Policy()
     try:

@@ -1,4 +1,4 @@
-"""What is left over goes when its time has come, and nothing else."""
+"""Leftovers are removed when they are old enough, and nothing else is."""
 
 from __future__ import annotations
 
@@ -8,14 +8,23 @@ from pathlib import Path
 
 import pytest
 
-from relstore.gc import leftovers as remains
-from relstore.gc import trash
-from relstore.gc.leftovers import DAY_S, HALF_WRITTEN, HELPER, JOB, LAST_JOBS, LEASE, SET_ASIDE, STAGED, InUse
+from relstore.gc import leftovers, trash
+from relstore.gc.leftovers import (
+    DAY_S,
+    HALF_WRITTEN,
+    HELPER,
+    JOB,
+    LAST_JOBS,
+    LEASE,
+    SET_ASIDE,
+    STAGED,
+    Needed,
+)
 from relstore.store.app import JOBS
 from relstore.store.store import Store
 from tests.support.host_side import NOW, WEB, go_live, snapshot
 
-NOTHING = InUse((), (), ())
+NOTHING = Needed((), (), ())
 MONTH_S = 31 * DAY_S
 
 
@@ -37,9 +46,11 @@ def make(path: Path, *, age: float, data: bytes = b"data") -> Path:
     return path
 
 
-def found(top: Path, in_use: InUse = NOTHING) -> list[tuple[str, str, int]]:
+def found(top: Path, needed: Needed = NOTHING) -> list[tuple[str, str, int]]:
     with Store.open(str(top)) as store:
-        return [(one.kind, one.path, one.bytes) for one in remains.find(store, in_use, NOW)]
+        return [
+            (leftover.kind, leftover.path, leftover.bytes) for leftover in leftovers.find(store, needed, NOW)
+        ]
 
 
 def test_a_tidy_store_has_none(top: Path) -> None:
@@ -49,14 +60,14 @@ def test_a_tidy_store_has_none(top: Path) -> None:
 def test_a_lease_goes_with_its_upload(top: Path) -> None:
     make(top / "leases" / "held", age=0)
     make(top / "leases" / "dead", age=0)
-    assert found(top, InUse(["held"], (), ())) == [(LEASE, "leases/dead", 4)]
+    assert found(top, Needed(["held"], (), ())) == [(LEASE, "leases/dead", 4)]
 
 
 def test_what_was_staged_is_kept_for_a_day(top: Path) -> None:
     make(top / "staging" / "old" / "part", age=DAY_S + 1)
     make(top / "staging" / "young" / "part", age=DAY_S - 1)
     make(top / "staging" / "held" / "part", age=MONTH_S)
-    assert found(top, InUse(["held"], (), ())) == [(STAGED, "staging/old", 4)]
+    assert found(top, Needed(["held"], (), ())) == [(STAGED, "staging/old", 4)]
 
 
 @pytest.mark.parametrize(
@@ -74,7 +85,7 @@ def test_the_last_jobs_are_kept_and_young_ones_and_those_that_matter(top: Path) 
     for number in range(LAST_JOBS + 4):
         make(jobs / f"{number:03}" / "log", age=MONTH_S)
     make(jobs / "002" / "log", age=DAY_S)
-    gone = found(top, InUse((), [(WEB, "001")], ()))
+    gone = found(top, Needed((), [(WEB, "001")], ()))
     assert gone == [(JOB, f"apps/web/jobs/{number:03}", 4) for number in (0, 3)]
 
 
@@ -82,7 +93,7 @@ def test_a_helper_goes_when_nobody_used_it_for_a_month(top: Path) -> None:
     for name, age in (("old", MONTH_S), ("used", MONTH_S), ("young", DAY_S)):
         make(top / "helpers" / name / "file", age=age)
     (top / "helpers" / "newest").symlink_to("used")
-    assert found(top, InUse((), (), ["used"])) == [(HELPER, "helpers/old", 4)]
+    assert found(top, Needed((), (), ["used"])) == [(HELPER, "helpers/old", 4)]
 
 
 def test_what_was_found_is_removed_and_nothing_else(top: Path) -> None:
@@ -92,11 +103,11 @@ def test_what_was_found_is_removed_and_nothing_else(top: Path) -> None:
     make(top / "leases" / "dead", age=0)
     make(top / "apps" / WEB / ".tmp-1", age=MONTH_S)
     with Store.open(str(top)) as store:
-        left = remains.find(store, NOTHING, NOW)
+        left = leftovers.find(store, NOTHING, NOW)
         assert len(left) == 3
-        assert all(remains.is_dead(store, one, NOTHING, NOW) for one in left)
+        assert all(leftovers.is_dead(store, leftover, NOTHING, NOW) for leftover in left)
         for _ in range(2):
-            remains.let_go(store, left)
+            leftovers.let_go(store, left)
             trash.empty(store)
     assert snapshot(top) == before
 
@@ -114,17 +125,17 @@ def test_what_came_into_use_since_it_was_found_stays(top: Path) -> None:
         make(place / "state", age=MONTH_S)
         os.utime(place, (NOW - MONTH_S, NOW - MONTH_S))
     with Store.open(str(top)) as store:
-        left = remains.find(store, NOTHING, NOW)
-        assert {one.kind for one in left} == {STAGED, LEASE, HELPER, JOB}
+        left = leftovers.find(store, NOTHING, NOW)
+        assert {leftover.kind for leftover in left} == {STAGED, LEASE, HELPER, JOB}
         os.utime(top / "staging" / "broke-off-again", (NOW, NOW))
-        in_use = InUse(["resumed"], [(WEB, "job-00")], ["run-again"])
-        assert [one for one in left if remains.is_dead(store, one, in_use, NOW)] == []
+        needed = Needed(["resumed"], [(WEB, "job-00")], ["run-again"])
+        assert [leftover for leftover in left if leftovers.is_dead(store, leftover, needed, NOW)] == []
 
 
 def test_what_a_repair_set_aside_goes_after_a_month(top: Path) -> None:
     """Counted from when it was set aside, however old the file is."""
     make(top / "quarantine" / "ab12.conf", age=MONTH_S)
     with Store.open(str(top)) as store:
-        assert remains.find(store, NOTHING, time.time() + DAY_S) == []
-        (left,) = remains.find(store, NOTHING, time.time() + MONTH_S)
+        assert leftovers.find(store, NOTHING, time.time() + DAY_S) == []
+        (left,) = leftovers.find(store, NOTHING, time.time() + MONTH_S)
         assert (left.kind, left.path, left.bytes) == (SET_ASIDE, "quarantine/ab12.conf", 4)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
-from relstore.formats import generation as history
+from relstore.formats import generation as generation_format
 from relstore.formats.journal import ACTIVE, FAILED, INTERRUPTED, ROLLED_BACK
 from relstore.formats.names import AppName, Digest
 from relstore.formats.retention import Policy
@@ -17,31 +17,31 @@ NOTHING = Policy(0, None)
 """A policy that keeps none."""
 
 
-def plan_of(found: list[Row], policy: Policy = NOTHING, **more: object) -> Plan:
+def plan_of(history: list[Row], policy: Policy = NOTHING, **more: object) -> Plan:
     parts = {"jobs": {}, "leased": (), "running": (), **more}
-    roots = Roots({WEB: found}, **parts)  # type: ignore[arg-type]
-    return make_plan(roots, [row.generation.build for row in found], {WEB: policy}, NOW, contents)
+    roots = Roots({WEB: history}, **parts)  # type: ignore[arg-type]
+    return make_plan(roots, [row.generation.build for row in history], {WEB: policy}, NOW, contents)
 
 
 def reasons(plan: Plan) -> dict[int, tuple[bool, str]]:
-    return {one.number: (one.keep, one.reason) for one in plan.generations}
+    return {verdict.number: (verdict.keep, verdict.reason) for verdict in plan.generations}
 
 
 def test_what_is_needed_stays_and_says_why() -> None:
-    found = rows(
+    history = rows(
         ACTIVE, FAILED, ACTIVE, ACTIVE, ROLLED_BACK, ACTIVE, INTERRUPTED, "",
         current=6, pins=[("stable", 3), ("best", 3)],
     )  # fmt: skip
-    plan = plan_of(found, jobs={WEB: {2}}, running=[build("5")])
+    plan = plan_of(history, jobs={WEB: {2}}, running=[build("5")])
     assert reasons(plan) == {
         1: (False, "beyond the last 0 good ones"),
-        2: (True, "a job is about it"),
+        2: (True, "a job needs it"),
         3: (True, "pinned as stable, best"),
         4: (True, "the one to roll back to"),
         5: (True, "a process runs it"),
         6: (True, "current"),
-        7: (True, "waits to be activated"),
-        8: (True, "waits to be activated"),
+        7: (True, "waiting to be activated"),
+        8: (True, "waiting to be activated"),
     }
 
 
@@ -63,9 +63,9 @@ def test_the_one_to_roll_back_to(
 
 
 def test_what_was_never_active_waits_only_after_the_current_one() -> None:
-    found = reasons(plan_of(rows("", ACTIVE, "", current=2)))
-    assert found[1] == (False, "never active, and older than the current one")
-    assert found[3] == (True, "waits to be activated")
+    verdicts = reasons(plan_of(rows("", ACTIVE, "", current=2)))
+    assert verdicts[1] == (False, "never active, and older than the current one")
+    assert verdicts[3] == (True, "waiting to be activated")
 
 
 def test_deleted_ones_are_not_spoken_of_and_keep_no_build() -> None:
@@ -78,17 +78,17 @@ def test_a_policy_for_one_app_leaves_the_others_alone() -> None:
     other = AppName("other")
     roots = Roots({WEB: rows(ACTIVE, ACTIVE, ACTIVE), other: rows(ACTIVE, ACTIVE, ACTIVE)}, {}, (), ())
     plan = make_plan(roots, [], {WEB: Policy(0, None)}, NOW, contents)
-    assert [(one.app, one.number) for one in plan.dead_generations] == [(WEB, 1), (WEB, 2)]
-    assert {one.reason for one in plan.generations if one.app == other} == {
+    assert [(verdict.app, verdict.number) for verdict in plan.dead_generations] == [(WEB, 1), (WEB, 2)]
+    assert {verdict.reason for verdict in plan.generations if verdict.app == other} == {
         "no policy was given", "the one to roll back to",
     }  # fmt: skip
 
 
 def test_a_build_stays_for_any_reason_that_there_is() -> None:
-    found = rows(ACTIVE, ACTIVE, current=2, deleted=[1])
-    roots = Roots({WEB: found}, {}, [build("a")], [build("b")])
+    history = rows(ACTIVE, ACTIVE, current=2, deleted=[1])
+    roots = Roots({WEB: history}, {}, [build("a")], [build("b")])
     plan = make_plan(roots, [build(letter) for letter in "cba2"], {WEB: NOTHING}, NOW, contents)
-    assert [(one.build, one.keep, one.reason) for one in plan.builds] == [
+    assert [(verdict.build, verdict.keep, verdict.reason) for verdict in plan.builds] == [
         (build("2"), True, "of web 2"),
         (build("a"), True, "an upload is making it"),
         (build("b"), True, "a process runs it"),
@@ -104,115 +104,119 @@ def test_a_build_of_many_generations_names_a_few() -> None:
 
 def test_over_a_size_the_oldest_go_and_what_failed_before_what_is_good() -> None:
     """Each has 4 bytes with all, 8 with its neighbour, and one more than its number of its own."""
-    found = rows(ACTIVE, ACTIVE, FAILED, ACTIVE, ACTIVE, ACTIVE, current=6)
+    history = rows(ACTIVE, ACTIVE, FAILED, ACTIVE, ACTIVE, ACTIVE, current=6)
     beyond = "beyond the {} bytes that the app may have"
-    made = reasons(plan_of(found, Policy(max_size=1000)))
+    made = reasons(plan_of(history, Policy(max_size=1000)))
     assert all(keep for keep, _ in made.values())
     # Current and the one to roll back to: 4, 8 for each, 7 and 6.
     for size in (1, 33, 33 + 4):
-        made = reasons(plan_of(found, Policy(max_size=size)))
+        made = reasons(plan_of(history, Policy(max_size=size)))
         assert {number for number, (keep, _) in made.items() if keep} == {5, 6}
         assert made[1] == (False, beyond.format(size))
     # Generation 4 shares its 8 with 5: 5 more. Then 2 would be 11 more, and it goes although 1 is smaller.
-    made = reasons(plan_of(found, Policy(max_size=33 + 5 + 10)))
+    made = reasons(plan_of(history, Policy(max_size=33 + 5 + 10)))
     assert {number for number, (keep, _) in made.items() if keep} == {4, 5, 6}
-    made = reasons(plan_of(found, Policy(max_size=33 + 5 + 11)))
+    made = reasons(plan_of(history, Policy(max_size=33 + 5 + 11)))
     assert {number for number, (keep, _) in made.items() if keep} == {2, 4, 5, 6}
 
 
 def test_what_takes_no_more_room_stays() -> None:
-    found = [
+    history = [
         row._replace(generation=row.generation._replace(build=build("1"))) for row in rows(*[ACTIVE] * 4)
     ]
-    assert plan_of(found, Policy(max_size=1)).dead_generations == []
+    assert plan_of(history, Policy(max_size=1)).dead_generations == []
 
 
 def test_a_size_is_a_limit_for_what_the_others_keep() -> None:
-    found = rows(*[ACTIVE] * 5, current=5)
-    assert len(plan_of(found, Policy(keep=5)).dead_generations) == 0
-    assert len(plan_of(found, Policy(keep=5, max_size=1)).dead_generations) == 3
+    history = rows(*[ACTIVE] * 5, current=5)
+    assert len(plan_of(history, Policy(keep=5)).dead_generations) == 0
+    assert len(plan_of(history, Policy(keep=5, max_size=1)).dead_generations) == 3
 
 
 # --- for any history and any policy ---------------------------------------------------------------
 
 
-def protected(found: History) -> set[int]:
+def protected(history: History) -> set[int]:
     """What may never go, put together again from the promises."""
-    here = [row for row in found.rows if row.state != history.DELETED]
-    current = next((row.generation.number for row in here if row.state == history.CURRENT), 0)
-    good = [row.generation.number for row in here if row.is_good and row.state != history.CURRENT]
+    listed = [row for row in history.rows if row.state != generation_format.DELETED]
+    current = next((row.generation.number for row in listed if row.state == generation_format.CURRENT), 0)
+    good = [row.generation.number for row in listed if row.is_good and row.state != generation_format.CURRENT]
     before = [number for number in good if not current or number < current]
     return {
         row.generation.number
-        for row in here
-        if row.generation.number in {current, *before[-1:], *found.jobs}
+        for row in listed
+        if row.generation.number in {current, *before[-1:], *history.jobs}
         or row.pins
-        or row.generation.build in found.running
-        or (row.state == history.NEVER_ACTIVE and row.generation.number > current)
+        or row.generation.build in history.running
+        or (row.state == generation_format.NEVER_ACTIVE and row.generation.number > current)
     }
 
 
-def plan(found: History, policy: Policy) -> Plan:
-    return make_plan(found.roots, found.builds, {WEB: policy}, NOW, contents)
+def plan(history: History, policy: Policy) -> Plan:
+    return make_plan(history.roots, history.builds, {WEB: policy}, NOW, contents)
 
 
 def kept(made: Plan) -> set[int]:
-    return {one.number for one in made.generations if one.keep}
+    return {verdict.number for verdict in made.generations if verdict.keep}
 
 
 @given(histories(), policies())
-def test_what_is_needed_never_goes(found: History, policy: Policy) -> None:
-    made = plan(found, policy)
-    assert protected(found) <= kept(made)
+def test_what_is_needed_never_goes(history: History, policy: Policy) -> None:
+    made = plan(history, policy)
+    assert protected(history) <= kept(made)
     needed: set[Digest] = {
-        row.generation.build for row in found.rows if row.generation.number in protected(found)
+        row.generation.build for row in history.rows if row.generation.number in protected(history)
     }
-    assert not (needed | found.leased | found.running) & set(made.dead_builds)
+    assert not (needed | history.leased | history.running) & set(made.dead_builds)
 
 
 @given(histories(), policies())
-def test_each_verdict_is_given_once_with_a_reason(found: History, policy: Policy) -> None:
-    made = plan(found, policy)
-    here = [row.generation.number for row in found.rows if row.state != history.DELETED]
-    assert [one.number for one in made.generations] == here
-    assert [one.build for one in made.builds] == sorted(found.builds)
-    assert all(one.reason for one in (*made.generations, *made.builds))
+def test_each_verdict_is_given_once_with_a_reason(history: History, policy: Policy) -> None:
+    made = plan(history, policy)
+    listed = [row.generation.number for row in history.rows if row.state != generation_format.DELETED]
+    assert [verdict.number for verdict in made.generations] == listed
+    assert [verdict.build for verdict in made.builds] == sorted(history.builds)
+    assert all(verdict.reason for verdict in (*made.generations, *made.builds))
 
 
 @given(histories(), policies())
-def test_a_build_stays_exactly_when_something_needs_it(found: History, policy: Policy) -> None:
-    made = plan(found, policy)
-    wanted = {one.build for one in made.generations if one.keep} | found.leased | found.running
-    assert set(made.dead_builds) == set(found.builds) - wanted
+def test_a_build_stays_exactly_when_something_needs_it(history: History, policy: Policy) -> None:
+    made = plan(history, policy)
+    wanted = (
+        {verdict.build for verdict in made.generations if verdict.keep} | history.leased | history.running
+    )
+    assert set(made.dead_builds) == set(history.builds) - wanted
 
 
 @given(histories(), policies())
-def test_keep_keeps_exactly_the_last_good_ones_and_what_is_needed(found: History, policy: Policy) -> None:
+def test_keep_keeps_exactly_the_last_good_ones_and_what_is_needed(history: History, policy: Policy) -> None:
     if policy.keep is None:
         return
-    good = [row.generation.number for row in found.rows if row.is_good]
+    good = [row.generation.number for row in history.rows if row.is_good]
     last = set(good[max(0, len(good) - policy.keep) :])
-    assert kept(plan(found, Policy(policy.keep, None))) == last | protected(found)
+    assert kept(plan(history, Policy(policy.keep, None))) == last | protected(history)
 
 
 @given(histories(), policies())
-def test_failed_ones_change_nothing_for_the_others(found: History, policy: Policy) -> None:
+def test_failed_ones_change_nothing_for_the_others(history: History, policy: Policy) -> None:
     """Neither counted as good nor as anything else: without them all others are judged the same.
 
     Except what is pinned or otherwise needed, the bytes of which are there whatever became of it.
     """
-    failed = {row.generation.number for row in found.rows if row.state == history.FAILED} - protected(found)
-    without = found._replace(rows=[row for row in found.rows if row.generation.number not in failed])
-    assert kept(plan(without, policy)) == kept(plan(found, policy)) - failed
+    failed = {
+        row.generation.number for row in history.rows if row.state == generation_format.FAILED
+    } - protected(history)
+    without = history._replace(rows=[row for row in history.rows if row.generation.number not in failed])
+    assert kept(plan(without, policy)) == kept(plan(history, policy)) - failed
 
 
 @given(histories(), policies())
-def test_without_a_policy_every_generation_stays(found: History, policy: Policy) -> None:
-    made = plan(found, Policy(None, None))
+def test_without_a_policy_every_generation_stays(history: History, policy: Policy) -> None:
+    made = plan(history, Policy(None, None))
     assert made.dead_generations == []
-    assert kept(plan(found, policy)) <= kept(made)
+    assert kept(plan(history, policy)) <= kept(made)
 
 
 @given(histories())
-def test_a_policy_that_reaches_far_enough_keeps_all(found: History) -> None:
-    assert plan(found, Policy(None, 20 * DAY)).dead_generations == []
+def test_a_policy_that_reaches_far_enough_keeps_all(history: History) -> None:
+    assert plan(history, Policy(None, 20 * DAY)).dead_generations == []

@@ -13,8 +13,8 @@ from tests.gc.histories import DAY, NOW, History, histories, policies, rows
 
 
 def kept(policy: Policy, *outcomes: str, **more: object) -> list[int]:
-    found = judge(policy, rows(*outcomes, **more), NOW)  # type: ignore[arg-type]
-    return [number for number, wanted in found.items() if wanted.keep]
+    decisions = judge(policy, rows(*outcomes, **more), NOW)  # type: ignore[arg-type]
+    return [number for number, decision in decisions.items() if decision.keep]
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_the_reason_of_an_old_good_one() -> None:
 @given(histories(), policies(), st.integers(0, 3), st.integers(0, DAY))
 def test_asking_for_more_only_keeps_more(found: History, policy: Policy, more: int, longer: int) -> None:
     def numbers(asked: Policy) -> set[int]:
-        return {number for number, wanted in judge(asked, found.rows, NOW).items() if wanted.keep}
+        return {number for number, decision in judge(asked, found.rows, NOW).items() if decision.keep}
 
     wider = Policy(
         None if policy.keep is None else policy.keep + more,

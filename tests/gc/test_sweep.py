@@ -13,6 +13,7 @@ import pytest
 
 from relstore.errors import RefusedError
 from relstore.formats import journal
+from relstore.formats.journal import EventKind
 from relstore.formats.names import AppName
 from relstore.formats.retention import Policy
 from relstore.gc import roots, sweep, trash
@@ -175,7 +176,7 @@ def test_any_history(store: Store, seed: int) -> None:
         for name in store.app_names():
             with store.app(name) as app:
                 if number in app.linked() and chance.random() < 0.7:
-                    event = chance.choice([journal.ACTIVE, journal.ACTIVE, journal.FAILED])
+                    event: EventKind = chance.choice([journal.ACTIVE, journal.ACTIVE, journal.FAILED])
                     record(store, number, event, name=name)
     if chance.random() < 0.5:
         shutil.rmtree(f"{store.root.path}/builds/{push_build(store, {'loose': pool[-1] + b'!'})}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Optional
+from typing import Any, Literal, NamedTuple, Optional
 
 import pytest
 
@@ -95,3 +95,14 @@ def test_a_class_that_no_message_may_be_is_a_mistake_of_ours() -> None:
 
     with pytest.raises(TypeError, match="no type that a message may have"):
         shape.from_values(Wrong, [{}])
+
+
+class Moving(NamedTuple):
+    pace: Literal["slow", "fast"]
+
+
+def test_a_literal_is_read_as_text_so_that_a_newer_side_may_send_a_new_word() -> None:
+    assert shape.from_values(Moving, ["fast"]) == Moving("fast")
+    assert shape.from_values(Moving, ["faster"]) == ("faster",)
+    with pytest.raises(ProtocolError, match=r"Moving\.pace is bytes, not str"):
+        shape.from_values(Moving, [b"fast"])

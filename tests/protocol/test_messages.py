@@ -25,6 +25,8 @@ def example(hint: Any, *, empty: bool) -> Any:
     if hint in EXAMPLES:
         return EXAMPLES[hint]
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is typing.Literal:
+        return arguments[0]
     if origin is tuple:
         return () if empty else (example(arguments[0], empty=empty),) * 2
     if origin is typing.Union:

@@ -133,11 +133,12 @@ def test_a_long_reason_is_cut_and_not_refused(directory: Dir) -> None:
 
 
 APPEND = """
+from relstore.formats.journal import Event
 from relstore.store import journal
 from relstore.store.directory import Dir
 with Dir.open_path(sys.argv[1]) as directory:
     for number in range(1, 26):
-        journal.append(directory, journal.Event(1, "active", number, 0, "", sys.argv[2], ""))
+        journal.append(directory, Event(1, "active", number, 0, "", sys.argv[2], ""))
 """
 
 

@@ -24,7 +24,7 @@ import relstore
 from relstore.formats import journal as journal_format
 from relstore.formats.blake3 import digest as blake3
 from relstore.formats.generation import Description
-from relstore.formats.journal import Event
+from relstore.formats.journal import Event, EventKind
 from relstore.formats.manifest import Directory, Entry, File, Manifest, ObjectRef, Symlink
 from relstore.formats.names import AppName, Digest
 from relstore.host.helpers import INDEX, Bundle
@@ -117,7 +117,7 @@ def release(
         return app.append(NewBuild(build, size, len(files)), description, created).number
 
 
-def record(store: Store, number: int, event: str, *, previous: int = 0, name: AppName = WEB) -> None:
+def record(store: Store, number: int, event: EventKind, *, previous: int = 0, name: AppName = WEB) -> None:
     """Write an event into the journal; ``active`` also moves the link."""
     with store.app(name) as app:
         if event == journal_format.ACTIVE:

@@ -55,7 +55,7 @@ MATRIX = (
         ("--http-body", "^(?!somebody)"),
     ),
     Release("ignores SIGTERM", "active", 0, "is active"),
-    Release("exits 0", "rolled-back", 3, "ended before it said that it was ready"),
+    Release("exits 0", "rolled-back", 3, "ended before it reported that it was ready"),
     Release("missing file", "rolled-back", 3, "cannot be executed"),
     Release("not executable", "rolled-back", 3, "cannot be executed"),
     Release("wrong architecture", "refused", 1, "is built for aarch64"),

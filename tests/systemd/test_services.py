@@ -148,7 +148,7 @@ def test_an_account_without_rights_is_told_before_anything_is_sent(account: Depl
     assert "restarting web.service needs root" in ran.err
     ran = account.push("good", "first", "--become", "sudo")
     assert ran.code == 1
-    assert "sudo wants a password" in ran.err
+    assert "sudo needs a password" in ran.err
     assert "relstore sudoers" in ran.err
 
 
@@ -207,4 +207,4 @@ def test_a_password_for_sudo_is_asked_once_and_left_nowhere(account: Deployer) -
     assert host.run("grep", "-rla", PASSWORD, "/srv/web", "/run", "/var/log", check=False).stdout == ""
     wrong = account.push("good", "second", "--become", "sudo")
     assert wrong.code == 1
-    assert "sudo wants a password" in wrong.err
+    assert "sudo needs a password" in wrong.err

@@ -23,7 +23,7 @@ from relstore.client.config.service_keys import SERVICE_KEYS
 from relstore.client.target import Target
 from relstore.errors import ConfigError, UsageError
 from relstore.formats.names import AppName, UnitName
-from relstore.formats.recipe import Http
+from relstore.formats.recipe import Escalation, Http, UnitAction
 
 KEYS: Mapping[str, Key] = {**PUSH_KEYS, **SERVICE_KEYS}
 FILE_NAME = "relstore.toml"
@@ -49,9 +49,9 @@ class Config:
     """The argument list to run here, in the file's directory."""
     units: tuple[UnitName, ...] | None = None
     user: bool | None = None
-    unit_action: str | None = None
+    unit_action: UnitAction | None = None
     unit_runs_build: bool | None = None
-    become: str | None = None
+    become: Escalation | None = None
     ask_become_pass: bool | None = None
     restart: tuple[str, ...] | None = None
     """Argument lists to run on the host: this one, and reload, before, after, on_failure, health_command."""

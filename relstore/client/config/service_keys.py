@@ -13,7 +13,7 @@ from relstore.client.config.amounts import milliseconds
 from relstore.client.config.keys import Key, PathBase, command, flag, seconds, string, type_name
 from relstore.errors import UsageError
 from relstore.formats.names import UnitName
-from relstore.formats.recipe import ACTIONS, SUDO, Http, HttpUrl
+from relstore.formats.recipe import ACTIONS, SUDO, Escalation, Http, HttpUrl, UnitAction
 
 _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+: ?[^\x00-\x1f\x7f]*")
@@ -31,14 +31,15 @@ def _units(value: object, place: PathBase) -> tuple[UnitName, ...]:
     return tuple(found)
 
 
-def _action(value: object, place: PathBase) -> str:
+def _action(value: object, place: PathBase) -> UnitAction:
     text = string(value)
-    if text not in ACTIONS:
-        raise UsageError(f"{text!r} is not an action", hint=f"It is one of {', '.join(ACTIONS)}.")
-    return text
+    for action in ACTIONS:
+        if action == text:
+            return action
+    raise UsageError(f"{text!r} is not an action", hint=f"It is one of {', '.join(ACTIONS)}.")
 
 
-def _become(value: object, place: PathBase) -> str:
+def _become(value: object, place: PathBase) -> Escalation:
     if string(value) != SUDO:
         raise UsageError(f"{value!r} is not known", hint=f'It can be "{SUDO}".')
     return SUDO

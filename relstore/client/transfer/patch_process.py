@@ -18,7 +18,15 @@ from relstore.client.coding import Coding
 from relstore.client.local_state.cache import Cache
 from relstore.client.transfer.chunks import Chunk
 from relstore.formats.names import Digest
-from relstore.formats.patch import HEAD_BYTES, LZMA, MAX_BASE_BYTES, SEGMENT_HEAD_BYTES, ZLIB, Head, Segment
+from relstore.formats.patch import (
+    HEAD_BYTES,
+    LZMA,
+    MAX_BASE_BYTES,
+    SEGMENT_HEAD_BYTES,
+    ZLIB,
+    Head,
+    SegmentHead,
+)
 
 CODECS = (LZMA, ZLIB)
 MAX_BYTES = MAX_BASE_BYTES
@@ -84,7 +92,7 @@ class PatchProcess:
 
 def _parts(file: IO[bytes]) -> Iterator[Chunk]:
     """The head and the segments of a patch, as far as there are whole ones."""
-    kind: type[Head | Segment] = Head
+    kind: type[Head | SegmentHead] = Head
     size = HEAD_BYTES
     while len(raw := file.read(size)) == size:
         begin = kind.parse(raw)
@@ -92,5 +100,5 @@ def _parts(file: IO[bytes]) -> Iterator[Chunk]:
         columns = file.read(length)
         if len(columns) < length:
             return
-        yield Chunk(raw + columns, begin.size if isinstance(begin, Segment) else 0)
-        kind, size = Segment, SEGMENT_HEAD_BYTES
+        yield Chunk(raw + columns, begin.size if isinstance(begin, SegmentHead) else 0)
+        kind, size = SegmentHead, SEGMENT_HEAD_BYTES

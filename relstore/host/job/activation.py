@@ -8,18 +8,18 @@ under the app's lock. Not for being started or watched (``start``, ``watch``).
 from __future__ import annotations
 
 import time
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from relstore.formats import journal as journal_format
 from relstore.formats.generation import Generation
-from relstore.formats.journal import Event
+from relstore.formats.journal import Event, EventKind, Outcome
 from relstore.formats.names import Digest
 from relstore.formats.recipe import Command
 from relstore.host.job.directory import CONFIRMED, EXPIRED, Job, JobRequest, JobState
 from relstore.host.job.log import JobLog
 from relstore.host.machine.privilege import Privilege
 from relstore.host.service import commands
-from relstore.host.service.health import Checker, Subject
+from relstore.host.service.health import HealthCheck, Subject
 from relstore.host.service.services import Services
 from relstore.store import damage, journal
 from relstore.store.app import CURRENT, App
@@ -38,9 +38,9 @@ _CONFIRM_POLL_S = 0.05
 
 
 class Ending(NamedTuple):
-    """How an activation ended."""
+    """How an activation ended; ``busy`` and ``held``: before it began, which the journal does not hold."""
 
-    outcome: str
+    outcome: Literal[Outcome, "busy", "held"]
     previous: int
     reason: str
 
@@ -62,7 +62,7 @@ class Activation:
         root = store.root.path
         privilege = Privilege(self._recipe.units.become, password)
         self._services = Services(self._recipe, privilege, directory=root, log=log)
-        self._checker = Checker(self._recipe, self._services, directory=root, log=log)
+        self._checker = HealthCheck(self._recipe, self._services, directory=root, log=log)
 
     def run(self, remark: str = "") -> Ending:
         """From the request to a recorded outcome; ``remark`` goes into the record of the intent."""
@@ -109,7 +109,7 @@ class Activation:
 
     def settle_return(self, previous: int, reason: str) -> Ending:
         """The link is back on ``previous`` (0: on nothing): bring that to life, and record why."""
-        outcome = journal_format.ROLLED_BACK
+        outcome: Outcome = journal_format.ROLLED_BACK
         if previous:
             problem = self._bring_back(previous)
             if problem:
@@ -135,7 +135,7 @@ class Activation:
         switched = time.time()
         if not self._services.is_empty:
             self._log.say(f"restarting for generation {previous}")
-            problem = self._services.start_former(self._variables(former, self._target))
+            problem = self._services.start_previous(self._variables(former, self._target))
             if problem:
                 return problem
         return self._check(former, self._target, switched)
@@ -204,28 +204,21 @@ class Activation:
     def _step(self, name: str, previous: int, reason: str = "") -> None:
         self._job.write_state(JobState(name, previous, "", self._app.current() or 0, reason))
 
-    def _end(self, outcome: str, previous: int, reason: str) -> Ending:
+    def _end(self, outcome: Outcome, previous: int, reason: str) -> Ending:
         self._record(outcome, previous, reason)
         return Ending(outcome, previous, reason)
 
-    def _record(self, event: str, previous: int, reason: str) -> None:
-        record_event(self._app, self._job, self._request, Ending(event, previous, reason))
+    def _record(self, kind: EventKind, previous: int, reason: str) -> None:
+        record_event(self._app, self._job, self._request, kind, previous, reason)
 
 
-def record_event(app: App, job: Job, request: JobRequest, ending: Ending) -> None:
+def record_event(
+    app: App, job: Job, request: JobRequest, kind: EventKind, previous: int, reason: str
+) -> None:
     """Append to the app's journal what the job did."""
-    journal.append(
-        app.directory,
-        Event(
-            int(time.time()),
-            ending.outcome,
-            request.generation,
-            ending.previous,
-            job.id,
-            request.who,
-            ending.reason,
-        ),
-    )
+    now = int(time.time())
+    event = Event(now, kind, request.generation, previous, job.id, request.who, reason)
+    journal.append(app.directory, event)
 
 
 def _called(previous: int) -> str:

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import time
+from typing import Final
 
 from relstore.errors import RelstoreError
 from relstore.formats import journal
@@ -26,8 +27,8 @@ from relstore.store.app import LOCK, App
 from relstore.store.root import explain
 from relstore.store.store import Store
 
-BUSY = "busy"
-HELD = "held"
+BUSY: Final = "busy"
+HELD: Final = "held"
 WAITING = "waiting"
 _INSTANT_S = 0.3
 _LOG = 2

@@ -63,8 +63,9 @@ def recover(store: Store, app: App, log: int, password: str = "", *, reachable: 
                 event.previous, state.reason
             )
         else:
-            ending = Ending(journal_format.INTERRUPTED, event.previous, "the job died before the switch")
-            activation.record_event(app, job, request, ending)
+            reason = "the job died before the switch"
+            activation.record_event(app, job, request, journal_format.INTERRUPTED, event.previous, reason)
+            ending = Ending(journal_format.INTERRUPTED, event.previous, reason)
         job.write_state(
             JobState(jobs.DONE, event.previous, ending.outcome, app.current() or 0, ending.reason)
         )

@@ -1,4 +1,4 @@
-"""Whether an account could enter a directory, by the modes on the way to it. Not by access lists."""
+"""Whether an account may enter a directory, by the modes of all directories above it. Not by access lists."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ import stat
 def barrier(path: str, account: str) -> str:
     """The first directory on the way to ``path`` that ``account`` may not enter, or ``""``.
 
-    ``account``: its name; ``""`` for one that owns nothing and is in no group (DynamicUser=). One that does
-    not exist meets no barrier: systemd says that better.
+    ``account``: its name, or ``""`` for one that owns nothing and is in no group (DynamicUser=). There is no
+    barrier for an account that does not exist: systemd reports that better.
     """
     try:
-        found = pwd.getpwnam(account) if account else None
+        entry = pwd.getpwnam(account) if account else None
     except KeyError:
         return ""
-    groups = _groups(account, found.pw_gid) if found else set()
-    here = "/"
+    groups = _groups(account, entry.pw_gid) if entry else set()
+    directory = "/"
     for part in ["", *[part for part in path.split("/") if part]]:
-        here = os.path.join(here, part)
+        directory = os.path.join(directory, part)
         try:
-            status = os.stat(here)
+            status = os.stat(directory)
         except OSError:
-            return ""  # it is not there yet
-        if not may_enter(status, found.pw_uid if found else -1, groups):
-            return here.rstrip("/") or "/"
+            return ""  # it does not exist yet
+        if not may_enter(status, entry.pw_uid if entry else -1, groups):
+            return directory.rstrip("/") or "/"
     return ""
 
 
@@ -36,7 +36,7 @@ def _groups(account: str, primary: int) -> set[int]:
 
 
 def may_enter(status: os.stat_result, uid: int, groups: set[int]) -> bool:
-    """Whether whoever is ``uid`` and in ``groups`` may go through a directory of this ``status``."""
+    """Whether the user ``uid``, who is in ``groups``, may enter a directory of this ``status``."""
     if uid == 0:
         return True
     if status.st_uid == uid:

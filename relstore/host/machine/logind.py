@@ -1,4 +1,4 @@
-"""What systemd-logind does to a session's processes when it ends, and how to be outside of that.
+"""What systemd-logind does to the processes of a session when it ends.
 
 Reads only. Not for starting anything (``job.start``).
 """
@@ -17,17 +17,17 @@ _BUS = "org.freedesktop.login1"
 
 
 class Logout(NamedTuple):
-    """What a logout means for a process of this session."""
+    """What happens to the processes of this session at logout."""
 
     kills: bool
-    """Whether it ends the session's processes."""
+    """Whether logind kills them."""
     lingers: bool
     """Whether the account's own manager outlives the session."""
     account: str
 
 
 def at_logout() -> Logout:
-    """For the session that this process is in."""
+    """What a logout does in the session of this process."""
     name = account(os.geteuid())
     lingers = os.path.exists(f"/var/lib/systemd/linger/{name}")
     if not _in_session():
@@ -42,9 +42,11 @@ def cgroup(path: str = "/proc/self/cgroup") -> str:
             lines = file.read().splitlines()
     except OSError:
         return ""
-    # The unified hierarchy says it, except on hosts that still have the old one alone.
-    places = {controllers: place for _, controllers, place in (line.split(":", 2) for line in lines)}
-    return places.get("") or places.get("name=systemd") or ""
+    # The unified hierarchy has it, except on hosts that have only the old one.
+    paths = {
+        controllers: cgroup_path for _, controllers, cgroup_path in (line.split(":", 2) for line in lines)
+    }
+    return paths.get("") or paths.get("name=systemd") or ""
 
 
 def _in_session() -> bool:
@@ -60,7 +62,7 @@ def _kills(name: str) -> bool:
 
 
 def _property(name: str) -> list[str]:
-    """A property of logind's manager as words; none where it does not answer."""
+    """A property of logind's manager as words; no words if it does not answer."""
     words = ["busctl", "get-property", _BUS, "/org/freedesktop/login1", f"{_BUS}.Manager", name]
     result = tools.run(words, seconds=5)
     if result.code != 0:

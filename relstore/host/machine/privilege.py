@@ -1,8 +1,8 @@
-"""Doing what needs root: as we are, or through sudo.
+"""Runs what needs root: directly, or through sudo.
 
-``sudo -n`` is asked first; only where that says that it wants a password is one given, and then on
-sudo's own standard input, with nothing after it for the command to read. A password is never an
-argument, in the environment, in a file or in a message.
+``sudo -n`` is tried first. Only if that asks for a password is one given, on sudo's own standard input, with
+nothing after it for the command to read. A password is never an argument, in the environment, in a file or
+in a message. Not for the deployer's own commands (``service.commands``).
 """
 
 from __future__ import annotations
@@ -10,36 +10,33 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from relstore.formats.recipe import SUDO
+from relstore.formats.recipe import SUDO, Escalation
 from relstore.host.machine import tools
-from relstore.host.machine.tools import Result
+from relstore.host.machine.tools import ToolResult
 
-_WANTS_ONE = "a password is required"
+_REFUSAL = "a password is required"
 
 
 class Privilege:
-    """How to run what needs root; ``become`` is empty or ``sudo``."""
+    """Runs commands as root. ``become``: how to get there from another account."""
 
-    def __init__(self, become: str = "", password: str = "") -> None:
+    def __init__(self, become: Escalation = "", password: str = "") -> None:
         self._sudo = become == SUDO and os.geteuid() != 0
         self._password = password
 
-    @property
-    def has_password(self) -> bool:
-        return bool(self._password)
-
-    def run(self, words: Sequence[str], *, seconds: float) -> Result:
-        """As ``tools.run``. Where sudo refuses, the result says so."""
+    def run(self, words: Sequence[str], *, seconds: float) -> ToolResult:
+        """As ``tools.run``. If sudo refuses, the result says why."""
         if not self._sudo:
             return tools.run(words, seconds=seconds)
         result = tools.run(["sudo", "-n", "--", *words], seconds=seconds)
-        if result.code == 0 or _WANTS_ONE not in result.err:
+        if result.code == 0 or _REFUSAL not in result.err:
             return result
         if not self._password:
             return result._replace(
-                err="sudo wants a password: give --ask-become-pass, or a rule of `relstore sudoers`"
+                err="sudo needs a password: give --ask-become-pass, or install the rules of "
+                "`relstore sudoers`"
             )
-        # -k: it asks in any case, so that the password cannot be left over for the command.
+        # -k: sudo asks in any case, so that the password cannot be left over for the command.
         asked = tools.run(
             ["sudo", "-S", "-k", "-p", "", "--", *words],
             seconds=seconds,
@@ -50,13 +47,13 @@ class Privilege:
         return asked
 
     def can(self, words: Sequence[str]) -> str:
-        """Whether sudo would run ``words``: ``""``, or why not. Runs nothing of it."""
+        """Why sudo would not run ``words``, or ``""`` if it would. Does not run them."""
         if not self._sudo:
             return ""
         result = tools.run(["sudo", "-n", "-l", "--", *words], seconds=10)
         if result.code == 0:
             return ""
-        if _WANTS_ONE in result.err and self._password:
+        if _REFUSAL in result.err and self._password:
             result = tools.run(
                 ["sudo", "-S", "-k", "-p", "", "-l", "--", *words],
                 seconds=10,
@@ -66,6 +63,6 @@ class Privilege:
                 return ""
             if "incorrect password" in result.err or "password" in result.err:
                 return "sudo did not accept the password"
-        if _WANTS_ONE in result.err:
-            return "sudo wants a password"
+        if _REFUSAL in result.err:
+            return "sudo needs a password"
         return f"sudo: {result.said}"

@@ -11,24 +11,24 @@ _FORBIDDEN = (
 
 
 def forbids(path: str, enforce: str = "/sys/fs/selinux/enforce") -> str:
-    """The type of ``path`` when systemd may not execute it there, else ``""``."""
+    """The SELinux type of ``path`` if it keeps systemd from executing files there, else ``""``."""
     try:
         with open(enforce, encoding="ascii") as file:
             if file.read(1) != "1":
                 return ""
     except OSError:
         return ""
-    here = path
-    while not os.path.exists(here):
-        here = os.path.dirname(here)
+    existing = path
+    while not os.path.exists(existing):
+        existing = os.path.dirname(existing)
     try:
-        label = os.getxattr(here, "security.selinux")
+        label = os.getxattr(existing, "security.selinux")
     except OSError:
         return ""
     return forbidden_type(label.rstrip(b"\0").decode("utf-8", "replace"))
 
 
 def forbidden_type(label: str) -> str:
-    """The type of a label ``user:role:type:level`` when it is one that systemd may not execute."""
+    """The type in a label ``user:role:type:level`` if systemd may not execute files of it, else ``""``."""
     parts = label.split(":")
     return parts[2] if len(parts) > 2 and parts[2] in _FORBIDDEN else ""

@@ -1,7 +1,7 @@
-"""Running relstore's own tools on the host (systemctl, journalctl, busctl), and reading what they say.
+"""Runs the tools that relstore uses on the host (systemctl, journalctl, busctl), and reads their output.
 
-Their command lines are lists that we make; their language is C, so that it can be read. Not for a
-deployer's commands (``commands``).
+Their command lines are lists that we make. They run in the C locale, so that their output can be parsed. Not
+for the deployer's commands (``service.commands``).
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ TIMED_OUT = 124
 _OUTPUT_BYTES = 256 * 1024
 
 
-class Result(NamedTuple):
-    """How a tool ended. ``code`` is NOT_FOUND when it is not there, TIMED_OUT when it was given up."""
+class ToolResult(NamedTuple):
+    """How a tool ended. ``code`` is NOT_FOUND if it is not installed, TIMED_OUT if it was killed."""
 
     code: int
     out: str
@@ -25,19 +25,19 @@ class Result(NamedTuple):
 
     @property
     def said(self) -> str:
-        """Its last line of complaint, for people."""
+        """Its last line of output, for people; errors first."""
         lines = [line for line in (self.err or self.out).splitlines() if line.strip()]
         return lines[-1].strip() if lines else f"exit code {self.code}"
 
 
-def run(words: Sequence[str], *, seconds: float, given: bytes = b"") -> Result:
-    """Run to its end, or kill it after ``seconds``; ``given`` is its standard input."""
+def run(words: Sequence[str], *, seconds: float, given: bytes = b"") -> ToolResult:
+    """Run a tool, and kill it after ``seconds``; ``given`` is its standard input."""
     environment = {**os.environ, "LC_ALL": "C", "SYSTEMD_COLORS": "0", "SYSTEMD_PAGER": ""}  # noqa: TID251
     if os.geteuid() != 0:
-        # A session without pam_systemd lacks it, and then the account's own manager is not found.
+        # Without pam_systemd a session lacks it, and the tools do not find the account's own manager.
         environment.setdefault("XDG_RUNTIME_DIR", f"/run/user/{os.geteuid()}")
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             list(words),
             env=environment,
             cwd="/",
@@ -46,11 +46,11 @@ def run(words: Sequence[str], *, seconds: float, given: bytes = b"") -> Result:
             timeout=seconds,
             check=False,
         )
-    except subprocess.TimeoutExpired as late:
-        return Result(TIMED_OUT, _text(late.stdout), f"{words[0]} did not end within {seconds:.0f} s")
+    except subprocess.TimeoutExpired as error:
+        return ToolResult(TIMED_OUT, _text(error.stdout), f"{words[0]} did not end within {seconds:.0f} s")
     except OSError as error:
-        return Result(NOT_FOUND, "", f"{words[0]}: {error.strerror}")
-    return Result(done.returncode, _text(done.stdout), _text(done.stderr))
+        return ToolResult(NOT_FOUND, "", f"{words[0]}: {error.strerror}")
+    return ToolResult(process.returncode, _text(process.stdout), _text(process.stderr))
 
 
 def _text(data: bytes | None) -> str:

@@ -7,6 +7,7 @@ is made whole (``store.repair``).
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,6 +20,7 @@ from relstore.formats.names import AppName, Digest
 from relstore.protocol import DamagedBuild, FindingOut, Step, Verified
 from relstore.store import damage, durable, publish, repair
 from relstore.store.directory import TEMPORARY
+from relstore.store.parallel import map_in_threads
 from relstore.store.store import Store
 from relstore.store.tree import Finding
 from relstore.store.upload import Upload
@@ -77,15 +79,13 @@ def _builds(
     store: Store, checker: Checker, so_far: _Progress, step: Callable[[Step], None]
 ) -> Iterator[tuple[Digest, list[Finding]]]:
     """Each build with what is wrong with it; without those done before a break, unless they are marked."""
-    # Not at the top: every session would wait for it, and few check a store.
-    from concurrent.futures import ThreadPoolExecutor
-
     ids = store.builds.ids()
     last = so_far.build
     left = [build for build in ids if build > last or damage.is_marked(store, build)]
     noted = time.monotonic()
-    with ThreadPoolExecutor(min(os.cpu_count() or 1, _MAX_THREADS)) as pool:
-        for number, (build, wrong) in enumerate(zip(left, pool.map(checker.build, left))):
+    threads = min(os.cpu_count() or 1, _MAX_THREADS)
+    with contextlib.closing(map_in_threads(checker.build, left, threads)) as checked:
+        for number, (build, wrong) in enumerate(zip(left, checked)):
             step(Step("builds", len(ids) - len(left) + number, len(ids)))
             if not wrong:
                 damage.unmark(store, build)

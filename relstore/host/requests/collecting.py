@@ -40,7 +40,7 @@ def collect(store: Store, ask: Collect) -> tuple[Collected, list[Verdict]]:
     with trash.alone(store):
         with store.exclusive():
             seen = _look(store, ask, now)
-        remains = gc_remains.find(store, seen.in_use, now)
+        remains = gc_remains.find(store, seen.needed, now)
         leased = sweep.leased_objects(seen.found.leases.values())
         staged = [remain.place[-1] for remain in remains if remain.kind == gc_remains.STAGED]
         measured = measure(store, seen.plan.dead_builds, leased, staged)
@@ -49,7 +49,7 @@ def collect(store: Store, ask: Collect) -> tuple[Collected, list[Verdict]]:
                 # What somebody needs since then stays; what nobody needs since then waits for the next time.
                 again = _look(store, ask, now)
                 plan = again.plan.only(seen.plan)
-                gone = [one for one in remains if gc_remains.is_dead(store, one, again.in_use, now)]
+                gone = [one for one in remains if gc_remains.is_dead(store, one, again.needed, now)]
                 gc_remains.let_go(store, gone)
                 sweep.let_go(store, plan)
             trash.empty(store)
@@ -66,7 +66,7 @@ class _Seen(NamedTuple):
 
     found: Found
     plan: Plan
-    in_use: gc_remains.InUse
+    needed: gc_remains.Needed
 
 
 def _look(store: Store, ask: Collect, now: int) -> _Seen:
@@ -84,7 +84,7 @@ def _look(store: Store, ask: Collect, now: int) -> _Seen:
         lambda build: {ref.blake3: ref.size for ref in store.builds.manifest(build).objects()},
     )
     helpers_used = frozenset((*found.helpers, *_newest_helper(store)))
-    return _Seen(found, plan, gc_remains.InUse(found.leases, live_jobs, helpers_used))
+    return _Seen(found, plan, gc_remains.Needed(found.leases, live_jobs, helpers_used))
 
 
 def _policies(store: Store, ask: Collect) -> dict[AppName, Policy]:
@@ -132,7 +132,7 @@ def _check_deletable(row: Row, rows: list[Row], in_jobs: set[int]) -> None:
     elif row.pins:
         why = f"it is pinned as {', '.join(row.pins)}"
     elif number in in_jobs:
-        why = "a job is about it"
+        why = "a job needs it"
     if why:
         raise RefusedError(
             f"generation {number} cannot be deleted: {why}",

@@ -10,7 +10,7 @@ import time
 from relstore.errors import FormatError
 from relstore.formats import hold as hold_format
 from relstore.formats import journal as journal_format
-from relstore.formats.journal import Event
+from relstore.formats.journal import Event, Judgement
 from relstore.protocol import Hold, Mark, Unhold
 from relstore.store import history, journal
 from relstore.store import hold as holds
@@ -36,6 +36,6 @@ def mark(store: Store, ask: Mark) -> Row:
     """Record the word on a generation; the row as it is then. Raises NotFoundError."""
     with store.app(ask.app) as app:
         number = history.resolve(ask.spec, app.rows()).generation.number
-        word = journal_format.MARKED_GOOD if ask.good else journal_format.MARKED_BAD
+        word: Judgement = journal_format.MARKED_GOOD if ask.good else journal_format.MARKED_BAD
         journal.append(app.directory, Event(int(time.time()), word, number, 0, "", ask.who, ask.reason))
         return next(row for row in app.rows() if row.generation.number == number)

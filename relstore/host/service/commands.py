@@ -1,7 +1,7 @@
-"""Running a deployer's own command on the host: its words, its log, its time limit.
+"""Runs a command of the deployer's on the host, with a log and a time limit.
 
-Values reach the command as ``RELSTORE_*`` variables, never inside the line. Not for relstore's own
-tools, whose command lines are constants.
+Values reach the command as ``RELSTORE_*`` variables, never as part of its line. Not for the tools that
+relstore itself uses (``machine.tools``).
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ import subprocess
 from collections.abc import Mapping, Sequence
 
 SHELL = ("sh", "-c")
-"""How the client writes a command that was given as one line."""
+"""How the client passes a command that was given as one line."""
 
 
 def run(words: Sequence[str], *, variables: Mapping[str, str], directory: str, log: int, seconds: int) -> str:
-    """Run to its end; ``""`` when it went well, else what went wrong, for people.
+    """Run a command to its end. ``""`` if it succeeded, else what went wrong, for people.
 
     Its output goes to the descriptor ``log``. After ``seconds`` its whole process group is killed.
     """
     if not words:
-        return "a command without any words cannot be run"
+        return "an empty command cannot be run"
     environment = {**os.environ, **variables}  # noqa: TID251 - what the command inherits, not what we obey
     try:
         process = subprocess.Popen(

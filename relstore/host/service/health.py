@@ -1,7 +1,7 @@
-"""Whether a release is well: its units stand still and execute it, then its probes are answered.
+"""Waits until a release is healthy: its units stay up and execute it, and its probes are answered.
 
-Looks again and again until all is well, it is clear that it never will be, or the time is over. What
-is seen of a unit is judged in ``unit_health``; here are only the looks and the clock.
+Checks again and again until everything is healthy, cannot become healthy, or the time is up. Not for judging
+what was seen of a unit (``unit_health``).
 """
 
 from __future__ import annotations
@@ -12,18 +12,17 @@ from typing import NamedTuple
 
 from relstore.formats.names import Digest, UnitName
 from relstore.formats.recipe import Recipe
-from relstore.host.service import probes
-from relstore.host.service import running_build as executes
+from relstore.host.service import probes, running_build
 from relstore.host.service.services import Services
 from relstore.host.service.systemd import UnitState
-from relstore.host.service.unit_health import BAD, WAIT, WELL, Seen, judge
+from relstore.host.service.unit_health import BROKEN, HEALTHY, WAITING, HealthState, Look, judge
 
 _PROBE_S = 5.0
-"""One probe waits no longer for its answer; the next one may be luckier."""
+"""How long one probe waits for its answer; the next one may get one sooner."""
 
 
 class Subject(NamedTuple):
-    """What is to be well."""
+    """The release whose health is checked."""
 
     build: Digest
     current: str
@@ -31,11 +30,11 @@ class Subject(NamedTuple):
     switched: float
     """When the link was switched, in seconds since 1970."""
     variables: Mapping[str, str]
-    """For probes that are commands."""
+    """What probes that are commands find in their environment."""
 
 
-class Checker:
-    """Checks one release as a recipe says."""
+class HealthCheck:
+    """Checks a release as its recipe says."""
 
     def __init__(self, recipe: Recipe, services: Services, *, directory: str, log: int) -> None:
         self._recipe = recipe
@@ -51,69 +50,73 @@ class Checker:
         return not (self._recipe.units.names or health.http or health.tcp or health.commands)
 
     def check(self, subject: Subject, *, restarted: bool) -> str:
-        """``""`` once all is well, else why it is not. ``restarted``: the units' processes must be new."""
+        """Wait until everything is healthy, and return ``""``; or return why it is not.
+
+        ``restarted``: the main processes of the units must be new.
+        """
         if self.is_empty:
             return ""
         deadline = time.monotonic() + self._health.timeout / 1000
-        seen: dict[UnitName, list[Seen]] = {unit: [] for unit in self._recipe.units.names}
+        looks: dict[UnitName, list[Look]] = {unit: [] for unit in self._recipe.units.names}
         while True:
-            kind, reason = self._look(subject, seen, deadline, restarted)
-            if kind == WELL:
+            state, reason = self._check_once(subject, looks, deadline, restarted)
+            if state == HEALTHY:
                 return ""
-            if kind == BAD:
+            if state == BROKEN:
                 return reason
             left = deadline - time.monotonic()
             if left <= 0:
-                return f"not well within {self._health.timeout / 1000:g} s: {reason}"
+                return f"not healthy within {self._health.timeout / 1000:g} s: {reason}"
             time.sleep(min(self._health.interval / 1000, left))
 
-    def _look(
-        self, subject: Subject, seen: Mapping[UnitName, list[Seen]], deadline: float, restarted: bool
-    ) -> tuple[str, str]:
-        """One look at everything, in order; the first that is not well decides."""
-        for unit, looks in seen.items():
-            looks.append(self._see(unit, subject, restarted))
-            verdict = judge(unit, looks, self._health.stable / 1000)
-            if verdict.kind != WELL:
-                return verdict.kind, verdict.reason
-        return self._probe(subject, deadline)
+    def _check_once(
+        self, subject: Subject, looks: Mapping[UnitName, list[Look]], deadline: float, restarted: bool
+    ) -> tuple[HealthState, str]:
+        """Check the units and then the probes, in order; the first that is not healthy decides."""
+        for unit, unit_looks in looks.items():
+            unit_looks.append(self._look(unit, subject, restarted))
+            verdict = judge(unit, unit_looks, self._health.stable / 1000)
+            if verdict.state != HEALTHY:
+                return verdict.state, verdict.reason
+        problem = self._probe(subject, deadline)
+        return (WAITING, problem) if problem else (HEALTHY, "")
 
-    def _probe(self, subject: Subject, deadline: float) -> tuple[str, str]:
-        """Ask all that is to be asked; the first wrong answer ends it."""
+    def _probe(self, subject: Subject, deadline: float) -> str:
+        """Run the probes until one fails. Why it failed, or ``""`` if all were answered as they should be."""
 
         def left() -> float:
             return max(0.1, min(_PROBE_S, deadline - time.monotonic()))
 
         for request in self._health.http:
-            answer = probes.http(request, left())
-            if answer:
-                return WAIT, answer
+            problem = probes.http(request, left())
+            if problem:
+                return problem
         for address in self._health.tcp:
-            answer = probes.tcp(address, left())
-            if answer:
-                return WAIT, answer
+            problem = probes.tcp(address, left())
+            if problem:
+                return problem
         for command in self._health.commands:
-            answer = probes.command(
+            problem = probes.command(
                 command, subject.variables, directory=self._directory, log=self._log, seconds=left()
             )
-            if answer:
-                return WAIT, answer
-        return WELL, ""
+            if problem:
+                return problem
+        return ""
 
-    def _see(self, unit: UnitName, subject: Subject, restarted: bool) -> Seen:
+    def _look(self, unit: UnitName, subject: Subject, restarted: bool) -> Look:
         state = self._services.systemd.state(unit)
         if not (self._recipe.units.run_build and restarted and state.main_pid):
-            return Seen(time.monotonic(), state, None, "")
-        found = executes.execution(
+            return Look(time.monotonic(), state, None, "")
+        execution = running_build.execution(
             state.main_pid,
             subject.build,
             subject.current,
             young=_started(state) >= subject.switched,
             through=subject.current in state.places,
         )
-        return Seen(time.monotonic(), state, found.runs, found.program)
+        return Look(time.monotonic(), state, execution.runs, execution.program)
 
 
 def _started(state: UnitState) -> float:
-    """When the main process was started, in seconds since 1970; systemd tells it by the monotonic clock."""
+    """When the main process was started, in seconds since 1970. systemd gives it by the monotonic clock."""
     return time.time() - (time.monotonic() - state.started / 1e6)

@@ -1,8 +1,8 @@
-"""One question to a running service: an HTTP request, a TCP connection, or a command of the deployer's.
+"""Probes a running service once: with an HTTP request, a TCP connection, or a command of the deployer's.
 
-Each gives ``""`` when it was answered as it should be, else what came instead. HTTP is spoken here by
-hand, over TCP or a Unix socket, since a minimal Python has no ``http``. Not for when and how often to
-ask (``health``).
+Each probe returns ``""`` if the answer is the expected one, else what came instead. HTTP, over TCP or a Unix
+socket, is implemented here, since python3-minimal has no ``http``. Not for when and how often to probe
+(``health``).
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ _STATUS = re.compile(rb"HTTP/1\.[01] ([0-9]{3})(?: [^\r\n]*)?\r?\n")
 
 
 class Answer(NamedTuple):
-    """An HTTP response: its status, and the body's first bytes."""
+    """An HTTP response: its status, and the beginning of its body."""
 
     status: int
     body: bytes
 
 
 def http(probe: Http, seconds: float) -> str:
-    """Ask once; ``seconds`` for all of it."""
+    """Send the request once; all of it may take ``seconds``."""
     name = f"{probe.url}{f' over {probe.socket}' if probe.socket else ''}"
     try:
-        answer = _ask(probe, time.monotonic() + seconds)
+        answer = _request(probe, time.monotonic() + seconds)
     except (OSError, ValueError, UsageError) as error:
         return f"{name}: {_why(error)}"
     if not (answer.status == probe.status if probe.status else 200 <= answer.status < 400):
         return f"{name}: status {answer.status}{_quoted(answer.body)}"
     if probe.body:
         try:
-            found = re.search(probe.body, answer.body.decode("utf-8", "replace"))
+            match = re.search(probe.body, answer.body.decode("utf-8", "replace"))
         except re.error as error:
             return f"{name}: {probe.body!r} is not a regular expression: {error}"
-        if not found:
+        if not match:
             return f"{name}: its body does not match {probe.body!r}{_quoted(answer.body)}"
     return ""
 
@@ -60,19 +60,19 @@ def tcp(address: str, seconds: float) -> str:
 
 
 def command(probe: Command, variables: Mapping[str, str], *, directory: str, log: int, seconds: float) -> str:
-    """Run it once; it has ``seconds``, or its own limit when that is less."""
+    """Run it once, for at most ``seconds`` or its own limit, whichever is less."""
     limit = max(1, int(min(seconds, probe.timeout)))
     return commands.run(probe.words, variables=variables, directory=directory, log=log, seconds=limit)
 
 
-def _ask(probe: Http, deadline: float) -> Answer:
-    place = HttpUrl.parse(probe.url)
+def _request(probe: Http, deadline: float) -> Answer:
+    url = HttpUrl.parse(probe.url)
     # HTTP/1.0: the answer is not chunked, and ends with the connection.
-    lines = [f"GET {place.path} HTTP/1.0", "User-Agent: relstore", "Accept: */*", "Connection: close"]
+    lines = [f"GET {url.path} HTTP/1.0", "User-Agent: relstore", "Accept: */*", "Connection: close"]
     if not any(header.lower().startswith("host:") for header in probe.headers):
-        lines.append(f"Host: {place.authority}")
+        lines.append(f"Host: {url.authority}")
     request = "\r\n".join([*lines, *probe.headers, "", ""]).encode("utf-8")
-    with closing(_connect(probe, place, deadline)) as connection:
+    with closing(_connect(probe, url, deadline)) as connection:
         connection.sendall(request)
         raw = b""
         while len(raw) < _ANSWER_BYTES:
@@ -88,13 +88,13 @@ def _ask(probe: Http, deadline: float) -> Answer:
         raise ValueError(
             f"no HTTP answer{_quoted(raw)}" if raw else "the connection was closed without an answer"
         )
-    head, _, body = raw.partition(b"\r\n\r\n")
-    return Answer(int(status[1]), body if _ else raw[len(head) :])
+    _, _, body = raw.partition(b"\r\n\r\n")
+    return Answer(int(status[1]), body)
 
 
-def _connect(probe: Http, place: HttpUrl, deadline: float) -> socket.socket:
+def _connect(probe: Http, url: HttpUrl, deadline: float) -> socket.socket:
     if not probe.socket:
-        return socket.create_connection((place.host, place.port), timeout=_left(deadline))
+        return socket.create_connection((url.host, url.port), timeout=_left(deadline))
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         connection.settimeout(_left(deadline))
@@ -106,7 +106,7 @@ def _connect(probe: Http, place: HttpUrl, deadline: float) -> socket.socket:
 
 
 def _is_whole(raw: bytes) -> bool:
-    """Whether a server that does not close has sent as much as it announced."""
+    """Whether all bytes that Content-Length announces have arrived; the server may not close by itself."""
     head, separator, body = raw.partition(b"\r\n\r\n")
     length = re.search(rb"(?i)\r\ncontent-length: *([0-9]{1,12})\r?(?:\n|\Z)", head)
     return bool(separator and length and len(body) >= int(length[1]))

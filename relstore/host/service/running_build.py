@@ -1,9 +1,9 @@
-"""Whether a process executes a build: by its program, else by what it has open, else by its words.
+"""Tells whether a process executes a build: by its program, its open files, or its command line.
 
-A service is started through ``current``, which the kernel resolves: ``/proc/PID/exe`` then names the
-build, also when the file was deleted since. An interpreter executes a file elsewhere, so its open
-files, directories and maps count, and at last the ``current`` path among its words, if the process is
-younger than the switch. Not for all processes of the host (``gc.processes``).
+A service is started through ``current``, which the kernel resolves: ``/proc/PID/exe`` then names the build,
+even if the file was deleted since. An interpreter is a file elsewhere, so its open files, directories and
+maps count as well; and last the ``current`` path in its command line, if the process was started after the
+switch. Not for all processes of the host (``gc.processes``).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from relstore.gc import processes
 
 
 class Execution(NamedTuple):
-    """``runs``: None where it cannot be seen. ``program``: what the process executes, for people."""
+    """``runs``: whether it executes the build; None if that cannot be seen. ``program``: for people."""
 
     runs: Optional[bool]
     program: str
@@ -35,7 +35,7 @@ def execution(pid: int, build: Digest, current: str, *, young: bool, through: bo
     if used:
         return Execution(False, name)
     if young and (through or _names_current(pid, current)):
-        # The words name the link, and it led to this build when they were read.
+        # The command line names the link, and the link led to this build when the process was started.
         return Execution(True, name)
     return Execution(False if complete else None, name)
 
@@ -59,5 +59,5 @@ def _names_current(pid: int, current: str) -> bool:
             words = file.read(64 * 1024).split(b"\0")
     except OSError:
         return False
-    place = os.fsencode(current)
-    return any(word == place or word.startswith(place + b"/") for word in words)
+    link = os.fsencode(current)
+    return any(word == link or word.startswith(link + b"/") for word in words)

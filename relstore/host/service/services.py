@@ -1,6 +1,6 @@
-"""Bringing a release to life and back: systemd units, or the deployer's own commands.
+"""Starts a release, or the previous one again: through systemd units, or through the deployer's own commands.
 
-Every way gives ``""`` when it went well, else what went wrong. Not for judging whether it is well
+Each function returns ``""`` on success, else what went wrong. Not for checking whether the release is healthy
 afterwards (``health``).
 """
 
@@ -14,15 +14,15 @@ from relstore.formats.recipe import RESTART, Command, Recipe
 from relstore.host.machine.privilege import Privilege
 from relstore.host.service import commands
 from relstore.host.service.systemd import Systemd
-from relstore.host.service.unit_health import how
+from relstore.host.service.unit_health import end_reason
 
 _STOP_S = 5
-"""How long a failed release may take to end by itself."""
+"""How long a failed release may take to stop."""
 _POLL_S = 0.05
 
 
 class Services:
-    """What runs the app on this host, as a recipe says."""
+    """The units or commands that run the app on this host, as a recipe says."""
 
     def __init__(self, recipe: Recipe, privilege: Privilege, *, directory: str, log: int) -> None:
         self._recipe = recipe
@@ -36,7 +36,7 @@ class Services:
         return not self._recipe.units.names and self._recipe.restart is None and self._recipe.reload is None
 
     def start_new(self, variables: Mapping[str, str], *, first: bool) -> str:
-        """After the switch to the release. ``first``: nothing was current before."""
+        """Start the release after the switch to it. ``first``: nothing was current before."""
         action = RESTART if first else self._recipe.units.action
         for unit in self._recipe.units.names:
             problem = self.systemd.act(action, unit, seconds=self._recipe.restart_timeout)
@@ -45,8 +45,8 @@ class Services:
         reload = self._recipe.reload
         return self._run(self._recipe.restart if first or reload is None else reload, variables)
 
-    def start_former(self, variables: Mapping[str, str]) -> str:
-        """After the link is back: whatever state the release left its units in."""
+    def start_previous(self, variables: Mapping[str, str]) -> str:
+        """Start the previous generation after the link is back, whatever state the units are in."""
         problem = ""
         for unit in self._recipe.units.names:
             problem = self._bring_back(unit) or problem
@@ -55,7 +55,7 @@ class Services:
         return self._run(self._recipe.restart or self._recipe.reload, variables)
 
     def stop(self) -> None:
-        """The first release failed and there is nothing to go back to: nothing of it stays running."""
+        """Stop the units. The first release failed, and there is nothing to go back to."""
         for unit in self._recipe.units.names:
             if self.systemd.stop(unit, seconds=_STOP_S):
                 self.systemd.kill(unit)
@@ -68,22 +68,22 @@ class Services:
         problem = self.systemd.act(RESTART, unit, seconds=_STOP_S, wait=False)
         if problem:
             return problem
-        begun = time.monotonic()
+        started = time.monotonic()
         killed = False
-        while time.monotonic() - begun < self._recipe.restart_timeout:
+        while time.monotonic() - started < self._recipe.restart_timeout:
             state = self.systemd.state(unit)
             if not state.job:
                 return "" if state.active != "failed" else self._explained(unit, f"{unit} failed")
-            # It may not end when it is asked to. What failed is not owed a slow end.
-            if not killed and state.active == "deactivating" and time.monotonic() - begun > _STOP_S:
+            # It may not stop when it is asked to, and a failed release need not be stopped gently.
+            if not killed and state.active == "deactivating" and time.monotonic() - started > _STOP_S:
                 self.systemd.kill(unit)
                 killed = True
             time.sleep(_POLL_S)
         return f"{unit} did not restart within {self._recipe.restart_timeout} s"
 
     def _explained(self, unit: UnitName, problem: str) -> str:
-        """``systemctl`` says only that it failed; the unit says why."""
-        reason = how(self.systemd.state(unit))
+        """``systemctl`` says only that the unit failed; the state of the unit says why."""
+        reason = end_reason(self.systemd.state(unit))
         return f"{unit} did not start: {reason}" if reason else problem
 
     def _run(self, command: Command | None, variables: Mapping[str, str]) -> str:

@@ -1,20 +1,20 @@
-"""systemd's units as relstore sees and moves them, through ``systemctl`` and ``journalctl``.
+"""Reads and controls systemd units, through ``systemctl`` and ``journalctl``.
 
-Not for judging whether a unit is well (``unit_health``) nor for a unit's text (the client's
-``client.unit_text``).
+Not for judging whether a unit is healthy (``unit_health``), nor for the text of unit files
+(``client.unit_text``).
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple, Union
 
 from relstore.formats.names import UnitName
-from relstore.formats.recipe import Units
+from relstore.formats.recipe import UnitAction, Units
 from relstore.host.machine import tools
 from relstore.host.machine.privilege import Privilege
-from relstore.host.machine.tools import Result
+from relstore.host.machine.tools import ToolResult
 
 _SHOW_S = 10
 _PROPERTIES = (
@@ -28,7 +28,7 @@ _JOURNAL_BYTES = 4000
 
 
 class UnitState(NamedTuple):
-    """What ``systemctl show`` says of a unit at one moment."""
+    """The state of a unit at one moment, from ``systemctl show``."""
 
     load: str
     active: str
@@ -49,15 +49,15 @@ class UnitState(NamedTuple):
     files: tuple[str, ...]
     """The unit's own file and its drop-ins."""
     places: str
-    """Where it says what it runs: its command, working directory and root, as one text."""
+    """The settings that say what it runs: its command, working directory and root, as one text."""
     protect_home: str
     status_text: str
     job: int
-    """What the manager is about to do with it, or 0."""
+    """The number of systemd's pending job for the unit, or 0."""
 
     @classmethod
     def parse(cls, text: str) -> UnitState:
-        """From ``Key=Value`` lines. What is missing or odd is empty or 0; systemd changes over the years."""
+        """From ``Key=Value`` lines. A missing or odd value is empty or 0: versions of systemd differ."""
         values: dict[str, str] = {}
         for line in text.splitlines():
             key, _, value = line.partition("=")
@@ -89,7 +89,7 @@ class Systemd:
 
     def __init__(self, units: Units, privilege: Privilege) -> None:
         self._scope = ["--user"] if units.user else []
-        # One's own manager needs no privilege, and root's environment would lead to another one.
+        # The account's own manager needs no privilege, and root would reach another one.
         self._privilege = Privilege() if units.user else privilege
 
     @staticmethod
@@ -98,19 +98,21 @@ class Systemd:
         return os.path.isdir("/run/systemd/system")
 
     def state(self, unit: UnitName) -> UnitState:
-        """What it is now. A manager that does not answer gives an empty state."""
+        """The state of the unit now; an empty one if the manager does not answer."""
         words = ["systemctl", *self._scope, "show", "-p", ",".join(_PROPERTIES), "--", unit]
         return UnitState.parse(tools.run(words, seconds=_SHOW_S).out)
 
     def reachable(self) -> str:
-        """``""``, or why the manager does not answer."""
+        """``""`` if the manager answers, else why it does not."""
         result = tools.run(["systemctl", *self._scope, "show", "-p", "Version"], seconds=_SHOW_S)
         return "" if result.code == 0 else result.said
 
-    def act(self, action: str, unit: UnitName, *, seconds: float, wait: bool = True) -> str:
-        """``restart``, ``reload``, ``stop``, …; ``""`` when it went well, else what went wrong.
+    def act(
+        self, action: Union[UnitAction, Literal["stop"]], unit: UnitName, *, seconds: float, wait: bool = True
+    ) -> str:
+        """Do ``action`` with the unit. ``""`` on success, else what went wrong.
 
-        Without ``wait`` it is only asked for.
+        Without ``wait``, only ask systemd to do it.
         """
         result = self._run([action, *([] if wait else ["--no-block"]), unit], seconds=seconds)
         if result.code == tools.TIMED_OUT:
@@ -118,29 +120,29 @@ class Systemd:
         return "" if result.code == 0 else f"`systemctl {action} {unit}` failed: {_first(result)}"
 
     def clear_failures(self, unit: UnitName) -> None:
-        """So that a unit which crashed too often may be started again."""
+        """Let a unit be started again that crashed too often."""
         self._run(["reset-failed", unit], seconds=_SHOW_S)
 
     def kill(self, unit: UnitName) -> None:
-        """End its processes at once: it did not end when it was asked to."""
+        """Kill the processes of a unit that did not stop when it was asked to."""
         self._run(["kill", "--signal=KILL", unit], seconds=_SHOW_S)
 
     def stop(self, unit: UnitName, *, seconds: float) -> str:
         return self.act("stop", unit, seconds=seconds)
 
     def journal(self, unit: UnitName, since: float) -> list[str]:
-        """The unit's last lines since that time (seconds since 1970); none when we may not read them."""
+        """The unit's last lines in the journal since that time (seconds since 1970); none if not readable."""
         selector = "--user-unit" if self._scope else "--unit"
         words = ["journalctl", selector, unit, "--since", f"@{int(since)}", "-n", str(JOURNAL_LINES)]
         result = tools.run([*words, "-o", "cat", "--no-pager", "-q"], seconds=_SHOW_S)
         return result.out[-_JOURNAL_BYTES:].splitlines() if result.code == 0 else []
 
-    def _run(self, words: list[str], *, seconds: float) -> Result:
+    def _run(self, words: list[str], *, seconds: float) -> ToolResult:
         return self._privilege.run(["systemctl", *self._scope, *words], seconds=seconds)
 
 
-def _first(result: Result) -> str:
-    """What systemctl says first is why; what follows are its hints."""
+def _first(result: ToolResult) -> str:
+    """The first line of systemctl's errors, which has the reason; hints follow it."""
     lines = [line for line in result.err.splitlines() if line.strip()]
     return lines[0].strip() if lines else f"exit code {result.code}"
 

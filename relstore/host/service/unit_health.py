@@ -1,108 +1,109 @@
-"""Whether a unit is well, from what was seen of it since it was restarted. Pure.
+"""Judges whether a unit is healthy, from what was seen of it since its restart. Pure.
 
-``is-active`` alone is true in the middle of a crash loop, so a unit must stand still for a while: the
-same main process, no restart (https://github.com/systemd/systemd/issues/2309). Not for looking
-(``health``).
+``is-active`` alone is true in the middle of a crash loop, so a unit must stay up for a while: the same main
+process, no restart (https://github.com/systemd/systemd/issues/2309). Not for looking at units (``health``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Optional
+from typing import Final, Literal, NamedTuple, Optional
 
 from relstore.host.service.systemd import UnitState
 
-WELL = "well"
-WAIT = "wait"
-BAD = "bad"
+HealthState = Literal["healthy", "waiting", "broken"]
+"""``waiting``: not healthy yet; ``broken``: it will not become healthy by waiting."""
+
+HEALTHY: Final = "healthy"
+WAITING: Final = "waiting"
+BROKEN: Final = "broken"
 
 CRASHES = 3
-"""So many restarts of its own are a crash loop, and no time will mend it."""
+"""This many restarts that systemd made by itself are a crash loop, which waiting does not fix."""
 _EXIT_CODES = {
     200: "its working directory cannot be entered (200/CHDIR)",
     203: "its program cannot be executed (203/EXEC)",
     216: "its group does not exist (216/GROUP)",
     217: "its account does not exist (217/USER)",
-    226: "what its unit lets it see of the file system cannot be set up (226/NAMESPACE)",
+    226: "the file system namespace of its unit cannot be set up (226/NAMESPACE)",
 }
-"""Those of systemd's own that a release or a unit can bring about (systemd.exec(5))."""
+"""systemd's own exit codes that a release or its unit can cause (systemd.exec(5))."""
 _STARTING = ("activating", "reloading", "deactivating", "maintenance", "refreshing")
 
 
-class Seen(NamedTuple):
+class Look(NamedTuple):
     """One look at a unit."""
 
     at: float
-    """Seconds, of a clock that never goes back."""
+    """Seconds, by the monotonic clock."""
     state: UnitState
     runs_build: Optional[bool]
-    """Whether its main process executes the build; None where that is not asked or cannot be seen."""
+    """Whether its main process executes the build; None if nobody asks, or if it cannot be seen."""
     program: str
-    """What it executes, for people."""
+    """What the main process executes, for people."""
 
 
-class Verdict(NamedTuple):
-    """``well``, ``wait`` (not yet) or ``bad`` (it will not get well), and why."""
-
-    kind: str
+class UnitVerdict(NamedTuple):
+    state: HealthState
     reason: str
+    """Why it is not healthy; empty when it is."""
 
 
-def judge(unit: str, seen: Sequence[Seen], stable: float) -> Verdict:
-    """``seen``: from the first look after the restart to the last; ``stable``: seconds."""
-    last = seen[-1]
+def judge(unit: str, looks: Sequence[Look], stable: float) -> UnitVerdict:
+    """``looks``: all since the restart, oldest first; ``stable``: how many seconds the unit must stay up."""
+    last = looks[-1]
     state = last.state
     if state.load != "loaded":
-        return Verdict(BAD, f"{unit} is {state.load or 'not known to systemd'}")
+        return UnitVerdict(BROKEN, f"{unit} is {state.load or 'not known to systemd'}")
     if state.restarts >= CRASHES:
-        reason = how(state)
+        reason = end_reason(state)
         loop = f"{unit} is in a crash loop: restarted {state.restarts} times"
-        return Verdict(BAD, f"{loop}; {reason}" if reason else loop)
+        return UnitVerdict(BROKEN, f"{loop}; {reason}" if reason else loop)
     if state.active == "failed":
-        return Verdict(BAD, f"{unit} failed: {how(state)}")
+        return UnitVerdict(BROKEN, f"{unit} failed: {end_reason(state)}")
     if state.sub == "auto-restart":
-        return Verdict(WAIT, f"{unit} crashed and is to be restarted: {how(state)}")
+        return UnitVerdict(WAITING, f"{unit} crashed and will be restarted: {end_reason(state)}")
     if state.active in _STARTING:
         said = f" ({state.status_text})" if state.status_text else ""
-        return Verdict(WAIT, f"{unit} is still {state.active}{said}")
+        return UnitVerdict(WAITING, f"{unit} is still {state.active}{said}")
     if state.active == "inactive":
         return _ended(unit, state)
     if state.active != "active":
-        return Verdict(WAIT, f"{unit} is {state.active or 'in no known state'}")
+        return UnitVerdict(WAITING, f"{unit} is {state.active or 'in no known state'}")
     if state.sub == "exited" or not state.main_pid:
-        return Verdict(WELL, "")  # a oneshot that remains, or a unit without a main process
+        return UnitVerdict(HEALTHY, "")  # a oneshot with RemainAfterExit=, or a unit without a main process
     if last.runs_build is False:
-        return Verdict(WAIT, f"the main process of {unit} executes {last.program}, not this build")
-    since = _unchanged_since(seen)
+        return UnitVerdict(WAITING, f"the main process of {unit} executes {last.program}, not this build")
+    since = _unchanged_since(looks)
     if last.at - since < stable:
-        return Verdict(WAIT, f"{unit} has been running for {last.at - since:.1f} s of {stable:.1f} s")
-    return Verdict(WELL, "")
+        return UnitVerdict(WAITING, f"{unit} has been running for {last.at - since:.1f} s of {stable:.1f} s")
+    return UnitVerdict(HEALTHY, "")
 
 
-def _ended(unit: str, state: UnitState) -> Verdict:
+def _ended(unit: str, state: UnitState) -> UnitVerdict:
     if state.result not in ("", "success"):
-        return Verdict(BAD, f"{unit} failed: {how(state)}")
+        return UnitVerdict(BROKEN, f"{unit} failed: {end_reason(state)}")
     if state.type == "oneshot":
-        return Verdict(WELL, "")
+        return UnitVerdict(HEALTHY, "")
     if any(name.endswith(".socket") for name in state.triggered_by):
-        return Verdict(WELL, "")  # its socket starts it with the next connection
-    return Verdict(BAD, f"{unit} ended by itself with exit code {state.exit_status}")
+        return UnitVerdict(HEALTHY, "")  # its socket starts it with the next connection
+    return UnitVerdict(BROKEN, f"{unit} stopped by itself with exit code {state.exit_status}")
 
 
-def _unchanged_since(seen: Sequence[Seen]) -> float:
-    """When the main process and the restart counter took the values that they have now."""
-    last = seen[-1].state
-    since = seen[-1].at
-    for one in reversed(seen):
-        state = one.state
+def _unchanged_since(looks: Sequence[Look]) -> float:
+    """When the main process and the restart counter took their present values."""
+    last = looks[-1].state
+    since = looks[-1].at
+    for look in reversed(looks):
+        state = look.state
         if (state.main_pid, state.restarts, state.active) != (last.main_pid, last.restarts, last.active):
             break
-        since = one.at
+        since = look.at
     return since
 
 
-def how(state: UnitState) -> str:
-    """What ended its main process last, for people; empty when nothing did."""
+def end_reason(state: UnitState) -> str:
+    """How the unit's last main process ended, for people; empty if none did."""
     if state.result == "exit-code":
         known = _EXIT_CODES.get(state.exit_status)
         return known or f"its main process ended with exit code {state.exit_status}"
@@ -113,7 +114,7 @@ def how(state: UnitState) -> str:
     if state.result == "start-limit-hit":
         return "it crashed more often than its unit allows (start-limit-hit)"
     if state.result == "protocol":
-        return "its main process ended before it said that it was ready"
+        return "its main process ended before it reported that it was ready"
     if state.result in ("", "success"):
         return f"its main process ended with exit code {state.exit_status}" if state.exit_status else ""
-    return f"systemd calls it {state.result}"
+    return f"systemd reports: {state.result}"

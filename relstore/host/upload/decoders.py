@@ -1,14 +1,15 @@
-"""What undoes the codecs that contents may arrive in: streamed, bounded, each only where this Python has it.
+"""Decoders of the codecs that contents may arrive in: streamed, bounded, each only where this Python has it.
 
-The names are the protocol's. A decoder never gives more than PIECE_BYTES at a time, so that whoever
-takes its output can stop a bomb as soon as it is larger than announced. Not for where the output
-goes (``receiving``).
+The names are the protocol's. A decoder never gives more than PIECE_BYTES at a time, so that its caller can
+stop a decompression bomb as soon as it is larger than announced. Not for what is done with the output
+(``receiving``).
 """
 
 from __future__ import annotations
 
 import contextlib
 import importlib
+import zlib
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, Optional, Protocol
@@ -16,59 +17,59 @@ from typing import Any, Optional, Protocol
 from relstore.errors import FormatError, ProtocolError
 from relstore.formats import patch
 from relstore.host.upload import libzstd
-from relstore.host.upload import patch_decoder as patching
-from relstore.host.upload.libzstd import PIECE_BYTES
+from relstore.host.upload.libzstd import PIECE_BYTES, ZstdDecoder
+from relstore.host.upload.patch_decoder import PatchDecoder
 
 RAW, ZLIB, XZ, ZSTD = "raw", "zlib", "xz", "zstd"
 
-_STANDARD = (
+_NEEDS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (patch.LZMA, ("lzma", "mmap")),
-    (patch.ZLIB, ("zlib", "mmap")),
+    (patch.ZLIB, ("mmap",)),
     (XZ, ("lzma",)),
-    (ZLIB, ("zlib",)),
+    (ZLIB, ()),
 )
-"""What needs which modules."""
+"""The codecs, the best first, and which modules each needs that Debian's python3-minimal does not have."""
 
 _XZ_MEMORY = 32 * 1024 * 1024
-"""Bytes; level 6 needs 9 MiB to be undone."""
+"""Bytes; decoding level 6 needs 9 MiB."""
 
 
-class Decoder(Protocol):
-    """One stream, undone."""
+class StreamDecoder(Protocol):
+    """Decodes one stream."""
 
     @property
     def finished(self) -> bool:
-        """Whether the stream has come to its own end."""
+        """Whether the stream has reached its end."""
 
     def decode(self, data: bytes) -> Iterator[bytes]:
-        """What comes out for ``data``. Raises FormatError."""
+        """The output for ``data``. Raises FormatError."""
 
     def close(self) -> None:
-        """Free what it holds."""
+        """Free the memory."""
 
 
 @lru_cache(maxsize=1)
 def available() -> tuple[str, ...]:
-    """The codecs that can be undone here, the best first."""
-    found = [ZSTD] if libzstd.usable() else []
-    for name, modules in _STANDARD:
-        with contextlib.suppress(ImportError):  # python3-minimal has neither lzma nor mmap
+    """The codecs that this host can decode, the best first."""
+    codecs = [ZSTD] if libzstd.usable() else []
+    for codec, modules in _NEEDS:
+        with contextlib.suppress(ImportError):
             for module in modules:
                 importlib.import_module(module)
-            found.append(name)
-    return (*found, RAW)
+            codecs.append(codec)
+    return (*codecs, RAW)
 
 
-def decoder(codec: str, base: Optional[memoryview], size: int) -> Decoder:
-    """A decoder for a stream of ``size`` bytes when undone. Raises ProtocolError for one that is not here."""
+def decoder(codec: str, base: Optional[memoryview], size: int) -> StreamDecoder:
+    """A decoder for a stream that has ``size`` bytes decoded. Raises ProtocolError if there is none here."""
     if codec not in available():
-        raise ProtocolError(f"this host cannot undo the codec {codec[:40]!r}")
+        raise ProtocolError(f"this host cannot decode the codec {codec[:40]!r}")
     if codec == ZSTD:
-        return libzstd.Decoder(base, size)
+        return ZstdDecoder(base, size)
     if codec in (patch.LZMA, patch.ZLIB):
         if base is None:
             raise ProtocolError(f"the codec {codec} needs a base")
-        return patching.Decoder(codec, base, size)
+        return PatchDecoder(codec, base, size)
     if base is not None:
         raise ProtocolError(f"the codec {codec} takes no base")
     return _Raw(size) if codec == RAW else _Standard(codec)
@@ -92,7 +93,7 @@ class _Raw:
 
 
 class _Standard:
-    """zlib and xz, whose decompressors differ in what they call the input that is left."""
+    """zlib and xz. Their decompressors have different names for the input that is left."""
 
     def __init__(self, codec: str) -> None:
         self._codec = codec
@@ -103,7 +104,6 @@ class _Standard:
             self._inner = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)
             self._errors = (lzma.LZMAError,)
         else:
-            zlib = importlib.import_module("zlib")
             self._inner = zlib.decompressobj()
             self._errors = (zlib.error,)
 
@@ -118,7 +118,7 @@ class _Standard:
             try:
                 piece = self._inner.decompress(data, PIECE_BYTES)
             except self._errors as error:
-                raise FormatError(f"not a stream of {self._codec} that may be sent: {error}") from None
+                raise FormatError(f"not a valid stream of {self._codec}: {error}") from None
             if piece:
                 yield piece
             if self._inner.unused_data:

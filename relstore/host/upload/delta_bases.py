@@ -1,8 +1,8 @@
-"""Which objects of the host may be like one that it lacks: what a delta can build on.
+"""Finds the objects of the host that may resemble one that it lacks, and so can be the base of a delta.
 
-By path first, then by a name that differs in its digits only (``app-1.2.js``, ``index-3f9ac0.css``), then
-by being the only file there is; the nearest in size first among those. Pure; whether they are
-really alike, the client finds out. Not for using them (``receiving``).
+Files of the same path come first, then those whose names differ only in digits (``app-1.2.js``,
+``index-3f9ac0.css``), nearest in size first, then the only file of a build. Pure. The client finds out
+whether they really are alike. Not for using them (``receiving``).
 """
 
 from __future__ import annotations
@@ -14,35 +14,35 @@ from relstore.formats.manifest import File, Manifest, ObjectRef
 from relstore.formats.names import Digest
 
 MIN_BYTES = 16 * 1024
-"""What is smaller is not worth a delta."""
+"""A smaller file is not worth a delta."""
 
 MAX_CANDIDATES = 4
 MAX_BUILDS = 3
 
 _CHANGES = re.compile(r"(?:(?<![0-9a-z])(?=[a-f]*[0-9])[0-9a-f]{6,}(?![0-9a-z])|\d+)+", re.IGNORECASE)
-"""Digests with a digit among their letters, and numbers."""
+"""Numbers, and digests that have at least one digit."""
 
 
 def candidates(wanted: Mapping[Digest, File], builds: Sequence[Manifest]) -> dict[Digest, list[ObjectRef]]:
-    """For each wanted content what may be like it, the likeliest first, at most MAX_CANDIDATES.
+    """For each wanted content the objects that may resemble it, likeliest first, at most MAX_CANDIDATES.
 
-    ``wanted``: by name, the first file of the new build that has it. ``builds``: those that the host has, the
-    one to look at first in front.
+    ``wanted``: for each digest, the first file of the new build that has this content. ``builds``: builds of
+    the host, the most promising first.
     """
-    shelves = [_Shelf(build) for build in builds]
-    found = {}
-    for name, file in wanted.items():
+    indexes = [_BuildIndex(build) for build in builds]
+    bases = {}
+    for digest, file in wanted.items():
         refs: dict[Digest, ObjectRef] = {}
-        for shelf in shelves:
-            for ref in shelf.like(file):
-                if ref.blake3 != name:  # it is wanted because it is damaged
+        for index in indexes:
+            for ref in index.like(file):
+                if ref.blake3 != digest:  # it is wanted because it is damaged
                     refs.setdefault(ref.blake3, ref)
-        found[name] = list(refs.values())[:MAX_CANDIDATES]
-    return found
+        bases[digest] = list(refs.values())[:MAX_CANDIDATES]
+    return bases
 
 
-class _Shelf:
-    """The files of one build, by what they may be found by."""
+class _BuildIndex:
+    """Finds the files of one build that resemble another file."""
 
     def __init__(self, build: Manifest) -> None:
         files = [file for file in build.files() if file.content.size >= MIN_BYTES]
@@ -63,5 +63,5 @@ class _Shelf:
 
 
 def _likeness(path: str) -> str:
-    """A name without what changes from release to release."""
+    """The path without the parts that change from release to release."""
     return _CHANGES.sub("#", path)

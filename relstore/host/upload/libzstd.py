@@ -1,9 +1,8 @@
-"""The host's own zstd, undone as a stream: Python's module from 3.14 on, else libzstd.so.1 by ctypes.
+"""Decodes zstd with what the host has: Python's module from 3.14 on, else libzstd.so.1 through ctypes.
 
-A base that both sides have may come before the content as its *prefix*
-(``ZSTD_DCtx_refPrefix`` in zstd.h); it is mapped, not read into memory. ``usable`` tries it in a child
-process first, so that a library that crashes costs the codec and not the session. Not for
-compressing, and not for the other codecs (``decoders``).
+A base that both sides have may precede the content as its *prefix* (``ZSTD_DCtx_refPrefix`` in zstd.h); it is
+mapped, not read into memory. ``usable`` tries zstd in a child process first, so that a library that crashes
+costs the codec and not the session. Not for compressing, nor for the other codecs (``decoders``).
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from relstore.errors import FormatError
 
 PIECE_BYTES = 256 * 1024
 PLAIN_WINDOW_LOG = 24
-"""The largest window without a base: 16 MiB, which level 19 stays below."""
+"""The largest window without a base: 16 MiB; level 19 uses less."""
 
 _WINDOW_LOG_MAX = 100  # ZSTD_d_windowLogMax
 _MAX_WINDOW_LOG = 31 if sys.maxsize > 2**32 else 30
@@ -32,12 +31,12 @@ _SAMPLE_TIMEOUT_S = 5
 
 
 def window_log(size: int) -> int:
-    """The window, as a power of two, that reaches over ``size`` bytes of base and content."""
+    """The exponent of the window that covers ``size`` bytes of base and content."""
     return min(max(size.bit_length(), 10), _MAX_WINDOW_LOG)
 
 
 def usable() -> bool:
-    """Whether zstd works here, a base as prefix included, as a child process finds out."""
+    """Whether zstd works here, including a base as its prefix. A child process tries it."""
     pid = os.fork()
     if pid:
         return os.waitpid(pid, 0)[1] == 0
@@ -45,16 +44,16 @@ def usable() -> bool:
     with contextlib.suppress(BaseException):
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(_SAMPLE_TIMEOUT_S)
-        decoder = Decoder(memoryview(bytearray(_SAMPLE_BASE)), len(_SAMPLE))
+        decoder = ZstdDecoder(memoryview(bytearray(_SAMPLE_BASE)), len(_SAMPLE))
         code = int(b"".join(decoder.decode(_SAMPLE_FRAME)) != _SAMPLE or not decoder.finished)
     os._exit(code)
 
 
-class Decoder:
-    """One frame, undone. ``base``: a writable buffer that stays as it is meanwhile, or None."""
+class ZstdDecoder:
+    """Decodes one frame. ``base``: a writable buffer that nobody changes meanwhile, or None."""
 
     def __init__(self, base: memoryview | None, size: int) -> None:
-        """``size``: of what comes out, in bytes; it bounds the window and so the memory."""
+        """``size``: of the output, in bytes; it bounds the window and so the memory."""
         log = PLAIN_WINDOW_LOG if base is None else window_log(len(base) + size)
         module = _module()
         self._inner: Any = _Module(module, base, log) if module else _Library(base, log)
@@ -65,7 +64,7 @@ class Decoder:
         return bool(self._inner.finished)
 
     def decode(self, data: bytes) -> Iterator[bytes]:
-        """What comes out for ``data``, at most PIECE_BYTES at a time. Raises FormatError."""
+        """The output for ``data``, at most PIECE_BYTES at a time. Raises FormatError."""
         return self._inner.decode(data)  # type: ignore[no-any-return]
 
     def close(self) -> None:
@@ -96,7 +95,7 @@ class _Module:
             try:
                 piece = self._decompressor.decompress(data, PIECE_BYTES)
             except self._error as error:
-                raise FormatError(f"not a zstd frame that may be sent: {error}") from None
+                raise FormatError(f"not a valid zstd frame: {error}") from None
             if piece:
                 yield piece
             if self._decompressor.eof:
@@ -113,13 +112,13 @@ class _Module:
 
 class _Library:
     def __init__(self, base: memoryview | None, log: int) -> None:
-        # Python may be built without ctypes (python3-minimal), and most sessions do without it.
+        # python3-minimal has no ctypes, and most sessions do not need it.
         ctypes = importlib.import_module("ctypes")
 
         class Buffer(ctypes.Structure):  # type: ignore[name-defined,misc]
-            """ZSTD_inBuffer and ZSTD_outBuffer, which are laid out alike."""
+            """ZSTD_inBuffer and ZSTD_outBuffer, which have the same layout."""
 
-            _fields_ = (("place", ctypes.c_void_p), ("size", ctypes.c_size_t), ("pos", ctypes.c_size_t))
+            _fields_ = (("address", ctypes.c_void_p), ("size", ctypes.c_size_t), ("pos", ctypes.c_size_t))
 
         self.finished = False
         self._ctypes = ctypes
@@ -136,7 +135,7 @@ class _Library:
 
     def decode(self, data: bytes) -> Iterator[bytes]:
         ctypes = self._ctypes
-        held = ctypes.create_string_buffer(data, len(data))  # ``place`` alone would not keep it
+        held = ctypes.create_string_buffer(data, len(data))  # ``address`` alone would not keep it alive
         given = self._buffer(ctypes.addressof(held), len(data), 0)
         while True:
             if self.finished:
@@ -160,19 +159,19 @@ class _Library:
 
     def _check(self, code: int) -> None:
         if self._library.ZSTD_isError(code):
-            why = self._library.ZSTD_getErrorName(code).decode("ascii", "replace")
-            raise FormatError(f"not a zstd frame that may be sent: {why}")
+            reason = self._library.ZSTD_getErrorName(code).decode("ascii", "replace")
+            raise FormatError(f"not a valid zstd frame: {reason}")
 
 
 def _load(ctypes: Any) -> Any:
     library = ctypes.CDLL("libzstd.so.1")
-    size, place = ctypes.c_size_t, ctypes.c_void_p
+    size, pointer = ctypes.c_size_t, ctypes.c_void_p
     for name, result, arguments in (
-        ("ZSTD_createDCtx", place, ()),
-        ("ZSTD_freeDCtx", size, (place,)),
-        ("ZSTD_DCtx_setParameter", size, (place, ctypes.c_int, ctypes.c_int)),
-        ("ZSTD_DCtx_refPrefix", size, (place, place, size)),
-        ("ZSTD_decompressStream", size, (place, place, place)),
+        ("ZSTD_createDCtx", pointer, ()),
+        ("ZSTD_freeDCtx", size, (pointer,)),
+        ("ZSTD_DCtx_setParameter", size, (pointer, ctypes.c_int, ctypes.c_int)),
+        ("ZSTD_DCtx_refPrefix", size, (pointer, pointer, size)),
+        ("ZSTD_decompressStream", size, (pointer, pointer, pointer)),
         ("ZSTD_isError", ctypes.c_uint, (size,)),
         ("ZSTD_getErrorName", ctypes.c_char_p, (size,)),
     ):

@@ -1,8 +1,9 @@
-"""Undoes add-block deltas by the standard library alone; see ``formats.patch`` for the format.
+"""Applies add-block deltas with the standard library alone; ``formats.patch`` has the format.
 
-A segment is drafted from the base, as the covers say, and from extra bytes; then its fields are corrected.
-What is held is one segment with its columns, the covers, and the moves of the base's grains. Nothing that a
-patch says is trusted: it makes wrong bytes at worst, which the content's digest finds.
+A segment is drafted from the base, following the covers, and from extra bytes; then its fields are corrected.
+Memory holds one segment with its columns, the covers, and the moves of the base's grains. Nothing in a patch
+is trusted: at worst it makes wrong bytes, which the content's digest reveals. Not for making patches
+(``client.transfer.delta``).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from relstore.formats.patch import (
     PLAIN,
     SEGMENT_HEAD_BYTES,
     Head,
-    Segment,
+    SegmentHead,
 )
 
 PIECE_BYTES = 256 * 1024
@@ -31,7 +32,7 @@ _WORD = 2**32
 
 
 class _Covers(NamedTuple):
-    """Stretches of the content in their order, each from the base at its position plus a move."""
+    """Ranges of the content in order, each copied from the base at its own position plus a move."""
 
     starts: array[int]
     ends: array[int]
@@ -39,17 +40,17 @@ class _Covers(NamedTuple):
 
 
 class _Cut(NamedTuple):
-    """The part of a cover that is in a segment, counted from the start of that."""
+    """The part of a cover that lies in a segment, counted from the start of the segment."""
 
     start: int
     end: int
     source: int
-    """Where in the base it is from."""
+    """Where it begins in the base."""
     move: int
 
 
-class Decoder:
-    """One patch of ``codec``, undone on top of ``base`` to ``size`` bytes."""
+class PatchDecoder:
+    """Applies one patch of ``codec`` to ``base``, which makes ``size`` bytes."""
 
     def __init__(self, codec: str, base: memoryview, size: int) -> None:
         """Raises FormatError for a base that is too large."""
@@ -64,11 +65,11 @@ class Decoder:
 
     @property
     def finished(self) -> bool:
-        """Whether everything was made."""
+        """Whether all bytes were made."""
         return self._head is not None and self._left == 0 and not self._held
 
     def decode(self, data: bytes) -> Iterator[bytes]:
-        """What comes out for ``data``, at most PIECE_BYTES at a time. Raises FormatError."""
+        """The output for ``data``, at most PIECE_BYTES at a time. Raises FormatError."""
         self._held += data
         while (part := self._part()) is not None:
             begin, columns = part
@@ -80,18 +81,18 @@ class Decoder:
                     yield bytes(made[start : min(start + PIECE_BYTES, begin.size)])
 
     def close(self) -> None:
-        """Free what it holds."""
+        """Free the memory."""
         self._held = bytearray()
         self._base = memoryview(b"")
 
-    def _part(self) -> Optional[tuple[Union[Head, Segment], list[bytes]]]:
-        """The next head or segment with its columns, when all of it is there."""
+    def _part(self) -> Optional[tuple[Union[Head, SegmentHead], list[bytes]]]:
+        """The next head or segment with its columns, once it has arrived completely."""
         if self._head is not None and not self._left:
             if self._held:
                 raise FormatError("bytes after the end of a patch")
             return None
-        kind: type[Union[Head, Segment]]
-        kind, at = (Head, HEAD_BYTES) if self._head is None else (Segment, SEGMENT_HEAD_BYTES)
+        kind: type[Union[Head, SegmentHead]]
+        kind, at = (Head, HEAD_BYTES) if self._head is None else (SegmentHead, SEGMENT_HEAD_BYTES)
         if len(self._held) < at:
             return None
         begin = kind.parse(bytes(self._held[:at]))
@@ -115,14 +116,14 @@ class Decoder:
             start, move = at + skip, move + turn
             at = start + length
             if not length or start + move < 0 or at + move > len(self._base):
-                raise FormatError("a cover of a patch is outside of its base")
+                raise FormatError("a cover of a patch is outside its base")
             self._covers.starts.append(start)
             self._covers.ends.append(at)
             self._covers.moves.append(move)
         self._moved = _moved(self._covers, len(self._base))
         self._head, self._at = head, head.start
 
-    def _make(self, segment: Segment, columns: list[bytes]) -> bytearray:
+    def _make(self, segment: SegmentHead, columns: list[bytes]) -> bytearray:
         """The bytes of a segment, and a few more."""
         if segment.size > self._left:
             raise FormatError("a patch makes more bytes than its content has")
@@ -137,24 +138,24 @@ class Decoder:
         try:
             self._correct(draft, cuts, zip(low, high, kinds), iter(_numbers("I", values)))
         except (struct.error, StopIteration):
-            raise FormatError("a field of a patch is outside of its segment") from None
+            raise FormatError("a field of a patch is outside its segment") from None
         self._at += segment.size
         self._left -= segment.size
         return draft
 
     def _cuts(self, end: int) -> list[_Cut]:
-        """The covers from where we are up to ``end``."""
-        found, begin = [], self._at
+        """The parts of the covers between the present position and ``end``."""
+        cuts, begin = [], self._at
         starts, ends, moves = self._covers
         while self._next < len(starts) and starts[self._next] < end:
             start, stop = max(starts[self._next], begin), min(ends[self._next], end)
             move = moves[self._next]
             if start < stop:
-                found.append(_Cut(start - begin, stop - begin, start + move, move))
+                cuts.append(_Cut(start - begin, stop - begin, start + move, move))
             if ends[self._next] > end:
                 break
             self._next += 1
-        return found
+        return cuts
 
     def _draft(self, cuts: list[_Cut], extra: bytes) -> bytearray:
         draft, at, used = bytearray(), 0, 0
@@ -164,7 +165,7 @@ class Decoder:
             draft += self._base[source : source + end - start]
             at, used = end, taken
         draft += extra[used:]
-        draft += bytes(FIELD_BYTES - 1)  # the last field may reach over the end
+        draft += bytes(FIELD_BYTES - 1)  # the last field may extend beyond the end
         return draft
 
     def _correct(
@@ -174,7 +175,7 @@ class Decoder:
         fields: Iterator[tuple[int, int, int]],
         values: Iterator[int],
     ) -> None:
-        """The loop that takes the time: about a microsecond for each field."""
+        """This loop takes most of the time: about a microsecond for each field."""
         moved, reach, begin = self._moved, len(self._base), self._at
         unpack, pack = struct.Struct("<i").unpack_from, struct.Struct("<I").pack_into
         ahead = iter(cuts)
@@ -203,7 +204,7 @@ def _numbers(code: str, data: bytes) -> array[int]:
 
 
 def _moved(covers: _Covers, size: int) -> array[int]:
-    """How far each grain of the base moves: as the last cover that starts at it or before."""
+    """How far each grain of the base moves: as far as the last cover that starts at or before it."""
     sources = [start + move for start, move in zip(covers.starts, covers.moves)]
     order = sorted(range(len(sources)), key=sources.__getitem__)
     grains = (size >> GRAIN_BITS) + 1

@@ -1,8 +1,9 @@
-"""The streams of one upload: undone, taken apart into contents, and put.
+"""Receives the streams of one upload: decodes them, splits them into contents, and stages those.
 
-A stream that fails, whatever was wrong with it, costs its contents and not the upload: they are
-thrown away, the rest of the stream is dropped, and ``failures`` says why, so that they are sent again in
-another way. What the store itself cannot do (a full disk) is raised. Not for the codecs (``decoders``).
+When a stream fails, for whatever reason, its contents are lost but the upload goes on: what arrived of the
+content is discarded, the rest of the stream is ignored, and ``failures`` says why, so that the client sends
+it again in another way. Errors of the store itself (a full disk) are raised. Not for the codecs
+(``decoders``).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from relstore.errors import DamagedError, FormatError, NotFoundError, ProtocolEr
 from relstore.formats.manifest import ObjectRef
 from relstore.formats.names import Digest
 from relstore.host.upload import decoders
-from relstore.host.upload.decoders import Decoder
+from relstore.host.upload.decoders import StreamDecoder
 from relstore.store.objects import sha256_of
 from relstore.store.upload import Upload
 
@@ -26,20 +27,20 @@ _OF_THE_STREAM = (FormatError, DamagedError, ProtocolError, NotFoundError, Memor
 
 
 class Receiving:
-    """What arrives for ``upload``. ``bases``: the objects that a stream may build on."""
+    """Receives what ``upload`` needs. ``bases``: the objects that a stream may use as its base."""
 
     def __init__(self, upload: Upload, bases: Mapping[Digest, ObjectRef]) -> None:
         self._upload = upload
         self._bases = bases
-        self._decoder: Optional[Decoder] = None
+        self._decoder: Optional[StreamDecoder] = None
         self._segments: Iterator[protocol.Segment] = iter(())
         self._segment: Optional[protocol.Segment] = None
         self._held = contextlib.ExitStack()
         self.failures: dict[int, str] = {}
-        """Why a content has to be sent again."""
+        """By content, why it has to be sent again."""
 
     def open(self, ask: protocol.Open) -> None:
-        """Begin a stream; the one before is over."""
+        """Begin a stream, which ends the previous one."""
         self.end()
         self._segments = iter(ask.segments)
         self._segment = next(self._segments, None)
@@ -64,20 +65,20 @@ class Receiving:
             self._fail(error)
 
     def end(self) -> None:
-        """No more of this stream will come."""
+        """No more bytes of this stream will come."""
         if self._decoder is not None and self._segment is not None:
             self._fail(FormatError("its stream ended early"))
         self.close()
 
     def close(self) -> None:
-        """Nothing more will come at all; what is there of a content stays, to go on with."""
+        """Nothing more will come at all. What arrived of a content stays, so that it can be resumed."""
         self._decoder = None
         self._held.close()
 
     def _take(self, view: memoryview) -> None:
         while view:
             if self._segment is None:
-                raise FormatError("more bytes than the segments that announced them")
+                raise FormatError("more bytes than its segments announced")
             content, offset, length = self._segment
             taken = view[:length]
             self._upload.put(content, offset, taken)
@@ -97,16 +98,16 @@ class Receiving:
         self.close()
 
     def _map(self, base: Digest) -> memoryview:
-        """The bytes of an object of the store, proved. It is mapped and stays so until the stream ends."""
+        """The verified bytes of an object of the store, mapped until the stream ends."""
         ref = self._bases.get(base)
         if ref is None:
-            raise ProtocolError("a base that was not offered")
+            raise ProtocolError("the client chose a base that was not offered")
         fd = self._upload.store.objects.open(ref)
         try:
             if sha256_of(fd) != ref.sha256:
                 raise DamagedError(f"the base {base.short} is damaged in the store")
             mmap = importlib.import_module("mmap")
-            # A private mapping: libzstd by ctypes wants one that could be written to.
+            # A private mapping, since ctypes can pass only a writable buffer to libzstd.
             mapped = self._held.enter_context(contextlib.closing(mmap.mmap(fd, ref.size, mmap.MAP_PRIVATE)))
         except ImportError:  # python3-minimal, where no codec takes a base
             raise ProtocolError("this Python cannot map a base") from None

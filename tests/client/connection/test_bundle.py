@@ -51,39 +51,3 @@ def test_what_is_in_it() -> None:
     for package in relstore.HOST_PACKAGES:
         for source in (ours / package).rglob("*.py"):
             assert f"relstore/{source.relative_to(ours)}" in names
-
-
-# Modules of the standard library that Debian's python3-minimal does not have (libpython3.11-minimal), of
-# those that one might be tempted to import. ctypes is optional: without it every file is fsynced.
-MISSING = (
-    "asyncio", "concurrent", "ctypes", "dataclasses", "decimal", "email", "html", "http", "json", "logging",
-    "multiprocessing", "queue", "secrets", "shlex", "shutil", "smtplib", "sqlite3", "statistics", "tarfile",
-    "tomllib", "unittest", "urllib", "uuid", "xml",
-)  # fmt: skip
-BLOCKED = """
-import sys
-class Block:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {missing!r}:
-            raise ModuleNotFoundError(name)
-sys.meta_path.insert(0, Block())
-sys.path.insert(0, sys.argv[1])
-import pkgutil, importlib, relstore, relstore.remote_helper
-for name in relstore.HOST_PACKAGES:
-    package = importlib.import_module("relstore." + name)
-    for found in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
-        importlib.import_module(found.name)
-from relstore.store.durable import load_syncfs
-assert load_syncfs("6.1.0") is None
-print("all imported")
-"""
-
-
-def test_it_needs_nothing_that_a_minimal_python_lacks(tmp_path: Path) -> None:
-    path = tmp_path / "bundle.zip"
-    path.write_bytes(bundle().data)
-    code = BLOCKED.replace("{missing!r}", repr(set(MISSING)))
-    found = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", code, str(path)], capture_output=True, text=True, check=False
-    )
-    assert found.stdout == "all imported\n", found.stderr

@@ -16,8 +16,8 @@ from relstore.client.transfer.delta import patch as writing
 from relstore.client.transfer.delta.patch import Writer
 from relstore.client.transfer.encoders import encode
 from relstore.formats import patch
-from relstore.formats.patch import HEAD_BYTES, LZMA, SEGMENT_HEAD_BYTES, ZLIB, Head, Segment
-from relstore.host.upload.patch_decoder import Decoder
+from relstore.formats.patch import HEAD_BYTES, LZMA, SEGMENT_HEAD_BYTES, ZLIB, Head, SegmentHead
+from relstore.host.upload.patch_decoder import PatchDecoder
 from tests.host.upload.test_patch_decoder import BASE_RELEASE, CONTENT_RELEASE, GOLDEN
 from tests.support.moved_programs import release
 
@@ -31,7 +31,7 @@ def made(old: bytes, new: bytes, codec: str = LZMA, start: int = 0) -> list[byte
 
 
 def undone(codec: str, parts: Sequence[bytes], old: bytes, size: int) -> bytes:
-    decoder = Decoder(codec, memoryview(old), size)
+    decoder = PatchDecoder(codec, memoryview(old), size)
     found = b"".join(piece for part in parts for piece in decoder.decode(part))
     assert decoder.finished
     return found
@@ -116,7 +116,7 @@ def columns(codec: str, data: bytes) -> list[object]:
         found.append(patch.decompress(codec, data[at : at + size], 4 * head.covers))
         at += size
     while at < len(data):
-        segment = Segment.parse(data[at : at + SEGMENT_HEAD_BYTES])
+        segment = SegmentHead.parse(data[at : at + SEGMENT_HEAD_BYTES])
         at += SEGMENT_HEAD_BYTES
         found += segment[:3]
         extra, *others = segment.sizes

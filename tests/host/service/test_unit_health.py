@@ -1,4 +1,4 @@
-"""Whether a unit is well, from what was seen of it over time: a table of histories."""
+"""Whether a unit is healthy, from what was seen of it over time: a table of histories."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 
 from relstore.host.service.systemd import UnitState
-from relstore.host.service.unit_health import BAD, WAIT, WELL, Seen, judge
+from relstore.host.service.unit_health import BROKEN, HEALTHY, WAITING, Look, judge
 
 RUNNING = UnitState.parse(
     "LoadState=loaded\nActiveState=active\nSubState=running\nResult=success\nType=exec\nMainPID=7\nNRestarts=0\n"
 )
 
 
-def looks(*states: UnitState, every: float = 1.0, runs: bool | None = True) -> list[Seen]:
-    return [Seen(at * every, state, runs, "/usr/bin/other") for at, state in enumerate(states)]
+def looks(*states: UnitState, every: float = 1.0, runs: bool | None = True) -> list[Look]:
+    return [Look(at * every, state, runs, "/usr/bin/other") for at, state in enumerate(states)]
 
 
 def but(**changes: Any) -> UnitState:
@@ -27,48 +27,48 @@ DEAD = but(active="inactive", sub="dead", main_pid=0)
 
 
 @pytest.mark.parametrize(
-    ("seen", "kind", "reason"),
+    ("seen", "state", "reason"),
     [
-        (looks(RUNNING), WAIT, "running for 0.0 s of 3.0 s"),
-        (looks(RUNNING, RUNNING, RUNNING), WAIT, "running for 2.0 s of 3.0 s"),
-        (looks(RUNNING, RUNNING, RUNNING, RUNNING), WELL, ""),
-        (looks(RUNNING, RUNNING, RUNNING, but(main_pid=8)), WAIT, "0.0 s of"),
-        (looks(RUNNING, RUNNING, RUNNING, but(main_pid=8, restarts=1)), WAIT, "0.0 s of"),
-        (looks(*[but(main_pid=8, restarts=1)] * 4), WELL, ""),
-        (looks(RUNNING, but(active="activating"), RUNNING, RUNNING, RUNNING), WAIT, "2.0 s of"),
-        (looks(*[RUNNING] * 4, runs=False), WAIT, "executes /usr/bin/other, not this build"),
-        (looks(*[RUNNING] * 4, runs=None), WELL, ""),
-        (looks(but(restarts=3)), BAD, "crash loop: restarted 3 times"),
-        (looks(but(active="activating", sub="auto-restart", restarts=1)), WAIT, "crashed and is to be"),
-        (looks(but(active="activating", sub="start", status_text="warming up")), WAIT, "(warming up)"),
-        (looks(but(active="deactivating")), WAIT, "still deactivating"),
-        (looks(but(active="failed", result="exit-code", exit_status=3)), BAD, "exit code 3"),
-        (looks(but(active="failed", result="exit-code", exit_status=203)), BAD, "cannot be executed"),
-        (looks(but(active="failed", result="signal", exit_status=11)), BAD, "killed by signal 11"),
-        (looks(but(active="failed", result="timeout")), BAD, "longer than its unit allows"),
-        (looks(but(active="failed", result="start-limit-hit")), BAD, "start-limit-hit"),
-        (looks(but(active="failed", result="oom-kill")), BAD, "systemd calls it oom-kill"),
-        (looks(DEAD), BAD, "ended by itself with exit code 0"),
-        (looks(DEAD._replace(result="exit-code", exit_status=1)), BAD, "exit code 1"),
-        (looks(DEAD._replace(type="oneshot")), WELL, ""),
-        (looks(DEAD._replace(type="oneshot", result="exit-code", exit_status=1)), BAD, "exit code 1"),
-        (looks(DEAD._replace(triggered_by=("web.socket",))), WELL, ""),
-        (looks(DEAD._replace(triggered_by=("web.timer",))), BAD, "ended by itself"),
-        (looks(but(sub="exited", main_pid=0)), WELL, ""),
-        (looks(but(load="not-found", active="inactive")), BAD, "is not-found"),
-        (looks(but(load="masked")), BAD, "is masked"),
-        (looks(UnitState.parse("")), BAD, "not known to systemd"),
+        (looks(RUNNING), WAITING, "running for 0.0 s of 3.0 s"),
+        (looks(RUNNING, RUNNING, RUNNING), WAITING, "running for 2.0 s of 3.0 s"),
+        (looks(RUNNING, RUNNING, RUNNING, RUNNING), HEALTHY, ""),
+        (looks(RUNNING, RUNNING, RUNNING, but(main_pid=8)), WAITING, "0.0 s of"),
+        (looks(RUNNING, RUNNING, RUNNING, but(main_pid=8, restarts=1)), WAITING, "0.0 s of"),
+        (looks(*[but(main_pid=8, restarts=1)] * 4), HEALTHY, ""),
+        (looks(RUNNING, but(active="activating"), RUNNING, RUNNING, RUNNING), WAITING, "2.0 s of"),
+        (looks(*[RUNNING] * 4, runs=False), WAITING, "executes /usr/bin/other, not this build"),
+        (looks(*[RUNNING] * 4, runs=None), HEALTHY, ""),
+        (looks(but(restarts=3)), BROKEN, "crash loop: restarted 3 times"),
+        (looks(but(active="activating", sub="auto-restart", restarts=1)), WAITING, "crashed and will be"),
+        (looks(but(active="activating", sub="start", status_text="warming up")), WAITING, "(warming up)"),
+        (looks(but(active="deactivating")), WAITING, "still deactivating"),
+        (looks(but(active="failed", result="exit-code", exit_status=3)), BROKEN, "exit code 3"),
+        (looks(but(active="failed", result="exit-code", exit_status=203)), BROKEN, "cannot be executed"),
+        (looks(but(active="failed", result="signal", exit_status=11)), BROKEN, "killed by signal 11"),
+        (looks(but(active="failed", result="timeout")), BROKEN, "longer than its unit allows"),
+        (looks(but(active="failed", result="start-limit-hit")), BROKEN, "start-limit-hit"),
+        (looks(but(active="failed", result="oom-kill")), BROKEN, "systemd reports: oom-kill"),
+        (looks(DEAD), BROKEN, "stopped by itself with exit code 0"),
+        (looks(DEAD._replace(result="exit-code", exit_status=1)), BROKEN, "exit code 1"),
+        (looks(DEAD._replace(type="oneshot")), HEALTHY, ""),
+        (looks(DEAD._replace(type="oneshot", result="exit-code", exit_status=1)), BROKEN, "exit code 1"),
+        (looks(DEAD._replace(triggered_by=("web.socket",))), HEALTHY, ""),
+        (looks(DEAD._replace(triggered_by=("web.timer",))), BROKEN, "stopped by itself"),
+        (looks(but(sub="exited", main_pid=0)), HEALTHY, ""),
+        (looks(but(load="not-found", active="inactive")), BROKEN, "is not-found"),
+        (looks(but(load="masked")), BROKEN, "is masked"),
+        (looks(UnitState.parse("")), BROKEN, "not known to systemd"),
     ],
 )
-def test_what_a_history_means(seen: Sequence[Seen], kind: str, reason: str) -> None:
+def test_what_a_history_means(seen: Sequence[Look], state: str, reason: str) -> None:
     verdict = judge("web.service", seen, 3.0)
-    assert verdict.kind == kind
+    assert verdict.state == state
     assert reason in verdict.reason
-    assert bool(verdict.reason) is (kind != WELL)
+    assert bool(verdict.reason) is (state != HEALTHY)
 
 
 def test_without_a_window_one_look_is_enough() -> None:
-    assert judge("web.service", looks(RUNNING), 0.0).kind == WELL
+    assert judge("web.service", looks(RUNNING), 0.0).state == HEALTHY
 
 
 @pytest.mark.parametrize(

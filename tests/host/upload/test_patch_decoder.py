@@ -19,9 +19,9 @@ from relstore.formats.patch import (
     SEGMENT_BYTES,
     ZLIB,
     Head,
-    Segment,
+    SegmentHead,
 )
-from relstore.host.upload.patch_decoder import PIECE_BYTES, Decoder
+from relstore.host.upload.patch_decoder import PIECE_BYTES, PatchDecoder
 from tests.support.moved_programs import release
 
 BASE_RELEASE, CONTENT_RELEASE = 3, 4
@@ -30,7 +30,7 @@ BASE, CONTENT = release(BASE_RELEASE), release(CONTENT_RELEASE)
 
 
 def undone(codec: str, data: bytes, size: int = len(CONTENT), step: int = 1 << 20) -> bytes:
-    decoder = Decoder(codec, memoryview(BASE), size)
+    decoder = PatchDecoder(codec, memoryview(BASE), size)
     found = b""
     for start in range(0, len(data), step):
         for piece in decoder.decode(data[start : start + step]):
@@ -56,7 +56,7 @@ def head(covers: int = 0, *columns: bytes, magic: bytes = patch.MAGIC, start: in
 
 def segment(size: int, fields: int, values: int, *columns: bytes) -> bytes:
     packed = [patch.compress(ZLIB, column, 1) for column in columns] or [b""] * 5
-    return Segment(size, fields, values, tuple(map(len, packed))).pack() + b"".join(packed)
+    return SegmentHead(size, fields, values, tuple(map(len, packed))).pack() + b"".join(packed)
 
 
 def numbers(*values: int) -> bytes:
@@ -81,7 +81,7 @@ HOSTILE = {
     "more fields than bytes": head() + segment(4, 5, 0, b"four", b"", b"", b"", b""),
     "more values than fields": head() + segment(4, 1, 2, b"four", b"\0", b"\0", b"\0", bytes(8)),
     "extra bytes that are not there": head() + segment(4, 0, 0, b"fo", b"", b"", b"", b""),
-    "a column that is garbage": head() + Segment(4, 0, 0, (9, 0, 0, 0, 0)).pack() + b"\xff" * 9,
+    "a column that is garbage": head() + SegmentHead(4, 0, 0, (9, 0, 0, 0, 0)).pack() + b"\xff" * 9,
     "a field behind the segment": head() + segment(4, 1, 1, b"four", b"\x04", b"\0", b"\0", numbers(1)),
     "a value that is not there": head() + segment(4, 1, 0, b"four", b"\0", b"\0", b"\0", b""),
     "a moved field in no cover": head() + segment(4, 1, 0, b"four", b"\0", b"\0", b"\x01", b""),
@@ -123,7 +123,7 @@ def test_changed_anywhere_it_fails_or_is_as_long_as_announced(data: st.DataObjec
 
 def test_a_base_that_is_too_large() -> None:
     with pytest.raises(FormatError, match="too large"):
-        Decoder(ZLIB, memoryview(bytes(MAX_BASE_BYTES + 1)), 4)
+        PatchDecoder(ZLIB, memoryview(bytes(MAX_BASE_BYTES + 1)), 4)
 
 
 @pytest.mark.parametrize("codec", [LZMA, ZLIB])

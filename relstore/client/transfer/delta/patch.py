@@ -16,7 +16,7 @@ import numpy as np
 from relstore.client.transfer.delta.anchors import Bytes, Ints
 from relstore.client.transfer.delta.covers import Covers
 from relstore.formats import patch
-from relstore.formats.patch import FIELD_BYTES, GRAIN_BITS, MOVED, PLAIN, SEGMENT_BYTES, Head, Segment
+from relstore.formats.patch import FIELD_BYTES, GRAIN_BITS, MOVED, PLAIN, SEGMENT_BYTES, Head, SegmentHead
 
 _THREADS = 2
 _MAX_GAP = 2**16 - 1
@@ -67,7 +67,7 @@ class Writer:
             made.values.astype("<u4"),
         )
         packed = [patch.compress(codec, column.tobytes(), level) for column in columns]
-        segment = Segment(end - begin, len(made.kinds), len(made.values), tuple(map(len, packed)))
+        segment = SegmentHead(end - begin, len(made.kinds), len(made.values), tuple(map(len, packed)))
         return b"".join([segment.pack(), *packed])
 
     def _make(self, begin: int, end: int) -> _Made:
