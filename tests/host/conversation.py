@@ -13,6 +13,7 @@ from relstore.host.helpers import Bundle
 from relstore.host.session import Session
 from relstore.protocol import fields as shape
 from relstore.protocol import framing
+from relstore.protocol.conversation import Incoming
 
 T = TypeVar("T")
 
@@ -38,21 +39,18 @@ class Client:
 
     def read(self, data: bytes) -> list[Answer]:
         """The host's messages in ``data``, which must hold nothing else."""
-        decoder = framing.Decoder()
-        decoder.feed(data)
-        found: list[Answer] = []
-        while True:
-            next_frame = decoder.next()
-            if next_frame is None:
-                return found
-            message = protocol.decode(next_frame.payload, (*protocol.REPLIES, *protocol.EVENTS))
+        incoming = Incoming((*protocol.REPLIES, *protocol.EVENTS))
+        incoming.feed(data)
+        answers: list[Answer] = []
+        while (message := incoming.next_message()) is not None:
             body = b""
-            while len(body) < message.body:
-                piece = decoder.next()
+            while incoming.body:
+                piece = incoming.next_piece()
                 assert piece is not None
-                assert piece.kind == framing.DATA
-                body += piece.payload
-            found.append((message.value, body))
+                body += piece
+            answers.append((message.value, body))
+        incoming.end()
+        return answers
 
 
 class Talk(NamedTuple):

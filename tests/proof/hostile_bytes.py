@@ -83,7 +83,7 @@ def _known_hosts(data: bytes) -> None:
 
 
 def _frames(data: bytes) -> None:
-    decoder = framing.Decoder()
+    decoder = framing.FrameDecoder()
     decoder.feed(data)
     for _ in iter(decoder.next, None):
         pass

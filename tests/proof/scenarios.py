@@ -25,7 +25,8 @@ from relstore.host import helpers
 from relstore.host.job import directory as jobs
 from relstore.host.job.directory import JobRequest
 from relstore.host.job.recovery import unresolved
-from relstore.protocol import Collect, Retention, framing
+from relstore.protocol import Collect, Retention
+from relstore.protocol.conversation import Incoming
 from relstore.store.store import Store
 from tests.e2e.host_state import problems
 from tests.host.conversation import Client
@@ -363,10 +364,9 @@ def _ended(process: subprocess.CompletedProcess[bytes]) -> Ended:
 
 def _messages(out: bytes) -> list[object]:
     """What the session answered, as far as it is whole; bodies are passed over."""
-    decoder = framing.Decoder()
-    decoder.feed(out)
+    incoming = Incoming((*protocol.REPLIES, *protocol.EVENTS))
+    incoming.feed(out)
     found = []
-    while (frame := decoder.next()) is not None:
-        if frame.kind == framing.MESSAGE:
-            found.append(protocol.decode(frame.payload, (*protocol.REPLIES, *protocol.EVENTS)).value)
+    while (message := incoming.next_message()) is not None:
+        found.append(message.value)
     return found
