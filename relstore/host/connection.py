@@ -24,6 +24,8 @@ class Wire:
         self._ahead = ahead
         self._sink = sink
         self._incoming = Incoming(protocol.REQUESTS)
+        self._allowed: tuple[Any, ...] = (protocol.Hello,)
+        """What may be sent now, besides a failure."""
 
     def receive(self) -> protocol.Message | None:
         """The next request, or None at the end. Raises ProtocolError, FormatError.
@@ -34,6 +36,7 @@ class Wire:
         while (message := self._incoming.next_message()) is None:
             if not self._fill():
                 return None
+        self._allowed = protocol.answers_to(type(message.value))
         return message
 
     def body(self) -> Iterator[bytes]:
@@ -52,7 +55,12 @@ class Wire:
         return b"".join(self.body())
 
     def send(self, value: Any, body: bytes = b"") -> None:
-        """One reply or event, with its body. Raises BrokenPipeError, whatever keeps it from the client."""
+        """One reply or event, with its body. Raises BrokenPipeError, whatever keeps it from the client.
+
+        A class that does not answer the last request is a bug: WrongReplyError.
+        """
+        if type(value) not in (*self._allowed, protocol.Failure):
+            raise protocol.WrongReplyError(f"{type(value).__name__} does not answer the last request")
         try:
             for frame in conversation.frames(value, body):
                 self._sink.write(frame)

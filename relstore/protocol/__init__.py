@@ -22,7 +22,19 @@ from relstore.protocol.collecting import Collect, Collected, Verdict
 from relstore.protocol.common import MAX_TEXT, Done, Failure, Step
 from relstore.protocol.handshake import VERSION, Hello
 from relstore.protocol.keeping import Delete, Hold, Mark, Pin, Unheld, Unhold, Unpin
-from relstore.protocol.messages import EVENTS, MAX_BODY_BYTES, REPLIES, REQUESTS, Message, decode, encode
+from relstore.protocol.messages import (
+    EVENTS,
+    EVENTS_OF,
+    MAX_BODY_BYTES,
+    REPLIES,
+    REPLY_OF,
+    REQUESTS,
+    Message,
+    WrongReplyError,
+    answers_to,
+    decode,
+    encode,
+)
 from relstore.protocol.reading import (
     MAX_PAST,
     Apps,
@@ -80,6 +92,7 @@ __all__ = [
     "Delete",
     "Done",
     "EVENTS",
+    "EVENTS_OF",
     "Ended",
     "EventOut",
     "Failure",
@@ -113,6 +126,7 @@ __all__ = [
     "Published",
     "Put",
     "REPLIES",
+    "REPLY_OF",
     "REQUESTS",
     "Release",
     "Released",
@@ -133,6 +147,8 @@ __all__ = [
     "Verify",
     "Wanted",
     "Watch",
+    "WrongReplyError",
+    "answers_to",
     "decode",
     "encode",
 ]

@@ -103,7 +103,11 @@ class Session:
         await self._channel.close()
 
     async def ask(self, request: Any, reply: type[T], body: bytes = b"") -> tuple[T, bytes]:
-        """One request and its reply with the reply's body. Raises what the host reports."""
+        """One request and its reply with the reply's body. Raises what the host reports.
+
+        ``reply``: the class that belongs to the request; anything else is a bug, WrongReplyError.
+        """
+        _check_pair(request, reply)
         if self._ahead and self._ahead[0] is request:
             del self._ahead[0]
         else:
@@ -118,9 +122,10 @@ class Session:
 
     async def follow_with_body(self, request: Any, reply: type[T]) -> AsyncIterator[tuple[Any, bytes]]:
         """As ``follow``, each message with its body."""
+        _check_pair(request, reply)
         await self.send(request)
         while True:
-            message, body = await self._answer((*protocol.EVENTS, reply))
+            message, body = await self._answer(protocol.answers_to(type(request)))
             yield message, body
             if isinstance(message, reply):
                 return
@@ -192,6 +197,11 @@ class Session:
         except RelstoreError as error:
             return lost.on(self.label) if isinstance(error, ConnectionLostError) else error
         return lost.on(self.label)
+
+
+def _check_pair(request: Any, reply: type) -> None:
+    if protocol.REPLY_OF[type(request)] is not reply:
+        raise protocol.WrongReplyError(f"{reply.__name__} does not answer {type(request).__name__}")
 
 
 def rows(body: bytes, kind: type[T]) -> list[T]:
