@@ -18,7 +18,7 @@ from relstore.formats.manifest import EMPTY_BLAKE3, EMPTY_SHA256, MAX_ENTRIES, M
 from relstore.formats.names import AppName, Digest
 from relstore.host.connection import Wire
 from relstore.host.helpers import Bundle
-from relstore.host.session import Session
+from relstore.host.session import RequestServer
 from relstore.protocol import conversation
 from relstore.protocol.conversation import Incoming
 
@@ -173,7 +173,7 @@ def ask(root: Path, raw: bytes, build: Digest) -> list[Any]:
     compare = protocol.Compare(AppName("web"), build, False)
     said = [*conversation.frames(compare, raw), *conversation.frames(protocol.Begin())]
     sink = io.BytesIO()
-    Session(str(root), Bundle("0" * 64, "/nonexistent"), Wire(io.BytesIO(b"".join(said)), sink)).run()
+    RequestServer(str(root), Bundle("0" * 64, "/nonexistent"), Wire(io.BytesIO(b"".join(said)), sink)).run()
     incoming = Incoming(protocol.REPLIES)
     incoming.feed(sink.getvalue())
     answers = []

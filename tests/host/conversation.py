@@ -10,7 +10,7 @@ from relstore import protocol
 from relstore.formats import pack
 from relstore.host.connection import Wire
 from relstore.host.helpers import Bundle
-from relstore.host.session import Session
+from relstore.host.session import RequestServer
 from relstore.protocol import fields as shape
 from relstore.protocol import framing
 from relstore.protocol.conversation import Incoming
@@ -98,7 +98,7 @@ def talk(top: Path, bundle: Bundle, *requests: Any) -> Talk:
 def talk_bytes(top: Path, bundle: Bundle, data: bytes) -> Talk:
     """A session in which the client says exactly ``data``."""
     sink = io.BytesIO()
-    Session(str(top), bundle, Wire(io.BytesIO(data), sink)).run()
+    RequestServer(str(top), bundle, Wire(io.BytesIO(data), sink)).run()
     (hello, _), *answers = Client().read(sink.getvalue())
     assert isinstance(hello, protocol.Hello)
     return Talk(hello, answers)

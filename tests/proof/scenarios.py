@@ -50,10 +50,10 @@ from tests.support.host_side import (
 
 SESSION = """
 from relstore.host.helpers import Bundle
-from relstore.host.session import Session
+from relstore.host.session import RequestServer
 from relstore.host.connection import Wire
 with open(sys.argv[4], "rb") as source:
-    Session(sys.argv[1], Bundle(sys.argv[2], sys.argv[3]), Wire(source, sys.stdout.buffer)).run()
+    RequestServer(sys.argv[1], Bundle(sys.argv[2], sys.argv[3]), Wire(source, sys.stdout.buffer)).run()
 """
 TIMEOUT_S = 60
 NEW: dict[str, Content] = {

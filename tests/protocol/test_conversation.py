@@ -129,7 +129,7 @@ def test_what_is_left_of_a_body_is_dropped(taken: int, size: int) -> None:
     assert incoming.next_message() == (COMPARE, 6)
     incoming.feed(data(b"12") + data(b"34"))
     assert [incoming.next_piece() for _ in range(taken)] == [b"12", b"34"][:taken]
-    found = []
+    found: list[Any] = []
     for piece in cut(data(b"56") + announced(0), [size]):
         assert found == []
         incoming.feed(piece)

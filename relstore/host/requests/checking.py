@@ -35,7 +35,7 @@ _MAGIC = "relstore-verify"
 _VERSION = 1
 
 
-class Report(NamedTuple):
+class CheckResult(NamedTuple):
     """What a check found, and what was done about it."""
 
     verified: Verified
@@ -50,7 +50,7 @@ class _Progress(NamedTuple):
     checked: int
 
 
-def verify(store: Store, step: Callable[[Step], None], *, mend: bool) -> Report:
+def verify(store: Store, step: Callable[[Step], None], *, fix: bool) -> CheckResult:
     """Check everything; ``step`` is told how far it is. Raises OSError, StoreError."""
     so_far = _read_progress(store)
     checker = Checker(store, so_far.checked)
@@ -59,16 +59,16 @@ def verify(store: Store, step: Callable[[Step], None], *, mend: bool) -> Report:
     for build, wrong in _builds(store, checker, so_far, step):
         if not wrong:
             continue
-        mended = mend and _repair(store, build)
-        if not mended:
+        fixed = fix and _repair(store, build)
+        if not fixed:
             damage.mark(store, build)
             damaged.append(build)
-        findings += [FindingOut(*one, mended) for one in wrong]
-    findings += _found(checker.apps, lambda _: _mend_links(store), mend)
-    findings += _found(checker.objects, lambda wrong: _clear_shelf(store, wrong), mend)
+        findings += [FindingOut(*one, fixed) for one in wrong]
+    findings += _found(checker.apps, lambda _: _fix_links(store), fix)
+    findings += _found(checker.objects, lambda wrong: _clear_shelf(store, wrong), fix)
     durable.remove_name(store.root, PROGRESS)
     whose = _generations(store, damaged)
-    return Report(
+    return CheckResult(
         Verified(*checker.counts(), tuple(whose[build] for build in damaged[:MAX_DAMAGED])), findings
     )
 
@@ -96,11 +96,11 @@ def _builds(
 
 
 def _found(
-    check: Callable[[], Iterable[Finding]], put_right: Callable[[Sequence[Finding]], None], mend: bool
+    check: Callable[[], Iterable[Finding]], put_right: Callable[[Sequence[Finding]], None], fix: bool
 ) -> list[FindingOut]:
     """What is wrong, and whether it is right afterwards."""
     wrong = list(check())
-    if not wrong or not mend:
+    if not wrong or not fix:
         return [FindingOut(*one, False) for one in wrong]
     put_right(wrong)
     left = set(check())
@@ -125,7 +125,7 @@ def _repair(store: Store, build: Digest) -> bool:
     return done
 
 
-def _mend_links(store: Store) -> None:
+def _fix_links(store: Store) -> None:
     """Point the links of generations to the builds of their records."""
     for name in store.app_names():
         with store.shared(), store.app(name) as app:

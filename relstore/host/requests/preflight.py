@@ -30,13 +30,13 @@ _COMPATIBLE = {
 _MAX_NAMED = 3
 
 
-def preflight(root: str, ask: Preflight, password: str) -> Preflighted:
+def preflight(root: str, request: Preflight, password: str) -> Preflighted:
     """All that would go wrong on this host with the store at ``root``."""
     real = os.path.realpath(root)
-    problems = [*_programs(ask.programs)]
-    if ask.switch:
+    problems = [*_programs(request.programs)]
+    if request.switch:
         problems += _detaching()
-        problems += _services(real, ask.app, ask.recipe, password)
+        problems += _services(real, request.app, request.recipe, password)
     return Preflighted(tuple(problems))
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from relstore import protocol
 from relstore.formats import pack
@@ -10,7 +11,7 @@ from relstore.formats.journal import Event
 from relstore.gc.leftovers import Remain
 from relstore.gc.measure import Measure
 from relstore.gc.plan import Plan
-from relstore.protocol import fields as shape
+from relstore.protocol import fields
 from relstore.store.history import Row
 
 
@@ -55,6 +56,6 @@ def _app_of(remain: Remain) -> str:
     return remain.place[1] if remain.place[0] == "apps" and len(remain.place) > 2 else ""
 
 
-def stream(messages: list[object]) -> bytes:
+def stream(messages: Iterable[Any]) -> bytes:
     """Messages of one class as a reply's body."""
-    return pack.encode_stream(shape.to_values(message) for message in messages)
+    return pack.encode_stream(fields.to_values(message) for message in messages)

@@ -17,7 +17,7 @@ from relstore.formats.names import AppName, PinName
 from relstore.gc import trash
 from relstore.gc.leftovers import Remain
 from relstore.gc.processes import builds_in_use
-from relstore.host.requests import collecting
+from relstore.host.requests import collecting, keeping
 from relstore.protocol import Collect, Delete, Retention, Verdict
 from relstore.store.app import App, NewBuild
 from relstore.store.store import Store
@@ -302,7 +302,8 @@ def test_a_job_and_the_collector_write_the_journal_in_turn(
 
 
 def delete(store: Store, *specs: str, dry_run: bool = False) -> list[int]:
-    return [row.generation.number for row in collecting.delete(store, Delete(WEB, specs, "me@desk", dry_run))]
+    _, rows = keeping.delete(store, Delete(WEB, specs, "me@desk", dry_run))
+    return [row.number for row in rows]
 
 
 def test_what_is_named_is_let_go(store: Store, five: App, top: Path) -> None:

@@ -8,8 +8,8 @@ from relstore.formats.names import Digest, PinName
 from relstore.gc.leftovers import Remain
 from relstore.gc.measure import Measure
 from relstore.gc.plan import BuildVerdict, GenerationVerdict, Plan
-from relstore.host.requests import replies as reports
-from relstore.protocol import fields as shape
+from relstore.host.requests import replies
+from relstore.protocol import fields
 from relstore.store.app import App
 from relstore.store.store import Store
 from tests.support.host_side import NOW, WEB, build_of, record
@@ -20,7 +20,7 @@ OTHER = Digest("b" * 64)
 
 def test_a_row(store: Store, app: App) -> None:
     app.pin(PinName("stable"), 1)
-    assert reports.row_out(app.rows()[0]) == protocol.RowOut(
+    assert replies.row_out(app.rows()[0]) == protocol.RowOut(
         1,
         build_of(store, 1),
         NOW,
@@ -40,7 +40,7 @@ def test_a_row(store: Store, app: App) -> None:
 
 def test_an_event(store: Store, app: App) -> None:
     record(store, 2, journal.FAILED, previous=1)
-    assert reports.event_out(app.events()[-1]) == protocol.EventOut(NOW, "failed", 2, 1, "", "me@desk", "")
+    assert replies.event_out(app.events()[-1]) == protocol.EventOut(NOW, "failed", 2, 1, "", "me@desk", "")
 
 
 def test_a_plan_in_lines() -> None:
@@ -52,7 +52,7 @@ def test_a_plan_in_lines() -> None:
         [GenerationVerdict(WEB, 1, BUILD, False, "old"), GenerationVerdict(WEB, 2, OTHER, True, "current")],
         [BuildVerdict(BUILD, False, "not needed"), BuildVerdict(OTHER, True, "of web 2")],
     )
-    assert reports.verdicts(plan, Measure(3, 77, {BUILD: 70}), left) == [
+    assert replies.verdicts(plan, Measure(3, 77, {BUILD: 70}), left) == [
         protocol.Verdict("generation", "1", WEB, False, "old", 0),
         protocol.Verdict("generation", "2", WEB, True, "current", 0),
         protocol.Verdict("build", BUILD, "", False, "not needed", 70),
@@ -63,7 +63,7 @@ def test_a_plan_in_lines() -> None:
 
 
 def test_a_stream_can_be_read_again(store: Store, app: App) -> None:
-    rows = [reports.row_out(row) for row in app.rows()]
-    values = pack.decode_stream(reports.stream(list(rows)), what="reply", limit=1 << 20)
-    assert [shape.from_values(protocol.RowOut, value) for value in values] == rows
-    assert reports.stream([]) == b""
+    rows = [replies.row_out(row) for row in app.rows()]
+    values = pack.decode_stream(replies.stream(list(rows)), what="reply", limit=1 << 20)
+    assert [fields.from_values(protocol.RowOut, value) for value in values] == rows
+    assert replies.stream([]) == b""
