@@ -14,11 +14,10 @@ from relstore.protocol.activation import (
     Preflight,
     Preflighted,
     Problem,
-    ProgramIn,
     Watch,
 )
 from relstore.protocol.checking import DamagedBuild, FindingOut, Verified, Verify
-from relstore.protocol.collecting import Collect, Collected, Verdict
+from relstore.protocol.collecting import Collect, Collected, PlanLine
 from relstore.protocol.common import MAX_TEXT, Done, Failure, Step
 from relstore.protocol.handshake import VERSION, Hello
 from relstore.protocol.keeping import Delete, Hold, Mark, Pin, Unheld, Unhold, Unpin
@@ -39,9 +38,7 @@ from relstore.protocol.reading import (
     MAX_PAST,
     Apps,
     AppsOut,
-    EventOut,
     Fetch,
-    HoldOut,
     List,
     Listed,
     Log,
@@ -67,7 +64,6 @@ from relstore.protocol.upload import (
     Release,
     Released,
     Restore,
-    Retention,
     Segment,
     Wanted,
 )
@@ -94,13 +90,11 @@ __all__ = [
     "EVENTS",
     "EVENTS_OF",
     "Ended",
-    "EventOut",
     "Failure",
     "Fetch",
     "FindingOut",
     "Hello",
     "Hold",
-    "HoldOut",
     "InstallUnit",
     "Installed",
     "List",
@@ -116,12 +110,12 @@ __all__ = [
     "Past",
     "PastOut",
     "Pin",
+    "PlanLine",
     "Preflight",
     "Preflighted",
     "Probe",
     "Probed",
     "Problem",
-    "ProgramIn",
     "Publish",
     "Published",
     "Put",
@@ -131,7 +125,6 @@ __all__ = [
     "Release",
     "Released",
     "Restore",
-    "Retention",
     "RowOut",
     "Segment",
     "Status",
@@ -142,7 +135,6 @@ __all__ = [
     "UnitOut",
     "Unpin",
     "VERSION",
-    "Verdict",
     "Verified",
     "Verify",
     "Wanted",

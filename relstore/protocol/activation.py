@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Optional
 
+from relstore.formats.executable import Executable
 from relstore.formats.names import AppName, JobId, UnitName
 from relstore.formats.recipe import Recipe
 
@@ -31,24 +32,12 @@ class Become(NamedTuple):
     password: str
 
 
-class ProgramIn(NamedTuple):
-    """What one executable of a build needs of a host."""
-
-    path: str
-    machine: str
-    """As ``uname -m`` says it, or empty where it does not matter."""
-    loader: str
-    """The dynamic loader, or empty."""
-    interpreter: str
-    """What a script names after ``#!``, or empty."""
-
-
 class Preflight(NamedTuple):
     """Would this host run it? Nothing is changed. Reply: Preflighted."""
 
     app: AppName
     recipe: Recipe
-    programs: tuple[ProgramIn, ...]
+    programs: tuple[Executable, ...]
     switch: bool
     """Whether an activation is to follow; else only the programs are looked at."""
 

@@ -8,23 +8,23 @@ from __future__ import annotations
 from typing import NamedTuple, Optional
 
 from relstore.formats.names import AppName
-from relstore.protocol.upload import Retention
+from relstore.formats.retention import Policy
 
 
 class Collect(NamedTuple):
-    """Plan, and unless ``dry_run`` sweep. Reply: Collected, its body a stream of Verdict."""
+    """Plan, and unless ``dry_run`` sweep. Reply: Collected, its body a stream of PlanLine."""
 
     app: Optional[AppName]
     """Whose generations may go; None for all apps."""
-    retention: Optional[Retention]
+    retention: Optional[Policy]
     """Instead of what holds for them."""
-    otherwise: Optional[Retention]
+    otherwise: Optional[Policy]
     """For an app for which nothing holds."""
     who: str
     dry_run: bool
 
 
-class Verdict(NamedTuple):
+class PlanLine(NamedTuple):
     """One line of a collector's plan."""
 
     kind: str

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple, Optional
 
 from relstore.formats.names import AppName, Digest
+from relstore.formats.retention import Policy
 
 
 class Probe(NamedTuple):
@@ -50,14 +51,6 @@ class Put(NamedTuple):
     """The next bytes of the open stream, in the body. No reply unless it fails."""
 
 
-class Retention(NamedTuple):
-    """What is to be kept of an app (see ``formats.retention``)."""
-
-    keep: Optional[int]
-    keep_within: Optional[int]
-    max_size: Optional[int] = None
-
-
 class Publish(NamedTuple):
     """Make the build of the upload and record a generation of it. Reply: Published."""
 
@@ -66,7 +59,7 @@ class Publish(NamedTuple):
     commit: Optional[str]
     dirty: bool
     note: str
-    retention: Optional[Retention] = None
+    retention: Optional[Policy] = None
     """What holds for the app from now on; None leaves it as it is."""
 
 
@@ -83,7 +76,7 @@ class Release(NamedTuple):
     commit: Optional[str]
     dirty: bool
     note: str
-    retention: Optional[Retention] = None
+    retention: Optional[Policy] = None
     """As in Publish."""
 
 

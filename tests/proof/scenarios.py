@@ -21,11 +21,12 @@ from relstore import protocol
 from relstore.errors import RelstoreError
 from relstore.formats import journal
 from relstore.formats.recipe import Recipe
+from relstore.formats.retention import Policy
 from relstore.host import helpers
 from relstore.host.job import directory as jobs
 from relstore.host.job.directory import JobRequest
 from relstore.host.job.recovery import unresolved
-from relstore.protocol import Collect, Retention
+from relstore.protocol import Collect
 from relstore.protocol.conversation import Incoming
 from relstore.store.store import Store
 from tests.e2e.host_state import problems
@@ -62,7 +63,7 @@ NEW: dict[str, Content] = {
     "deep/program": Program(b"new"),
     "empty": b"",
 }
-KEEP_ONE = Collect(None, Retention(1, None), None, "me@desk", False)
+KEEP_ONE = Collect(None, Policy(1, None), None, "me@desk", False)
 
 
 @dataclass(frozen=True)

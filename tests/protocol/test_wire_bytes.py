@@ -16,6 +16,7 @@ import pytest
 
 from relstore import protocol
 from relstore.formats import pack
+from relstore.formats.journal import Event
 from relstore.formats.names import AppName, Digest, JobId, PinName, UnitName
 from relstore.protocol import EVENTS, REPLIES, REQUESTS, fields
 
@@ -24,10 +25,10 @@ GOLDEN = dict(
     for line in (Path(__file__).parent.parent / "golden" / "messages.txt").read_text().splitlines()
 )
 ROWS = {
-    "event": protocol.EventOut,
+    "event": Event,
     "finding": protocol.FindingOut,
     "generation": protocol.RowOut,
-    "plan line": protocol.Verdict,
+    "plan line": protocol.PlanLine,
     "wanted content": protocol.Wanted,
 }
 """What the bodies of replies consist of."""

@@ -24,10 +24,6 @@ class Privilege:
         self._sudo = become == SUDO and os.geteuid() != 0
         self._password = password
 
-    @property
-    def has_password(self) -> bool:
-        return bool(self._password)
-
     def run(self, words: Sequence[str], *, seconds: float) -> Result:
         """As ``tools.run``. Where sudo refuses, the result says so."""
         if not self._sudo:

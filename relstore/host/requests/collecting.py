@@ -20,11 +20,11 @@ from relstore.gc.plan import Plan, make_plan
 from relstore.gc.roots import Found
 from relstore.host import helpers
 from relstore.host.requests import job_needs, replies
-from relstore.protocol import Collect, Collected, Verdict
+from relstore.protocol import Collect, Collected, PlanLine
 from relstore.store.store import Store
 
 
-def collect(store: Store, request: Collect) -> tuple[Collected, list[Verdict]]:
+def collect(store: Store, request: Collect) -> tuple[Collected, list[PlanLine]]:
     """Plan, measure, and unless it is a dry run sweep. Raises NotFoundError, DamagedError, RefusedError."""
     now = int(time.time())
     with trash.alone(store):
@@ -48,7 +48,7 @@ def collect(store: Store, request: Collect) -> tuple[Collected, list[Verdict]]:
     kept = sum(1 for verdict in seen.plan.generations if verdict.keep)
     size = measured.bytes + sum(remain.bytes for remain in remains)
     collected = Collected(measured.objects, size, kept, _warnings(seen.found, bool(seen.plan.dead_builds)))
-    return collected, replies.verdicts(seen.plan, measured, remains)
+    return collected, replies.plan_lines(seen.plan, measured, remains)
 
 
 class _Seen(NamedTuple):
@@ -79,8 +79,8 @@ def _look(store: Store, request: Collect, now: int) -> _Seen:
 
 def _policies(store: Store, request: Collect) -> dict[AppName, Policy]:
     """What is to be kept of the apps that are meant. Raises FormatError, DamagedError."""
-    instead = None if request.retention is None else Policy(*request.retention).checked()
-    otherwise = Policy() if request.otherwise is None else Policy(*request.otherwise).checked()
+    instead = None if request.retention is None else request.retention.checked()
+    otherwise = Policy() if request.otherwise is None else request.otherwise.checked()
     policies = {}
     for name in store.app_names() if request.app is None else [request.app]:
         with store.app(name) as app:

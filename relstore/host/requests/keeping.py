@@ -83,7 +83,7 @@ def hold(store: Store, request: Hold) -> Done:
     if not request.message.strip() or len(request.message) > hold_format.MAX_MESSAGE:
         raise FormatError(f"the message of a hold has 1 to {hold_format.MAX_MESSAGE} characters")
     with store.app(request.app) as app:
-        holds.place(app.directory, hold_format.Hold(request.who, int(time.time()), request.message))
+        holds.place(app.directory, hold_format.AppHold(request.who, int(time.time()), request.message))
     return Done()
 
 

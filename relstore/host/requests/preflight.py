@@ -10,13 +10,14 @@ import os
 from collections.abc import Iterator
 
 from relstore.errors import RelstoreError
+from relstore.formats.executable import Executable
 from relstore.formats.names import AppName, UnitName
 from relstore.formats.recipe import RELOAD, Recipe
 from relstore.host.job import start as detach
 from relstore.host.machine import access, selinux
 from relstore.host.machine.privilege import Privilege
 from relstore.host.service.systemd import Systemd, UnitState
-from relstore.protocol import Preflight, Preflighted, Problem, ProgramIn
+from relstore.protocol import Preflight, Preflighted, Problem
 from relstore.store.app import CURRENT
 
 _COMPATIBLE = {
@@ -40,7 +41,7 @@ def preflight(root: str, request: Preflight, password: str) -> Preflighted:
     return Preflighted(tuple(problems))
 
 
-def _programs(programs: tuple[ProgramIn, ...]) -> Iterator[Problem]:
+def _programs(programs: tuple[Executable, ...]) -> Iterator[Problem]:
     machine = os.uname().machine
     runs = _COMPATIBLE.get(machine, (machine,))
     foreign = [

@@ -9,8 +9,9 @@ from collections.abc import Callable
 
 from relstore.errors import NoStoreError, NotFoundError
 from relstore.formats import pack
+from relstore.formats.journal import Event
 from relstore.host.requests import chain, replies
-from relstore.protocol import Apps, AppsOut, Done, EventOut, Fetch, List, Listed, Log, Past, PastOut, RowOut
+from relstore.protocol import Apps, AppsOut, Done, Fetch, List, Listed, Log, Past, PastOut, RowOut
 from relstore.store.history import resolve
 from relstore.store.store import Store
 
@@ -29,10 +30,10 @@ def fetch(store: Store, request: Fetch) -> tuple[RowOut, bytes]:
     return replies.row_out(row), store.builds.manifest_bytes(row.generation.build)
 
 
-def log(store: Store, request: Log) -> tuple[Done, list[EventOut]]:
+def log(store: Store, request: Log) -> tuple[Done, list[Event]]:
     """The journal of the app, the oldest entry first. Raises NotFoundError, DamagedError."""
     with store.app(request.app) as app:
-        return Done(), [replies.event_out(event) for event in app.events()]
+        return Done(), app.events()
 
 
 def apps(store: Store, _: Apps) -> AppsOut:

@@ -18,7 +18,7 @@ from relstore.host.machine.privilege import Privilege
 from relstore.host.requests import replies
 from relstore.host.service import running_build
 from relstore.host.service.systemd import Systemd
-from relstore.protocol import HoldOut, Status, StatusOut, UnitOut
+from relstore.protocol import Status, StatusOut, UnitOut
 from relstore.store import history, hold, room
 from relstore.store.app import App
 from relstore.store.builds import TREE_NAME
@@ -46,7 +46,7 @@ def status(store: Store, request: Status) -> StatusOut:
             running,
             running is None and recovery.unresolved(app.events()) is not None,
             drift,
-            _hold_out(app),
+            hold.read(app.directory),
             tuple(_units(app, rows, current)),
             tuple(_changed(store, current)) if current else (),
             len(store.builds.ids()),
@@ -64,11 +64,6 @@ def _current(app: App) -> tuple[int | None, str]:
     if number is not None and number not in app.linked():
         return None, f"the link names generation {number}, which is not there"
     return number, ""
-
-
-def _hold_out(app: App) -> HoldOut | None:
-    found = hold.read(app.directory)
-    return None if found is None else HoldOut(*found)
 
 
 def _units(app: App, rows: list[Row], current: Row | None) -> Iterator[UnitOut]:

@@ -234,7 +234,7 @@ class _Said(NamedTuple):
 
 def _said(request: Union[protocol.Publish, protocol.Release]) -> _Said:
     """Raises FormatError."""
-    policy = None if request.retention is None else Policy(*request.retention).checked()
+    policy = None if request.retention is None else request.retention.checked()
     return _Said(Description.parse(request.who, request.commit, request.dirty, request.note), policy)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from relstore.errors import BusyError, NotFoundError, RefusedError, RelstoreError, UsageError
 from relstore.formats import journal
-from relstore.formats.hold import Hold
+from relstore.formats.hold import AppHold
 from relstore.formats.names import AppName, JobId
 from relstore.formats.recipe import Command, Recipe
 from relstore.host.helpers import Bundle
@@ -138,7 +138,7 @@ def test_a_job_that_finds_the_lock_taken_after_all(store: Store, app: App, top: 
 
 
 def test_a_hold_refuses(store: Store, app: App, bundle: Bundle) -> None:
-    place_hold(app.directory, Hold("ann", 0, "database migration"))
+    place_hold(app.directory, AppHold("ann", 0, "database migration"))
     with pytest.raises(
         RefusedError, match=r"web is held by ann since 1970-01-01 00:00:00 UTC: database migration"
     ):

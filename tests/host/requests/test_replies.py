@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from relstore import protocol
-from relstore.formats import journal, pack
+from relstore.formats import pack
 from relstore.formats.names import Digest, PinName
 from relstore.gc.leftovers import Remain
 from relstore.gc.measure import Measure
@@ -12,7 +12,7 @@ from relstore.host.requests import replies
 from relstore.protocol import fields
 from relstore.store.app import App
 from relstore.store.store import Store
-from tests.support.host_side import NOW, WEB, build_of, record
+from tests.support.host_side import NOW, WEB, build_of
 
 BUILD = Digest("a" * 64)
 OTHER = Digest("b" * 64)
@@ -38,11 +38,6 @@ def test_a_row(store: Store, app: App) -> None:
     )
 
 
-def test_an_event(store: Store, app: App) -> None:
-    record(store, 2, journal.FAILED, previous=1)
-    assert replies.event_out(app.events()[-1]) == protocol.EventOut(NOW, "failed", 2, 1, "", "me@desk", "")
-
-
 def test_a_plan_in_lines() -> None:
     left = [
         Remain(("leases", "1"), "lease", "over", 5),
@@ -52,13 +47,13 @@ def test_a_plan_in_lines() -> None:
         [GenerationVerdict(WEB, 1, BUILD, False, "old"), GenerationVerdict(WEB, 2, OTHER, True, "current")],
         [BuildVerdict(BUILD, False, "not needed"), BuildVerdict(OTHER, True, "of web 2")],
     )
-    assert replies.verdicts(plan, Measure(3, 77, {BUILD: 70}), left) == [
-        protocol.Verdict("generation", "1", WEB, False, "old", 0),
-        protocol.Verdict("generation", "2", WEB, True, "current", 0),
-        protocol.Verdict("build", BUILD, "", False, "not needed", 70),
-        protocol.Verdict("build", OTHER, "", True, "of web 2", 0),
-        protocol.Verdict("lease", "leases/1", "", False, "over", 5),
-        protocol.Verdict("job", "apps/web/jobs/1", "web", False, "old", 6),
+    assert replies.plan_lines(plan, Measure(3, 77, {BUILD: 70}), left) == [
+        protocol.PlanLine("generation", "1", WEB, False, "old", 0),
+        protocol.PlanLine("generation", "2", WEB, True, "current", 0),
+        protocol.PlanLine("build", BUILD, "", False, "not needed", 70),
+        protocol.PlanLine("build", OTHER, "", True, "of web 2", 0),
+        protocol.PlanLine("lease", "leases/1", "", False, "over", 5),
+        protocol.PlanLine("job", "apps/web/jobs/1", "web", False, "old", 6),
     ]
 
 
