@@ -1,6 +1,6 @@
 """Collecting what nothing needs: the request, a line of the plan, and the sum.
 
-Not for deciding what goes (``gc.plan``).
+Not for deciding what is removed (``gc.plan``).
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from relstore.formats.retention import Policy
 
 
 class Collect(NamedTuple):
-    """Plan, and unless ``dry_run`` sweep. Reply: Collected, its body a stream of PlanLine."""
+    """Plan, and sweep unless ``dry_run``. Reply: Collected, its body a stream of PlanLine."""
 
     app: Optional[AppName]
-    """Whose generations may go; None for all apps."""
+    """Whose generations may be removed; None for all apps."""
     retention: Optional[Policy]
-    """Instead of what holds for them."""
+    """Overrides the policies that the apps have."""
     otherwise: Optional[Policy]
-    """For an app for which nothing holds."""
+    """For an app that has no policy."""
     who: str
     dry_run: bool
 
@@ -40,8 +40,8 @@ class PlanLine(NamedTuple):
 
 class Collected(NamedTuple):
     objects: int
-    """Objects that go."""
+    """Objects that are removed."""
     bytes: int
-    """Bytes that go, hard links counted once."""
+    """Bytes that are freed; hard links count once."""
     kept_generations: int
     warnings: tuple[str, ...]

@@ -42,11 +42,11 @@ class Past(NamedTuple):
 
     app: AppName
     number: int
-    """Of the record that was seen; 0: none was."""
+    """Of the record that the client saw last, or 0."""
 
 
 class Status(NamedTuple):
-    """What is current, under way and free. Reply: StatusOut."""
+    """What is current, what is running, and how much room is left. Reply: StatusOut."""
 
     app: AppName
 
@@ -115,9 +115,9 @@ class StatusOut(NamedTuple):
     """What is wrong with the ``current`` link, or ``""``."""
     hold: Optional[AppHold]
     units: tuple[UnitOut, ...]
-    """Those that the last activation was about."""
+    """Those of the last activation."""
     changed: tuple[str, ...]
-    """Paths of the current build that are not what they were, as far as a look at them tells."""
+    """Paths of the current build that were changed, as far as their metadata tells."""
     builds: int
     free_bytes: int
     free_inodes: Optional[int]

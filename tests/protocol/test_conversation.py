@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from relstore import protocol
@@ -55,7 +56,7 @@ def cut(raw: bytes, sizes: list[int]) -> list[bytes]:
     return pieces
 
 
-BODIES = st.lists(st.binary(min_size=1, max_size=100), max_size=4)
+BODIES = st.lists(st.binary(min_size=1, max_size=40), max_size=3)
 SAID = BODIES.map(lambda body: announced(sum(map(len, body))) + b"".join(data(piece) for piece in body))
 WRONG = st.sampled_from(
     [b"", data(b"1"), data(b""), announced(3), announced(3) + data(b"1234"), announced(3) + data(b"12"),
@@ -63,7 +64,8 @@ WRONG = st.sampled_from(
 )  # fmt: skip
 
 
-@given(st.lists(SAID, max_size=4), WRONG, st.lists(st.integers(1, 64), min_size=1, max_size=20))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(SAID, max_size=3), WRONG, st.lists(st.integers(1, 64), min_size=1, max_size=20))
 def test_what_is_said_does_not_depend_on_how_bytes_arrive(
     said: list[bytes], wrong: bytes, sizes: list[int]
 ) -> None:
@@ -71,7 +73,8 @@ def test_what_is_said_does_not_depend_on_how_bytes_arrive(
     assert list(events(cut(raw, sizes))) == list(events([raw]))
 
 
-@given(st.lists(SAID, max_size=4))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(SAID, max_size=3))
 def test_a_reader_that_asks_for_what_is_missing_never_reads_past_a_frame(said: list[bytes]) -> None:
     raw = b"".join(said)
     source, incoming = io.BytesIO(raw), Incoming(protocol.REQUESTS)
@@ -117,7 +120,7 @@ def test_a_reader_that_asks_for_what_is_missing_never_reads_past_a_frame(said: l
 def test_what_is_said(raw: bytes, said: list[Any]) -> None:
     found = list(events([raw]))
     assert len(found) == len(said)
-    for event, expected in zip(found, said, strict=True):
+    for event, expected in zip(found, said):
         assert expected in event if isinstance(expected, str) else event == expected
 
 
@@ -152,6 +155,9 @@ def test_only_what_is_allowed_may_come() -> None:
         incoming.next_message()
 
 
+@pytest.mark.skipif(
+    sys.implementation.name != "cpython", reason="elsewhere equal bytes may be one object or two"
+)
 def test_a_payload_that_is_read_as_asked_for_is_not_copied() -> None:
     incoming = Incoming(protocol.REQUESTS)
     payload = bytes(framing.MAX_FRAME_BYTES)
