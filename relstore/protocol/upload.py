@@ -128,8 +128,8 @@ class Again(NamedTuple):
 
 
 class Published(NamedTuple):
-    """While there are contents to send ``again`` (at most 1,000 at a time), nothing is recorded and ``number``
-    is 0."""
+    """While there are contents to send ``again`` (at most 1,000 at a time), nothing is recorded and
+    ``number`` is 0."""
 
     number: int
     again: tuple[Again, ...]
