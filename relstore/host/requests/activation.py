@@ -1,6 +1,6 @@
-"""Asking for an activation and following one: what the session does for ``Activate``, ``Watch``, ``Confirm``.
+"""Starting an activation, following one, confirming it and cancelling it.
 
-The job does the work (``host.job``); here it is checked that it may start, started, and followed.
+Not for the work, which the job does (``host.job``): this checks that a job may start, starts and follows it.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def activate(store: Store, bundle: Bundle, request: Activate, password: str) -> 
     helper = Helper(helpers.install(store.root, bundle, store.durability), password)
     way = detach.method()
     with store.app(request.app) as app:
-        # Shared, so that the collector cannot take the generation between the look and the job.
+        # Shared, so that the collector cannot remove the generation before the job needs it.
         with store.shared():
             rows = app.rows()
             row = history.resolve(request.spec, rows)

@@ -1,8 +1,8 @@
-"""Collecting what nothing needs, as a session asks for it.
+"""Collecting what nothing needs.
 
-The roots are read under the store's lock alone, twice: what was planned is taken from the store only as far
-as the second reading agrees. The decisions are in ``gc``; here they meet the jobs, which only the host side
-knows.
+The roots are read twice under the exclusive lock of the store: of what was planned, only what the second
+reading confirms is removed. Not for the decisions (``gc``); this adds the jobs, which only
+the host side knows.
 """
 
 from __future__ import annotations

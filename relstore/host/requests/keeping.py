@@ -36,7 +36,7 @@ def unpin(store: Store, request: Unpin) -> Done:
 
 
 def delete(store: Store, request: Delete) -> tuple[Done, list[RowOut]]:
-    """Let go of generations, or refuse all of them when one is needed. Raises RefusedError, NotFoundError."""
+    """Remove generations, or refuse all of them when one is needed. Raises RefusedError, NotFoundError."""
     with store.exclusive(), store.app(request.app) as app:
         rows = app.rows()
         chosen = list(

@@ -1,7 +1,7 @@
-"""What is current, what runs, and what is not as it should be: for ``relstore status``. Reads only.
+"""What is current, what runs, and what is wrong: for ``relstore status``. Changes nothing.
 
-It needs no lock and no privilege. Files of the current build are looked at, not read, unless their times
-say that somebody touched them; ``verify`` reads everything.
+It needs no lock and no privilege. It compares the metadata of the current build's files and reads a file
+only where its times say that somebody touched it. Not for proving all contents (``checking``).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _MAX_CHANGED = 20
 
 
 def status(store: Store, request: Status) -> StatusOut:
-    """Everything about one app at a glance."""
+    """The state of one app. Raises NotFoundError, DamagedError."""
     with store.app(request.app) as app:
         number, drift = _current(app)
         rows = app.rows_with(number)

@@ -1,7 +1,7 @@
 """A session's part in a push: comparing, receiving, publishing, recording the generation.
 
-Between ``Begin`` and ``Publish`` nothing is answered unless it fails: one failure is told, and the rest of
-what was on its way is dropped. Not for what the bytes mean (``receiving``), nor for activation
+Between ``Begin`` and ``Publish`` nothing is answered unless it fails: one failure is reported, and the rest
+of what was on its way is dropped. Not for what the bytes mean (``receiving``), nor for activation
 (``requests.activation``).
 """
 
