@@ -15,7 +15,7 @@ from typing import BinaryIO
 from relstore.host.connection import Wire
 from relstore.host.helpers import Bundle
 from relstore.host.job import process, start
-from relstore.host.session import Session
+from relstore.host.session import RequestServer
 
 _DAY_S = 24 * 3600
 
@@ -32,7 +32,7 @@ def serve(root: str, digest: str, helper: str, ahead: BinaryIO, source: BinaryIO
     frames = os.dup(1)
     os.dup2(2, 1)
     with open(frames, "wb") as sink:
-        Session(root, Bundle(digest, helper), Wire(source, sink, ahead)).run()
+        RequestServer(root, Bundle(digest, helper), Wire(source, sink, ahead)).run()
 
 
 def _note_use(helper: str) -> None:

@@ -16,7 +16,7 @@ _MAGIC = "relstore-hold"
 _VERSION = 1
 
 
-class Hold(NamedTuple):
+class AppHold(NamedTuple):
     who: str
     since: int
     """Seconds since 1970, by the host's clock."""
@@ -26,7 +26,7 @@ class Hold(NamedTuple):
         return pack.encode_fields(_MAGIC, _VERSION, self)
 
     @classmethod
-    def parse(cls, raw: bytes) -> Hold:
+    def parse(cls, raw: bytes) -> AppHold:
         """Raises FormatError."""
         fields = pack.decode_fields(
             raw, what="hold", magic=_MAGIC, version=_VERSION, count=3, limit=MAX_BYTES

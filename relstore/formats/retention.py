@@ -5,7 +5,7 @@ Not for keeping it on a host (``store.retention``), nor for applying it (``gc.po
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 from relstore.errors import FormatError
 from relstore.formats import pack
@@ -13,9 +13,7 @@ from relstore.formats import pack
 MAGIC = "relstore-retention"
 VERSION = 1
 MAX_KEEP = 1_000_000
-"""More generations than any host will ever have."""
-
-
+"""More generations than a host will ever have."""
 MAX_SECONDS = 100 * 366 * 86_400
 MAX_SIZE = 1 << 60
 MAX_BYTES = 256
@@ -29,9 +27,9 @@ class Policy(NamedTuple):
     other two would keep them.
     """
 
-    keep: int | None = None
-    keep_within: int | None = None
-    max_size: int | None = None
+    keep: Optional[int] = None
+    keep_within: Optional[int] = None
+    max_size: Optional[int] = None
 
     @property
     def is_empty(self) -> bool:

@@ -1,7 +1,7 @@
-"""The helper's end of the conversation: blocking frames over two binary streams.
+"""The helper's end of the conversation: blocking reads and writes on two binary streams.
 
-Reads requests with their bodies, writes replies. A body is handed on piece by piece, so that memory
-does not grow with it. Not for what requests do (``session``).
+A body is handed on piece by piece, so that memory does not grow with it. Not for the rules of the
+conversation (``protocol.conversation``) nor for what requests do (``session``).
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from typing import Any, BinaryIO
 
 from relstore import protocol
 from relstore.errors import ProtocolError
-from relstore.protocol import framing
+from relstore.protocol import conversation
+from relstore.protocol.conversation import Incoming
 
 
 class Wire:
@@ -22,65 +23,65 @@ class Wire:
         self._source = source
         self._ahead = ahead
         self._sink = sink
-        self._body = 0
+        self._incoming = Incoming(protocol.REQUESTS)
+        self._allowed: tuple[Any, ...] = (protocol.Hello,)
+        """What may be sent now, besides a failure."""
 
     def receive(self) -> protocol.Message | None:
         """The next request, or None at the end. Raises ProtocolError, FormatError.
 
-        What is left of the body before is read and dropped first, so that a request that failed
-        half-way through its body does not put the ones behind it out of step.
+        What is left of the body before is dropped, so that a request that failed half-way through its body
+        does not put the ones behind it out of step.
         """
-        for _ in self.body():
-            pass
-        header = self._read(framing.HEADER_BYTES)
-        if not header:
-            return None
-        kind, payload = self._payload(header)
-        if kind != framing.MESSAGE:
-            raise ProtocolError("bytes of a body that no message announced")
-        message = protocol.decode(payload, protocol.REQUESTS)
-        self._body = message.body
+        while (message := self._incoming.next_message()) is None:
+            if not self._fill():
+                return None
+        self._allowed = protocol.answers_to(type(message.value))
         return message
 
     def body(self) -> Iterator[bytes]:
         """The pieces of the body of the last request, each at most a frame long."""
-        while self._body:
-            kind, payload = self._payload(self._read(framing.HEADER_BYTES))
-            if kind != framing.DATA or not payload or len(payload) > self._body:
-                raise ProtocolError("a body that is not as long as was announced")
-            self._body -= len(payload)
-            yield payload
+        while self._incoming.body:
+            piece = self._incoming.next_piece()
+            if piece is None:
+                self._fill()
+            else:
+                yield piece
 
     def whole_body(self, limit: int) -> bytes:
         """The body of the last request in one piece. Raises ProtocolError when it is over ``limit``."""
-        if self._body > limit:
-            raise ProtocolError(f"a body of {self._body} bytes; at most {limit}")
+        if self._incoming.body > limit:
+            raise ProtocolError(f"a body of {self._incoming.body} bytes; at most {limit}")
         return b"".join(self.body())
 
     def send(self, value: Any, body: bytes = b"") -> None:
-        """One reply or event, with its body. Raises BrokenPipeError, whatever keeps it from the client."""
+        """One reply or event, with its body. Raises BrokenPipeError, whatever keeps it from the client.
+
+        A class that does not answer the last request is a bug: WrongReplyError.
+        """
+        if type(value) not in (*self._allowed, protocol.Failure):
+            raise protocol.WrongReplyError(f"{type(value).__name__} does not answer the last request")
         try:
-            self._sink.write(framing.encode(framing.MESSAGE, protocol.encode(value, len(body))))
-            for start in range(0, len(body), framing.DATA_BYTES):
-                self._sink.write(framing.encode(framing.DATA, body[start : start + framing.DATA_BYTES]))
+            for frame in conversation.frames(value, body):
+                self._sink.write(frame)
             self._sink.flush()
         except OSError as error:
             # Not to be taken for an error of the store, which would be told to the client.
             raise BrokenPipeError(error.errno, error.strerror) from None
 
-    def _payload(self, header: bytes) -> tuple[bytes, bytes]:
-        if len(header) < framing.HEADER_BYTES:
-            raise ProtocolError("the conversation broke off in the middle of a frame")
-        kind, length = framing.parse_header(header)
-        payload = self._read(length)
-        if len(payload) != length:
-            raise ProtocolError("the conversation broke off in the middle of a frame")
-        return kind, payload
+    def _fill(self) -> bool:
+        """Read some more; False at the end of the input. Raises ProtocolError when that is in the middle."""
+        data = self._read(self._incoming.missing)
+        if data:
+            self._incoming.feed(data)
+        else:
+            self._incoming.end()
+        return bool(data)
 
     def _read(self, count: int) -> bytes:
         if self._ahead is not None:
             data = self._ahead.read(count)
-            if data or not count:
+            if data:
                 return data
             self._ahead = None
         return self._source.read(count)

@@ -1,12 +1,13 @@
 """Making a generation current: preflight, the request, following the job, confirming, cancelling.
 
-Not for how a service is restarted and checked; a recipe says that (``formats.recipe``).
+Not for how a service is restarted and checked: a recipe says that (``formats.recipe``).
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple, Optional
 
+from relstore.formats.executable import Executable
 from relstore.formats.names import AppName, JobId, UnitName
 from relstore.formats.recipe import Escalation, Recipe
 
@@ -26,35 +27,23 @@ class Activate(NamedTuple):
 
 
 class Become(NamedTuple):
-    """The password for sudo, for what this session does next; kept in memory alone. Reply: Done."""
+    """The password for sudo, for what this session does next; it is kept in memory only. Reply: Done."""
 
     password: str
 
 
-class ProgramIn(NamedTuple):
-    """What one executable of a build needs of a host."""
-
-    path: str
-    machine: str
-    """As ``uname -m`` says it, or empty where it does not matter."""
-    loader: str
-    """The dynamic loader, or empty."""
-    interpreter: str
-    """What a script names after ``#!``, or empty."""
-
-
 class Preflight(NamedTuple):
-    """Would this host run it? Nothing is changed. Reply: Preflighted."""
+    """Would this host run it? Changes nothing. Reply: Preflighted."""
 
     app: AppName
     recipe: Recipe
-    programs: tuple[ProgramIn, ...]
+    programs: tuple[Executable, ...]
     switch: bool
-    """Whether an activation is to follow; else only the programs are looked at."""
+    """Whether an activation will follow; if not, the host checks only the programs."""
 
 
 class Confirm(NamedTuple):
-    """The deployer came back, on another connection. Reply: Confirmed."""
+    """The deployer could connect again. Reply: Confirmed."""
 
     app: AppName
     job: JobId
@@ -62,7 +51,7 @@ class Confirm(NamedTuple):
 
 
 class Cancel(NamedTuple):
-    """Please do not switch. Reply: Done; what becomes of it is what the job records."""
+    """Ask a job not to switch. Reply: Done; the job records whether it still could."""
 
     app: AppName
     job: JobId
@@ -77,7 +66,7 @@ class InstallUnit(NamedTuple):
     user: bool
     become: Escalation
     replace: bool
-    """Whether a file that is there may go."""
+    """Whether to replace another file of that name."""
 
 
 class Watch(NamedTuple):
@@ -100,7 +89,8 @@ class Preflighted(NamedTuple):
 
 class Confirmed(NamedTuple):
     in_time: bool
-    """False: the host had given up waiting, and returns."""
+    """False: the host had given up waiting, and returns to the previous generation. Read by nobody; it goes
+    with the next version of the protocol."""
 
 
 class Installed(NamedTuple):
@@ -128,7 +118,7 @@ class Ended(NamedTuple):
     """What the host recorded."""
 
     job: Optional[JobId]
-    """None when nothing had to be done."""
+    """None when there was nothing to do."""
     outcome: str
     generation: int
     previous: int

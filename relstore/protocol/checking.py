@@ -1,4 +1,4 @@
-"""Proving that what lies in a store is what its names say, and what was found otherwise.
+"""Proving that the contents of a store match their names, and what does not.
 
 Not for replacing damaged contents (``upload``).
 """
@@ -14,11 +14,11 @@ class Verify(NamedTuple):
     """Check everything on disk. Events: Step. Reply: Verified, its body a stream of FindingOut."""
 
     repair: bool = False
-    """Put right what can be put right with what the store has."""
+    """Repair what can be repaired with what the store has."""
 
 
 class FindingOut(NamedTuple):
-    """One thing that is, or was, not as it should be."""
+    """One thing that is wrong, or was until it was repaired."""
 
     path: str
     problem: str

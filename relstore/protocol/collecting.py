@@ -1,6 +1,6 @@
 """Collecting what nothing needs: the request, a line of the plan, and the sum.
 
-Not for deciding what goes (``gc.plan``).
+Not for deciding what is removed (``gc.plan``).
 """
 
 from __future__ import annotations
@@ -8,23 +8,23 @@ from __future__ import annotations
 from typing import NamedTuple, Optional
 
 from relstore.formats.names import AppName
-from relstore.protocol.upload import Retention
+from relstore.formats.retention import Policy
 
 
 class Collect(NamedTuple):
-    """Plan, and unless ``dry_run`` sweep. Reply: Collected, its body a stream of Verdict."""
+    """Plan, and sweep unless ``dry_run``. Reply: Collected, its body a stream of PlanLine."""
 
     app: Optional[AppName]
-    """Whose generations may go; None for all apps."""
-    retention: Optional[Retention]
-    """Instead of what holds for them."""
-    otherwise: Optional[Retention]
-    """For an app for which nothing holds."""
+    """Whose generations may be removed; None for all apps."""
+    retention: Optional[Policy]
+    """Overrides the policies that the apps have."""
+    otherwise: Optional[Policy]
+    """For an app that has no policy."""
     who: str
     dry_run: bool
 
 
-class Verdict(NamedTuple):
+class PlanLine(NamedTuple):
     """One line of a collector's plan."""
 
     kind: str
@@ -40,8 +40,8 @@ class Verdict(NamedTuple):
 
 class Collected(NamedTuple):
     objects: int
-    """Objects that go."""
+    """Objects that are removed."""
     bytes: int
-    """Bytes that go, hard links counted once."""
+    """Bytes that are freed; hard links count once."""
     kept_generations: int
     warnings: tuple[str, ...]

@@ -1,6 +1,6 @@
 """What every conversation has: ``Done`` and ``Failure``, the steps of long work, and the bound on texts.
 
-Not for a subject's own messages; those stand in a file each.
+Not for the messages of one subject; each subject has a file of its own.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ class Done(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What the host does now, for people; ``done`` of ``total`` bytes where that is known."""
+    """What the host is doing now, for people; ``done`` of ``total`` where that is known."""
 
     name: str
     done: int

@@ -43,23 +43,57 @@ def parse_header(header: bytes) -> tuple[bytes, int]:
     return kind, length
 
 
-class Decoder:
+class FrameDecoder:
     """Bytes in, frames out; holds at most one frame and what ``feed`` was given."""
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
+        self._buffer: bytes | bytearray = b""
+        self._at = 0
+        """How much of the buffer was taken."""
+        self._head: tuple[bytes, int] | None = None
+        """Kind and length of the frame whose payload comes next."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the bytes so far end with a whole frame that was taken."""
+        return self._head is None and not self._left
+
+    @property
+    def missing(self) -> int:
+        """How many bytes to read next. They all belong to the next frame, so that a reader that blocks never
+        waits for bytes that the other side has no reason to send."""
+        return (HEADER_BYTES if self._head is None else self._head[1]) - self._left
+
+    @property
+    def _left(self) -> int:
+        return len(self._buffer) - self._at
 
     def feed(self, data: bytes) -> None:
+        if not self._left:
+            # Kept as it is: whoever reads what is missing has no payload copied.
+            self._buffer, self._at = data, 0
+            return
+        if isinstance(self._buffer, bytes):
+            self._buffer = bytearray(self._buffer)
+        del self._buffer[: self._at]
+        self._at = 0
         self._buffer += data
 
     def next(self) -> Frame | None:
         """The next whole frame, or None when more bytes are needed. Raises ProtocolError."""
-        if len(self._buffer) < HEADER_BYTES:
+        if self._head is None:
+            if self._left < HEADER_BYTES:
+                return None
+            self._head = parse_header(self._take(HEADER_BYTES))
+        kind, length = self._head
+        if self._left < length:
             return None
-        kind, length = parse_header(bytes(self._buffer[:HEADER_BYTES]))
-        end = HEADER_BYTES + length
-        if len(self._buffer) < end:
-            return None
-        payload = bytes(self._buffer[HEADER_BYTES:end])
-        del self._buffer[:end]
-        return Frame(kind, payload)
+        self._head = None
+        return Frame(kind, self._take(length))
+
+    def _take(self, count: int) -> bytes:
+        taken = bytes(self._buffer[self._at : self._at + count])
+        self._at += count
+        if not self._left:
+            self._buffer, self._at = b"", 0  # what was taken is not held here as well
+        return taken

@@ -19,6 +19,7 @@ class Hello(NamedTuple):
     python: str
     account: str
     hostname: str
+    """Read by nobody; it goes with the next version of the protocol."""
     machine: str
     """``uname -m``."""
     root: str

@@ -11,7 +11,7 @@ from relstore.formats.names import AppName, PinName
 
 
 class Pin(NamedTuple):
-    """Keep a generation whatever the policy. Reply: RowOut."""
+    """Keep a generation whatever the policy says. Reply: RowOut."""
 
     app: AppName
     name: PinName
@@ -26,7 +26,7 @@ class Unpin(NamedTuple):
 
 
 class Delete(NamedTuple):
-    """Let go of generations; their records stay. Reply: Done, its body a stream of RowOut."""
+    """Remove generations; their records stay. Reply: Done, its body a stream of RowOut."""
 
     app: AppName
     specs: tuple[str, ...]

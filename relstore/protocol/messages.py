@@ -66,18 +66,53 @@ from relstore.protocol.upload import (
 MAX_BODY_BYTES = 256 * 1024 * 1024
 
 
-REQUESTS = (
-    Probe, Compare, Begin, Open, Put, Publish, Release, Activate, Watch, List, Fetch, Log, Apps, Status, Pin,
-    Unpin, Delete, Hold, Unhold, Mark, Verify, Collect, Become, Preflight, Confirm, Cancel, InstallUnit,
-    Past, Restore,
-)  # fmt: skip
+REPLY_OF: dict[Any, Any] = {
+    Probe: Probed,
+    Compare: Compared,
+    Begin: None,
+    Open: None,
+    Put: None,
+    Publish: Published,
+    Restore: Published,
+    Release: Released,
+    Preflight: Preflighted,
+    Become: Done,
+    Activate: Ended,
+    Watch: Ended,
+    Confirm: Confirmed,
+    Cancel: Done,
+    InstallUnit: Installed,
+    List: Listed,
+    Fetch: RowOut,
+    Log: Done,
+    Past: PastOut,
+    Apps: AppsOut,
+    Status: StatusOut,
+    Pin: RowOut,
+    Unpin: Done,
+    Delete: Done,
+    Hold: Done,
+    Unhold: Unheld,
+    Mark: RowOut,
+    Verify: Verified,
+    Collect: Collected,
+}
+"""The class of each request and that of its reply; None where only a failure is answered."""
+EVENTS_OF: dict[Any, tuple[Any, ...]] = {
+    Activate: (Accepted, Step, Output),
+    Watch: (Accepted, Step, Output),
+    Verify: (Step,),
+}
+"""What may come before the reply; nothing for any other request."""
+REQUESTS = tuple(REPLY_OF)
 EVENTS = (Accepted, Step, Output)
-REPLIES = (
-    Hello, Done, Probed, Compared, Published, Released, Ended, RowOut, Listed, AppsOut, StatusOut, Unheld,
-    Verified, Collected, Preflighted, Confirmed, Installed, PastOut, Failure,
-)  # fmt: skip
+REPLIES = (Hello, *dict.fromkeys(reply for reply in REPLY_OF.values() if reply), Failure)
 
 _BY_NAME: dict[str, Any] = {kind.__name__: kind for kind in (*REQUESTS, *EVENTS, *REPLIES)}
+
+
+class WrongReplyError(RuntimeError):
+    """A mistake of ours: a reply that does not belong to its request."""
 
 
 class Message(NamedTuple):
@@ -103,3 +138,9 @@ def decode(payload: bytes, allowed: tuple[Any, ...]) -> Message:
     if type(found[2]) is not int or not 0 <= found[2] <= MAX_BODY_BYTES:
         raise ProtocolError(f"a {found[0]} message with a body of {found[2]!r} bytes")
     return Message(fields.from_values(kind, found[1]), found[2])
+
+
+def answers_to(request: Any) -> tuple[Any, ...]:
+    """The events and the reply of a request of this class; a failure may answer as well."""
+    reply = REPLY_OF[request]
+    return (*EVENTS_OF.get(request, ()), *([reply] if reply else []))

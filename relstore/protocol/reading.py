@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Optional
 
+from relstore.formats.hold import AppHold
 from relstore.formats.names import AppName, Digest, JobId
 
 MAX_PAST = 256
@@ -27,7 +28,7 @@ class Fetch(NamedTuple):
 
 
 class Log(NamedTuple):
-    """The journal of an app. Reply: Done, its body a stream of EventOut."""
+    """The journal of an app. Reply: Done, its body a stream of its Events."""
 
     app: AppName
 
@@ -41,19 +42,13 @@ class Past(NamedTuple):
 
     app: AppName
     number: int
-    """Of the record that was seen; 0: none was."""
+    """Of the record that the client saw last, or 0."""
 
 
 class Status(NamedTuple):
-    """What is current, under way and free. Reply: StatusOut."""
+    """What is current, what is running, and how much room is left. Reply: StatusOut."""
 
     app: AppName
-
-
-class HoldOut(NamedTuple):
-    who: str
-    since: int
-    message: str
 
 
 class RowOut(NamedTuple):
@@ -91,16 +86,6 @@ class PastOut(NamedTuple):
     """The digest of the record that was asked about."""
 
 
-class EventOut(NamedTuple):
-    time: int
-    event: str
-    generation: int
-    previous: int
-    job: str
-    who: str
-    reason: str
-
-
 class AppsOut(NamedTuple):
     names: tuple[AppName, ...]
 
@@ -128,11 +113,11 @@ class StatusOut(NamedTuple):
     """Whether a job died between its switch and its outcome; the next activation resolves that."""
     drift: str
     """What is wrong with the ``current`` link, or ``""``."""
-    hold: Optional[HoldOut]
+    hold: Optional[AppHold]
     units: tuple[UnitOut, ...]
-    """Those that the last activation was about."""
+    """Those of the last activation."""
     changed: tuple[str, ...]
-    """Paths of the current build that are not what they were, as far as a look at them tells."""
+    """Paths of the current build that were changed, as far as their metadata tells."""
     builds: int
     free_bytes: int
     free_inodes: Optional[int]

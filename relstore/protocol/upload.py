@@ -1,4 +1,4 @@
-"""A build on its way to a host: what is missing, the streams of contents, publishing, repairing.
+"""A build on its way to a host: what is missing, the streams of contents, publishing and repairing.
 
 Not for making it current (``activation``).
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple, Optional
 
 from relstore.formats.names import AppName, Digest
+from relstore.formats.retention import Policy
 
 
 class Probe(NamedTuple):
@@ -18,7 +19,7 @@ class Probe(NamedTuple):
 
 
 class Compare(NamedTuple):
-    """What is missing of a build? The body is its manifest; nothing is changed. Reply: Compared."""
+    """What is missing of a build? The body is its manifest. Changes nothing. Reply: Compared."""
 
     app: AppName
     build: Digest
@@ -38,7 +39,7 @@ class Segment(NamedTuple):
 
 
 class Open(NamedTuple):
-    """A stream begins: what is undone of it are these segments, in order. No reply unless it fails."""
+    """A stream begins; decoded, it is these segments in order. No reply unless it fails."""
 
     codec: str
     base: Optional[Digest]
@@ -50,14 +51,6 @@ class Put(NamedTuple):
     """The next bytes of the open stream, in the body. No reply unless it fails."""
 
 
-class Retention(NamedTuple):
-    """What is to be kept of an app (see ``formats.retention``)."""
-
-    keep: Optional[int]
-    keep_within: Optional[int]
-    max_size: Optional[int] = None
-
-
 class Publish(NamedTuple):
     """Make the build of the upload and record a generation of it. Reply: Published."""
 
@@ -66,12 +59,12 @@ class Publish(NamedTuple):
     commit: Optional[str]
     dirty: bool
     note: str
-    retention: Optional[Retention] = None
-    """What holds for the app from now on; None leaves it as it is."""
+    retention: Optional[Policy] = None
+    """The policy of the app from now on; None leaves it as it is."""
 
 
 class Restore(NamedTuple):
-    """Repair the build of the upload, which is in the store, damaged. Reply: Published, of no generation."""
+    """Repair the build of the upload: it is in the store, but damaged. Reply: Published, of no generation."""
 
 
 class Release(NamedTuple):
@@ -83,7 +76,7 @@ class Release(NamedTuple):
     commit: Optional[str]
     dirty: bool
     note: str
-    retention: Optional[Retention] = None
+    retention: Optional[Policy] = None
     """As in Publish."""
 
 
@@ -97,7 +90,7 @@ class Probed(NamedTuple):
     """A generation of this very build that is recorded and still to be activated, or 0: it is newer than
     the current one and was never active, or it is current but its job died before the outcome."""
     damaged: bool = False
-    """Whether it is in the store, but not whole: what is wrong with it was told as missing."""
+    """Whether it is in the store, but damaged; what is wrong with it counts as missing."""
 
 
 class Base(NamedTuple):
@@ -109,7 +102,7 @@ class Base(NamedTuple):
 
 class Wanted(NamedTuple):
     """A content that the host lacks, how much of it is staged already, and which of the host's objects may
-    be like it, the likeliest first."""
+    be similar, the likeliest first."""
 
     content: int
     offset: int
@@ -123,7 +116,7 @@ class Compared(NamedTuple):
     found: Probed
     missing: int
     codecs: tuple[str, ...]
-    """Those that the host can undo, the best first."""
+    """Those that the host can decode, the best first."""
 
 
 class Again(NamedTuple):
@@ -135,14 +128,15 @@ class Again(NamedTuple):
 
 
 class Published(NamedTuple):
-    """With contents to send ``again`` (at most 1,000 at a time) nothing was made yet, and ``number`` is 0."""
+    """While there are contents to send ``again`` (at most 1,000 at a time), nothing is recorded and
+    ``number`` is 0."""
 
     number: int
     again: tuple[Again, ...]
     record: bytes = b""
     """What was recorded, as it is on disk."""
     mended: int = 0
-    """How many entries of the build were wrong, and are right now."""
+    """How many entries of the build were repaired."""
 
 
 class Released(NamedTuple):

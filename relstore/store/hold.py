@@ -7,20 +7,20 @@ the app's link. Not for taking turns (``locks``).
 from __future__ import annotations
 
 from relstore.errors import DamagedError, FormatError
-from relstore.formats.hold import MAX_BYTES, Hold
+from relstore.formats.hold import MAX_BYTES, AppHold
 from relstore.store import durable
 from relstore.store.directory import Dir
 
 NAME = "hold"
 
 
-def read(app: Dir) -> Hold | None:
+def read(app: Dir) -> AppHold | None:
     """The hold of the app in this directory, or None. Raises DamagedError: when unsure, it is held."""
     raw = app.read_or_none(NAME, MAX_BYTES)
     if raw is None:
         return None
     try:
-        return Hold.parse(raw)
+        return AppHold.parse(raw)
     except FormatError as error:
         raise DamagedError(
             f"the file {app.path}/{NAME} cannot be read: {error.what}",
@@ -29,7 +29,7 @@ def read(app: Dir) -> Hold | None:
         ) from None
 
 
-def place(app: Dir, hold: Hold) -> None:
+def place(app: Dir, hold: AppHold) -> None:
     """Durable when this returns; it takes the place of a former one."""
     durable.replace_file(app, NAME, hold.encode())
 

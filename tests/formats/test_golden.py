@@ -112,7 +112,7 @@ def test_a_message_is_written_and_read() -> None:
     )
     message = protocol.Activate(AppName("web"), "-1", "ada@laptop", recipe, 300, False, bytes(32))
     assert framing.encode(framing.MESSAGE, protocol.encode(message)) == golden("activate-2.bin")
-    decoder = framing.Decoder()
+    decoder = framing.FrameDecoder()
     decoder.feed(golden("activate-2.bin"))
     frame = decoder.next()
     assert frame is not None

@@ -18,8 +18,9 @@ from relstore.formats.manifest import EMPTY_BLAKE3, EMPTY_SHA256, MAX_ENTRIES, M
 from relstore.formats.names import AppName, Digest
 from relstore.host.connection import Wire
 from relstore.host.helpers import Bundle
-from relstore.host.session import Session
-from relstore.protocol import framing
+from relstore.host.session import RequestServer
+from relstore.protocol import conversation
+from relstore.protocol.conversation import Incoming
 
 B = bytes(range(32))
 S = hashlib.sha256(b"x").digest()
@@ -169,24 +170,16 @@ def test_the_parser_refuses(raw: bytes) -> None:
 
 def ask(root: Path, raw: bytes, build: Digest) -> list[Any]:
     """What a session answers first to an upload that begins with these bytes."""
-    source = io.BytesIO()
     compare = protocol.Compare(AppName("web"), build, False)
-    source.write(framing.encode(framing.MESSAGE, protocol.encode(compare, len(raw))))
-    for start in range(0, len(raw), framing.DATA_BYTES):
-        source.write(framing.encode(framing.DATA, raw[start : start + framing.DATA_BYTES]))
-    source.write(framing.encode(framing.MESSAGE, protocol.encode(protocol.Begin())))
-    source.seek(0)
+    said = [*conversation.frames(compare, raw), *conversation.frames(protocol.Begin())]
     sink = io.BytesIO()
-    Session(str(root), Bundle("0" * 64, "/nonexistent"), Wire(source, sink)).run()
-    decoder = framing.Decoder()
-    decoder.feed(sink.getvalue())
+    RequestServer(str(root), Bundle("0" * 64, "/nonexistent"), Wire(io.BytesIO(b"".join(said)), sink)).run()
+    incoming = Incoming(protocol.REPLIES)
+    incoming.feed(sink.getvalue())
     answers = []
-    while True:
-        frame = decoder.next()
-        if frame is None:
-            return answers
-        if frame.kind == framing.MESSAGE:
-            answers.append(protocol.decode(frame.payload, protocol.REPLIES).value)
+    while (message := incoming.next_message()) is not None:
+        answers.append(message.value)
+    return answers
 
 
 def snapshot(root: Path) -> dict[str, tuple[int, int]]:

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from relstore.formats import journal
+from relstore.formats.retention import Policy
 from relstore.host.requests import collecting
-from relstore.protocol import Collect, Retention
+from relstore.protocol import Collect
 from relstore.store.store import Store
 from tests.e2e.host_state import problems
 from tests.support.host_side import (
@@ -34,13 +35,14 @@ from tests.support.host_side import (
 pytestmark = pytest.mark.slow
 
 CALLS = ("unlink", "unlinkat", "rename", "renameat", "renameat2", "rmdir", "write", "ftruncate", "fsync")
-KEEP_ONE = Collect(None, Retention(1, None), None, "me@desk", False)
+KEEP_ONE = Collect(None, Policy(1, None), None, "me@desk", False)
 COLLECT = """
 from relstore.host.requests import collecting
-from relstore.protocol import Collect, Retention
+from relstore.formats.retention import Policy
+from relstore.protocol import Collect
 from relstore.store.store import Store
 with Store.open(sys.argv[1]) as store:
-    collecting.collect(store, Collect(None, Retention(1, None), None, "me@desk", False))
+    collecting.collect(store, Collect(None, Policy(1, None), None, "me@desk", False))
 """
 
 

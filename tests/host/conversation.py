@@ -10,9 +10,10 @@ from relstore import protocol
 from relstore.formats import pack
 from relstore.host.connection import Wire
 from relstore.host.helpers import Bundle
-from relstore.host.session import Session
+from relstore.host.session import RequestServer
 from relstore.protocol import fields as shape
 from relstore.protocol import framing
+from relstore.protocol.conversation import Incoming
 
 T = TypeVar("T")
 
@@ -38,21 +39,18 @@ class Client:
 
     def read(self, data: bytes) -> list[Answer]:
         """The host's messages in ``data``, which must hold nothing else."""
-        decoder = framing.Decoder()
-        decoder.feed(data)
-        found: list[Answer] = []
-        while True:
-            next_frame = decoder.next()
-            if next_frame is None:
-                return found
-            message = protocol.decode(next_frame.payload, (*protocol.REPLIES, *protocol.EVENTS))
+        incoming = Incoming((*protocol.REPLIES, *protocol.EVENTS))
+        incoming.feed(data)
+        answers: list[Answer] = []
+        while (message := incoming.next_message()) is not None:
             body = b""
-            while len(body) < message.body:
-                piece = decoder.next()
+            while incoming.body:
+                piece = incoming.next_piece()
                 assert piece is not None
-                assert piece.kind == framing.DATA
-                body += piece.payload
-            found.append((message.value, body))
+                body += piece
+            answers.append((message.value, body))
+        incoming.end()
+        return answers
 
 
 class Talk(NamedTuple):
@@ -100,7 +98,7 @@ def talk(top: Path, bundle: Bundle, *requests: Any) -> Talk:
 def talk_bytes(top: Path, bundle: Bundle, data: bytes) -> Talk:
     """A session in which the client says exactly ``data``."""
     sink = io.BytesIO()
-    Session(str(top), bundle, Wire(io.BytesIO(data), sink)).run()
+    RequestServer(str(top), bundle, Wire(io.BytesIO(data), sink)).run()
     (hello, _), *answers = Client().read(sink.getvalue())
     assert isinstance(hello, protocol.Hello)
     return Talk(hello, answers)

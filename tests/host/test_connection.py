@@ -16,6 +16,7 @@ from tests.host.conversation import Client, frame
 
 BUILD = Digest("0" * 64)
 LIST = protocol.List(AppName("web"))
+LOG = protocol.Log(AppName("web"))
 COMPARE = protocol.Compare(AppName("web"), BUILD, False)
 
 
@@ -68,7 +69,9 @@ def test_a_whole_body_that_is_too_long_is_refused_unread() -> None:
 def test_what_is_sent_can_be_read(size: int) -> None:
     sink = io.BytesIO()
     body = bytes(range(256)) * (size // 256 + 1)
-    Wire(io.BytesIO(), sink).send(protocol.Done(), body[:size])
+    opened = Wire(io.BytesIO(Client().say(LOG).bytes), sink)
+    opened.receive()
+    opened.send(protocol.Done(), body[:size])
     client = Client()
     assert client.read(sink.getvalue()) == [(protocol.Done(), body[:size])]
 
@@ -119,3 +122,35 @@ def test_a_body_that_is_not_what_was_announced(rest: bytes, words: str) -> None:
     opened.receive()
     with pytest.raises(ProtocolError, match=words):
         list(opened.body())
+
+
+def test_before_the_first_request_only_a_hello_can_be_sent() -> None:
+    with pytest.raises(protocol.WrongReplyError, match="Done does not answer"):
+        wire(b"").send(protocol.Done())
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(protocol.AppsOut(()), id="the reply to another request"),
+        pytest.param(protocol.Step("builds", 0, 1), id="an event of another request"),
+        pytest.param(LOG, id="a request"),
+    ],
+)
+def test_what_does_not_answer_the_request_is_a_mistake_of_ours(answer: Any) -> None:
+    sink = io.BytesIO()
+    opened = Wire(io.BytesIO(Client().say(protocol.Apps()).say(LOG).bytes), sink)
+    opened.receive()
+    opened.receive()
+    with pytest.raises(protocol.WrongReplyError, match=f"{type(answer).__name__} does not answer"):
+        opened.send(answer)
+    assert sink.getvalue() == b""
+
+
+def test_a_failure_answers_everything() -> None:
+    sink = io.BytesIO()
+    failure = protocol.Failure("StoreError", "what", "", "")
+    opened = Wire(io.BytesIO(Client().say(protocol.Begin()).bytes), sink)
+    opened.receive()
+    opened.send(failure)
+    assert Client().read(sink.getvalue()) == [(failure, b"")]

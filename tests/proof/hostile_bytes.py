@@ -27,7 +27,7 @@ from relstore.client.local_state import state_file as small_file
 from relstore.client.target import Target
 from relstore.formats import patch
 from relstore.formats.generation import Generation
-from relstore.formats.hold import Hold
+from relstore.formats.hold import AppHold
 from relstore.formats.journal import Journal
 from relstore.formats.manifest import Manifest
 from relstore.formats.names import AppName, JobId, UnitName
@@ -83,7 +83,7 @@ def _known_hosts(data: bytes) -> None:
 
 
 def _frames(data: bytes) -> None:
-    decoder = framing.Decoder()
+    decoder = framing.FrameDecoder()
     decoder.feed(data)
     for _ in iter(decoder.next, None):
         pass
@@ -155,7 +155,7 @@ READERS: dict[str, Reader] = {
     "records": Reader(_golden("record-1.bin", "record-2.bin"), Generation.parse),
     "journals": Reader(_golden("journal.bin"), Journal.parse),
     "policies": Reader(_golden("retention.bin"), Policy.parse),
-    "holds": Reader([Hold("me@desk", 1_790_000_000, "busy").encode()], Hold.parse),
+    "holds": Reader([AppHold("me@desk", 1_790_000_000, "busy").encode()], AppHold.parse),
     "requests": _message(*protocol.REQUESTS),
     "replies": _message(*protocol.REPLIES, *protocol.EVENTS),
     "frames": Reader(_golden("activate-2.bin"), _frames),

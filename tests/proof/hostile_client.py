@@ -19,7 +19,7 @@ from typing import Any
 
 from relstore import protocol
 from relstore.host.connection import Wire
-from relstore.host.session import Session
+from relstore.host.session import RequestServer
 from relstore.protocol import framing
 from tests.e2e.host_state import problems
 from tests.host.conversation import Client
@@ -73,7 +73,7 @@ def reader(name: str) -> Reader:
         before = _account(store)
         out = io.BytesIO()
         try:
-            Session(str(store), bundle, Wire(io.BytesIO(data), out)).run()
+            RequestServer(str(store), bundle, Wire(io.BytesIO(data), out)).run()
             if name in CONTROLS and data != sample:
                 CONTROLS[name](store)
             for problem in _wrong(store, out.getvalue()):

@@ -89,6 +89,6 @@ def encoded(kind: bytes, payload: bytes) -> bytes:
 
 def split(data: bytes) -> list[framing.Frame]:
     """The whole frames in ``data``."""
-    decoder = framing.Decoder()
+    decoder = framing.FrameDecoder()
     decoder.feed(data)
     return list(iter(decoder.next, None))

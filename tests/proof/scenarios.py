@@ -21,11 +21,13 @@ from relstore import protocol
 from relstore.errors import RelstoreError
 from relstore.formats import journal
 from relstore.formats.recipe import Recipe
+from relstore.formats.retention import Policy
 from relstore.host import helpers
 from relstore.host.job import directory as jobs
 from relstore.host.job.directory import JobRequest
 from relstore.host.job.recovery import unresolved
-from relstore.protocol import Collect, Retention, framing
+from relstore.protocol import Collect
+from relstore.protocol.conversation import Incoming
 from relstore.store.store import Store
 from tests.e2e.host_state import problems
 from tests.host.conversation import Client
@@ -49,10 +51,10 @@ from tests.support.host_side import (
 
 SESSION = """
 from relstore.host.helpers import Bundle
-from relstore.host.session import Session
+from relstore.host.session import RequestServer
 from relstore.host.connection import Wire
 with open(sys.argv[4], "rb") as source:
-    Session(sys.argv[1], Bundle(sys.argv[2], sys.argv[3]), Wire(source, sys.stdout.buffer)).run()
+    RequestServer(sys.argv[1], Bundle(sys.argv[2], sys.argv[3]), Wire(source, sys.stdout.buffer)).run()
 """
 TIMEOUT_S = 60
 NEW: dict[str, Content] = {
@@ -61,7 +63,7 @@ NEW: dict[str, Content] = {
     "deep/program": Program(b"new"),
     "empty": b"",
 }
-KEEP_ONE = Collect(None, Retention(1, None), None, "me@desk", False)
+KEEP_ONE = Collect(None, Policy(1, None), None, "me@desk", False)
 
 
 @dataclass(frozen=True)
@@ -363,10 +365,9 @@ def _ended(process: subprocess.CompletedProcess[bytes]) -> Ended:
 
 def _messages(out: bytes) -> list[object]:
     """The complete messages that the session answered, without their bodies."""
-    decoder = framing.Decoder()
-    decoder.feed(out)
+    incoming = Incoming((*protocol.REPLIES, *protocol.EVENTS))
+    incoming.feed(out)
     found = []
-    while (frame := decoder.next()) is not None:
-        if frame.kind == framing.MESSAGE:
-            found.append(protocol.decode(frame.payload, (*protocol.REPLIES, *protocol.EVENTS)).value)
+    while (message := incoming.next_message()) is not None:
+        found.append(message.value)
     return found

@@ -28,7 +28,8 @@ from hypothesis.stateful import (
 
 from relstore import protocol
 from relstore.formats.names import PinName
-from relstore.protocol import Collect, Delete, FindingOut, Retention, RowOut
+from relstore.formats.retention import Policy
+from relstore.protocol import Collect, Delete, FindingOut, RowOut
 from relstore.store.store import Store
 from tests.e2e.host_state import problems
 from tests.host.conversation import talk, talk_bytes
@@ -156,7 +157,7 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: self.gens)
     @rule(keep=st.none() | st.integers(1, 3))
     def collect(self, keep: int | None) -> None:
-        ask = Collect(None, None if keep is None else Retention(keep, None), None, "me@desk", False)
+        ask = Collect(None, None if keep is None else Policy(keep, None), None, "me@desk", False)
         answer = talk(self.top, self.kit.bundle, ask).last
         assert isinstance(answer, protocol.Collected), answer
         if keep is not None:

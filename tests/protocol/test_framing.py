@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from relstore.errors import ProtocolError
 from relstore.protocol import framing
-from relstore.protocol.framing import DATA, MAX_FRAME_BYTES, MESSAGE, Decoder, Frame
+from relstore.protocol.framing import DATA, MAX_FRAME_BYTES, MESSAGE, Frame, FrameDecoder
 
 FRAMES = st.lists(st.builds(Frame, st.sampled_from([MESSAGE, DATA]), st.binary(max_size=300)), max_size=8)
 
@@ -16,7 +16,7 @@ FRAMES = st.lists(st.builds(Frame, st.sampled_from([MESSAGE, DATA]), st.binary(m
 @given(FRAMES, st.lists(st.integers(1, 64), min_size=1, max_size=20))
 def test_frames_do_not_depend_on_how_bytes_arrive(frames: list[Frame], sizes: list[int]) -> None:
     raw = b"".join(framing.encode(*frame) for frame in frames)
-    decoder, found, at, turn = Decoder(), [], 0, 0
+    decoder, found, at, turn = FrameDecoder(), [], 0, 0
     while at < len(raw):
         size = sizes[turn % len(sizes)]
         decoder.feed(raw[at : at + size])
@@ -43,7 +43,7 @@ def test_the_bytes_of_a_frame() -> None:
     ],
 )
 def test_what_is_no_frame_is_refused_by_its_head_alone(header: bytes, what: str) -> None:
-    decoder = Decoder()
+    decoder = FrameDecoder()
     decoder.feed(header)
     with pytest.raises(ProtocolError, match=what):
         decoder.next()
@@ -51,7 +51,7 @@ def test_what_is_no_frame_is_refused_by_its_head_alone(header: bytes, what: str)
 
 def test_the_longest_frame_and_one_byte_more() -> None:
     raw = framing.encode(DATA, b"\0" * MAX_FRAME_BYTES)
-    decoder = Decoder()
+    decoder = FrameDecoder()
     decoder.feed(raw)
     assert decoder.next() == Frame(DATA, b"\0" * MAX_FRAME_BYTES)
     with pytest.raises(ProtocolError, match="at most 1048576"):
@@ -59,7 +59,7 @@ def test_the_longest_frame_and_one_byte_more() -> None:
 
 
 def test_half_a_frame_is_none_yet() -> None:
-    decoder = Decoder()
+    decoder = FrameDecoder()
     for byte in framing.encode(MESSAGE, b"ab")[:-1]:
         decoder.feed(bytes([byte]))
         assert decoder.next() is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import typing
 from typing import Any
 
@@ -11,7 +12,19 @@ from relstore import errors, protocol
 from relstore.errors import FormatError, ProtocolError
 from relstore.formats import pack
 from relstore.formats.names import AppName, Digest, JobId, PinName, UnitName
-from relstore.protocol import EVENTS, REPLIES, REQUESTS
+from relstore.protocol import (
+    EVENTS,
+    EVENTS_OF,
+    REPLIES,
+    REPLY_OF,
+    REQUESTS,
+    activation,
+    checking,
+    collecting,
+    keeping,
+    reading,
+    upload,
+)
 
 EXAMPLES: dict[Any, Any] = {
     int: 7, bool: True, str: "text", bytes: b"bytes",
@@ -45,6 +58,35 @@ def test_each_message_comes_back_as_it_was(kind: Any, empty: bool) -> None:
 def test_names_are_of_one_message_each() -> None:
     names = [kind.__name__ for kind in (*REQUESTS, *EVENTS, *REPLIES)]
     assert len(names) == len(set(names))
+
+
+REPLY_IN_WORDS = re.compile(r"Reply: (\w+)|No reply unless it fails|Events and reply as of (\w+)")
+
+
+@pytest.mark.parametrize("kind", REQUESTS, ids=lambda kind: str(kind.__name__))
+def test_a_request_is_described_with_the_reply_that_belongs_to_it(kind: Any) -> None:
+    said = REPLY_IN_WORDS.search(kind.__doc__)
+    assert said is not None
+    reply = REPLY_OF[getattr(protocol, said[2])] if said[2] else said[1] and getattr(protocol, said[1])
+    assert REPLY_OF[kind] is reply
+
+
+def test_every_event_belongs_to_a_request() -> None:
+    assert set(EVENTS_OF) <= set(REQUESTS)
+    assert {event for events in EVENTS_OF.values() for event in events} == set(EVENTS)
+
+
+def test_what_answers_a_request() -> None:
+    assert protocol.answers_to(protocol.Apps) == (protocol.AppsOut,)
+    assert protocol.answers_to(protocol.Verify) == (protocol.Step, protocol.Verified)
+    assert protocol.answers_to(protocol.Put) == ()
+
+
+def test_every_class_of_a_subject_that_names_a_reply_is_a_request() -> None:
+    """A request that somebody forgot to list would only fail when it is sent."""
+    subjects = (activation, checking, collecting, keeping, reading, upload)
+    classes = {kind for subject in subjects for kind in vars(subject).values() if hasattr(kind, "_fields")}
+    assert {kind for kind in classes if REPLY_IN_WORDS.search(kind.__doc__ or "")} == set(REQUESTS)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from relstore.client.config.load import retention_in, retention_of
 from relstore.client.connection import session as sessions
 from relstore.client.connection.session import Session
 from relstore.errors import UsageError
-from relstore.protocol import Collected, Verdict
+from relstore.protocol import Collected, PlanLine
 
 _STYLES = {"keep": "green", "remove": "red", "removed": "red"}
 
@@ -61,14 +61,14 @@ def gc(
     instead = retention_in(keep, keep_within, max_size)
     otherwise = retention_of(here.config)
 
-    async def ask(session: Session, _: ConsoleReporter) -> tuple[Collected, list[Verdict]]:
+    async def ask(session: Session, _: ConsoleReporter) -> tuple[Collected, list[PlanLine]]:
         one_app = not all_apps and (here.app or instead or otherwise)
         app = await the_app(session, here) if one_app else None
         request = protocol.Collect(app, instead, otherwise, here.who, dry_run)
         found, body = await session.ask(request, Collected)
-        return found, sessions.rows(body, Verdict)
+        return found, sessions.rows(body, PlanLine)
 
-    def show(host: str, found: tuple[Collected, list[Verdict]]) -> None:
+    def show(host: str, found: tuple[Collected, list[PlanLine]]) -> None:
         if print_roots:
             _list(here, [verdict for verdict in found[1] if verdict.keep], why=True)
         elif print_dead:
@@ -79,7 +79,7 @@ def gc(
     report("gc", on_each(here, ask), here, show, _fields, dry_run=dry_run)
 
 
-def _fields(found: tuple[Collected, list[Verdict]]) -> dict[str, Any]:
+def _fields(found: tuple[Collected, list[PlanLine]]) -> dict[str, Any]:
     collected, verdicts = found
     return {
         "removed_objects": collected.objects,
@@ -90,7 +90,7 @@ def _fields(found: tuple[Collected, list[Verdict]]) -> dict[str, Any]:
     }
 
 
-def _show(here: Settings, host: str, found: Collected, verdicts: list[Verdict], dry_run: bool) -> None:
+def _show(here: Settings, host: str, found: Collected, verdicts: list[PlanLine], dry_run: bool) -> None:
     screen = here.console
     gone = "remove" if dry_run else "removed"
     shown = [
@@ -125,14 +125,14 @@ def _show(here: Settings, host: str, found: Collected, verdicts: list[Verdict], 
     )
 
 
-def _list(here: Settings, verdicts: list[Verdict], *, why: bool) -> None:
+def _list(here: Settings, verdicts: list[PlanLine], *, why: bool) -> None:
     """Whole names, for other programs: kind, name (for a generation APP/NUMBER), and the reason."""
     for verdict in verdicts:
         name = f"{verdict.app}/{verdict.name}" if verdict.kind == "generation" else verdict.name
         here.console.report("\t".join([verdict.kind, name, *([verdict.reason] if why else [])]))
 
 
-def _what(verdict: Verdict) -> str:
+def _what(verdict: PlanLine) -> str:
     if verdict.kind in ("generation", "build"):
         return f"{verdict.kind} {verdict.name[:12]}" + (f" of {verdict.app}" if verdict.app else "")
     return f"{verdict.kind} {verdict.name}"

@@ -14,7 +14,7 @@ from relstore.cli.options import settings
 from relstore.cli.progress import ConsoleReporter
 from relstore.client.connection.session import Session, rows
 from relstore.formats import journal
-from relstore.protocol import EventOut
+from relstore.formats.journal import Event
 
 _STYLES = {
     journal.ACTIVE: "green",
@@ -32,26 +32,26 @@ def log(ctx: click.Context, last: int | None) -> None:
     """Show what the host recorded: each activation, how it ended, and why; newest last."""
     here = settings(ctx)
 
-    async def ask(session: Session, _: ConsoleReporter) -> list[EventOut]:
+    async def ask(session: Session, _: ConsoleReporter) -> list[Event]:
         app = await the_app(session, here)
         _done, body = await session.ask(protocol.Log(app), protocol.Done)
-        events = rows(body, EventOut)
+        events = rows(body, Event)
         return events[-last:] if last else events
 
-    def show(_: str, events: list[EventOut]) -> None:
+    def show(_: str, events: list[Event]) -> None:
         here.console.table(
             ["when", "event", "gen", "before", "who", "job", "reason"],
             [_cells(event) for event in events],
             _STYLES,
         )
 
-    def fields(events: list[EventOut]) -> dict[str, Any]:
+    def fields(events: list[Event]) -> dict[str, Any]:
         return {"events": [_fields(event) for event in events]}
 
     report("log", on_each(here, ask), here, show, fields, headings=True)
 
 
-def _cells(event: EventOut) -> list[str]:
+def _cells(event: Event) -> list[str]:
     return [
         text.moment(event.time),
         event.event,
@@ -63,7 +63,7 @@ def _cells(event: EventOut) -> list[str]:
     ]
 
 
-def _fields(event: EventOut) -> dict[str, Any]:
+def _fields(event: Event) -> dict[str, Any]:
     return {
         "time": text.iso(event.time),
         "event": event.event,

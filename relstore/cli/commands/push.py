@@ -9,7 +9,6 @@ from typing import Any
 
 import click
 
-from relstore import protocol
 from relstore.cli import outcome_view as results
 from relstore.cli import text
 from relstore.cli.activation_options import activation_options, plan_of, run
@@ -19,7 +18,7 @@ from relstore.cli.local_state import transfer_of
 from relstore.cli.options import Settings, settings
 from relstore.cli.progress import ConsoleReporter
 from relstore.client.artifact import git as gitinfo
-from relstore.client.artifact.executables import Program, programs
+from relstore.client.artifact.executables import programs
 from relstore.client.artifact.scan import Scan, scan
 from relstore.client.config.keys import shell_command
 from relstore.client.config.load import retention_of
@@ -105,7 +104,7 @@ def push(
         scanned = _scan(path, here, outside, scans)
         git = gitinfo.describe(path.resolve() if path.is_dir() else path.resolve().parent)
         description = Description(here.who, git.commit if git else None, git.dirty if git else False, note)
-        needs = tuple(map(_needs, programs(scanned)))
+        needs = tuple(programs(scanned))
         return Push(
             app,
             scanned,
@@ -140,10 +139,6 @@ def _artifact(given: str | None, here: Settings) -> Path:
             "nothing to push", hint="Name it: relstore push PATH, or set `artifact` in relstore.toml."
         )
     return path
-
-
-def _needs(program: Program) -> protocol.ProgramIn:
-    return protocol.ProgramIn(program.path, program.machine, program.loader, program.interpreter)
 
 
 def _may_leave(flag: bool | None, here: Settings) -> bool:

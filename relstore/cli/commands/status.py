@@ -14,8 +14,9 @@ from relstore.cli.each_host import on_each, report, the_app
 from relstore.cli.options import settings
 from relstore.cli.progress import ConsoleReporter
 from relstore.client.connection.session import Session
+from relstore.formats.hold import AppHold
 from relstore.formats.names import AppName
-from relstore.protocol import HoldOut, StatusOut, UnitOut
+from relstore.protocol import StatusOut, UnitOut
 
 
 @example("relstore status --to deploy@web1:/srv/web")
@@ -97,7 +98,7 @@ def _fields(found: StatusOut) -> dict[str, Any]:
     }
 
 
-def _hold_fields(hold: HoldOut | None) -> dict[str, Any] | None:
+def _hold_fields(hold: AppHold | None) -> dict[str, Any] | None:
     if hold is None:
         return None
     return {"who": hold.who, "since": text.iso(hold.since), "message": hold.message}

@@ -7,9 +7,9 @@ empty; a host is asked about the rest (``preflight``). Not for dependencies on l
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 
 from relstore.client.artifact.scan import Scan
+from relstore.formats.executable import Executable
 
 HEAD_BYTES = 64 * 1024
 _MACHINES = {
@@ -27,20 +27,7 @@ _FAT_AT_MOST = 20
 """Java classes begin with the same word and then a version, which is larger."""
 
 
-@dataclass(frozen=True)
-class Program:
-    """One executable of a build; what is empty does not matter or is not known."""
-
-    path: str
-    machine: str
-    """As ``uname -m`` says it, ``macos`` or ``windows``."""
-    loader: str = ""
-    """The dynamic loader's path."""
-    interpreter: str = ""
-    """What the ``#!`` line names."""
-
-
-def programs(scan: Scan) -> list[Program]:
+def programs(scan: Scan) -> list[Executable]:
     """The executables of a build that could be recognised. Raises OSError."""
     found = []
     for file in scan.manifest.files():
@@ -53,32 +40,32 @@ def programs(scan: Scan) -> list[Program]:
     return found
 
 
-def parse(path: str, head: bytes) -> Program | None:
+def parse(path: str, head: bytes) -> Executable | None:
     """From a file's first bytes, however hostile; None for what is no program that we know."""
     if head.startswith(b"\x7fELF"):
         return _elf(path, head)
     if head.startswith(b"#!"):
         return _script(path, head)
     if head.startswith(_MACH_O):
-        return Program(path, "macos")
+        return Executable(path, "macos")
     if head.startswith(_FAT) and 0 < int.from_bytes(head[4:8], "big") <= _FAT_AT_MOST:
-        return Program(path, "macos")
+        return Executable(path, "macos")
     if head.startswith(b"MZ"):
-        return Program(path, "windows")
+        return Executable(path, "windows")
     return None
 
 
-def _script(path: str, head: bytes) -> Program | None:
+def _script(path: str, head: bytes) -> Executable | None:
     words = head[2:256].partition(b"\n")[0].split()
     if not words or not words[0].startswith(b"/"):
         return None
     try:
-        return Program(path, "", interpreter=words[0].decode("utf-8"))
+        return Executable(path, "", interpreter=words[0].decode("utf-8"))
     except UnicodeDecodeError:
         return None
 
 
-def _elf(path: str, head: bytes) -> Program | None:
+def _elf(path: str, head: bytes) -> Executable | None:
     if len(head) < 52:
         return None
     bits = {1: 32, 2: 64}.get(head[4], 0)
@@ -89,7 +76,7 @@ def _elf(path: str, head: bytes) -> Program | None:
     machine = _MACHINES.get((number, bits), "")
     if number == _POWERPC64:
         machine = "ppc64le" if order == "<" else "ppc64"
-    return Program(path, machine, _loader(head, bits, order))
+    return Executable(path, machine, _loader(head, bits, order))
 
 
 def _loader(head: bytes, bits: int, order: str) -> str:

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from relstore import protocol
 from relstore.client.config.file import Source
 from relstore.client.config.keys import KEYS as PUSH_KEYS
 from relstore.client.config.keys import Key, PathBase, type_name
@@ -24,6 +23,7 @@ from relstore.client.target import Target
 from relstore.errors import ConfigError, UsageError
 from relstore.formats.names import AppName, UnitName
 from relstore.formats.recipe import Escalation, Http, UnitAction
+from relstore.formats.retention import Policy
 
 KEYS: Mapping[str, Key] = {**PUSH_KEYS, **SERVICE_KEYS}
 FILE_NAME = "relstore.toml"
@@ -203,13 +203,11 @@ def _known(names: Iterable[str]) -> str:
     return f"It has: {known}." if known else "It has none: write one as [env.NAME]."
 
 
-def retention_of(config: Config) -> protocol.Retention | None:
+def retention_of(config: Config) -> Policy | None:
     """What relstore.toml says that is to be kept."""
     return retention_in(config.keep, config.keep_within, config.max_size)
 
 
-def retention_in(
-    keep: int | None, keep_within: int | None, max_size: int | None
-) -> protocol.Retention | None:
-    found = protocol.Retention(keep, keep_within, max_size)
-    return None if found == (None, None, None) else found
+def retention_in(keep: int | None, keep_within: int | None, max_size: int | None) -> Policy | None:
+    policy = Policy(keep, keep_within, max_size)
+    return None if policy.is_empty else policy

@@ -7,7 +7,7 @@ the host that it came from. Not for what to ask (``push`` and the commands).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from relstore import protocol
@@ -18,8 +18,8 @@ from relstore.client.reporter import Reporter
 from relstore.errors import ConnectionLostError, ProtocolError, RelstoreError, UsageError
 from relstore.formats import pack
 from relstore.formats.names import AppName
-from relstore.protocol import fields as shape
-from relstore.protocol import framing
+from relstore.protocol import conversation, fields
+from relstore.protocol.conversation import Incoming
 
 T = TypeVar("T")
 
@@ -52,8 +52,8 @@ class Session:
         """What is known of the link."""
         self._ahead = [one.request for one in ahead]
         self._channel = channel
-        self._decoder = framing.Decoder()
-        self._decoder.feed(rest)
+        self._incoming = Incoming((*protocol.REPLIES, *protocol.EVENTS))
+        self._incoming.feed(rest)
         self._pending: asyncio.Task[tuple[Any, bytes]] | None = None
         self.hello: protocol.Hello
 
@@ -70,7 +70,7 @@ class Session:
 
         ``ahead``: the requests that will be asked first, in this order; they travel with the start.
         """
-        frames = b"".join(frame for one in ahead for frame in _frames(one.request, one.body))
+        frames = b"".join(frame for one in ahead for frame in conversation.frames(one.request, one.body))
         started = await bootstrap.start(transport, path, python, frames)
         session = cls(started.channel, transport, path, started.rest, ahead)
         if started.chatter.strip():
@@ -103,7 +103,11 @@ class Session:
         await self._channel.close()
 
     async def ask(self, request: Any, reply: type[T], body: bytes = b"") -> tuple[T, bytes]:
-        """One request and its reply with the reply's body. Raises what the host reports."""
+        """One request and its reply with the reply's body. Raises what the host reports.
+
+        ``reply``: the class that belongs to the request; anything else is a bug, WrongReplyError.
+        """
+        _check_pair(request, reply)
         if self._ahead and self._ahead[0] is request:
             del self._ahead[0]
         else:
@@ -118,9 +122,10 @@ class Session:
 
     async def follow_with_body(self, request: Any, reply: type[T]) -> AsyncIterator[tuple[Any, bytes]]:
         """As ``follow``, each message with its body."""
+        _check_pair(request, reply)
         await self.send(request)
         while True:
-            message, body = await self._answer((*protocol.EVENTS, reply))
+            message, body = await self._answer(protocol.answers_to(type(request)))
             yield message, body
             if isinstance(message, reply):
                 return
@@ -140,7 +145,7 @@ class Session:
         if self._ahead:
             raise RuntimeError(f"{type(request).__name__} before the requests that were sent ahead")
         try:
-            for frame in _frames(request, body):
+            for frame in conversation.frames(request, body):
                 await self._channel.write(frame)
         except ConnectionLostError as lost:
             raise await self._last_words(lost) from None
@@ -167,30 +172,23 @@ class Session:
         return value, body
 
     async def _read(self) -> tuple[Any, bytes]:
-        frame = await self._frame()
-        if frame.kind != framing.MESSAGE:
-            raise ProtocolError("bytes of a body that no message announced")
-        message = protocol.decode(frame.payload, (*protocol.REPLIES, *protocol.EVENTS))
+        message = await self._next(self._incoming.next_message)
         body = bytearray()
-        while len(body) < message.body:
-            frame = await self._frame()
-            if frame.kind != framing.DATA or not 0 < len(frame.payload) <= message.body - len(body):
-                raise ProtocolError("a body that is not as long as was announced")
-            body += frame.payload
+        while self._incoming.body:
+            body += await self._next(self._incoming.next_piece)
         return message.value, bytes(body)
 
-    async def _frame(self) -> framing.Frame:
-        while True:
-            frame = self._decoder.next()
-            if frame is not None:
-                return frame
+    async def _next(self, take: Callable[[], T | None]) -> T:
+        """What ``take`` gives as soon as enough bytes came."""
+        while (taken := take()) is None:
             data = await self._channel.read(_READ_BYTES)
             if not data:
                 raise ConnectionLostError(
                     "the helper ended in the middle" + _tail(self._channel.stderr()),
                     hint=ConnectionLostError.HINT,
                 )
-            self._decoder.feed(data)
+            self._incoming.feed(data)
+        return taken
 
     async def _last_words(self, lost: ConnectionLostError) -> RelstoreError:
         """The failure that the host sent before it hung up, or the loss itself."""
@@ -201,20 +199,15 @@ class Session:
         return lost.on(self.label)
 
 
-def _frames(request: Any, body: bytes) -> list[bytes]:
-    return [
-        framing.encode(framing.MESSAGE, protocol.encode(request, len(body))),
-        *(
-            framing.encode(framing.DATA, body[start : start + framing.DATA_BYTES])
-            for start in range(0, len(body), framing.DATA_BYTES)
-        ),
-    ]
+def _check_pair(request: Any, reply: type) -> None:
+    if protocol.REPLY_OF[type(request)] is not reply:
+        raise protocol.WrongReplyError(f"{reply.__name__} does not answer {type(request).__name__}")
 
 
 def rows(body: bytes, kind: type[T]) -> list[T]:
     """The messages of one class in a reply's body. Raises ProtocolError, FormatError."""
     values: Iterable[Any] = pack.decode_stream(body, what="reply", limit=protocol.MAX_BODY_BYTES)
-    return [shape.from_values(kind, value) for value in values]
+    return [fields.from_values(kind, value) for value in values]
 
 
 def _tail(stderr: bytes) -> str:

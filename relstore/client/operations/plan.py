@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from relstore import protocol
 from relstore.client.artifact.scan import Scan
 from relstore.client.transfer.stream_plan import SendOptions
+from relstore.formats.executable import Executable
 from relstore.formats.generation import Description
 from relstore.formats.names import AppName
 from relstore.formats.recipe import Recipe
+from relstore.formats.retention import Policy
 
 
 @dataclass(frozen=True)
@@ -26,9 +28,9 @@ class Push:
     activation: ActivationOptions | None
     """None only stores it."""
     transfer: SendOptions
-    programs: tuple[protocol.ProgramIn, ...] = ()
+    programs: tuple[Executable, ...] = ()
     """What its executables need of a host."""
-    retention: protocol.Retention | None = None
+    retention: Policy | None = None
     """What is to be kept of the app from now on; None leaves it as it is."""
     collect: bool = False
     """Whether each host that ends well collects afterwards."""

@@ -8,12 +8,13 @@ from relstore import protocol
 from relstore.client.connection.session import Session
 from relstore.client.operations.plan import ActivationOptions
 from relstore.errors import PreflightError
+from relstore.formats.executable import Executable
 from relstore.formats.names import AppName
 from relstore.formats.recipe import Recipe
 
 
 def request(
-    app: AppName, plan: ActivationOptions | None, programs: Sequence[protocol.ProgramIn] = ()
+    app: AppName, plan: ActivationOptions | None, programs: Sequence[Executable] = ()
 ) -> protocol.Preflight | None:
     """What to ask; None when there is nothing. ``plan``: None when nothing is to be activated."""
     recipe = plan.recipe if plan is not None else Recipe()

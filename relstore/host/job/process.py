@@ -14,7 +14,7 @@ from typing import Final
 
 from relstore.errors import RelstoreError
 from relstore.formats import journal
-from relstore.formats.hold import Hold
+from relstore.formats.hold import AppHold
 from relstore.formats.names import AppName, JobId
 from relstore.host.job import directory as jobs
 from relstore.host.job import recovery
@@ -115,7 +115,7 @@ def holder(app: App) -> str:
     )
 
 
-def describe_hold(app: App, hold: Hold) -> str:
+def describe_hold(app: App, hold: AppHold) -> str:
     """Who holds the app, since when and why, for people."""
     since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(hold.since))
     return f"{app.name} is held by {hold.who} since {since}: {hold.message}"

@@ -1,6 +1,6 @@
-"""Asking for an activation and following one: what the session does for ``Activate``, ``Watch``, ``Confirm``.
+"""Starting an activation, following one, confirming it and cancelling it.
 
-The job does the work (``host.job``); here it is checked that it may start, started, and followed.
+Not for the work, which the job does (``host.job``): this checks that a job may start, starts and follows it.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from relstore.protocol import (
     Cancel,
     Confirm,
     Confirmed,
+    Done,
     Ended,
     Output,
     Step,
@@ -42,18 +43,18 @@ Reported = Union[Accepted, Step, Output, Ended]
 UNCHANGED = "unchanged"
 
 
-def activate(store: Store, bundle: Bundle, ask: Activate, password: str) -> Iterator[Reported]:
+def activate(store: Store, bundle: Bundle, request: Activate, password: str) -> Iterator[Reported]:
     """Start a job and follow it. Raises BusyError, NotFoundError, RefusedError before anything is changed."""
     helper = Helper(helpers.install(store.root, bundle, store.durability), password)
     way = detach.method()
-    with store.app(ask.app) as app:
-        # Shared, so that the collector cannot take the generation between the look and the job.
+    with store.app(request.app) as app:
+        # Shared, so that the collector cannot remove the generation before the job needs it.
         with store.shared():
             rows = app.rows()
-            row = history.resolve(ask.spec, rows)
+            row = history.resolve(request.spec, rows)
             number = row.generation.number
-            _check_hold(app, ask)
-            if not ask.lock_wait:
+            _check_hold(app, request)
+            if not request.lock_wait:
                 _check_free(app)
             current = app.current() or 0
             settled = recovery.unresolved(app.events()) is None
@@ -61,51 +62,54 @@ def activate(store: Store, bundle: Bundle, ask: Activate, password: str) -> Iter
                 yield Ended(None, UNCHANGED, number, current, current, "")
                 return
             now = time.time_ns()
-            request = JobRequest(
+            job_request = JobRequest(
                 number,
-                ask.who,
+                request.who,
                 now // 10**9,
-                ask.recipe,
-                ask.lock_wait,
-                ask.override_hold,
-                ask.confirm_hash,
+                request.recipe,
+                request.lock_wait,
+                request.override_hold,
+                request.confirm_hash,
             )
-            job, lock = jobs.create(app, request, now % 10**9 // 1000)
+            job, lock = jobs.create(app, job_request, now % 10**9 // 1000)
         detach.start(helper, store.root.path, app.name, job, lock, way)
         yield Accepted(job.id, number, current, job.method())
         yield from _follow(app, job)
 
 
-def watch_job(store: Store, ask: Watch) -> Iterator[Reported]:
+def watch_job(store: Store, request: Watch) -> Iterator[Reported]:
     """Follow a job from its beginning to its end."""
-    with store.app(ask.app) as app:
-        job = jobs.open_job(app, ask.job)
+    with store.app(request.app) as app:
+        job = jobs.open_job(app, request.job)
         yield Accepted(job.id, job.request().generation, job.state().previous, job.method())
         yield from _follow(app, job)
 
 
-def confirm(store: Store, ask: Confirm) -> Confirmed:
+def confirm(store: Store, request: Confirm) -> Confirmed:
     """The deployer is back. Raises RefusedError for another token."""
-    with store.app(ask.app) as app:
-        job = jobs.open_job(app, ask.job)
+    with store.app(request.app) as app:
+        job = jobs.open_job(app, request.job)
         try:
             expected = job.request().confirm_hash
             # Digests may be compared in any time: nobody can choose one byte of them.
-            if expected is None or hashlib.sha256(ask.token).digest() != expected:
-                raise RefusedError(f"that is not the token of job {ask.job}", state="Nothing was changed.")
+            if expected is None or hashlib.sha256(request.token).digest() != expected:
+                raise RefusedError(
+                    f"that is not the token of job {request.job}", state="Nothing was changed."
+                )
             return Confirmed(job.decide(jobs.CONFIRMED) == jobs.CONFIRMED)
         finally:
             job.close()
 
 
-def cancel(store: Store, ask: Cancel) -> None:
+def cancel(store: Store, request: Cancel) -> Done:
     """Ask a job not to switch. Raises NotFoundError."""
-    with store.app(ask.app) as app:
-        job = jobs.open_job(app, ask.job)
+    with store.app(request.app) as app:
+        job = jobs.open_job(app, request.job)
         try:
-            job.cancel(ask.who)
+            job.cancel(request.who)
         finally:
             job.close()
+    return Done()
 
 
 def _follow(app: App, job: Job) -> Iterator[Reported]:
@@ -129,9 +133,9 @@ def _check_free(app: App) -> None:
         os.close(lock)
 
 
-def _check_hold(app: App, ask: Activate) -> None:
+def _check_hold(app: App, request: Activate) -> None:
     found = hold.read(app.directory)
-    if found is not None and not ask.override_hold:
+    if found is not None and not request.override_hold:
         raise RefusedError(describe_hold(app, found), state=_STATE, hint=_UNHOLD)
 
 

@@ -1,6 +1,6 @@
 """What a chain shows to a client that saw it before: the record that it saw, and those that came after.
 
-The client proves that they continue what it remembers; here they are only read.
+Not for proving that they continue what the client remembers; the client does that itself.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Checking a whole store and, when asked to, repairing it, as a session asks for it.
+"""Checking a whole store and, when asked to, repairing it.
 
-Builds are checked side by side, in the order of their names. How far that got is written down now and then,
-so that a check that broke off goes on there. Not for what is checked (``store.verify``) nor for how a build
-is made whole (``store.repair``).
+Builds are checked in parallel, in the order of their names. The progress is saved now and then, so that an
+interrupted check continues from there. Not for what is checked (``store.verify``) nor for how a build is
+repaired (``store.repair``).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from relstore.store.verify import Checker
 MAX_DAMAGED = 1000
 PROGRESS = "verify"
 GOES_ON_S = 24 * 3600
-"""A check that broke off longer ago begins anew."""
+"""A check that was interrupted longer ago starts again."""
 _NOTE_EVERY_S = 5.0
 _MAX_BYTES = 256
 _MAX_THREADS = 8
@@ -37,7 +37,7 @@ _MAGIC = "relstore-verify"
 _VERSION = 1
 
 
-class Report(NamedTuple):
+class CheckResult(NamedTuple):
     """What a check found, and what was done about it."""
 
     verified: Verified
@@ -45,14 +45,14 @@ class Report(NamedTuple):
 
 
 class _Progress(NamedTuple):
-    """How far a check got: when it began, the last build that is done, how many are."""
+    """The progress of a check: when it began, the last build that was checked, and how many were."""
 
     began: int
     build: Digest
     checked: int
 
 
-def verify(store: Store, step: Callable[[Step], None], *, mend: bool) -> Report:
+def verify(store: Store, step: Callable[[Step], None], *, fix: bool) -> CheckResult:
     """Check everything; ``step`` is told how far it is. Raises OSError, StoreError."""
     so_far = _read_progress(store)
     checker = Checker(store, so_far.checked)
@@ -61,16 +61,16 @@ def verify(store: Store, step: Callable[[Step], None], *, mend: bool) -> Report:
     for build, wrong in _builds(store, checker, so_far, step):
         if not wrong:
             continue
-        mended = mend and _repair(store, build)
-        if not mended:
+        fixed = fix and _repair(store, build)
+        if not fixed:
             damage.mark(store, build)
             damaged.append(build)
-        findings += [FindingOut(*one, mended) for one in wrong]
-    findings += _found(checker.apps, lambda _: _mend_links(store), mend)
-    findings += _found(checker.objects, lambda wrong: _clear_shelf(store, wrong), mend)
+        findings += [FindingOut(*one, fixed) for one in wrong]
+    findings += _found(checker.apps, lambda _: _fix_links(store), fix)
+    findings += _found(checker.objects, lambda wrong: _clear_shelf(store, wrong), fix)
     durable.remove_name(store.root, PROGRESS)
     whose = _generations(store, damaged)
-    return Report(
+    return CheckResult(
         Verified(*checker.counts(), tuple(whose[build] for build in damaged[:MAX_DAMAGED])), findings
     )
 
@@ -78,7 +78,8 @@ def verify(store: Store, step: Callable[[Step], None], *, mend: bool) -> Report:
 def _builds(
     store: Store, checker: Checker, so_far: _Progress, step: Callable[[Step], None]
 ) -> Iterator[tuple[Digest, list[Finding]]]:
-    """Each build with what is wrong with it; without those done before a break, unless they are marked."""
+    """Each build with what is wrong with it. Those that were checked before an interruption come only if they
+    are marked as damaged."""
     ids = store.builds.ids()
     last = so_far.build
     left = [build for build in ids if build > last or damage.is_marked(store, build)]
@@ -96,11 +97,11 @@ def _builds(
 
 
 def _found(
-    check: Callable[[], Iterable[Finding]], put_right: Callable[[Sequence[Finding]], None], mend: bool
+    check: Callable[[], Iterable[Finding]], put_right: Callable[[Sequence[Finding]], None], fix: bool
 ) -> list[FindingOut]:
-    """What is wrong, and whether it is right afterwards."""
+    """What is wrong, and whether it was repaired."""
     wrong = list(check())
-    if not wrong or not mend:
+    if not wrong or not fix:
         return [FindingOut(*one, False) for one in wrong]
     put_right(wrong)
     left = set(check())
@@ -121,18 +122,18 @@ def _repair(store: Store, build: Digest) -> bool:
         finally:
             upload.close(done=done)
     except RelstoreError:
-        return False  # its manifest is damaged, or the disk gives back what it wants
+        return False  # its manifest is damaged, or the disk returns other bytes than were written
     return done
 
 
-def _mend_links(store: Store) -> None:
+def _fix_links(store: Store) -> None:
     """Point the links of generations to the builds of their records."""
     for name in store.app_names():
         with store.shared(), store.app(name) as app:
             try:
                 chain, needed = app.generations(), {*app.linked(), app.current()}
             except RelstoreError:
-                continue  # a person has to look at that
+                continue  # only a person can repair that
             for generation in chain:
                 if generation.number in needed and store.builds.has(generation.build):
                     app.ensure_link(generation)
@@ -162,7 +163,7 @@ def _generations(store: Store, damaged: Sequence[Digest]) -> dict[Digest, Damage
 
 
 def _read_progress(store: Store) -> _Progress:
-    """Of the check that broke off lately; else that of one that begins."""
+    """Of the check that was interrupted lately; otherwise that of a new one."""
     now = int(time.time())
     new = _Progress(now, Digest(""), 0)
     try:
@@ -174,7 +175,7 @@ def _read_progress(store: Store) -> _Progress:
         )
         so_far = _Progress(began, Digest.parse(build), checked)
     except RelstoreError:
-        return new  # nothing rests on it
+        return new  # nothing depends on it
     if type(began) is not int or type(checked) is not int or not 0 <= now - began < GOES_ON_S:
         return new
     return so_far

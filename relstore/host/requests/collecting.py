@@ -1,20 +1,15 @@
-"""Removing generations and collecting what nothing needs, as a session asks for it.
+"""Collecting what nothing needs.
 
-The roots are read under the store's lock alone, twice: what was planned is taken from the store only as far
-as the second reading agrees. The decisions are in ``gc``; here they meet the jobs, which only the host side
-knows.
+The roots are read twice under the exclusive lock of the store: of what was planned, only what the second
+reading confirms is removed. Not for the decisions (``gc``); this adds the jobs, which only
+the host side knows.
 """
 
 from __future__ import annotations
 
-import contextlib
 import time
 from typing import NamedTuple
 
-from relstore.errors import RefusedError
-from relstore.formats import generation as generation_format
-from relstore.formats import journal as journal_format
-from relstore.formats.journal import Event
 from relstore.formats.names import AppName
 from relstore.formats.retention import Policy
 from relstore.gc import leftovers as gc_remains
@@ -24,41 +19,36 @@ from relstore.gc.measure import measure
 from relstore.gc.plan import Plan, make_plan
 from relstore.gc.roots import Found
 from relstore.host import helpers
-from relstore.host.job import directory as jobs
-from relstore.host.job import recovery
-from relstore.host.requests import replies as reports
-from relstore.protocol import Collect, Collected, Delete, Verdict
-from relstore.store import history, journal
-from relstore.store.app import App
-from relstore.store.history import Row
+from relstore.host.requests import job_needs, replies
+from relstore.protocol import Collect, Collected, PlanLine
 from relstore.store.store import Store
 
 
-def collect(store: Store, ask: Collect) -> tuple[Collected, list[Verdict]]:
+def collect(store: Store, request: Collect) -> tuple[Collected, list[PlanLine]]:
     """Plan, measure, and unless it is a dry run sweep. Raises NotFoundError, DamagedError, RefusedError."""
     now = int(time.time())
     with trash.alone(store):
         with store.exclusive():
-            seen = _look(store, ask, now)
+            seen = _look(store, request, now)
         remains = gc_remains.find(store, seen.needed, now)
         leased = sweep.leased_objects(seen.found.leases.values())
         staged = [remain.place[-1] for remain in remains if remain.kind == gc_remains.STAGED]
         measured = measure(store, seen.plan.dead_builds, leased, staged)
-        if not ask.dry_run:
+        if not request.dry_run:
             with store.exclusive():
                 # What somebody needs since then stays; what nobody needs since then waits for the next time.
-                again = _look(store, ask, now)
+                again = _look(store, request, now)
                 plan = again.plan.only(seen.plan)
                 gone = [one for one in remains if gc_remains.is_dead(store, one, again.needed, now)]
                 gc_remains.let_go(store, gone)
                 sweep.let_go(store, plan)
             trash.empty(store)
             sweep.clear_shelf(store)
-            sweep.record(store, plan, ask.who, now)
+            sweep.record(store, plan, request.who, now)
     kept = sum(1 for verdict in seen.plan.generations if verdict.keep)
     size = measured.bytes + sum(remain.bytes for remain in remains)
     collected = Collected(measured.objects, size, kept, _warnings(seen.found, bool(seen.plan.dead_builds)))
-    return collected, reports.verdicts(seen.plan, measured, remains)
+    return collected, replies.plan_lines(seen.plan, measured, remains)
 
 
 class _Seen(NamedTuple):
@@ -69,17 +59,17 @@ class _Seen(NamedTuple):
     needed: gc_remains.Needed
 
 
-def _look(store: Store, ask: Collect, now: int) -> _Seen:
+def _look(store: Store, request: Collect, now: int) -> _Seen:
     """The store's lock must be held alone."""
-    if ask.app is not None:
-        with store.app(ask.app):
+    if request.app is not None:
+        with store.app(request.app):
             pass  # a clear refusal for an app that is not there
     numbers, live_jobs = _job_roots(store)
     found = gc_roots.find(store, numbers)
     plan = make_plan(
         found.roots,
         store.builds.ids(),
-        _policies(store, ask),
+        _policies(store, request),
         now,
         lambda build: {ref.blake3: ref.size for ref in store.builds.manifest(build).objects()},
     )
@@ -87,58 +77,16 @@ def _look(store: Store, ask: Collect, now: int) -> _Seen:
     return _Seen(found, plan, gc_remains.Needed(found.leases, live_jobs, helpers_used))
 
 
-def _policies(store: Store, ask: Collect) -> dict[AppName, Policy]:
+def _policies(store: Store, request: Collect) -> dict[AppName, Policy]:
     """What is to be kept of the apps that are meant. Raises FormatError, DamagedError."""
-    instead = None if ask.retention is None else Policy(*ask.retention).checked()
-    otherwise = Policy() if ask.otherwise is None else Policy(*ask.otherwise).checked()
+    instead = None if request.retention is None else request.retention.checked()
+    otherwise = Policy() if request.otherwise is None else request.otherwise.checked()
     policies = {}
-    for name in store.app_names() if ask.app is None else [ask.app]:
+    for name in store.app_names() if request.app is None else [request.app]:
         with store.app(name) as app:
             held = app.retention()
         policies[name] = instead or (otherwise if held.is_empty else held)
     return policies
-
-
-def delete(store: Store, ask: Delete) -> list[Row]:
-    """Let go of generations, or refuse all of them when one is needed. Raises RefusedError, NotFoundError."""
-    with store.exclusive(), store.app(ask.app) as app:
-        rows = app.rows()
-        chosen = list(
-            {
-                row.generation.number: row for row in (history.resolve(spec, rows) for spec in ask.specs)
-            }.values()
-        )
-        in_jobs = _jobs_of(app).generations
-        for row in chosen:
-            _check_deletable(row, rows, in_jobs)
-        if not ask.dry_run:
-            numbers = [row.generation.number for row in chosen]
-            now = int(time.time())
-            app.unlink_generations(numbers)
-            events = [
-                Event(now, journal_format.DELETED, number, 0, "", ask.who, "by hand") for number in numbers
-            ]
-            journal.append(app.directory, *events)
-    return chosen
-
-
-def _check_deletable(row: Row, rows: list[Row], in_jobs: set[int]) -> None:
-    number = row.generation.number
-    why = ""
-    if row.state == generation_format.CURRENT:
-        why = "it is current"
-    elif row is history.rollback_target(rows):
-        why = "it is the one to roll back to"
-    elif row.pins:
-        why = f"it is pinned as {', '.join(row.pins)}"
-    elif number in in_jobs:
-        why = "a job needs it"
-    if why:
-        raise RefusedError(
-            f"generation {number} cannot be deleted: {why}",
-            state="Nothing was changed.",
-            hint="Leave it out." if not row.pins else "`relstore unpin` it first.",
-        )
 
 
 def _job_roots(store: Store) -> tuple[dict[AppName, set[int]], set[tuple[str, str]]]:
@@ -147,30 +95,10 @@ def _job_roots(store: Store) -> tuple[dict[AppName, set[int]], set[tuple[str, st
     live: set[tuple[str, str]] = set()
     for name in store.app_names():
         with store.app(name) as app:
-            needed = _jobs_of(app)
+            needed = job_needs.of(app)
         numbers[name] = needed.generations
         live |= {(name, job) for job in needed.jobs}
     return numbers, live
-
-
-class _Jobs(NamedTuple):
-    """The jobs that run or wait for their turn, an unresolved one, and the generations they are about."""
-
-    jobs: set[str]
-    generations: set[int]
-
-
-def _jobs_of(app: App) -> _Jobs:
-    needed = _Jobs(set(), set())
-    for ident in jobs.alive(app):
-        with contextlib.closing(jobs.open_job(app, ident)) as job:
-            needed.jobs.add(ident)
-            needed.generations.update((job.request().generation, job.state().previous))
-    event = recovery.unresolved(app.events())
-    if event is not None:
-        needed.jobs.add(event.job)
-        needed.generations.update((event.generation, event.previous))
-    return needed
 
 
 def _newest_helper(store: Store) -> list[str]:

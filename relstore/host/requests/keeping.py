@@ -1,41 +1,104 @@
-"""A person's word on an app or a generation: hold it, let it go, mark a generation good or bad.
+"""What people say about generations and apps: pin, delete, hold and mark.
 
-Each is one durable entry or file. Not for what follows from it (``job``, ``store.history``).
+Each is one durable entry or file. Not for what follows from it (``job``, ``store.history``, ``gc``).
 """
 
 from __future__ import annotations
 
 import time
 
-from relstore.errors import FormatError
+from relstore.errors import FormatError, RefusedError
+from relstore.formats import generation as generation_format
 from relstore.formats import hold as hold_format
 from relstore.formats import journal as journal_format
 from relstore.formats.journal import Event, Judgement
-from relstore.protocol import Hold, Mark, Unhold
+from relstore.host.requests import job_needs, replies
+from relstore.protocol import Delete, Done, Hold, Mark, Pin, RowOut, Unheld, Unhold, Unpin
 from relstore.store import history, journal
 from relstore.store import hold as holds
 from relstore.store.history import Row
 from relstore.store.store import Store
 
 
-def hold(store: Store, ask: Hold) -> None:
+def pin(store: Store, request: Pin) -> RowOut:
+    """Keep a generation whatever the policy. Raises NotFoundError."""
+    with store.shared(), store.app(request.app) as app:
+        row = history.resolve(request.spec, app.rows())
+        app.pin(request.name, row.generation.number)
+    return replies.row_out(row)
+
+
+def unpin(store: Store, request: Unpin) -> Done:
+    """Leave the generation to the policy again. Raises NotFoundError."""
+    with store.shared(), store.app(request.app) as app:
+        app.unpin(request.name)
+    return Done()
+
+
+def delete(store: Store, request: Delete) -> tuple[Done, list[RowOut]]:
+    """Remove generations, or refuse all of them when one is needed. Raises RefusedError, NotFoundError."""
+    with store.exclusive(), store.app(request.app) as app:
+        rows = app.rows()
+        chosen = list(
+            {
+                row.generation.number: row for row in (history.resolve(spec, rows) for spec in request.specs)
+            }.values()
+        )
+        in_jobs = job_needs.of(app).generations
+        for row in chosen:
+            _check_deletable(row, rows, in_jobs)
+        if not request.dry_run:
+            numbers = [row.generation.number for row in chosen]
+            now = int(time.time())
+            app.unlink_generations(numbers)
+            events = [
+                Event(now, journal_format.DELETED, number, 0, "", request.who, "by hand")
+                for number in numbers
+            ]
+            journal.append(app.directory, *events)
+    return Done(), [replies.row_out(row) for row in chosen]
+
+
+def _check_deletable(row: Row, rows: list[Row], in_jobs: set[int]) -> None:
+    number = row.generation.number
+    why = ""
+    if row.state == generation_format.CURRENT:
+        why = "it is current"
+    elif row is history.rollback_target(rows):
+        why = "it is the one to roll back to"
+    elif row.pins:
+        why = f"it is pinned as {', '.join(row.pins)}"
+    elif number in in_jobs:
+        why = "a job needs it"
+    if why:
+        raise RefusedError(
+            f"generation {number} cannot be deleted: {why}",
+            state="Nothing was changed.",
+            hint="Leave it out." if not row.pins else "`relstore unpin` it first.",
+        )
+
+
+def hold(store: Store, request: Hold) -> Done:
     """From here on activations are refused. Raises FormatError."""
-    if not ask.message.strip() or len(ask.message) > hold_format.MAX_MESSAGE:
+    if not request.message.strip() or len(request.message) > hold_format.MAX_MESSAGE:
         raise FormatError(f"the message of a hold has 1 to {hold_format.MAX_MESSAGE} characters")
-    with store.app(ask.app) as app:
-        holds.place(app.directory, hold_format.Hold(ask.who, int(time.time()), ask.message))
+    with store.app(request.app) as app:
+        holds.place(app.directory, hold_format.AppHold(request.who, int(time.time()), request.message))
+    return Done()
 
 
-def unhold(store: Store, ask: Unhold) -> bool:
-    """Whether it was held."""
-    with store.app(ask.app) as app:
-        return holds.lift(app.directory)
+def unhold(store: Store, request: Unhold) -> Unheld:
+    """Let activations happen again."""
+    with store.app(request.app) as app:
+        return Unheld(holds.lift(app.directory))
 
 
-def mark(store: Store, ask: Mark) -> Row:
-    """Record the word on a generation; the row as it is then. Raises NotFoundError."""
-    with store.app(ask.app) as app:
-        number = history.resolve(ask.spec, app.rows()).generation.number
-        word: Judgement = journal_format.MARKED_GOOD if ask.good else journal_format.MARKED_BAD
-        journal.append(app.directory, Event(int(time.time()), word, number, 0, "", ask.who, ask.reason))
-        return next(row for row in app.rows() if row.generation.number == number)
+def mark(store: Store, request: Mark) -> RowOut:
+    """Record a person's word on a generation; the row as it is then. Raises NotFoundError."""
+    with store.app(request.app) as app:
+        number = history.resolve(request.spec, app.rows()).generation.number
+        word: Judgement = journal_format.MARKED_GOOD if request.good else journal_format.MARKED_BAD
+        journal.append(
+            app.directory, Event(int(time.time()), word, number, 0, "", request.who, request.reason)
+        )
+        return replies.row_out(next(row for row in app.rows() if row.generation.number == number))

@@ -10,13 +10,14 @@ import os
 from collections.abc import Iterator
 
 from relstore.errors import RelstoreError
+from relstore.formats.executable import Executable
 from relstore.formats.names import AppName, UnitName
 from relstore.formats.recipe import RELOAD, Recipe
 from relstore.host.job import start as detach
 from relstore.host.machine import access, selinux
 from relstore.host.machine.privilege import Privilege
 from relstore.host.service.systemd import Systemd, UnitState
-from relstore.protocol import Preflight, Preflighted, Problem, ProgramIn
+from relstore.protocol import Preflight, Preflighted, Problem
 from relstore.store.app import CURRENT
 
 _COMPATIBLE = {
@@ -30,17 +31,17 @@ _COMPATIBLE = {
 _MAX_NAMED = 3
 
 
-def preflight(root: str, ask: Preflight, password: str) -> Preflighted:
+def preflight(root: str, request: Preflight, password: str) -> Preflighted:
     """All that would go wrong on this host with the store at ``root``."""
     real = os.path.realpath(root)
-    problems = [*_programs(ask.programs)]
-    if ask.switch:
+    problems = [*_programs(request.programs)]
+    if request.switch:
         problems += _detaching()
-        problems += _services(real, ask.app, ask.recipe, password)
+        problems += _services(real, request.app, request.recipe, password)
     return Preflighted(tuple(problems))
 
 
-def _programs(programs: tuple[ProgramIn, ...]) -> Iterator[Problem]:
+def _programs(programs: tuple[Executable, ...]) -> Iterator[Problem]:
     machine = os.uname().machine
     runs = _COMPATIBLE.get(machine, (machine,))
     foreign = [

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from relstore import protocol
 from relstore.formats import pack
-from relstore.formats.journal import Event
 from relstore.gc.leftovers import Remain
 from relstore.gc.measure import Measure
 from relstore.gc.plan import Plan
-from relstore.protocol import fields as shape
+from relstore.protocol import fields
 from relstore.store.history import Row
 
 
@@ -31,22 +31,18 @@ def row_out(row: Row) -> protocol.RowOut:
     )
 
 
-def event_out(event: Event) -> protocol.EventOut:
-    return protocol.EventOut(*event)
-
-
-def verdicts(plan: Plan, measured: Measure, remains: Sequence[Remain]) -> list[protocol.Verdict]:
+def plan_lines(plan: Plan, measured: Measure, remains: Sequence[Remain]) -> list[protocol.PlanLine]:
     """The plan in lines: generations, then builds and remains with the bytes that their removal frees."""
     lines = [
-        protocol.Verdict("generation", str(one.number), one.app, one.keep, one.reason, 0)
+        protocol.PlanLine("generation", str(one.number), one.app, one.keep, one.reason, 0)
         for one in plan.generations
     ]
     lines += [
-        protocol.Verdict("build", one.build, "", one.keep, one.reason, measured.by_build.get(one.build, 0))
+        protocol.PlanLine("build", one.build, "", one.keep, one.reason, measured.by_build.get(one.build, 0))
         for one in plan.builds
     ]
     lines += [
-        protocol.Verdict(one.kind, one.path, _app_of(one), False, one.reason, one.bytes) for one in remains
+        protocol.PlanLine(one.kind, one.path, _app_of(one), False, one.reason, one.bytes) for one in remains
     ]
     return lines
 
@@ -55,6 +51,6 @@ def _app_of(remain: Remain) -> str:
     return remain.place[1] if remain.place[0] == "apps" and len(remain.place) > 2 else ""
 
 
-def stream(messages: list[object]) -> bytes:
+def stream(messages: Iterable[Any]) -> bytes:
     """Messages of one class as a reply's body."""
-    return pack.encode_stream(shape.to_values(message) for message in messages)
+    return pack.encode_stream(fields.to_values(message) for message in messages)

@@ -1,7 +1,7 @@
-"""What is current, what runs, and what is not as it should be: for ``relstore status``. Reads only.
+"""What is current, what runs, and what is wrong: for ``relstore status``. Changes nothing.
 
-It needs no lock and no privilege. Files of the current build are looked at, not read, unless their times
-say that somebody touched them; ``verify`` reads everything.
+It needs no lock and no privilege. It compares the metadata of the current build's files and reads a file
+only where its times say that somebody touched it. Not for proving all contents (``checking``).
 """
 
 from __future__ import annotations
@@ -10,16 +10,15 @@ from collections.abc import Iterator
 
 from relstore.errors import DamagedError, NotFoundError, StoreError
 from relstore.formats import generation as generation_format
-from relstore.formats.names import AppName
 from relstore.formats.recipe import Recipe
 from relstore.gc import processes
 from relstore.host.job import directory as jobs
 from relstore.host.job import recovery
 from relstore.host.machine.privilege import Privilege
-from relstore.host.requests import replies as reports
-from relstore.host.service import running_build as executes
+from relstore.host.requests import replies
+from relstore.host.service import running_build
 from relstore.host.service.systemd import Systemd
-from relstore.protocol import HoldOut, StatusOut, UnitOut
+from relstore.protocol import Status, StatusOut, UnitOut
 from relstore.store import history, hold, room
 from relstore.store.app import App
 from relstore.store.builds import TREE_NAME
@@ -30,9 +29,9 @@ from relstore.store.tree import glance
 _MAX_CHANGED = 20
 
 
-def status(store: Store, name: AppName) -> StatusOut:
-    """Everything about one app at a glance."""
-    with store.app(name) as app:
+def status(store: Store, request: Status) -> StatusOut:
+    """The state of one app. Raises NotFoundError, DamagedError."""
+    with store.app(request.app) as app:
         number, drift = _current(app)
         rows = app.rows_with(number)
         current = next((row for row in rows if row.state == generation_format.CURRENT), None)
@@ -40,14 +39,14 @@ def status(store: Store, name: AppName) -> StatusOut:
         free_bytes, free_inodes = room.free(store.root)
         running = jobs.running(app)
         return StatusOut(
-            reports.row_out(current) if current else None,
+            replies.row_out(current) if current else None,
             target.generation.number if target else 0,
             rows[-1].generation.number if rows else 0,
             sum(1 for row in rows if row.state != generation_format.DELETED),
             running,
             running is None and recovery.unresolved(app.events()) is not None,
             drift,
-            _hold_out(app),
+            hold.read(app.directory),
             tuple(_units(app, rows, current)),
             tuple(_changed(store, current)) if current else (),
             len(store.builds.ids()),
@@ -67,11 +66,6 @@ def _current(app: App) -> tuple[int | None, str]:
     return number, ""
 
 
-def _hold_out(app: App) -> HoldOut | None:
-    found = hold.read(app.directory)
-    return None if found is None else HoldOut(*found)
-
-
 def _units(app: App, rows: list[Row], current: Row | None) -> Iterator[UnitOut]:
     """The units of the last activation, and which generation each executes."""
     recipe = _last_recipe(app)
@@ -88,7 +82,7 @@ def _units(app: App, rows: list[Row], current: Row | None) -> Iterator[UnitOut]:
         runs = [row.generation.number for row in rows if row.generation.build in used]
         if current is not None and current.generation.number in runs:
             runs = [current.generation.number]
-        yield UnitOut(unit, words, runs[-1] if runs else 0, executes.program(state.main_pid))
+        yield UnitOut(unit, words, runs[-1] if runs else 0, running_build.program(state.main_pid))
 
 
 def _last_recipe(app: App) -> Recipe:

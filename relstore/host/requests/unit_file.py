@@ -15,29 +15,29 @@ _SYSTEM = "/etc/systemd/system"
 _TOOL_S = 30
 
 
-def install(ask: InstallUnit, password: str) -> Installed:
+def install(request: InstallUnit, password: str) -> Installed:
     """Write the file and have systemd read it; nothing when it is there already, word for word.
 
     Raises RefusedError for another file of that name, StoreError.
     """
-    directory = os.path.expanduser("~/.config/systemd/user") if ask.user else _SYSTEM
-    path = f"{directory}/{ask.name}"
+    directory = os.path.expanduser("~/.config/systemd/user") if request.user else _SYSTEM
+    path = f"{directory}/{request.name}"
     found = _read(path)
-    if found == ask.text:
+    if found == request.text:
         return Installed(path, False)
-    if found is not None and not ask.replace:
+    if found is not None and not request.replace:
         raise RefusedError(
             f"{path} is there already, and is another one",
             state="Nothing was changed.",
             hint="Look at it; --force replaces it.",
         )
-    privilege = Privilege("" if ask.user else ask.become, password)
-    if ask.user or os.geteuid() == 0:
-        _write(directory, ask)
+    privilege = Privilege("" if request.user else request.become, password)
+    if request.user or os.geteuid() == 0:
+        _write(directory, request)
     else:
-        _write_as_root(path, ask, privilege)
-    scope = ["--user"] if ask.user else []
-    for words in (["daemon-reload"], ["enable", "--quiet", ask.name]):
+        _write_as_root(path, request, privilege)
+    scope = ["--user"] if request.user else []
+    for words in (["daemon-reload"], ["enable", "--quiet", request.name]):
         result = privilege.run(["systemctl", *scope, *words], seconds=_TOOL_S)
         if result.code != 0:
             raise StoreError(
@@ -54,18 +54,18 @@ def _read(path: str) -> str | None:
         return None
 
 
-def _write(directory: str, ask: InstallUnit) -> None:
+def _write(directory: str, request: InstallUnit) -> None:
     os.makedirs(directory, mode=0o755, exist_ok=True)
     with Dir.open_path(os.path.realpath(directory)) as opened:
-        durable.replace_file(opened, ask.name, ask.text.encode("utf-8"))
+        durable.replace_file(opened, request.name, request.text.encode("utf-8"))
 
 
-def _write_as_root(path: str, ask: InstallUnit, privilege: Privilege) -> None:
+def _write_as_root(path: str, request: InstallUnit, privilege: Privilege) -> None:
     """Through a file of our own: sudo's standard input is for the password alone."""
     own = os.path.expanduser("~")
     with Dir.open_path(os.path.realpath(own)) as home:
-        name = f".relstore-{ask.name}.{os.getpid()}"
-        durable.replace_file(home, name, ask.text.encode("utf-8"))
+        name = f".relstore-{request.name}.{os.getpid()}"
+        durable.replace_file(home, name, request.text.encode("utf-8"))
         try:
             words = ["install", "-m", "644", "-o", "root", "-g", "root", "--", f"{home.path}/{name}", path]
             result = privilege.run(words, seconds=_TOOL_S)

@@ -1,7 +1,7 @@
 """A session's part in a push: comparing, receiving, publishing, recording the generation.
 
-Between ``Begin`` and ``Publish`` nothing is answered unless it fails: one failure is told, and the rest of
-what was on its way is dropped. Not for what the bytes mean (``receiving``), nor for activation
+Between ``Begin`` and ``Publish`` nothing is answered unless it fails: one failure is reported, and the rest
+of what was on its way is dropped. Not for what the bytes mean (``receiving``), nor for activation
 (``requests.activation``).
 """
 
@@ -13,20 +13,15 @@ from typing import NamedTuple, Optional, Union
 
 from relstore import protocol
 from relstore.errors import NoStoreError, NotFoundError, ProtocolError, RefusedError, RelstoreError
-from relstore.formats import generation as history
-from relstore.formats.generation import CURRENT, FAILED, Description, Generation
+from relstore.formats.generation import CURRENT, FAILED, NEVER_ACTIVE, Description, Generation
 from relstore.formats.manifest import MAX_BYTES, File, Manifest, ObjectRef, contents
 from relstore.formats.names import AppName, Digest
 from relstore.formats.retention import Policy
 from relstore.host.connection import Wire
 from relstore.host.job import recovery
-from relstore.host.requests import replies as reports
-from relstore.host.upload import decoders
-from relstore.host.upload import delta_bases as bases
+from relstore.host.requests import replies
+from relstore.host.upload import decoders, delta_bases
 from relstore.host.upload.receiving import Receiving
-from relstore.protocol import (
-    Probed,
-)
 from relstore.store import damage, publish, repair
 from relstore.store.app import NewBuild
 from relstore.store.builds import check_manifest_name
@@ -64,51 +59,51 @@ class Uploading:
         if self._upload is not None:
             self._upload.close(done=False)
 
-    def probe(self, ask: protocol.Probe) -> None:
-        self._wire.send(self._found(ask.app, ask.build))
+    def probe(self, request: protocol.Probe) -> None:
+        self._wire.send(self._found(request.app, request.build))
 
-    def compare(self, ask: protocol.Compare) -> None:
+    def compare(self, request: protocol.Compare) -> None:
         raw = self._wire.whole_body(MAX_BYTES)
         manifest = Manifest.parse(raw)
-        outside = [] if ask.allow_outside_links else manifest.outside_links()
+        outside = [] if request.allow_outside_links else manifest.outside_links()
         if outside:
             raise RefusedError(
                 f"the symlink {outside[0].path!r} -> {outside[0].target!r} leaves the build",
                 state="Nothing was changed.",
                 hint="Allow it with --allow-outside-links.",
             )
-        check_manifest_name(raw, ask.build)
-        found = self._found(ask.app, ask.build)
+        check_manifest_name(raw, request.build)
+        found = self._found(request.app, request.build)
         wanted = contents(manifest)
-        missing = self._missing(ask.build, wanted, found) if _must_be_sent(found, ask.build) else []
-        alike = self._alike(ask.app, manifest, [wanted[item.content] for item in missing])
+        missing = self._missing(request.build, wanted, found) if _must_be_sent(found, request.build) else []
+        alike = self._alike(request.app, manifest, [wanted[item.content] for item in missing])
         self._compared = _Compared(
-            ask.build, raw, manifest, {ref.blake3: ref for refs in alike.values() for ref in refs}
+            request.build, raw, manifest, {ref.blake3: ref for refs in alike.values() for ref in refs}
         )
-        body = reports.stream([_wanted(item, alike.get(wanted[item.content].blake3, ())) for item in missing])
+        body = replies.stream([_wanted(item, alike.get(wanted[item.content].blake3, ())) for item in missing])
         self._wire.send(protocol.Compared(found, len(missing), decoders.available() if missing else ()), body)
 
-    def begin(self, ask: protocol.Begin) -> None:
+    def begin(self, request: protocol.Begin) -> None:
         self._unless_failed(self._begin)
 
-    def open(self, ask: protocol.Open) -> None:
-        self._unless_failed(lambda: self._under_way()[1].open(ask))
+    def open(self, request: protocol.Open) -> None:
+        self._unless_failed(lambda: self._under_way()[1].open(request))
 
-    def put(self, ask: protocol.Put) -> None:
+    def put(self, request: protocol.Put) -> None:
         self._unless_failed(self._put)
 
-    def publish(self, ask: protocol.Publish) -> None:
-        said = _said(ask)
+    def publish(self, request: protocol.Publish) -> None:
+        said = _said(request)
         arrived = self._arrived()
         if arrived is None:
             return
         upload, survey = arrived
         publish.publish(upload, survey)
-        recorded = self._record(ask.app, upload.build, said, upload.manifest)
+        recorded = self._record(request.app, upload.build, said, upload.manifest)
         self._wire.send(protocol.Published(recorded.number, (), recorded.encode()))
         self._end(upload)
 
-    def restore(self, ask: protocol.Restore) -> None:
+    def restore(self, request: protocol.Restore) -> None:
         arrived = self._arrived()
         if arrived is None:
             return
@@ -117,8 +112,8 @@ class Uploading:
         self._wire.send(protocol.Published(0, (), mended=len(mended)))
         self._end(upload)
 
-    def release(self, ask: protocol.Release) -> None:
-        recorded = self._record(ask.app, ask.build, _said(ask))
+    def release(self, request: protocol.Release) -> None:
+        recorded = self._record(request.app, request.build, _said(request))
         self._wire.send(protocol.Released(recorded.number, recorded.encode()))
 
     def _arrived(self) -> Optional[tuple[Upload, Survey]]:
@@ -193,7 +188,7 @@ class Uploading:
         self, app: AppName, manifest: Manifest, missing: Sequence[ObjectRef]
     ) -> dict[Digest, list[ObjectRef]]:
         """What the newest builds of the app have that may be like what is missing."""
-        large = {ref.blake3 for ref in missing if ref.size >= bases.MIN_BYTES}
+        large = {ref.blake3 for ref in missing if ref.size >= delta_bases.MIN_BYTES}
         store = self._store_or_none()
         if store is None or not large or app not in store.app_names():
             return {}
@@ -209,7 +204,9 @@ class Uploading:
         near = [
             build for build in dict.fromkeys(row.generation.build for row in rows) if store.builds.has(build)
         ]
-        return bases.candidates(files, [store.builds.manifest(build) for build in near[: bases.MAX_BUILDS]])
+        return delta_bases.candidates(
+            files, [store.builds.manifest(build) for build in near[: delta_bases.MAX_BUILDS]]
+        )
 
     def _record(
         self, app: AppName, build: Digest, said: _Said, manifest: Optional[Manifest] = None
@@ -235,10 +232,10 @@ class _Said(NamedTuple):
     retention: Optional[Policy]
 
 
-def _said(ask: Union[protocol.Publish, protocol.Release]) -> _Said:
+def _said(request: Union[protocol.Publish, protocol.Release]) -> _Said:
     """Raises FormatError."""
-    policy = None if ask.retention is None else Policy(*ask.retention).checked()
-    return _Said(Description.parse(ask.who, ask.commit, ask.dirty, ask.note), policy)
+    policy = None if request.retention is None else request.retention.checked()
+    return _Said(Description.parse(request.who, request.commit, request.dirty, request.note), policy)
 
 
 def _must_be_sent(found: protocol.Probed, build: Digest) -> bool:
@@ -262,7 +259,7 @@ def _again(upload: Upload, damaged: Sequence[int], failures: Mapping[int, str]) 
     return tuple(again[:_AGAIN_AT_ONCE])
 
 
-def probe(store: Store, name: AppName, build: Digest) -> Probed:
+def probe(store: Store, name: AppName, build: Digest) -> protocol.Probed:
     """What is known of a build that somebody is about to push."""
     rows: list[Row] = []
     settled = True
@@ -270,19 +267,19 @@ def probe(store: Store, name: AppName, build: Digest) -> Probed:
         with store.app(name) as app:
             rows = app.rows()
             settled = recovery.unresolved(app.events()) is None
-    current = next((row for row in rows if row.state == history.CURRENT), None)
+    current = next((row for row in rows if row.state == CURRENT), None)
     number = current.generation.number if current else 0
     waiting = [
         row.generation.number
         for row in rows
         if row.generation.build == build
         and (
-            (row.state == history.NEVER_ACTIVE and row.generation.number > number)
+            (row.state == NEVER_ACTIVE and row.generation.number > number)
             # Switched to by a job that died: it is current, but nobody knows whether it is well.
             or (row is current and not settled)
         )
     ]
-    return Probed(
+    return protocol.Probed(
         store.builds.has(build),
         number,
         current.generation.build if current else None,

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relstore.client.artifact.executables import HEAD_BYTES, Program, parse, programs
+from relstore.client.artifact.executables import HEAD_BYTES, parse, programs
 from relstore.client.artifact.scan import scan
+from relstore.formats.executable import Executable
 
 MACHINE = os.uname().machine
 
@@ -55,7 +56,7 @@ def elf(number: int, *, bits: int = 64, order: str = "<", loader: bytes = b"") -
     ],
 )
 def test_heads(head: bytes, machine: str, loader: str, interpreter: str) -> None:
-    assert parse("a/b", head) == Program("a/b", machine, loader, interpreter)
+    assert parse("a/b", head) == Executable("a/b", machine, loader, interpreter)
 
 
 @pytest.mark.parametrize(
@@ -91,4 +92,4 @@ def test_only_the_executables_of_a_build_are_looked_at(tmp_path: Path) -> None:
     for name, mode in (("run", 0o755), ("data", 0o644), ("empty", 0o755)):
         (tmp_path / name).write_bytes(b"" if name == "empty" else b"#!/bin/sh\n")
         (tmp_path / name).chmod(mode)
-    assert programs(scan(tmp_path)) == [Program("run", "", "", "/bin/sh")]
+    assert programs(scan(tmp_path)) == [Executable("run", "", "", "/bin/sh")]

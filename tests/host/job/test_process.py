@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from relstore.formats import journal
-from relstore.formats.hold import Hold
+from relstore.formats.hold import AppHold
 from relstore.host.job import directory as jobs
 from relstore.host.job import process as job_module
 from relstore.host.job.directory import Job, JobState
@@ -114,7 +114,7 @@ def test_it_waits_for_its_turn_when_told_to(helper: str, app: App) -> None:
 
 
 def test_a_hold_is_minded(helper: str, app: App) -> None:
-    hold.place(app.directory, Hold("ann", NOW, "database migration"))
+    hold.place(app.directory, AppHold("ann", NOW, "database migration"))
     state = run(helper, app, 2).state()
     assert state.outcome == job_module.HELD
     assert "database migration" in state.reason

@@ -10,15 +10,14 @@ import pytest
 
 from relstore.errors import BusyError, NotFoundError, RefusedError, RelstoreError, UsageError
 from relstore.formats import journal
-from relstore.formats.hold import Hold
+from relstore.formats.hold import AppHold
 from relstore.formats.names import AppName, JobId
 from relstore.formats.recipe import Command, Recipe
 from relstore.host.helpers import Bundle
 from relstore.host.job import directory as jobs
-from relstore.host.requests import activation as switching
-from relstore.host.requests import status
+from relstore.host.requests import activation, status
 from relstore.host.requests.upload import probe
-from relstore.protocol import Accepted, Activate, Ended, Probed, Watch
+from relstore.protocol import Accepted, Activate, Ended, Probed, Status, Watch
 from relstore.store.app import App
 from relstore.store.hold import place as place_hold
 from relstore.store.store import Store
@@ -42,7 +41,7 @@ def ask(spec: str, restart: str = "") -> Activate:
 
 
 def activate(store: Store, bundle: Bundle, spec: str, restart: str = "") -> list[Any]:
-    return list(switching.activate(store, bundle, ask(spec, restart), ""))
+    return list(activation.activate(store, bundle, ask(spec, restart), ""))
 
 
 def test_it_is_accepted_followed_and_ended(store: Store, app: App, bundle: Bundle) -> None:
@@ -67,7 +66,7 @@ def test_the_helper_is_unpacked_before_the_first_job(
 
 
 def test_what_is_current_and_well_is_left_alone(store: Store, app: App, bundle: Bundle) -> None:
-    assert activate(store, bundle, "1") == [Ended(None, switching.UNCHANGED, 1, 1, 1, "")]
+    assert activate(store, bundle, "1") == [Ended(None, activation.UNCHANGED, 1, 1, 1, "")]
     assert jobs.names(app) == []
     assert outcomes(app) == [("active", 1)]
 
@@ -113,7 +112,7 @@ def test_one_that_is_under_way_is_not_disturbed(
     store: Store, app: App, bundle: Bundle, tmp_path: Path
 ) -> None:
     gate = Gate(tmp_path / "gate")
-    first = switching.activate(store, bundle, ask("2", gate.line), "")
+    first = activation.activate(store, bundle, ask("2", gate.line), "")
     accepted = next(first)
     assert isinstance(accepted, Accepted)
     with gate.reached():
@@ -123,7 +122,7 @@ def test_one_that_is_under_way_is_not_disturbed(
         assert "me@desk" in caught.value.what
         assert "relstore attach" in caught.value.hint
         assert jobs.names(app) == [accepted.job]
-        assert status.status(store, WEB).job == accepted.job
+        assert status.status(store, Status(WEB)).job == accepted.job
     *_, ended = first
     assert isinstance(ended, Ended)
     assert ended.current == 2
@@ -135,17 +134,17 @@ def test_a_job_that_finds_the_lock_taken_after_all(store: Store, app: App, top: 
     os.close(lock)
     job.write_state(jobs.JobState(jobs.DONE, 0, "busy", 1, "another activation is under way"))
     with pytest.raises(BusyError, match="another activation is under way"):
-        list(switching.watch_job(store, Watch(WEB, job.id)))
+        list(activation.watch_job(store, Watch(WEB, job.id)))
 
 
 def test_a_hold_refuses(store: Store, app: App, bundle: Bundle) -> None:
-    place_hold(app.directory, Hold("ann", 0, "database migration"))
+    place_hold(app.directory, AppHold("ann", 0, "database migration"))
     with pytest.raises(
         RefusedError, match=r"web is held by ann since 1970-01-01 00:00:00 UTC: database migration"
     ):
         activate(store, bundle, "2")
     assert jobs.names(app) == []
-    found = status.status(store, WEB).hold
+    found = status.status(store, Status(WEB)).hold
     assert found is not None
     assert found.message == "database migration"
 
@@ -158,7 +157,7 @@ def test_watching_the_newest_or_a_named_one(store: Store, app: App, bundle: Bund
     second, *_ = activate(store, bundle, "1")
     newest = max(first.job, second.job)
     for wanted, expected in ((None, newest), (first.job, first.job), (second.job, second.job)):
-        accepted, *_, ended = switching.watch_job(store, Watch(WEB, wanted))
+        accepted, *_, ended = activation.watch_job(store, Watch(WEB, wanted))
         assert isinstance(accepted, Accepted)
         assert isinstance(ended, Ended)
         assert accepted.job == ended.job == expected
@@ -166,9 +165,9 @@ def test_watching_the_newest_or_a_named_one(store: Store, app: App, bundle: Bund
 
 def test_watching_what_is_not_there(store: Store, app: App) -> None:
     with pytest.raises(NotFoundError, match="no jobs yet"):
-        list(switching.watch_job(store, Watch(WEB, None)))
+        list(activation.watch_job(store, Watch(WEB, None)))
     with pytest.raises(NotFoundError, match="has no job"):
-        list(switching.watch_job(store, Watch(WEB, JobId("20200101T000000Z-01234567"))))
+        list(activation.watch_job(store, Watch(WEB, JobId("20200101T000000Z-01234567"))))
 
 
 # --- before a push --------------------------------------------------------------------------------
@@ -205,7 +204,7 @@ def test_the_current_one_waits_while_it_is_unsettled(store: Store, app: App) -> 
 
 def test_the_status_of_an_app(store: Store, app: App) -> None:
     go_live(store, {"version": b"3"})
-    found = status.status(store, WEB)
+    found = status.status(store, Status(WEB))
     assert found.current is not None
     assert (found.current.number, found.rollback_target, found.newest, found.generations) == (3, 1, 3, 3)
     assert (found.job, found.unresolved, found.drift, found.builds) == (None, False, "", 3)
@@ -214,13 +213,13 @@ def test_the_status_of_an_app(store: Store, app: App) -> None:
 
 def test_the_status_before_the_first_activation(store: Store) -> None:
     release(store, {"version": b"1"})
-    found = status.status(store, WEB)
+    found = status.status(store, Status(WEB))
     assert (found.current, found.rollback_target, found.newest) == (None, 0, 1)
 
 
 def test_the_status_after_a_job_died(store: Store, app: App) -> None:
     leave_half_done(app, 2, switched=True)
-    found = status.status(store, WEB)
+    found = status.status(store, Status(WEB))
     assert found.unresolved is True
     assert found.current is not None
     assert found.current.number == 2
@@ -238,6 +237,6 @@ def test_a_link_that_somebody_moved_shows(store: Store, app: App, top: Path, tar
     link = top / "apps" / "web" / "current"
     link.unlink()
     link.symlink_to(target)
-    found = status.status(store, WEB)
+    found = status.status(store, Status(WEB))
     assert drift in found.drift
     assert found.current is None

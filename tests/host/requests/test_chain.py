@@ -12,7 +12,7 @@ from relstore.formats import pack
 from relstore.formats.generation import record_digest
 from relstore.formats.names import AppName
 from relstore.host.helpers import Bundle
-from relstore.host.requests import chain as host_past
+from relstore.host.requests import chain
 from relstore.host.requests.chain import past
 from relstore.store.app import RECORDS, App
 from relstore.store.store import Store
@@ -31,7 +31,7 @@ def test_the_record_that_was_seen_and_what_came_after(app: App) -> None:
 
 def test_no_more_than_so_many_at_a_time(store: Store, app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     release(store, {"version": b"3"})
-    monkeypatch.setattr(host_past, "MAX_PAST", 1)
+    monkeypatch.setattr(chain, "MAX_PAST", 1)
     assert past(app, 1)[1] == [app.record(2)]
 
 

@@ -10,7 +10,7 @@ import pytest
 from relstore import protocol
 from relstore.formats.names import Digest
 from relstore.host.helpers import Bundle
-from relstore.host.requests import checking as verifying
+from relstore.host.requests import checking
 from relstore.protocol import DamagedBuild, FindingOut, Step
 from relstore.store import damage, publish
 from relstore.store.app import App
@@ -55,7 +55,7 @@ def replace(top: Path, build: Digest, path: str) -> Path:
 
 def test_a_sound_store_is_not_touched(store: Store, app: App, top: Path) -> None:
     before = snapshot(top)
-    report = verifying.verify(store, nobody, mend=True)
+    report = checking.verify(store, nobody, fix=True)
     assert report.findings == []
     assert report.verified == protocol.Verified(2, 2, 3, 9, ())
     assert snapshot(top) == before
@@ -65,7 +65,7 @@ def test_what_is_damaged_is_marked_until_it_is_whole(store: Store, app: App, top
     build = build_of(store, 1)
     file = rot(top, build, "version")
     for _ in range(2):
-        report = verifying.verify(store, nobody, mend=False)
+        report = checking.verify(store, nobody, fix=False)
         assert report.findings == [
             FindingOut(f"builds/{build}/tree/version", "has other bytes", False),
         ]
@@ -74,23 +74,23 @@ def test_what_is_damaged_is_marked_until_it_is_whole(store: Store, app: App, top
     file.chmod(0o600)
     file.write_bytes(b"1")
     file.chmod(0o444)
-    assert verifying.verify(store, nobody, mend=False).findings == []
+    assert checking.verify(store, nobody, fix=False).findings == []
     assert not damage.is_marked(store, build)
 
 
 def test_repaired_with_what_the_store_has(store: Store, app: App, top: Path) -> None:
     build = build_of(store, 1)
     replace(top, build, "version")  # the shelf still has it
-    report = verifying.verify(store, nobody, mend=True)
+    report = checking.verify(store, nobody, fix=True)
     assert [(finding.problem, finding.mended) for finding in report.findings] == [("has other bytes", True)]
     assert report.verified.damaged == ()
-    assert verifying.verify(store, nobody, mend=False).findings == []
+    assert checking.verify(store, nobody, fix=False).findings == []
 
 
 def test_several_builds_that_share_what_is_rotten(store: Store, app: App, top: Path) -> None:
     one, two = build_of(store, 1), build_of(store, 2)
     rot(top, one, "shared")
-    report = verifying.verify(store, nobody, mend=True)
+    report = checking.verify(store, nobody, fix=True)
     assert {(damaged.build, damaged.generation) for damaged in report.verified.damaged} == {
         (one, 1),
         (two, 2),
@@ -100,9 +100,9 @@ def test_several_builds_that_share_what_is_rotten(store: Store, app: App, top: P
     upload.put(index, 0, b"in both")  # for another build, and so it is on the shelf again
     publish.publish(upload, publish.survey(upload))
     upload.close(done=True)
-    report = verifying.verify(store, nobody, mend=True)
+    report = checking.verify(store, nobody, fix=True)
     assert [finding.mended for finding in report.findings] == [True, True]
-    assert verifying.verify(store, nobody, mend=False).findings == []
+    assert checking.verify(store, nobody, fix=False).findings == []
 
 
 def test_links_and_the_shelf(store: Store, app: App, top: Path) -> None:
@@ -115,7 +115,7 @@ def test_links_and_the_shelf(store: Store, app: App, top: Path) -> None:
     (top / "apps/web/current").symlink_to("generations/2")
     (top / "objects/ab").mkdir(exist_ok=True)
     (top / "objects/ab/notes").write_text("mine")
-    report = verifying.verify(store, nobody, mend=True)
+    report = checking.verify(store, nobody, fix=True)
     assert len(report.findings) == 3
     assert all(finding.mended for finding in report.findings)
     assert (links / "2" / "version").read_bytes() == b"2"
@@ -125,7 +125,7 @@ def test_links_and_the_shelf(store: Store, app: App, top: Path) -> None:
 def test_what_nobody_can_repair_is_said(store: Store, app: App, top: Path) -> None:
     (top / "apps/web/current").unlink()
     (top / "apps/web/current").symlink_to("/srv/other")
-    (finding,) = verifying.verify(store, nobody, mend=True).findings
+    (finding,) = checking.verify(store, nobody, fix=True).findings
     assert not finding.mended
     assert "not a generation" in finding.problem
 
@@ -133,14 +133,14 @@ def test_what_nobody_can_repair_is_said(store: Store, app: App, top: Path) -> No
 def test_a_build_that_no_generation_needs(store: Store, top: Path) -> None:
     build = push_build(store, {"alone": b"1"})
     rot(top, build, "alone")
-    assert verifying.verify(store, nobody, mend=True).verified.damaged == (DamagedBuild(build, None, 0),)
+    assert checking.verify(store, nobody, fix=True).verified.damaged == (DamagedBuild(build, None, 0),)
 
 
 def test_it_goes_on_where_it_broke_off(
     store: Store, app: App, top: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was found damaged before the break is looked at again; the rest before it is not."""
-    monkeypatch.setattr(verifying, "_NOTE_EVERY_S", 0.0)
+    monkeypatch.setattr(checking, "_NOTE_EVERY_S", 0.0)
     go_live(store, {"version": b"3"})
     ids = store.builds.ids()
     rot(top, ids[0], "version")
@@ -150,12 +150,12 @@ def test_it_goes_on_where_it_broke_off(
             raise ConnectionError("the client is gone")
 
     with pytest.raises(ConnectionError):
-        verifying.verify(store, breaks_off, mend=False)
+        checking.verify(store, breaks_off, fix=False)
     replace(top, ids[1], "version")
-    report = verifying.verify(store, nobody, mend=False)
+    report = checking.verify(store, nobody, fix=False)
     assert [finding.path for finding in report.findings] == [f"builds/{ids[0]}/tree/version"]
     # That one came to its end, so that the next begins anew.
-    report = verifying.verify(store, nobody, mend=False)
+    report = checking.verify(store, nobody, fix=False)
     assert len(report.findings) == 2
     assert report.verified.builds == 3
 
@@ -163,7 +163,7 @@ def test_it_goes_on_where_it_broke_off(
 @pytest.mark.parametrize("state", [b"", b"\x93", bytes(range(255, 155, -1)), b"x" * 1000])
 def test_a_state_that_cannot_be_read_begins_anew(store: Store, app: App, top: Path, state: bytes) -> None:
     (top / "verify").write_bytes(state)
-    assert verifying.verify(store, nobody, mend=False).verified.builds == 2
+    assert checking.verify(store, nobody, fix=False).verified.builds == 2
 
 
 def compare(made: Artifact) -> tuple[Any, ...]:
@@ -192,7 +192,7 @@ def test_a_client_adds_what_is_missing(store: Store, app: App, top: Path, bundle
     )
     assert sent.last == protocol.Published(0, (), b"", 1)
     assert not talk(top, bundle, compare(made)).last.found.damaged
-    assert verifying.verify(store, nobody, mend=False).findings == []
+    assert checking.verify(store, nobody, fix=False).findings == []
 
 
 def test_restoring_asks_for_what_did_not_come(store: Store, app: App, top: Path, bundle: Bundle) -> None:

@@ -14,11 +14,12 @@ import pytest
 from relstore.errors import NotFoundError, RefusedError, RelstoreError, UsageError
 from relstore.formats import journal
 from relstore.formats.names import AppName, PinName
+from relstore.formats.retention import Policy
 from relstore.gc import trash
 from relstore.gc.leftovers import Remain
 from relstore.gc.processes import builds_in_use
-from relstore.host.requests import collecting
-from relstore.protocol import Collect, Delete, Retention, Verdict
+from relstore.host.requests import collecting, keeping
+from relstore.protocol import Collect, Delete, PlanLine
 from relstore.store.app import App, NewBuild
 from relstore.store.store import Store
 from tests.e2e.host_state import problems
@@ -63,7 +64,7 @@ def five(store: Store, app: App) -> App:
 
 
 def ask(keep: int | None = 1, *, app: AppName | None = None, dry_run: bool = False) -> Collect:
-    return Collect(app, Retention(keep, None) if keep else None, None, "me@desk", dry_run)
+    return Collect(app, Policy(keep, None) if keep else None, None, "me@desk", dry_run)
 
 
 def gone(store: Store) -> set[int]:
@@ -71,7 +72,7 @@ def gone(store: Store) -> set[int]:
         return {found.number for found in app.generations()} - set(app.linked())
 
 
-def verdict_of(verdicts: list[Verdict], name: object) -> Verdict:
+def verdict_of(verdicts: list[PlanLine], name: object) -> PlanLine:
     (found,) = [verdict for verdict in verdicts if verdict.name == str(name)]
     return found
 
@@ -143,7 +144,9 @@ def test_it_says_what_goes_and_it_goes(store: Store, five: App, top: Path) -> No
     assert collected.kept_generations == 2
     assert collected.objects == 3
     assert collected.bytes == sum(verdict.bytes for verdict in verdicts) > 0
-    assert verdict_of(verdicts, 1) == Verdict("generation", "1", WEB, False, "beyond the last 1 good ones", 0)
+    assert verdict_of(verdicts, 1) == PlanLine(
+        "generation", "1", WEB, False, "beyond the last 1 good ones", 0
+    )
     assert verdict_of(verdicts, build_of(store, 5)).reason == "of web 5"
     assert problems(top) == []
     assert collecting.collect(store, ask())[0].bytes == 0
@@ -273,10 +276,11 @@ def test_processes_that_could_not_be_looked_into_are_warned_of(store: Store, fiv
 COLLECT = """
 from relstore.gc.leftovers import Remain
 from relstore.host.requests import collecting
-from relstore.protocol import Collect, Retention
+from relstore.formats.retention import Policy
+from relstore.protocol import Collect
 from relstore.store.store import Store
 with Store.open(sys.argv[1]) as store:
-    collecting.collect(store, Collect(None, Retention(1, None), None, "me@desk", False))
+    collecting.collect(store, Collect(None, Policy(1, None), None, "me@desk", False))
 """
 
 
@@ -302,7 +306,8 @@ def test_a_job_and_the_collector_write_the_journal_in_turn(
 
 
 def delete(store: Store, *specs: str, dry_run: bool = False) -> list[int]:
-    return [row.generation.number for row in collecting.delete(store, Delete(WEB, specs, "me@desk", dry_run))]
+    _, rows = keeping.delete(store, Delete(WEB, specs, "me@desk", dry_run))
+    return [row.number for row in rows]
 
 
 def test_what_is_named_is_let_go(store: Store, five: App, top: Path) -> None:

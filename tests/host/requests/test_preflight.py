@@ -8,25 +8,26 @@ from pathlib import Path
 import pytest
 
 from relstore.errors import RefusedError
+from relstore.formats.executable import Executable
 from relstore.formats.recipe import Recipe
 from relstore.host.job import start as detach
 from relstore.host.machine import access, logind, selinux
 from relstore.host.machine.logind import Logout
 from relstore.host.requests import preflight
-from relstore.protocol import Preflight, ProgramIn
+from relstore.protocol import Preflight
 from tests.support.host_side import WEB
 
 MACHINE = os.uname().machine
 OTHER = "aarch64" if MACHINE != "aarch64" else "x86_64"
 
 
-def ask(*programs: ProgramIn) -> list[tuple[str, str]]:
+def ask(*programs: Executable) -> list[tuple[str, str]]:
     found = preflight.preflight("/srv/web", Preflight(WEB, Recipe(), programs, False), "")
     return [(problem.what, problem.hint) for problem in found.problems]
 
 
-def program(path: str = "web", machine: str = MACHINE, loader: str = "", interpreter: str = "") -> ProgramIn:
-    return ProgramIn(path, machine, loader, interpreter)
+def program(path: str = "web", machine: str = MACHINE, loader: str = "", interpreter: str = "") -> Executable:
+    return Executable(path, machine, loader, interpreter)
 
 
 def test_what_this_host_runs_is_no_problem() -> None:

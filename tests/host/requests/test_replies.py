@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from relstore import protocol
-from relstore.formats import journal, pack
+from relstore.formats import pack
 from relstore.formats.names import Digest, PinName
 from relstore.gc.leftovers import Remain
 from relstore.gc.measure import Measure
 from relstore.gc.plan import BuildVerdict, GenerationVerdict, Plan
-from relstore.host.requests import replies as reports
-from relstore.protocol import fields as shape
+from relstore.host.requests import replies
+from relstore.protocol import fields
 from relstore.store.app import App
 from relstore.store.store import Store
-from tests.support.host_side import NOW, WEB, build_of, record
+from tests.support.host_side import NOW, WEB, build_of
 
 BUILD = Digest("a" * 64)
 OTHER = Digest("b" * 64)
@@ -20,7 +20,7 @@ OTHER = Digest("b" * 64)
 
 def test_a_row(store: Store, app: App) -> None:
     app.pin(PinName("stable"), 1)
-    assert reports.row_out(app.rows()[0]) == protocol.RowOut(
+    assert replies.row_out(app.rows()[0]) == protocol.RowOut(
         1,
         build_of(store, 1),
         NOW,
@@ -38,11 +38,6 @@ def test_a_row(store: Store, app: App) -> None:
     )
 
 
-def test_an_event(store: Store, app: App) -> None:
-    record(store, 2, journal.FAILED, previous=1)
-    assert reports.event_out(app.events()[-1]) == protocol.EventOut(NOW, "failed", 2, 1, "", "me@desk", "")
-
-
 def test_a_plan_in_lines() -> None:
     left = [
         Remain(("leases", "1"), "lease", "over", 5),
@@ -52,18 +47,18 @@ def test_a_plan_in_lines() -> None:
         [GenerationVerdict(WEB, 1, BUILD, False, "old"), GenerationVerdict(WEB, 2, OTHER, True, "current")],
         [BuildVerdict(BUILD, False, "not needed"), BuildVerdict(OTHER, True, "of web 2")],
     )
-    assert reports.verdicts(plan, Measure(3, 77, {BUILD: 70}), left) == [
-        protocol.Verdict("generation", "1", WEB, False, "old", 0),
-        protocol.Verdict("generation", "2", WEB, True, "current", 0),
-        protocol.Verdict("build", BUILD, "", False, "not needed", 70),
-        protocol.Verdict("build", OTHER, "", True, "of web 2", 0),
-        protocol.Verdict("lease", "leases/1", "", False, "over", 5),
-        protocol.Verdict("job", "apps/web/jobs/1", "web", False, "old", 6),
+    assert replies.plan_lines(plan, Measure(3, 77, {BUILD: 70}), left) == [
+        protocol.PlanLine("generation", "1", WEB, False, "old", 0),
+        protocol.PlanLine("generation", "2", WEB, True, "current", 0),
+        protocol.PlanLine("build", BUILD, "", False, "not needed", 70),
+        protocol.PlanLine("build", OTHER, "", True, "of web 2", 0),
+        protocol.PlanLine("lease", "leases/1", "", False, "over", 5),
+        protocol.PlanLine("job", "apps/web/jobs/1", "web", False, "old", 6),
     ]
 
 
 def test_a_stream_can_be_read_again(store: Store, app: App) -> None:
-    rows = [reports.row_out(row) for row in app.rows()]
-    values = pack.decode_stream(reports.stream(list(rows)), what="reply", limit=1 << 20)
-    assert [shape.from_values(protocol.RowOut, value) for value in values] == rows
-    assert reports.stream([]) == b""
+    rows = [replies.row_out(row) for row in app.rows()]
+    values = pack.decode_stream(replies.stream(list(rows)), what="reply", limit=1 << 20)
+    assert [fields.from_values(protocol.RowOut, value) for value in values] == rows
+    assert replies.stream([]) == b""

@@ -1,0 +1,51 @@
+"""Questions about apps and generations that change nothing. ``status`` has a file of its own.
+
+Not for proving contents (``checking``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from relstore.errors import NoStoreError, NotFoundError
+from relstore.formats import pack
+from relstore.formats.journal import Event
+from relstore.host.requests import chain, replies
+from relstore.protocol import Apps, AppsOut, Done, Fetch, List, Listed, Log, Past, PastOut, RowOut
+from relstore.store.history import resolve
+from relstore.store.store import Store
+
+
+def list_generations(store: Store, request: List) -> tuple[Listed, list[RowOut]]:
+    """All generations of the app. Raises NotFoundError, DamagedError."""
+    with store.app(request.app) as app:
+        rows = [replies.row_out(row) for row in app.rows()]
+        return Listed(app.current() or 0, app.head()), rows
+
+
+def fetch(store: Store, request: Fetch) -> tuple[RowOut, bytes]:
+    """A generation and the manifest of its build. Raises NotFoundError, DamagedError."""
+    with store.app(request.app) as app:
+        row = resolve(request.spec, app.rows())
+    return replies.row_out(row), store.builds.manifest_bytes(row.generation.build)
+
+
+def log(store: Store, request: Log) -> tuple[Done, list[Event]]:
+    """The journal of the app, the oldest entry first. Raises NotFoundError, DamagedError."""
+    with store.app(request.app) as app:
+        return Done(), app.events()
+
+
+def apps(store: Store, _: Apps) -> AppsOut:
+    """The names of all apps."""
+    return AppsOut(tuple(store.app_names()))
+
+
+def past(open_store: Callable[[], Store], request: Past) -> tuple[PastOut, bytes]:
+    """What the chain says of the record that the client saw last. No app and no store have an empty chain."""
+    try:
+        with open_store().app(request.app) as app:
+            reply, records = chain.past(app, request.number)
+    except (NoStoreError, NotFoundError):
+        return PastOut(0, None, None), b""
+    return reply, pack.encode_stream(records)

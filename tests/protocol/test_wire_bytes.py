@@ -1,0 +1,78 @@
+"""The bytes of every message, one by one: which class holds a value may change, its bytes may not.
+
+``golden/messages.txt`` has a line for each message and each row of a body, filled and as empty as it may be. It
+is changed together with the version of the protocol only.
+"""
+
+from __future__ import annotations
+
+import itertools
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from relstore import protocol
+from relstore.formats import pack
+from relstore.formats.journal import Event
+from relstore.formats.names import AppName, Digest, JobId, PinName, UnitName
+from relstore.protocol import EVENTS, REPLIES, REQUESTS, fields
+
+GOLDEN = dict(
+    line.split(": ")
+    for line in (Path(__file__).parent.parent / "golden" / "messages.txt").read_text().splitlines()
+)
+ROWS = {
+    "event": Event,
+    "finding": protocol.FindingOut,
+    "generation": protocol.RowOut,
+    "plan line": protocol.PlanLine,
+    "wanted content": protocol.Wanted,
+}
+"""What the bodies of replies consist of."""
+
+
+def value(hint: Any, numbers: Iterator[int], *, empty: bool) -> Any:
+    """A value of an annotation, another one for each field, so that exchanged fields show."""
+    if typing.get_origin(hint) is typing.Union:
+        return None if empty else value(typing.get_args(hint)[0], numbers, empty=empty)
+    if typing.get_origin(hint) is tuple:
+        item = typing.get_args(hint)[0]
+        return () if empty else tuple(value(item, numbers, empty=empty) for _ in range(2))
+    if hasattr(hint, "_fields"):
+        hints = typing.get_type_hints(hint)
+        return hint(*(value(hints[name], numbers, empty=empty) for name in hint._fields))
+    number = next(numbers)
+    if hint is bool:
+        return number % 2 == 0
+    if hint in (int, bytes):
+        return number if hint is int else b"%d" % number
+    texts = {
+        Digest: f"{number:064x}",
+        JobId: f"20261123T044741Z-{number:08x}",
+        UnitName: f"u{number}.service",
+    }
+    assert hint in (str, AppName, PinName, Digest, JobId, UnitName)
+    return hint(texts.get(hint, f"text-{number}"))
+
+
+def filled(kind: Any, *, empty: bool) -> Any:
+    return value(kind, itertools.count(1), empty=empty)
+
+
+@pytest.mark.parametrize("kind", [*REQUESTS, *EVENTS, *REPLIES], ids=lambda kind: str(kind.__name__))
+def test_the_bytes_of_a_message(kind: Any) -> None:
+    found = [protocol.encode(filled(kind, empty=empty), 5).hex() for empty in (False, True)]
+    assert found == GOLDEN[kind.__name__].split(" ")
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_the_bytes_of_a_row_of_a_body(name: str) -> None:
+    found = [pack.encode(fields.to_values(filled(ROWS[name], empty=empty))).hex() for empty in (False, True)]
+    assert found == GOLDEN[name].split(" ")
+
+
+def test_every_line_is_used() -> None:
+    assert set(GOLDEN) == {kind.__name__ for kind in (*REQUESTS, *EVENTS, *REPLIES)} | set(ROWS)
