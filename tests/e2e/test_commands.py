@@ -289,7 +289,7 @@ def test_interrupting_the_client_leaves_the_host_to_it(
         _out, err = client.communicate(timeout=30)
     assert client.returncode == 130
     assert "detached from job" in err
-    assert "goes on at the host" in err
+    assert "continues on the host" in err
     gate.write_text("x\n")
     wait_for_jobs(store, "site")
     assert "generation 4 is active" in user.does("attach", "--to", store).out

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from blake3 import blake3
 
-from relstore.client.local_state.scan_cache import ScanCache, Seen, Stamp
+from relstore.client.local_state.scan_cache import KnownFile, ScanCache, Stamp
 from relstore.errors import ArtifactError, FormatError
 from relstore.formats.manifest import Directory, Entry, File, Manifest, ObjectRef, Symlink
 from relstore.formats.names import Digest
@@ -128,7 +128,7 @@ class _Done:
 
     entries: list[Entry] = field(default_factory=list)
     sources: dict[Digest, str] = field(default_factory=dict)
-    settled: dict[str, Seen] = field(default_factory=dict)
+    settled: dict[str, KnownFile] = field(default_factory=dict)
     """What may be remembered."""
     bytes_read: int = 0
     files_read: int = 0
@@ -138,7 +138,7 @@ class _Done:
     def worth_keeping(self) -> bool:
         return self.bytes_read >= _WORTH_BYTES or self.files_read >= _WORTH_FILES
 
-    def add_file(self, found: _Found, seen: Seen, mode: int) -> None:
+    def add_file(self, found: _Found, seen: KnownFile, mode: int) -> None:
         content = ObjectRef(
             Digest.from_bytes(seen.blake3), seen.sha256, seen.stamp.size, bool(mode & _EXECUTE)
         )
@@ -153,7 +153,7 @@ class _Done:
             self.files_read += 1
 
 
-def _read_all(found: list[_Found], known: dict[str, Seen]) -> _Done:
+def _read_all(found: list[_Found], known: dict[str, KnownFile]) -> _Done:
     done = _Done()
     unread: list[_Found] = []
     for one in found:
@@ -192,7 +192,7 @@ def _read_batch(batch: list[_Found]) -> tuple[list[_Found], list[Read]]:
 class Read(NamedTuple):
     """A file that was read."""
 
-    seen: Seen
+    seen: KnownFile
     mode: int
     settled: bool
     """Whether its stamp tells this content from any other."""
@@ -213,4 +213,4 @@ def read_file(place: str) -> Read:
         after = os.fstat(file.fileno())
     stamp = Stamp.from_stat(before)._replace(size=size)
     settled = stamp == Stamp.from_stat(after) and not stamp.racy(read_at)
-    return Read(Seen(stamp, name.digest(), check.digest()), before.st_mode, settled)
+    return Read(KnownFile(stamp, name.digest(), check.digest()), before.st_mode, settled)

@@ -18,8 +18,7 @@ from relstore.client.reporter import Reporter
 from relstore.errors import ConnectionLostError, ProtocolError, RelstoreError, UsageError
 from relstore.formats import pack
 from relstore.formats.names import AppName
-from relstore.protocol import fields as shape
-from relstore.protocol import framing
+from relstore.protocol import fields, framing
 
 T = TypeVar("T")
 
@@ -33,8 +32,8 @@ class Ahead(NamedTuple):
     body: bytes = b""
 
 
-def place(label: str, path: str) -> str:
-    """The name of a store at a host, as this machine calls both."""
+def store_label(label: str, path: str) -> str:
+    """What this machine calls the store at ``path`` of the host ``label``."""
     return f"{label}:{path}"
 
 
@@ -46,7 +45,9 @@ class Session:
     ) -> None:
         """``path``: of the store, as it was given."""
         self.label = transport.label
-        self.place = place(transport.label, path)
+        self.is_local = transport.is_local
+        """Whether the store is on this machine."""
+        self.store_label = store_label(transport.label, path)
         """Names the host and the store, for what is remembered of them."""
         self.link = transport.link
         """What is known of the link."""
@@ -214,7 +215,7 @@ def _frames(request: Any, body: bytes) -> list[bytes]:
 def rows(body: bytes, kind: type[T]) -> list[T]:
     """The messages of one class in a reply's body. Raises ProtocolError, FormatError."""
     values: Iterable[Any] = pack.decode_stream(body, what="reply", limit=protocol.MAX_BODY_BYTES)
-    return [shape.from_values(kind, value) for value in values]
+    return [fields.from_values(kind, value) for value in values]
 
 
 def _tail(stderr: bytes) -> str:

@@ -40,6 +40,9 @@ class Transport(Protocol):
     label: str
     """How messages name the host: ``user@host:port``, ``host`` or ``this machine``."""
 
+    is_local: bool
+    """Whether the host is this machine."""
+
     async def open(self, command: str) -> Channel:
         """Run ``command`` (a constant) with the account's login shell, in its login directory."""
 

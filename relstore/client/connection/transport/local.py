@@ -26,6 +26,7 @@ class LocalTransport:
     """Runs commands with ``/bin/sh`` in ``home``, the login directory of the account we run as."""
 
     label = LABEL
+    is_local = True
 
     def __init__(self, home: str) -> None:
         self._home = home

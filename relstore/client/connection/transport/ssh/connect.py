@@ -50,6 +50,8 @@ async def connect(target: SSHTarget, account: Account, notice: Callable[[str], N
 class SSHTransport:
     """One connection, and all that it rests on."""
 
+    is_local = False
+
     def __init__(
         self,
         label: str,

@@ -6,13 +6,13 @@ import shlex
 
 from relstore.client.connection.transport.address import SSHTarget, label_of, ssh_command
 from relstore.client.connection.transport.ssh.host_key import HostKey
-from relstore.client.connection.transport.ssh.known_hosts import Entry, Standing, Verdict
+from relstore.client.connection.transport.ssh.known_hosts import Entry, KeyVerdict, Standing
 from relstore.errors import HostKeyError
 
 _STATE = "Nothing was sent to the host."
 
 
-def refused(verdict: Verdict, target: SSHTarget, file: str) -> HostKeyError:
+def refused(verdict: KeyVerdict, target: SSHTarget, file: str) -> HostKeyError:
     """The error for a key that may not be trusted; ``file`` is where a person would add it."""
     if verdict.standing is Standing.CHANGED:
         return _changed(verdict, target)
@@ -55,13 +55,13 @@ def invalid(reason: str) -> HostKeyError:
     )
 
 
-def accepted(verdict: Verdict, target: SSHTarget, file: str, problem: str = "") -> str:
+def accepted(verdict: KeyVerdict, target: SSHTarget, file: str, problem: str = "") -> str:
     """The notice for a new key that ssh_config told us to accept."""
     where = f"but could not be added to {file} ({problem})" if problem else f"and added to {file}"
     return f"{label_of(target)}: new host key {verdict.key} accepted (StrictHostKeyChecking) {where}"
 
 
-def _changed(verdict: Verdict, target: SSHTarget) -> HostKeyError:
+def _changed(verdict: KeyVerdict, target: SSHTarget) -> HostKeyError:
     same_type = [entry for entry in verdict.others if entry.key.type == verdict.key.type]
     old = (same_type or list(verdict.others))[0]
     remove = shlex.join(["ssh-keygen", "-f", old.path, "-R", verdict.name])

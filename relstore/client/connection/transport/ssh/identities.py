@@ -19,7 +19,7 @@ from relstore.client.connection.transport.ssh.host_key import HostKey
 AGENT = "agent"
 
 
-class Source(NamedTuple):
+class OfferedKey(NamedTuple):
     """Where a key comes from: ``AGENT``, or a file, which is only read (``key`` None) when its turn comes."""
 
     origin: str
@@ -32,7 +32,7 @@ class Identities:
     def __init__(self, settings: HostSettings) -> None:
         self._settings = settings
         self._agent: asyncssh.SSHAgentClient | None = None
-        self._queue: deque[Source] | None = None
+        self._queue: deque[OfferedKey] | None = None
         self._seen: set[bytes] = set()
         self.offered: list[str] = []
         self.locked: list[str] = []
@@ -45,7 +45,7 @@ class Identities:
         while self._queue:
             origin, key = self._queue.popleft()
             if key is None:
-                self._queue.extendleft(Source(origin, each) for each in reversed(self._load(origin)))
+                self._queue.extendleft(OfferedKey(origin, each) for each in reversed(self._load(origin)))
             elif key.public_data not in self._seen:
                 self._seen.add(key.public_data)
                 self.offered.append(_describe(key, origin))
@@ -59,7 +59,7 @@ class Identities:
             await self._agent.wait_closed()
             self._agent = None
 
-    async def _collect(self) -> list[Source]:
+    async def _collect(self) -> list[OfferedKey]:
         files = [path for path in self._settings.identity_files if _exists(path)]
         held = await self._agent_keys()
         wanted = {path: blob for path in files if (blob := _public_blob(path)) is not None}
@@ -67,8 +67,8 @@ class Identities:
         rest = [] if self._settings.identities_only else held
         in_agent = {key.key_public_data for key in first}
         return [
-            *(Source(AGENT, key) for key in (*first, *rest)),
-            *(Source(path) for path in files if wanted.get(path) not in in_agent),
+            *(OfferedKey(AGENT, key) for key in (*first, *rest)),
+            *(OfferedKey(path) for path in files if wanted.get(path) not in in_agent),
         ]
 
     async def _agent_keys(self) -> list[asyncssh.SSHKeyPair]:

@@ -50,7 +50,7 @@ class Standing(enum.Enum):
     CHANGED = enum.auto()
 
 
-class Verdict(NamedTuple):
+class KeyVerdict(NamedTuple):
     """``key`` of the host ``name``, compared; ``others`` are the lines with the keys that it was to have."""
 
     standing: Standing
@@ -76,17 +76,17 @@ class KnownHosts(NamedTuple):
                 continue
         return cls(tuple(entries))
 
-    def judge(self, names: HostNames, key: HostKey) -> Verdict:
+    def judge(self, names: HostNames, key: HostKey) -> KeyVerdict:
         """Any key of another kind than those known counts as changed: else a man in the middle
         would only have to offer a kind that we have not seen yet."""
         own = tuple(self._marked("", names.full))
         if any(entry.key == key for entry in own):
-            return Verdict(Standing.TRUSTED, names.full, key)
+            return KeyVerdict(Standing.TRUSTED, names.full, key)
         if own:
-            return Verdict(Standing.CHANGED, names.full, key, own)
+            return KeyVerdict(Standing.CHANGED, names.full, key, own)
         if any(entry.key == key for entry in self._marked("", names.bare)):
-            return Verdict(Standing.TRUSTED, names.full, key)
-        return Verdict(Standing.NEW, names.full, key)
+            return KeyVerdict(Standing.TRUSTED, names.full, key)
+        return KeyVerdict(Standing.NEW, names.full, key)
 
     def key_types(self, names: HostNames) -> tuple[str, ...]:
         """The types of the keys that the host may show, to ask it for one of these."""

@@ -14,7 +14,7 @@ import asyncssh
 from relstore.client.connection.transport.ssh.config import HostSettings
 from relstore.client.connection.transport.ssh.host_key import HostKey, HostNames
 from relstore.client.connection.transport.ssh.identities import Identities
-from relstore.client.connection.transport.ssh.known_hosts import KnownHosts, Standing, Verdict
+from relstore.client.connection.transport.ssh.known_hosts import KeyVerdict, KnownHosts, Standing
 
 
 class Stage(enum.Enum):
@@ -40,7 +40,7 @@ class Client(asyncssh.SSHClient):
         self._on_login = on_login
         self.identities = identities
         self.stage = Stage.REACHING
-        self.verdict: Verdict | None = None
+        self.verdict: KeyVerdict | None = None
         self.unknown_authority: HostKey | None = None
         self.methods: list[str] = []
         self.lost: Exception | None = None
