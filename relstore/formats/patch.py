@@ -13,9 +13,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from relstore.errors import FormatError
-
-LZMA, ZLIB = "patch-lzma", "patch-zlib"
-"""The codecs, by what compresses their columns."""
+from relstore.formats.codecs import PATCH_ZLIB
 
 MAGIC = b"RSPATCH\x01"
 SEGMENT_BYTES = 4 * 1024 * 1024
@@ -95,7 +93,7 @@ def compress(codec: str, data: bytes, level: int) -> bytes:
     """A column. Nothing for nothing."""
     if not data:
         return b""
-    if codec == ZLIB:
+    if codec == PATCH_ZLIB:
         return bytes(_module("zlib").compress(data, 9))
     lzma = _module("lzma")
     return bytes(lzma.compress(data, lzma.FORMAT_RAW, filters=[_filter(lzma, level)]))
@@ -106,7 +104,7 @@ def decompress(codec: str, data: bytes, size: int) -> bytes:
     if not size:
         return b""
     inner: Any
-    if codec == ZLIB:
+    if codec == PATCH_ZLIB:
         zlib = _module("zlib")
         inner, errors = zlib.decompressobj(), zlib.error
     else:

@@ -248,7 +248,7 @@ def test_a_damaged_file_is_found_and_sent_anew(user: User, store: Path, site: Pa
     assert "damaged" in refused.err
     assert os.readlink(store / "apps/site/current") == "generations/2"
     pushed = user.does("push", make_site(site, "four"), "--to", store)
-    assert "an object is sent anew: its bytes in the store were damaged" in pushed.err
+    assert "sending an object again: its bytes in the store were damaged" in pushed.err
     assert (store / "apps/site/current/deep/er/näme with blank").read_text() == "x" * 5000
     assert (tree / "deep/er/näme with blank").read_text() != "x" * 5000
 

@@ -86,7 +86,7 @@ def test_a_base_that_is_bad_on_the_host_costs_a_second_try(
     else:
         base.unlink()
     pushed = user.does("push", next_release(artifact, 2), *to)
-    assert "an object is sent anew: the " in pushed.err
+    assert "sending an object again: the " in pushed.err
     assert (store / "apps/program/current/program").read_bytes() == artifact.read_bytes()
 
 

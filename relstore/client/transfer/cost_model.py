@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from relstore.client.coding import RAW, XZ, ZLIB, ZSTD, Coding
-from relstore.formats.patch import LZMA as PATCH_LZMA
-from relstore.formats.patch import MAX_BASE_BYTES as MAX_PATCH_BYTES
-from relstore.formats.patch import ZLIB as PATCH_ZLIB
+from relstore.client.coding import Coding
+from relstore.formats.codecs import PATCH_LZMA, PATCH_ZLIB, RAW, XZ, ZLIB, ZSTD
+from relstore.formats.patch import MAX_BASE_BYTES
 
 _LIKE = 0.46
 """Of a rebuilt program: the size compressed on its previous build, relative to the size compressed alone."""
@@ -132,7 +131,7 @@ def options(case: Case) -> Iterator[Option]:
     for coding, cost in _DELTA.items():
         if coding.codec in case.codecs:
             yield _option(case, coding, cost, delta=True)
-    if case.patch and case.base + case.size <= MAX_PATCH_BYTES:
+    if case.patch and case.base + case.size <= MAX_BASE_BYTES:
         for coding, cost in _PATCH.items():
             if coding.codec in case.codecs:
                 yield _patch(case, coding, cost)

@@ -13,7 +13,8 @@ import zlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from relstore.client.coding import RAW, XZ, ZSTD, Coding
+from relstore.client.coding import Coding
+from relstore.formats.codecs import RAW, XZ, ZSTD
 
 PIECE_BYTES = 256 * 1024
 """About as much as goes into one message."""

@@ -18,11 +18,7 @@ from relstore.client.coding import Coding
 from relstore.client.local_state.cache import Cache
 from relstore.client.transfer.chunks import Chunk
 from relstore.formats.names import Digest
-from relstore.formats.patch import HEAD_BYTES, LZMA, MAX_BASE_BYTES, SEGMENT_HEAD_BYTES, ZLIB, Head, Segment
-
-CODECS = (LZMA, ZLIB)
-MAX_BYTES = MAX_BASE_BYTES
-"""For base and content together: the process needs about six bytes of memory for each."""
+from relstore.formats.patch import HEAD_BYTES, SEGMENT_HEAD_BYTES, Head, Segment
 
 _MAKER = (sys.executable, "-P", "-m", "relstore.client.transfer.delta")
 

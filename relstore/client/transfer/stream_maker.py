@@ -14,7 +14,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from relstore.client.artifact.scan import Scan
-from relstore.client.coding import RAW, ZSTD, Coding
+from relstore.client.coding import Coding
 from relstore.client.local_state.cache import MIN_BYTES
 from relstore.client.transfer import stream_plan, streams
 from relstore.client.transfer.chunks import Chunk, Counted, Shared, plain
@@ -23,15 +23,15 @@ from relstore.client.transfer.patch_process import PatchOrder, PatchProcess
 from relstore.client.transfer.stream_plan import Receiver, SendOptions, StreamPlan
 from relstore.client.transfer.streams import Payload
 from relstore.errors import ArtifactError
+from relstore.formats.codecs import PATCH_LZMA, RAW, ZSTD
 from relstore.formats.manifest import contents
 from relstore.formats.names import AppName, Digest
-from relstore.formats.patch import LZMA
 from relstore.protocol import Base, Segment, Wanted
 
 _CONNECTING_S = 0.4
 """Seconds until anything can be sent to a host: some round trips, and two programs that start."""
 
-_LIKELY = (ZSTD, LZMA, RAW)
+_LIKELY = (ZSTD, PATCH_LZMA, RAW)
 """What a host that has not answered yet can most likely undo."""
 
 _MAX_BEGUN_BYTES = 256 * 1024 * 1024

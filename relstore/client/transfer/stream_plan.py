@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from relstore import protocol
 from relstore.client.artifact.scan import Scan
-from relstore.client.coding import RAW, ZSTD, Coding
+from relstore.client.coding import Coding
 from relstore.client.local_state.cache import Cache
 from relstore.client.local_state.last_push import Recent
 from relstore.client.local_state.link_speeds import LOCAL, SSH, Links, guess
@@ -20,6 +20,7 @@ from relstore.client.transfer import cost_model, patch_process, streams
 from relstore.client.transfer.cost_model import Case, Option, Sample
 from relstore.client.transfer.encoders import encode, zstd_module
 from relstore.client.transfer.streams import Payload
+from relstore.formats.codecs import PATCHES, RAW, ZSTD
 from relstore.formats.manifest import ObjectRef
 from relstore.protocol import Base
 
@@ -71,7 +72,7 @@ class StreamPlan:
     @property
     def patched(self) -> bool:
         """Whether it is sent as a patch."""
-        return self.option.coding.codec in patch_process.CODECS
+        return self.option.coding.codec in PATCHES
 
     @property
     def opening(self) -> protocol.Open:

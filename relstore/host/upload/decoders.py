@@ -14,16 +14,14 @@ from functools import lru_cache
 from typing import Any, Optional, Protocol
 
 from relstore.errors import FormatError, ProtocolError
-from relstore.formats import patch
+from relstore.formats.codecs import PATCH_LZMA, PATCH_ZLIB, PATCHES, RAW, XZ, ZLIB, ZSTD
 from relstore.host.upload import libzstd
 from relstore.host.upload import patch_decoder as patching
 from relstore.host.upload.libzstd import PIECE_BYTES
 
-RAW, ZLIB, XZ, ZSTD = "raw", "zlib", "xz", "zstd"
-
 _STANDARD = (
-    (patch.LZMA, ("lzma", "mmap")),
-    (patch.ZLIB, ("zlib", "mmap")),
+    (PATCH_LZMA, ("lzma", "mmap")),
+    (PATCH_ZLIB, ("zlib", "mmap")),
     (XZ, ("lzma",)),
     (ZLIB, ("zlib",)),
 )
@@ -65,7 +63,7 @@ def decoder(codec: str, base: Optional[memoryview], size: int) -> Decoder:
         raise ProtocolError(f"this host cannot undo the codec {codec[:40]!r}")
     if codec == ZSTD:
         return libzstd.Decoder(base, size)
-    if codec in (patch.LZMA, patch.ZLIB):
+    if codec in PATCHES:
         if base is None:
             raise ProtocolError(f"the codec {codec} needs a base")
         return patching.Decoder(codec, base, size)

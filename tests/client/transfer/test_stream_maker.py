@@ -10,7 +10,7 @@ import pytest
 from blake3 import blake3
 
 from relstore.client.artifact.scan import Scan, scan
-from relstore.client.coding import RAW, ZSTD, Coding
+from relstore.client.coding import Coding
 from relstore.client.local_state.cache import Cache
 from relstore.client.local_state.last_push import Recent
 from relstore.client.local_state.link_speeds import Links
@@ -18,9 +18,9 @@ from relstore.client.transfer.cost_model import Sample
 from relstore.client.transfer.stream_maker import StreamMaker
 from relstore.client.transfer.stream_plan import Receiver, SendOptions, take_sample
 from relstore.client.transfer.streams import payloads
+from relstore.formats.codecs import PATCH_LZMA, RAW, ZSTD
 from relstore.formats.manifest import contents
 from relstore.formats.names import AppName, Digest
-from relstore.formats.patch import LZMA
 from relstore.protocol import Base, Wanted
 from tests.support.moved_programs import release
 
@@ -56,7 +56,7 @@ def makers(options: SendOptions, tmp_path: Path) -> Iterator[tuple[StreamMaker, 
     maker.close()
 
 
-def host(name: str = "web1", codecs: tuple[str, ...] = (ZSTD, LZMA, RAW)) -> Receiver:
+def host(name: str = "web1", codecs: tuple[str, ...] = (ZSTD, PATCH_LZMA, RAW)) -> Receiver:
     return Receiver(name, local=False, round_trip=None, codecs=codecs)
 
 
