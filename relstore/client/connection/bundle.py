@@ -1,7 +1,7 @@
 """The bundle: the host side and msgpack's pure-Python files in one reproducible zip.
 
 The same sources give the same bytes on every machine: sorted, stored, with one constant time. It is
-compressed only for the journey, since compressors differ between machines. Not for sending it
+compressed only for sending, since compressors differ between machines. Not for sending it
 (``bootstrap``).
 """
 

@@ -1,4 +1,7 @@
-"""Opening a session with a target's store, over SSH or on this machine, and closing it again."""
+"""Opens a session with a target's store, over SSH or on this machine, and closes it again.
+
+Not for what is asked in a session (``operations``).
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,7 @@ async def session_over(
     reporter: Reporter,
     ahead: Sequence[Ahead] = (),
 ) -> AsyncIterator[Session]:
-    """A session over a connection; ``ahead`` as in ``Session.start``. Raises HelperError, ConnectError."""
+    """A session over a connection; ``ahead``: see ``Session.start``. Raises HelperError, ConnectError."""
     session = await Session.start(transport, target.path, account.python, reporter, ahead)
     try:
         yield session

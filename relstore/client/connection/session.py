@@ -51,7 +51,7 @@ class Session:
         """Names the host and the store, for what is remembered of them."""
         self.link = transport.link
         """What is known of the link."""
-        self._ahead = [one.request for one in ahead]
+        self._ahead = [early.request for early in ahead]
         self._channel = channel
         self._decoder = framing.Decoder()
         self._decoder.feed(rest)
@@ -71,7 +71,7 @@ class Session:
 
         ``ahead``: the requests that will be asked first, in this order; they travel with the start.
         """
-        frames = b"".join(frame for one in ahead for frame in _frames(one.request, one.body))
+        frames = b"".join(frame for early in ahead for frame in _frames(early.request, early.body))
         started = await bootstrap.start(transport, path, python, frames)
         session = cls(started.channel, transport, path, started.rest, ahead)
         if started.chatter.strip():
@@ -128,10 +128,10 @@ class Session:
 
     async def only_app(self) -> AppName:
         """The one app of the store. Raises UsageError when there are several, or none."""
-        found, _ = await self.ask(protocol.Apps(), protocol.AppsOut)
-        if len(found.names) == 1:
-            return found.names[0]
-        have = f"It has {', '.join(found.names)}." if found.names else "It has no apps yet."
+        apps, _ = await self.ask(protocol.Apps(), protocol.AppsOut)
+        if len(apps.names) == 1:
+            return apps.names[0]
+        have = f"It has {', '.join(apps.names)}." if apps.names else "It has no apps yet."
         raise UsageError(f"which app of the store at {self.hello.root}? {have}", hint="Give --app NAME.").on(
             self.label
         )

@@ -45,7 +45,7 @@ class LocalTransport:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 cwd=self._home,
-                # Ctrl-C at the terminal is for the client; what the helper has begun, it ends properly.
+                # Ctrl-C at the terminal is for the client; the helper finishes what it has begun.
                 start_new_session=True,
             )
         except OSError as exc:
