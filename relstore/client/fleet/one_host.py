@@ -56,7 +56,7 @@ class PushedHost:
             )
         except RelstoreError as error:
             return from_error(access.target, error)
-        push, stream_maker = await asyncio.shield(preparing)  # it is the other hosts' as well
+        push, stream_maker = await asyncio.shield(preparing)  # the other hosts share it
         try:
             questions = _Questions.of(push, store_label(transport.label, access.target.path), access)
             ahead = questions.ahead(push.activation)
@@ -73,7 +73,7 @@ class PushedHost:
         return replace(ended, streams=staged.streams)
 
     async def collect(self, push: Push, result: HostResult) -> HostResult:
-        """Remove what is not kept any more. A failure is a notice: the release is live all the same."""
+        """Remove what is no longer kept. A failure is only a notice, since the release is live anyway."""
         label, reporter = self._access.target.label, self._access.reporter
         request = protocol.Collect(push.app, None, push.retention, push.description.who, dry_run=False)
         try:
@@ -97,7 +97,7 @@ class PushedHost:
         access = self._access
         heads = access.account.heads
         await preflight.check(session, push.activation, questions.preflight)
-        await chain_check.check(session, questions.past, heads, access.reporter.notice)
+        await chain_check.check(session, questions.history, heads, access.reporter.notice)
         prepared = await stage.prepare(
             session, questions.build, push.scan, push.publish, stream_maker, access.reporter
         )
@@ -136,7 +136,7 @@ class _Questions(NamedTuple):
     """What a push asks before it sends anything."""
 
     preflight: protocol.Preflight | None
-    past: protocol.Past
+    history: protocol.Past
     build: stage.Question
 
     @classmethod
@@ -150,9 +150,9 @@ class _Questions(NamedTuple):
     def ahead(self, options: ActivationOptions | None) -> list[Ahead]:
         """Those that may travel before the helper has greeted, in the order in which they are asked."""
         if options is not None and options.password:
-            return []  # the password comes first, and nobody is told it who has not greeted us
+            return []  # the password comes first, and is sent to nobody before the greeting
         first = [Ahead(self.preflight)] if self.preflight is not None else []
-        return [*first, Ahead(self.past), self.build.ahead]
+        return [*first, Ahead(self.history), self.build.ahead]
 
 
 async def _activate(
