@@ -1,15 +1,25 @@
 """Every error that relstore raises on purpose, in one tree.
 
-An error says what happened, what state things are in now, and what to do next; subclasses are the
-kinds that callers and the exit code tell apart. It is not for printing (``cli`` does that) and knows
-nothing of exit codes. An error crosses the wire as its kind and its three texts.
+An error says what happened, what state things are in now, and what to do next; subclasses are the kinds
+that callers and the exit code tell apart, with the facts that callers use as attributes. An error crosses
+the wire as its kind and its three texts; its other attributes stay behind. Not for printing (``cli`` does
+that), nor for exit codes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TypeVar
+
+AnyError = TypeVar("AnyError", bound="RelstoreError")
+
 
 class RelstoreError(Exception):
-    """Base of all. ``what`` happened; ``state`` things are in now; ``hint``: what to do next."""
+    """Base of all. ``what`` happened; ``state`` things are in now; ``hint``: what to do next.
+
+    ``host`` is the label of the host that it happened on, empty for this machine's own errors. Texts do
+    not repeat it: whoever shows an error puts it in front.
+    """
 
     def __init__(self, what: str, *, state: str = "", hint: str = "") -> None:
         super().__init__(what)
@@ -18,8 +28,8 @@ class RelstoreError(Exception):
         self.hint = hint
         self.host = ""
 
-    def on(self, host: str) -> RelstoreError:
-        """This error, marked with the host that it came from (the outermost word wins)."""
+    def on(self: AnyError, host: str) -> AnyError:
+        """This error, marked with the host that it came from. The first mark, the innermost, counts."""
         self.host = self.host or host
         return self
 
@@ -43,47 +53,61 @@ class ConfigError(UsageError):
 
 
 class TargetError(UsageError):
-    """A ``--to`` that is not a target."""
+    """What was given as a target does not name a store."""
 
 
 class ArtifactError(RelstoreError):
-    """What was to be pushed cannot be: missing, empty, a device, a name that is not UTF-8."""
+    """The artifact cannot be pushed: it is missing, empty, changing, or holds what a build cannot hold.
+
+    ``path``: the file or directory that this is about, empty when the build command failed.
+    """
+
+    def __init__(self, what: str, *, path: str = "", state: str = "", hint: str = "") -> None:
+        super().__init__(what, state=state, hint=hint)
+        self.path = path
 
 
 # --- reaching a host ----------------------------------------------------------------------------
 
 
 class ConnectError(RelstoreError):
-    """The host cannot be reached, or will not let us in."""
+    """The host cannot be reached, or does not let us log in."""
 
 
 class HostKeyError(ConnectError):
-    """The host's key is unknown, changed or revoked; nothing was sent."""
+    """The host's key is unknown, changed or revoked. Nothing was sent to it."""
 
 
 class HelperError(ConnectError):
-    """We are logged in, but the helper cannot be run there (no python3, a shell that refuses)."""
+    """The login worked, but the helper does not run there: no python3, or a shell that refuses commands."""
 
 
 class ConnectionLostError(ConnectError):
-    """The connection ended in the middle. Whether the host had accepted anything is not known here."""
+    """The connection broke off. Whether the host had accepted anything is not known here."""
 
-    HINT = "What the host had accepted goes on there: `relstore attach` follows it. Else run the same again."
+    HINT = (
+        "Whatever the host had accepted continues there: follow it with `relstore attach`. "
+        "Otherwise run the same command again."
+    )
 
 
 class DetachedError(RelstoreError):
-    """Somebody left while the host works; it goes on."""
+    """Somebody pressed Ctrl-C. The host continues with ``job``, empty when it had not accepted one yet."""
+
+    def __init__(self, what: str, *, job: str = "", state: str = "", hint: str = "") -> None:
+        super().__init__(what, state=state, hint=hint)
+        self.job = job
 
 
 # --- two sides that do not agree ----------------------------------------------------------------
 
 
 class ProtocolError(RelstoreError):
-    """The other side said something that it may not say."""
+    """The other side broke the protocol."""
 
 
 class FormatError(RelstoreError):
-    """Bytes that claim to be one of our formats and are not exactly that."""
+    """Bytes are not in the format that they should be in."""
 
 
 # --- the store ----------------------------------------------------------------------------------
@@ -94,7 +118,7 @@ class StoreError(RelstoreError):
 
 
 class NoStoreError(StoreError):
-    """There is no store at that place."""
+    """There is no store in that directory."""
 
 
 class UnsafeStoreError(StoreError):
@@ -102,7 +126,7 @@ class UnsafeStoreError(StoreError):
 
 
 class NoSpaceError(StoreError):
-    """Too little disk space, or too few inodes, or a quota."""
+    """Disk space, inodes or a quota are exhausted."""
 
 
 class ReadOnlyError(StoreError):
@@ -110,31 +134,48 @@ class ReadOnlyError(StoreError):
 
 
 class DamagedError(StoreError):
-    """Bytes in the store are not what their name says."""
+    """The store holds something that is not what it should be: content, a record, a journal."""
 
 
 class NotFoundError(StoreError):
-    """No such app, generation, build or pin."""
+    """The store has no such app, generation, build, job or pin."""
 
 
 class RefusedError(StoreError):
-    """Possible, but it would break a promise: removing what is in use, for example."""
+    """It would break a promise, such as removing what is in use, or somebody has ruled it out."""
 
 
 class BusyError(StoreError):
-    """Somebody else holds the lock that this needs."""
+    """Another activation or command holds the lock that this needs."""
+
+
+# --- a release ----------------------------------------------------------------------------------
 
 
 class PreflightError(RelstoreError):
-    """The host would not run the release; nothing was sent."""
+    """The host could not run the release, for each of ``problems``. Nothing was sent."""
+
+    def __init__(self, what: str, *, problems: Sequence[str] = (), state: str = "", hint: str = "") -> None:
+        super().__init__(what, state=state, hint=hint)
+        self.problems = tuple(problems)
 
 
 class ReleaseFailedError(RelstoreError):
-    """The release did not work and the host is back on what it ran before."""
+    """``generation`` of ``app`` was activated and failed; its host went back, or tried to.
+
+    Both are empty (``""``, 0) in an error that came over the wire.
+    """
+
+    def __init__(
+        self, what: str, *, app: str = "", generation: int = 0, state: str = "", hint: str = ""
+    ) -> None:
+        super().__init__(what, state=state, hint=hint)
+        self.app = app
+        self.generation = generation
 
 
 class SomeHostsFailedError(RelstoreError):
-    """Several hosts, and not all of them are done."""
+    """A command for several hosts failed on some of them, or on all."""
 
 
 WIRE_KINDS = {

@@ -13,10 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relstore import protocol
-from relstore.client.coding import RAW, XZ, ZLIB, ZSTD, Coding
+from relstore.client.coding import Coding
 from relstore.client.transfer.encoders import encode, zstd_module
 from relstore.errors import FormatError
-from relstore.formats import patch
+from relstore.formats import codecs
+from relstore.formats.codecs import RAW, XZ, ZLIB, ZSTD
 from relstore.formats.manifest import ObjectRef
 from relstore.host.upload import decoders, libzstd
 from relstore.host.upload.receiving import Receiving
@@ -70,7 +71,7 @@ def test_without_libzstd_the_codec_is_not_offered(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(libzstd, "usable", lambda: False)
     decoders.available.cache_clear()
     try:
-        assert decoders.available() == (patch.LZMA, patch.ZLIB, XZ, ZLIB, RAW)
+        assert decoders.available() == (codecs.PATCH_LZMA, codecs.PATCH_ZLIB, XZ, ZLIB, RAW)
     finally:
         decoders.available.cache_clear()
 

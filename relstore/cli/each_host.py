@@ -102,7 +102,7 @@ async def the_app(session: Session, settings: Settings) -> AppName:
 
     Raises UsageError.
     """
-    return await past.meant(session, settings.app, settings.account.heads, settings.console.note)
+    return await past.find_app(session, settings.app, settings.account.heads, settings.console.note)
 
 
 async def _gather(

@@ -9,7 +9,7 @@ from relstore.cli import text
 from relstore.cli.console import error_fields
 from relstore.cli.each_host import finish
 from relstore.cli.options import Settings
-from relstore.client.fleet.result import ERROR, SKIPPED, STAGED, UNCHANGED, Result
+from relstore.client.fleet.result import ERROR, SKIPPED, STAGED, UNCHANGED, HostResult
 from relstore.client.transfer.upload import Stream
 from relstore.formats.journal import ACTIVE
 from relstore.formats.names import AppName
@@ -17,7 +17,7 @@ from relstore.formats.names import AppName
 _STYLES = {ACTIVE: "green", UNCHANGED: "green", ERROR: "red", SKIPPED: "yellow", STAGED: "cyan"}
 
 
-def show(command: str, app: AppName | None, results: Sequence[Result], settings: Settings) -> None:
+def show(command: str, app: AppName | None, results: Sequence[HostResult], settings: Settings) -> None:
     """Print what each host recorded, and end the program when one failed. ``app``: None if unknown."""
     screen = settings.console
     screen.document(command, app=app, hosts=[_fields(result) for result in results])
@@ -44,7 +44,7 @@ def show(command: str, app: AppName | None, results: Sequence[Result], settings:
     finish([result.error for result in results], settings)
 
 
-def _sentence(app: str, result: Result) -> str:
+def _sentence(app: str, result: HostResult) -> str:
     where = f"{app} on {result.target.label}"
     if result.outcome == ACTIVE:
         before = f" (before: {result.previous})" if result.previous else ""
@@ -55,7 +55,7 @@ def _sentence(app: str, result: Result) -> str:
     return f"generation {result.generation} is stored, not activated: {where}{current}"
 
 
-def _fields(result: Result) -> dict[str, Any]:
+def _fields(result: HostResult) -> dict[str, Any]:
     return {
         "target": str(result.target),
         "outcome": result.outcome,
@@ -72,12 +72,12 @@ def _fields(result: Result) -> dict[str, Any]:
 
 
 def _stream(stream: Stream) -> dict[str, Any]:
-    way = stream.way
+    plan = stream.plan
     return {
-        "contents": len(way.load.segments),
-        "content_bytes": way.load.size,
+        "contents": len(plan.payload.segments),
+        "content_bytes": plan.payload.size,
         "sent_bytes": stream.sent,
-        "codec": str(way.option.coding),
-        "base": way.base.blake3 if way.base is not None else None,
-        "reason": way.reason,
+        "codec": str(plan.option.coding),
+        "base": plan.base.blake3 if plan.base is not None else None,
+        "reason": plan.reason,
     }

@@ -1,6 +1,6 @@
-"""What a person may ask for of compression: ``auto``, ``none``, or a codec with an optional level.
+"""What a person may choose as compression: ``auto``, ``none``, or a codec with an optional level.
 
-Light, since the configuration is read by every command. Not for compressing (``encoders``).
+Quick to import, since every command reads the configuration. Not for compressing (``transfer.encoders``).
 """
 
 from __future__ import annotations
@@ -8,13 +8,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from relstore.errors import UsageError
+from relstore.formats.codecs import PATCH_LZMA, RAW, XZ, ZLIB, ZSTD
 
 AUTO, NONE = "auto", "none"
-LEVELS = {"zstd": range(1, 20), "xz": range(1, 7), "zlib": range(1, 10), "patch-lzma": range(1, 7)}
+LEVELS = {ZSTD: range(1, 20), XZ: range(1, 7), ZLIB: range(1, 10), PATCH_LZMA: range(1, 7)}
 
 
 def check_compression(text: str) -> str:
-    """``text``, if it can be used. Raises UsageError."""
+    """``text``, if it names a compression. Raises UsageError."""
     if text in (AUTO, NONE):
         return text
     codec, colon, level = text.partition(":")
@@ -23,21 +24,18 @@ def check_compression(text: str) -> str:
     if not usable:
         raise UsageError(
             f"{text!r} is not a compression",
-            hint="Write auto, none, zstd, xz, zlib or patch-lzma, or a level too: zstd:1 to 19, xz:1 to 6, "
+            hint="Write auto, none, zstd, xz, zlib or patch-lzma, or add a level: zstd:1 to 19, xz:1 to 6, "
             "zlib:1 to 9, patch-lzma:1 to 6.",
         )
     return text
 
 
 def parse_compression(text: str) -> tuple[str, int] | None:
-    """The codec (``raw`` for none) and its level, 0 where that is left open; None for ``auto``."""
+    """The codec (``raw`` for none) and its level, 0 where none was given; None for ``auto``."""
     codec, _, level = check_compression(text).partition(":")
     if codec == AUTO:
         return None
-    return ("raw", 0) if codec == NONE else (codec, int(level or 0))
-
-
-RAW, ZLIB, XZ, ZSTD = "raw", "zlib", "xz", "zstd"
+    return (RAW, 0) if codec == NONE else (codec, int(level or 0))
 
 
 class Coding(NamedTuple):

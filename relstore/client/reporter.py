@@ -1,31 +1,31 @@
-"""What the client tells whoever watches: progress, notices, the host's output. No-op by default.
+"""What the client reports to whoever watches: progress, notices, the host's output. No-op by default.
 
-The command layer gives an implementation that prints; nothing else in ``client`` does.
+The command layer passes an implementation that prints; nothing in ``client`` prints.
 """
 
 from __future__ import annotations
 
 
 class Reporter:
-    """Ignores everything; override what is wanted. ``host`` is a label; amounts are bytes."""
+    """Ignores everything; override what you need. ``host`` is a label; amounts are in bytes."""
 
     def notice(self, text: str) -> None:
-        """Something that a person should know, without anything having failed."""
+        """Something that a person should know although nothing has failed."""
 
     def step(self, host: str, text: str) -> None:
-        """What goes on at a host now."""
+        """What a host is doing now."""
 
     def detail(self, host: str, text: str) -> None:
-        """Only for whoever asked for more (``-v``)."""
+        """Only shown on request (``-v``)."""
 
     def progress(self, host: str, done: int, total: int, sent: int) -> None:
-        """``done`` of ``total`` of what is missing at a host is on its way, in ``sent`` bytes on the wire."""
+        """``done`` of the ``total`` bytes that a host lacks have been sent, as ``sent`` bytes on the wire."""
 
     def count(self, host: str, what: str, done: int, total: int) -> None:
-        """``done`` of ``total`` of something are done at a host."""
+        """``done`` of ``total`` of ``what`` are finished at a host."""
 
     def sent(self, host: str, total: int, sent: int, seconds: float) -> None:
-        """All of it has been sent."""
+        """Everything has been sent."""
 
     def output(self, host: str, data: bytes) -> None:
-        """What a command of the deployer printed, here (``host`` empty) or there."""
+        """What a command of the deployer printed, on this machine (``host`` empty) or on a host."""

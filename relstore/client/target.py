@@ -1,9 +1,8 @@
 """Where a store is, as a person writes it: ``deploy@web1:/srv/x``, ``web1``, ``./store``.
 
-A target says which host, as whom, through which port, and which directory there. It knows nothing
-of ssh_config (``web1`` may be an alias there) and asks no host and no file system anything. A host or
-user that could be read as an option or by a shell is refused here: ssh_config passes both to
-``ProxyCommand``.
+A target names a host, a user, a port and a directory. It knows nothing of ssh_config, where ``web1`` may be
+an alias, and contacts neither hosts nor file systems. It refuses a host or user that could be taken for an
+option or that a shell would interpret: ssh_config passes both to ``ProxyCommand``.
 """
 
 from __future__ import annotations
@@ -99,12 +98,12 @@ class Target:
 
     @property
     def is_local(self) -> bool:
-        """Is the store on this machine?"""
+        """Whether the store is on this machine."""
         return self.host is None
 
     @property
     def label(self) -> str:
-        """How messages name the host: ``user@host:port`` with the given parts, or ``this machine``."""
+        """How messages name the host: ``user@host:port``, as far as given, or ``this machine``."""
         if self.host is None:
             return "this machine"
         user = "" if self.user is None else f"{self.user}@"
@@ -113,10 +112,10 @@ class Target:
         return f"{user}{host}{port}"
 
     def beneath(self, directory: Path) -> Target:
-        """This target, with a relative local path taken from ``directory`` (absolute, resolved)."""
+        """This target, with a relative local path resolved against ``directory`` (absolute, resolved)."""
         if not self.is_local or self.path.startswith("/"):
             return self
-        # Lexical is right: the `..` parts all come first, and `directory` holds no symlink.
+        # Joining the texts is safe: all `..` parts come first, and `directory` contains no symlink.
         joined = posixpath.normpath(posixpath.join(str(directory), self.path))
         check_characters(joined)
         return Target(None, None, None, parse_local_path(joined))

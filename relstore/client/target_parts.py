@@ -1,6 +1,6 @@
-"""The parts that a target is written in: user, host, port and path, each checked by itself.
+"""The parts of a written target: user, host, port and path, each checked by itself.
 
-For ``target`` alone, which knows the forms that they are put together in.
+Only for ``target``, which knows in which forms they are combined.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ _PORT = re.compile(r"[0-9]{1,5}")
 _ZONE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 FORMS = "Write [user@]host:/path, ssh://[user@]host[:port]/path, a host alone, /path or ./path."
-_PORT_FORMS = "Write host:2222:/path or ssh://host:2222/path; an IPv6 address stands in brackets."
+_PORT_FORMS = "Write host:2222:/path or ssh://host:2222/path; put an IPv6 address in brackets."
 
 
 def check_characters(text: str) -> None:
-    """TargetError unless each character of ``text`` can be seen."""
+    """Raises TargetError unless every character of ``text`` is printable."""
     if not text:
         raise TargetError("the target is empty", hint=FORMS)
     if not text.isprintable() or text != text.strip():
@@ -55,7 +55,7 @@ def _host(text: str) -> str:
     if text.startswith("["):
         return _ipv6(text[1:-1])
     if not text:
-        raise TargetError("the target has no host", hint=f"{FORMS} An IPv6 address stands in brackets.")
+        raise TargetError("the target has no host", hint=f"{FORMS} Put an IPv6 address in brackets.")
     if not _HOST.fullmatch(text):
         raise TargetError(
             f"the host {text!r} is not one",
@@ -78,13 +78,13 @@ def _ipv6(text: str) -> str:
 def parse_port(text: str) -> int:
     """1 to 65535."""
     if "@" in text:
-        # The message leaves it out: it may be shown in a log.
+        # The message does not repeat it, since it may end up in a log.
         raise TargetError(
             "the target holds a password, or an '@' after a ':'",
             hint="Take the password out; relstore logs in with keys or an agent.",
         )
     if not _PORT.fullmatch(text) or not 1 <= int(text) <= 65535:
-        raise TargetError(f"the port {text!r} is no number from 1 to 65535", hint=_PORT_FORMS)
+        raise TargetError(f"the port {text!r} is not a number from 1 to 65535", hint=_PORT_FORMS)
     return int(text)
 
 
@@ -130,7 +130,7 @@ def _parts(text: str) -> list[str]:
 def _own_directory(text: str, parts: list[str]) -> list[str]:
     if not parts:
         raise TargetError(
-            f"{text or '~'!r} is no place for a store",
+            f"{text or '~'!r} cannot be a store",
             hint=f"A store needs a directory of its own, such as {DEFAULT_PATH!r}.",
         )
     return parts

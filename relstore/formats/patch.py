@@ -14,9 +14,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from relstore.errors import FormatError
-
-LZMA, ZLIB = "patch-lzma", "patch-zlib"
-"""The codecs, by what compresses their columns."""
+from relstore.formats.codecs import PATCH_ZLIB
 
 MAGIC = b"RSPATCH\x01"
 SEGMENT_BYTES = 4 * 1024 * 1024
@@ -96,7 +94,7 @@ def compress(codec: str, data: bytes, level: int) -> bytes:
     """The compressed bytes of a column; empty if the column is."""
     if not data:
         return b""
-    if codec == ZLIB:
+    if codec == PATCH_ZLIB:
         return zlib.compress(data, 9)
     lzma = importlib.import_module("lzma")
     return bytes(lzma.compress(data, lzma.FORMAT_RAW, filters=[_filter(lzma, level)]))
@@ -108,7 +106,7 @@ def decompress(codec: str, data: bytes, size: int) -> bytes:
         return b""
     inner: Any
     errors: type[Exception]
-    if codec == ZLIB:
+    if codec == PATCH_ZLIB:
         inner, errors = zlib.decompressobj(), zlib.error
     else:
         lzma = importlib.import_module("lzma")

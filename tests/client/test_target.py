@@ -150,13 +150,13 @@ def test_parses(text: str, target: Target, canonical: str) -> None:
         # Paths.
         ("web1:", "no path follows"),
         ("web1:2222:", "no path follows"),
-        ("web1:.", "no place for a store"),
-        ("web1:~", "no place for a store"),
-        ("web1:~/", "no place for a store"),
-        ("web1:/", "no place for a store"),
-        ("ssh://web1/~", "no place for a store"),
-        ("/", "no place for a store"),
-        ("~", "no place for a store"),
+        ("web1:.", "cannot be a store"),
+        ("web1:~", "cannot be a store"),
+        ("web1:~/", "cannot be a store"),
+        ("web1:/", "cannot be a store"),
+        ("ssh://web1/~", "cannot be a store"),
+        ("/", "cannot be a store"),
+        ("~", "cannot be a store"),
         ("web1:/srv/../x", "'..' part"),
         ("web1:../x", "'..' part"),
         ("ssh://web1/../x", "'..' part"),
@@ -238,7 +238,7 @@ def test_beneath_a_directory(text: str, path: str) -> None:
 
 
 def test_beneath_may_not_become_the_root_directory() -> None:
-    with pytest.raises(TargetError, match="no place for a store"):
+    with pytest.raises(TargetError, match="cannot be a store"):
         Target.parse("..").beneath(Path("/work"))
 
 

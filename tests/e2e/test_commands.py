@@ -248,7 +248,7 @@ def test_a_damaged_file_is_found_and_sent_anew(user: User, store: Path, site: Pa
     assert "damaged" in refused.err
     assert os.readlink(store / "apps/site/current") == "generations/2"
     pushed = user.does("push", make_site(site, "four"), "--to", store)
-    assert "an object is sent anew: its bytes in the store were damaged" in pushed.err
+    assert "sending an object again: its bytes in the store were damaged" in pushed.err
     assert (store / "apps/site/current/deep/er/näme with blank").read_text() == "x" * 5000
     assert (tree / "deep/er/näme with blank").read_text() != "x" * 5000
 
@@ -289,7 +289,7 @@ def test_interrupting_the_client_leaves_the_host_to_it(
         _out, err = client.communicate(timeout=30)
     assert client.returncode == 130
     assert "detached from job" in err
-    assert "goes on at the host" in err
+    assert "continues on the host" in err
     gate.write_text("x\n")
     wait_for_jobs(store, "site")
     assert "generation 4 is active" in user.does("attach", "--to", store).out

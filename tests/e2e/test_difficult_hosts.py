@@ -76,8 +76,8 @@ def test_a_shell_that_talks_is_told_of_and_the_push_goes_on(
         pytest.param(
             "echo 'This service allows sftp connections only.'; exit 1", "only use SFTP", id="sftp-only"
         ),
-        pytest.param("exec cat", "sends back what it is sent", id="echo-server"),
-        pytest.param("exec yes", "printed without end", id="endless"),
+        pytest.param("exec cat", "echoes what it is sent", id="echo-server"),
+        pytest.param("exec yes", "printed endlessly", id="endless"),
         pytest.param(
             "echo 'fork: Cannot allocate memory' >&2; exit 254", "Cannot allocate memory", id="other"
         ),

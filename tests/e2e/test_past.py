@@ -46,7 +46,7 @@ def test_a_history_that_was_written_anew(user: User, tmp_path: Path) -> None:
     for version in ("1", "another 2", "3"):
         push(somebody, site, version, *to)
     said = push(user, site, "4", *to)
-    assert "the record of generation 2 is another" in said
+    assert "the record of generation 2 has changed" in said
     assert "history" not in user.does("status", "--app", "site", *to).err
 
 

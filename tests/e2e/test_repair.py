@@ -65,12 +65,12 @@ def test_by_the_next_push(user: User, tmp_path: Path) -> None:
     preview = user.does("push", site, *to, "--dry-run", "--json").document["hosts"][0]
     assert (preview["unchanged"], preview["missing_objects"]) == (False, 1)
     pushed = user.does("push", site, *to)
-    assert "1 entry is right again" in pushed.err
+    assert "1 entry was repaired" in pushed.err
     assert "nothing was changed" in pushed.out
     assert user.does("verify", *to).code == 0
     assert problems(store) == []
     assert len(user.does("list-generations", *to, "--json").document["hosts"][0]["generations"]) == 1
-    assert "right again" not in user.does("push", site, *to).err
+    assert "was damaged" not in user.does("push", site, *to).err
 
 
 def test_a_former_build_that_an_activation_found_damaged(user: User, tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_a_former_build_that_an_activation_found_damaged(user: User, tmp_path: P
     assert refused.code == 1
     assert "damaged in the store" in refused.err
     pushed = user.does("push", make(tmp_path / "site", "1"), *to)
-    assert "1 entry is right again" in pushed.err
+    assert "1 entry was repaired" in pushed.err
     assert (store / "apps/site/current/index.html").read_text() == "1"
     assert problems(store) == []
 
@@ -97,5 +97,5 @@ def test_a_build_whose_manifest_is_large(user: User, tmp_path: Path) -> None:
     user.does("push", site, *to)
     rot(store, "large")
     assert user.run("verify", *to).code == 1
-    assert "1 entry is right again" in user.does("push", site, *to).err
+    assert "1 entry was repaired" in user.does("push", site, *to).err
     assert problems(store) == []

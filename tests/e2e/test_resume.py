@@ -50,7 +50,7 @@ def test_what_was_staged_and_rotted_is_not_believed(
         file.write(b"rotten")
     to = ("--to", target_of(server, store_path))
     pushed = user.does("push", artifact, *to)
-    assert "an object is sent anew" in pushed.err
+    assert "sending an object again" in pushed.err
     assert "did not arrive as it was named" in pushed.err
     assert (store_path / "apps/artifact/current/artifact").read_bytes() == artifact.read_bytes()
     assert problems(store_path) == []

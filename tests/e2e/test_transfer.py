@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from relstore.client.local_state.cache import Cache
-from relstore.client.local_state.scan_cache import ScanCache, Seen, Stamp
+from relstore.client.local_state.scan_cache import KnownFile, ScanCache, Stamp
 from tests.e2e.host_state import problems
 from tests.e2e.test_dropped_connections import kill_client, kill_sshd_child, run_cut
 from tests.e2e.test_interpreters import FOUND
@@ -86,7 +86,7 @@ def test_a_base_that_is_bad_on_the_host_costs_a_second_try(
     else:
         base.unlink()
     pushed = user.does("push", next_release(artifact, 2), *to)
-    assert "an object is sent anew: the " in pushed.err
+    assert "sending an object again: the " in pushed.err
     assert (store / "apps/program/current/program").read_bytes() == artifact.read_bytes()
 
 
@@ -94,7 +94,7 @@ def test_what_was_remembered_of_a_file_may_be_wrong(user: User, tmp_path: Path) 
     """A file was changed in a way that its stamp does not show: the host finds out, and it is read again."""
     store, artifact = tmp_path / "store", next_release(tmp_path / "program", 1)
     scans = ScanCache(Cache(user.home / ".cache" / "relstore"))
-    scans.keep(artifact, {"program": Seen(Stamp.from_stat(artifact.stat()), bytes(32), bytes(32))})
+    scans.keep(artifact, {"program": KnownFile(Stamp.from_stat(artifact.stat()), bytes(32), bytes(32))})
     refused = user.run("push", artifact, "--to", store)
     assert refused.code == 1
     assert f"{artifact} changed while it was being pushed" in refused.err

@@ -25,7 +25,7 @@ from relstore.client.config.amounts import duration, parse_size
 from relstore.client.connection.transport.ssh import known_hosts
 from relstore.client.local_state import state_file as small_file
 from relstore.client.target import Target
-from relstore.formats import patch
+from relstore.formats import codecs
 from relstore.formats.generation import Generation
 from relstore.formats.hold import AppHold
 from relstore.formats.journal import Journal
@@ -159,10 +159,10 @@ READERS: dict[str, Reader] = {
     "requests": _message(*protocol.REQUESTS),
     "replies": _message(*protocol.REPLIES, *protocol.EVENTS),
     "frames": Reader(_golden("activate-2.bin"), _frames),
-    "patches, lzma": _stream(patch.LZMA, _golden("patch-lzma-1.bin")[0], BASE, len(CONTENT)),
-    "patches, zlib": _stream(patch.ZLIB, _golden("patch-zlib-1.bin")[0], BASE, len(CONTENT)),
-    "streams, xz": _stream(decoders.XZ, lzma.compress(CONTENT), None, len(CONTENT)),
-    "streams, zlib": _stream(decoders.ZLIB, zlib.compress(CONTENT), None, len(CONTENT)),
+    "patches, lzma": _stream(codecs.PATCH_LZMA, _golden("patch-lzma-1.bin")[0], BASE, len(CONTENT)),
+    "patches, zlib": _stream(codecs.PATCH_ZLIB, _golden("patch-zlib-1.bin")[0], BASE, len(CONTENT)),
+    "streams, xz": _stream(codecs.XZ, lzma.compress(CONTENT), None, len(CONTENT)),
+    "streams, zlib": _stream(codecs.ZLIB, zlib.compress(CONTENT), None, len(CONTENT)),
     "configurations": Reader([_CONFIG], _config),
     "known hosts": Reader([_KNOWN_HOSTS], _known_hosts),
     "targets": _text(Target.parse, "ssh://me@one.example:22/srv/store", "me@[::1]", "one.example:/srv/store", "./store"),

@@ -11,7 +11,7 @@ from relstore.cli.each_host import the_app
 from relstore.cli.options import settings
 from relstore.cli.progress import ConsoleReporter
 from relstore.client.connection.connect import connected
-from relstore.client.fleet.result import Result, from_ended
+from relstore.client.fleet.result import HostResult, from_ended
 from relstore.client.operations import activate as activation
 from relstore.client.operations.access import HostAccess
 from relstore.client.operations.interrupt import Interrupts
@@ -33,12 +33,12 @@ def attach(ctx: click.Context, job: str | None) -> None:
 
     with ConsoleReporter(here.console, several=False) as reporter:
 
-        async def follow(keys: Interrupts) -> tuple[AppName, Result]:
-            place = HostAccess(targets[0], here.account, reporter, keys)
+        async def follow(keys: Interrupts) -> tuple[AppName, HostResult]:
+            access = HostAccess(targets[0], here.account, reporter, keys)
             async with connected(targets[0], here.account, reporter) as session:
                 app = await the_app(session, here)
-                ended = await activation.follow(session, place, app, ident)
-            return app, from_ended(targets[0], ended)
+                ended = await activation.follow(session, access, app, ident)
+            return app, from_ended(targets[0], app, ended)
 
         app, result = run(follow)
     results.show("attach", app, [result], here)

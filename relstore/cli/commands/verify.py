@@ -30,10 +30,9 @@ def verify(ctx: click.Context, repair: bool) -> None:
     """
     here = settings(ctx)
     how = transfer_of(here) if repair else None
-    local = {target.label for target in here.targets if target.host is None}
 
     async def ask(session: Session, reporter: ConsoleReporter) -> Report:
-        return await verifying.verify(session, how, reporter, local=session.label in local)
+        return await verifying.verify(session, how, reporter)
 
     def show(host: str, found: Report) -> None:
         checked = found.verified

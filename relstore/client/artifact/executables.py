@@ -1,7 +1,7 @@
 """What the executables of a build need of a host: a machine, a dynamic loader, an interpreter.
 
-Reads the first bytes of each: ELF (elf(5)), Mach-O, PE, and ``#!`` lines. What it does not know it leaves
-empty; a host is asked about the rest (``preflight``). Not for dependencies on libraries.
+Reads the first bytes of each: ELF (elf(5)), Mach-O, PE, and ``#!`` lines. What it does not recognise stays
+empty. Whether a host has what they need, the host is asked (``operations.preflight``). Not for libraries.
 """
 
 from __future__ import annotations
@@ -17,31 +17,31 @@ _MACHINES = {
     (243, 32): "riscv32", (22, 64): "s390x", (20, 32): "ppc", (258, 64): "loongarch64", (8, 32): "mips",
     (8, 64): "mips64",
 }  # fmt: skip
-"""By e_machine and class, as ``uname -m`` says it."""
+"""By e_machine and class, as ``uname -m`` prints it."""
 _POWERPC64 = 21
 _PT_INTERP = 3
 _MAX_SEGMENTS = 256
 _MACH_O = (b"\xfe\xed\xfa\xce", b"\xfe\xed\xfa\xcf", b"\xce\xfa\xed\xfe", b"\xcf\xfa\xed\xfe")
 _FAT = b"\xca\xfe\xba\xbe"
 _FAT_AT_MOST = 20
-"""Java classes begin with the same word and then a version, which is larger."""
+"""Java classes begin with the same magic number; their version, which follows it, is larger."""
 
 
 def programs(scan: Scan) -> list[Executable]:
-    """The executables of a build that could be recognised. Raises OSError."""
-    found = []
+    """The executables of a build whose format is known. Raises OSError."""
+    recognised = []
     for file in scan.manifest.files():
         if not (file.content.executable and file.content.size):
             continue
         with open(scan.sources[file.content.blake3], "rb") as source:
             program = parse(file.path, source.read(HEAD_BYTES))
         if program is not None:
-            found.append(program)
-    return found
+            recognised.append(program)
+    return recognised
 
 
 def parse(path: str, head: bytes) -> Executable | None:
-    """From a file's first bytes, however hostile; None for what is no program that we know."""
+    """From a file's first bytes, however hostile; None when it is not a program of a known format."""
     if head.startswith(b"\x7fELF"):
         return _elf(path, head)
     if head.startswith(b"#!"):
@@ -80,7 +80,7 @@ def _elf(path: str, head: bytes) -> Executable | None:
 
 
 def _loader(head: bytes, bits: int, order: str) -> str:
-    """PT_INTERP, where it is among the first bytes (linkers put it there)."""
+    """PT_INTERP, if it is among the first bytes, where linkers put it."""
     try:
         if bits == 64:
             (table,) = struct.unpack_from(f"{order}Q", head, 32)

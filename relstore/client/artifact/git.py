@@ -1,8 +1,8 @@
 """Which commit a directory is at, for the record of a generation.
 
-Asks the ``git`` program and changes nothing, neither locks nor caches. The repository's own fsmonitor
-and hooks are not run. Its content filters (such as Git LFS) may be: without them git cannot tell
-what has changed.
+Asks the ``git`` program and changes nothing, neither locks nor caches. It does not run the repository's
+fsmonitor and hooks, but it may run its content filters (such as Git LFS): without them git cannot tell what
+has changed. Not for what is pushed: that is read from the disk (``scan``).
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TIMEOUT = 10.0
-"""Seconds that git gets; a record without a commit is better than a push that hangs."""
+"""Seconds that git may take; a record without a commit is better than a push that hangs."""
 
 _OID = re.compile(rb"# branch\.oid ([0-9a-f]{64}|[0-9a-f]{40})")
 _COMMAND = (
     *("git", "--no-optional-locks", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"),
     *("status", "--porcelain=v2", "--branch", "--no-ahead-behind", "--no-renames"),
-    # What the person's settings hide is in the release all the same.
+    # The person's settings may hide files that are in the release all the same.
     *("--untracked-files=normal", "--ignore-submodules=none"),
 )
 
@@ -36,9 +36,9 @@ class GitInfo:
 def describe(
     directory: Path, env: Mapping[str, str] | None = None, timeout: float = TIMEOUT
 ) -> GitInfo | None:
-    """What ``directory`` is at; an untracked file makes it dirty, an ignored one does not.
+    """The commit of ``directory``; an untracked file makes it dirty, an ignored one does not.
 
-    None when that cannot be told: no git, no repository, no commit yet, no answer in ``timeout``
+    None when it cannot be determined: no git, no repository, no commit yet, no answer in ``timeout``
     seconds, or a repository that git does not trust. ``env``: git's whole environment; None: ours.
     """
     try:
@@ -58,7 +58,7 @@ def describe(
 
 
 def _read_status(output: bytes) -> GitInfo | None:
-    """The value that ``git status --porcelain=v2 --branch`` printed; None before the first commit."""
+    """What ``git status --porcelain=v2 --branch`` printed; None before the first commit."""
     lines = output.splitlines()
     commits = [match[1].decode() for line in lines if (match := _OID.fullmatch(line))]
     if not commits:

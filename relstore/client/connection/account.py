@@ -1,4 +1,7 @@
-"""What the client must know of the account that runs it. The command layer finds it out and passes it in."""
+"""What the client must know about the account that runs it; the command layer finds it out.
+
+Not for accounts on hosts (``target``).
+"""
 
 from __future__ import annotations
 
@@ -14,11 +17,11 @@ class Account:
     home: str
     user: str
     agent_path: str | None
-    """SSH_AUTH_SOCK."""
+    """The value of SSH_AUTH_SOCK."""
     ssh_config_paths: tuple[str, ...]
     connect_timeout: float
     """Seconds."""
     python: str | None
     """The interpreter on the hosts; None: find one."""
     heads: Heads = NOTHING
-    """What was seen of each store's past."""
+    """What this machine saw of each store's history."""

@@ -1,8 +1,8 @@
-"""Getting the helper to run: one constant command line, and what is sent to it until the handshake.
+"""Starting the helper: one constant command line, and what is sent to it until the handshake.
 
-The line reads the interpreter's path from its input, so that nothing is ever put into it, and tries
-each candidate until one is new enough. What comes back before the greeting is a login shell that
-talks; it is reported, never parsed. Not for requests (``session``).
+The line reads the interpreter's path from its input, so that nothing is ever inserted into it, and tries each
+candidate until one is new enough. What arrives before the greeting comes from a login shell that prints; it
+is reported, never parsed. Not for requests (``session``).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ COMMAND = (
     "done; "
     "exit $r'"
 )
-"""The whole command line, the same for every host, in quotes that sh, csh and fish read alike."""
+"""The whole command line, the same for every host, quoted so that sh, csh and fish all understand it."""
 
 HANDSHAKE_TIMEOUT_S = 60.0
 MAX_AHEAD_BYTES = 2 * 1024 * 1024
@@ -42,19 +42,19 @@ _READ_BYTES = 64 * 1024
 
 @dataclass(frozen=True)
 class Started:
-    """A helper that has greeted us."""
+    """A helper that has sent its greeting."""
 
     channel: Channel
     rest: bytes
-    """What came after the greeting already."""
+    """What has arrived after the greeting."""
     chatter: bytes
-    """What the login shell said before it."""
+    """What the login shell printed before it."""
 
 
 async def start(transport: Transport, path: str, python: str | None, ahead: bytes = b"") -> Started:
     """Run the helper for the store at ``path`` with the interpreter ``python`` (None: find one).
 
-    ``ahead``: frames that it is to read first, at most MAX_AHEAD_BYTES; they cost no round trip.
+    ``ahead``: frames for it to read first, at most MAX_AHEAD_BYTES; they cost no round trip.
 
     Raises HelperError with a diagnosis, ConnectionLostError.
     """
@@ -65,9 +65,9 @@ async def start(transport: Transport, path: str, python: str | None, ahead: byte
     except TimeoutError:
         await channel.close()
         raise HelperError(
-            f"the helper did not greet within {HANDSHAKE_TIMEOUT_S:.0f} s",
+            f"the helper did not answer within {HANDSHAKE_TIMEOUT_S:.0f} s",
             state="Nothing was changed.",
-            hint=f"Does `ssh {transport.label} true` return? A login shell that waits for input hangs here.",
+            hint=f"Does `ssh {transport.label} true` return? A login shell that waits for input would hang.",
         ).on(transport.label) from None
     except BaseException:
         await channel.close()
@@ -95,9 +95,9 @@ async def _greet(channel: Channel, label: str, path: str, python: str | None, ah
             raise diagnose(received, channel.stderr(), status).on(label)
         if nonce.encode() in received:
             raise HelperError(
-                "the host sends back what it is sent, instead of running it",
+                "the host echoes what it is sent instead of running it",
                 state="Nothing was changed.",
-                hint="Is the account's login shell a real one? Try by hand: ssh HOST python3 --version",
+                hint="Does the account have a real login shell? Try by hand: ssh HOST python3 --version",
             ).on(label)
     if match[2] == b"need":
         await channel.write(b"%d\n" % len(packed.compressed) + packed.compressed)

@@ -1,7 +1,7 @@
 """The bundle: the host side and msgpack's pure-Python files in one reproducible zip.
 
 The same sources give the same bytes on every machine: sorted, stored, with one constant time. It is
-compressed only for the journey, since compressors differ between machines. Not for sending it
+compressed only for sending, since compressors differ between machines. Not for sending it
 (``bootstrap``).
 """
 
@@ -24,7 +24,7 @@ _MAIN = b"from relstore.remote_helper import main\n\nraise SystemExit(main())\n"
 
 
 @dataclass(frozen=True)
-class Bundle:
+class HelperBundle:
     """The helper as it is sent: ``data`` is a zip, ``digest`` its SHA-256 in hexadecimal."""
 
     data: bytes
@@ -37,7 +37,7 @@ class Bundle:
 
 
 @lru_cache(maxsize=1)
-def bundle() -> Bundle:
+def bundle() -> HelperBundle:
     """The bundle of this relstore."""
     files = dict(sorted(_files().items()))
     files["FILES"] = "".join(f"{name}\n" for name in files).encode("ascii")
@@ -49,7 +49,7 @@ def bundle() -> Bundle:
             info.external_attr = 0o644 << 16
             archive.writestr(info, data)
     data = buffer.getvalue()
-    return Bundle(data, hashlib.sha256(data).hexdigest())
+    return HelperBundle(data, hashlib.sha256(data).hexdigest())
 
 
 def stage_source() -> bytes:

@@ -1,4 +1,7 @@
-"""Opening a session with a target's store, over SSH or on this machine, and closing it again."""
+"""Opens a session with a target's store, over SSH or on this machine, and closes it again.
+
+Not for what is asked in a session (``operations``).
+"""
 
 from __future__ import annotations
 
@@ -18,9 +21,9 @@ async def connected(target: Target, account: Account, reporter: Reporter) -> Asy
     """A session with the store of ``target``. Raises ConnectError, HelperError, TargetError."""
     async with (
         reached(target, account, reporter) as transport,
-        session(transport, target, account, reporter) as it,
+        session_over(transport, target, account, reporter) as session,
     ):
-        yield it
+        yield session
 
 
 @asynccontextmanager
@@ -34,19 +37,19 @@ async def reached(target: Target, account: Account, reporter: Reporter) -> Async
 
 
 @asynccontextmanager
-async def session(
+async def session_over(
     transport: Transport,
     target: Target,
     account: Account,
     reporter: Reporter,
     ahead: Sequence[Ahead] = (),
 ) -> AsyncIterator[Session]:
-    """A session over a connection; ``ahead`` as in ``Session.start``. Raises HelperError, ConnectError."""
-    started = await Session.start(transport, target.path, account.python, reporter, ahead)
+    """A session over a connection; ``ahead``: see ``Session.start``. Raises HelperError, ConnectError."""
+    session = await Session.start(transport, target.path, account.python, reporter, ahead)
     try:
-        yield started
+        yield session
     finally:
-        await started.close()
+        await session.close()
 
 
 async def _transport(target: Target, account: Account, reporter: Reporter) -> Transport:
@@ -54,6 +57,6 @@ async def _transport(target: Target, account: Account, reporter: Reporter) -> Tr
         return LocalTransport(account.home)
     # asyncssh takes longer to import than most commands take to run.
     from relstore.client.connection.transport.address import Address
-    from relstore.client.connection.transport.ssh import connect as ssh
+    from relstore.client.connection.transport.ssh.connect import connect
 
-    return await ssh.connect(Address(target.host, target.user, target.port), account, reporter.notice)
+    return await connect(Address(target.host, target.user, target.port), account, reporter.notice)

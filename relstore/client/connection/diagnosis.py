@@ -1,6 +1,6 @@
-"""Why no helper answered, from what the host said instead. Pure.
+"""Why no helper answered, judged by what the host printed instead. Pure.
 
-Not for failures of the connection itself; those are the transport's.
+Not for failures of the connection itself (``transport``).
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from relstore.errors import HelperError
 
 OLD_PYTHON = 90
 NO_PYTHON = 91
-"""Exit codes of the bootstrap line."""
+"""Exit codes of the bootstrap command line."""
 
 _TAIL_LINES = 5
 _UNCHANGED = "Nothing was changed."
 
 
 def diagnose(stdout: bytes, stderr: bytes, status: Exit) -> HelperError:
-    """``stdout``: all that came instead of a greeting."""
-    said = (stdout + b"\n" + stderr).decode("utf-8", "replace")
-    lowered = said.lower()
+    """``stdout``: everything that came instead of a greeting."""
+    printed = (stdout + b"\n" + stderr).decode("utf-8", "replace")
+    lower_case = printed.lower()
     if status.code == NO_PYTHON:
         return HelperError(
             "there is no python3 on the host",
@@ -33,13 +33,13 @@ def diagnose(stdout: bytes, stderr: bytes, status: Exit) -> HelperError:
             state=_UNCHANGED,
             hint="Install a newer one beside it and name it with --python /usr/bin/python3.11.",
         )
-    if "account is currently not available" in lowered or "nologin" in lowered:
+    if "account is currently not available" in lower_case or "nologin" in lower_case:
         return HelperError(
             "the account has a login shell that refuses commands (nologin)",
             state=_UNCHANGED,
             hint="Deploy as an account that may log in, or give this one a shell (`chsh -s /bin/sh`).",
         )
-    if "sftp" in lowered:
+    if "sftp" in lower_case:
         return HelperError(
             "the account may only use SFTP, not run commands",
             state=_UNCHANGED,
@@ -47,21 +47,21 @@ def diagnose(stdout: bytes, stderr: bytes, status: Exit) -> HelperError:
         )
     if len(stdout) > 4096 and status.code is None:
         return HelperError(
-            "the host's login shell printed without end instead of running the helper",
+            "the host's login shell printed endlessly instead of running the helper",
             state=_UNCHANGED,
             hint="Make its start-up files print only for terminals: [ -t 1 ] || return",
         )
-    if not said.strip() and status.code == 1:
+    if not printed.strip() and status.code == 1:
         return HelperError(
             "the account's login shell ended at once without running anything",
             state=_UNCHANGED,
             hint="Is its shell /bin/false? Deploy as an account that may log in.",
         )
     how = f"signal {status.signal}" if status.signal else f"exit code {status.code}"
-    tail = "\n".join(line for line in said.splitlines() if line.strip() and not line.startswith("+ "))
+    tail = "\n".join(line for line in printed.splitlines() if line.strip() and not line.startswith("+ "))
     last = "\n".join(tail.splitlines()[-_TAIL_LINES:])
     return HelperError(
-        f"the helper could not be started ({how})" + (f"; the host said:\n{last}" if last else ""),
+        f"the helper could not be started ({how})" + (f"; the host printed:\n{last}" if last else ""),
         state=_UNCHANGED,
         hint="Try by hand: ssh HOST python3 --version",
     )

@@ -33,8 +33,8 @@ class Ahead(NamedTuple):
     body: bytes = b""
 
 
-def place(label: str, path: str) -> str:
-    """The name of a store at a host, as this machine calls both."""
+def store_label(label: str, path: str) -> str:
+    """What this machine calls the store at ``path`` of the host ``label``."""
     return f"{label}:{path}"
 
 
@@ -46,11 +46,13 @@ class Session:
     ) -> None:
         """``path``: of the store, as it was given."""
         self.label = transport.label
-        self.place = place(transport.label, path)
+        self.is_local = transport.is_local
+        """Whether the store is on this machine."""
+        self.store_label = store_label(transport.label, path)
         """Names the host and the store, for what is remembered of them."""
         self.link = transport.link
         """What is known of the link."""
-        self._ahead = [one.request for one in ahead]
+        self._ahead = [early.request for early in ahead]
         self._channel = channel
         self._incoming = Incoming((*protocol.REPLIES, *protocol.EVENTS))
         self._incoming.feed(rest)
@@ -70,7 +72,9 @@ class Session:
 
         ``ahead``: the requests that will be asked first, in this order; they travel with the start.
         """
-        frames = b"".join(frame for one in ahead for frame in conversation.frames(one.request, one.body))
+        frames = b"".join(
+            frame for early in ahead for frame in conversation.frames(early.request, early.body)
+        )
         started = await bootstrap.start(transport, path, python, frames)
         session = cls(started.channel, transport, path, started.rest, ahead)
         if started.chatter.strip():
@@ -132,10 +136,10 @@ class Session:
 
     async def only_app(self) -> AppName:
         """The one app of the store. Raises UsageError when there are several, or none."""
-        found, _ = await self.ask(protocol.Apps(), protocol.AppsOut)
-        if len(found.names) == 1:
-            return found.names[0]
-        have = f"It has {', '.join(found.names)}." if found.names else "It has no apps yet."
+        apps, _ = await self.ask(protocol.Apps(), protocol.AppsOut)
+        if len(apps.names) == 1:
+            return apps.names[0]
+        have = f"It has {', '.join(apps.names)}." if apps.names else "It has no apps yet."
         raise UsageError(f"which app of the store at {self.hello.root}? {have}", hint="Give --app NAME.").on(
             self.label
         )

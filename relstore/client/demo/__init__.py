@@ -1,1 +1,1 @@
-"""What ``relstore demo`` is made of: an SSH server, a web service, somebody who calls it, and the story."""
+"""The parts of ``relstore demo``: an SSH server, a web service, a caller of the service, and the story."""

@@ -1,4 +1,4 @@
-"""Somebody who calls the demo's web service all the time and counts what comes back."""
+"""Calls the demo's web service all the time and counts the answers. Not for judging them (``story``)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _PAUSE_S = 0.002
 
 
 class Caller:
-    """Calls until ``stop``; the first answer is waited for by whoever starts it too early."""
+    """Calls in a thread from the start until ``stop``."""
 
     def __init__(self, port: int) -> None:
         self.requests = 0

@@ -1,7 +1,7 @@
-"""An SSH server inside the demo: on loopback, with throw-away keys, running what it is told with sh.
+"""An SSH server inside the demo: on loopback, with throw-away keys, running commands with sh.
 
-It gives the demo a real host to deploy to where no sshd is installed. Not for anything else: whoever
-has the throw-away key runs commands as the account that runs the demo.
+It gives the demo a real host to deploy to where no sshd is installed. Not for anything else: whoever has the
+throw-away key can run commands as the account that runs the demo.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Keys:
         return keys
 
     def write_config(self, port: int, user: str) -> None:
-        """Let the name ``demo`` mean the server, so that the demo's commands read like anybody's."""
+        """Let the name ``demo`` stand for the server, so that the demo's commands look like anybody's."""
         public = Path(f"{self.host}.pub").read_text(encoding="ascii")
         self.known_hosts.write_text(f"[{ADDRESS}]:{port} {public}", encoding="ascii")
         self.config.write_text(
@@ -64,7 +64,7 @@ class Server:
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
         if not self._listening.wait(_START_TIMEOUT_S):
-            raise OSError("the demo's SSH server does not start")
+            raise OSError("the demo's SSH server did not start")
 
     def stop(self) -> None:
         """End the server and its connections."""
@@ -93,7 +93,7 @@ class Server:
 
 
 async def _run_command(process: asyncssh.SSHServerProcess[bytes]) -> None:
-    """As sshd does: the command with a shell, in a session of its own."""
+    """Run the command with a shell in a session of its own, as sshd does."""
     if process.command is None:
         process.exit(1)
         return
@@ -107,7 +107,7 @@ async def _run_command(process: asyncssh.SSHServerProcess[bytes]) -> None:
         start_new_session=True,
     )
     if child.stdin is None or child.stdout is None or child.stderr is None:
-        raise OSError("a command without its streams")
+        raise OSError("a command has no standard streams")
     feeding = asyncio.create_task(_feed(process.stdin, child.stdin))
     try:
         await asyncio.gather(_copy(child.stdout, process.stdout), _copy(child.stderr, process.stderr))
@@ -118,7 +118,7 @@ async def _run_command(process: asyncssh.SSHServerProcess[bytes]) -> None:
 
 
 async def _feed(source: asyncssh.SSHReader[bytes], sink: asyncio.StreamWriter) -> None:
-    """What the client sends, to the command, until one of the two has enough."""
+    """Copy what the client sends to the command, until one of the two closes."""
     with contextlib.suppress(BrokenPipeError, ConnectionResetError, asyncssh.Error):
         while data := await source.read(_PIECE):
             sink.write(data)
@@ -127,7 +127,7 @@ async def _feed(source: asyncssh.SSHReader[bytes], sink: asyncio.StreamWriter) -
 
 
 async def _copy(source: asyncio.StreamReader, sink: asyncssh.SSHWriter[bytes]) -> None:
-    """What the command writes, to the client; drained to its end also when the client is gone."""
+    """Copy what the command writes to the client; read it to its end even when the client has gone."""
     while data := await source.read(_PIECE):
         with contextlib.suppress(OSError, asyncssh.Error):
             sink.write(data)
@@ -135,7 +135,7 @@ async def _copy(source: asyncio.StreamReader, sink: asyncssh.SSHWriter[bytes]) -
 
 
 async def _end_all() -> None:
-    """End the tasks of connections that were still open."""
+    """Cancel the tasks of connections that are still open."""
     left = asyncio.all_tasks() - {asyncio.current_task()}
     for task in left:
         task.cancel()

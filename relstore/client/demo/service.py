@@ -1,7 +1,7 @@
-"""The demo's web service: answers every request with its version. It is pushed, and runs on the host.
+"""The demo's web service: answers every request with its version. The demo pushes it; it runs on the host.
 
-``service.py LISTENER READY``: two inherited descriptors, a listening socket and a pipe on which it says
-that it is ready. It stops on SIGTERM after the request that it is at. Standard library only.
+``service.py LISTENER READY``: two inherited descriptors, a listening socket and a pipe on which it reports
+that it is ready. On SIGTERM it finishes the current request and stops. Standard library only.
 """
 
 import os
@@ -30,9 +30,9 @@ def main(listener: socket.socket, ready: int, version: str) -> None:
 
 
 if __name__ == "__main__":
-    here = os.path.dirname(os.path.abspath(__file__))
-    with open(os.path.join(here, "VERSION"), encoding="ascii") as file:
-        release = file.read().strip()
-    if os.path.exists(os.path.join(here, "BROKEN")):
-        sys.exit(f"service {release}: the configuration cannot be read, giving up")
-    main(socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2]), release)
+    directory = os.path.dirname(os.path.abspath(__file__))
+    with open(os.path.join(directory, "VERSION"), encoding="ascii") as file:
+        own_version = file.read().strip()
+    if os.path.exists(os.path.join(directory, "BROKEN")):
+        sys.exit(f"service {own_version}: the configuration cannot be read, giving up")
+    main(socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2]), own_version)

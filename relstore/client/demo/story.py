@@ -1,7 +1,7 @@
-"""The demo's story: three releases, the third one broken, while somebody calls the service all the time.
+"""The demo's story: three releases, the third one broken, while the service is being called all the time.
 
-Everything is real: the commands are relstore's own, run as a user runs them, over SSH to the server of
-``server``; the restart command is run by the host's job. It prints nothing; ``tell`` is given the lines.
+Everything is real: relstore's own commands run as a user runs them, over SSH to the server of ``server``, and
+the host's job runs the restart command. It prints nothing; ``tell`` gets the lines.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ _ROLLED_BACK = 3
 
 @dataclass(frozen=True)
 class Figures:
-    """What came of it."""
+    """The results of the demo."""
 
     requests: int
     failures: tuple[str, ...]
     versions: Mapping[str, int]
     codes: tuple[int, ...]
-    """The exit codes of the commands, in their order."""
+    """The exit codes of the commands, in order."""
     expected: tuple[int, ...]
 
     @property
     def as_told(self) -> bool:
-        """Whether it went as it should."""
+        """Whether everything went as it should."""
         return (
             self.codes == self.expected
             and not self.failures
@@ -70,7 +70,7 @@ class _Stage:
     restart: str
     tell: Tell
 
-    def release(self, version: str, *, broken: bool = False) -> Path:
+    def make_release(self, version: str, *, broken: bool = False) -> Path:
         """A directory to push."""
         site = self.directory / f"web-{version}"
         site.mkdir()
@@ -82,7 +82,7 @@ class _Stage:
         return site
 
     def push(self, version: str, *, broken: bool = False) -> int:
-        site = self.release(version, broken=broken)
+        site = self.make_release(version, broken=broken)
         words = ["push", f"./{site.name}", "--app", "web", "-m", f"release {version}"]
         return self.relstore(*words, "--restart", self.restart)
 
@@ -137,7 +137,7 @@ def _supervised(directory: Path, service: Path) -> Iterator[tuple[int, str]]:
     with subprocess.Popen([*words, "run", str(control), str(service)], stdout=subprocess.PIPE) as process:
         try:
             if process.stdout is None or not (line := process.stdout.readline()):
-                raise OSError("the demo's supervisor does not start")
+                raise OSError("the demo's supervisor did not start")
             yield int(line), shlex.join([*words, "restart", str(control)])
         finally:
             process.terminate()

@@ -1,9 +1,9 @@
-"""A very small supervisor for the demo, in the part that systemd with a socket unit has on a real host.
+"""A very small supervisor for the demo, which does what systemd with a socket unit does on a real host.
 
-``supervisor.py run CONTROL SERVICE``: holds the web service's listening socket, so that no request is
-refused while the service changes, and prints its port. ``supervisor.py restart CONTROL``: start the
-service anew from its path, wait until it is ready, stop the former one; exit code 1, and the former one
-stays, when the new one does not come up. Standard library only.
+``supervisor.py run CONTROL SERVICE`` holds the web service's listening socket, so that no request is refused
+while the service changes, and prints its port. ``supervisor.py restart CONTROL`` starts the service again
+from its path, waits until it is ready and stops the previous one; when the new one does not become ready, the
+previous one stays and the exit code is 1. Standard library only.
 """
 
 import os
@@ -25,7 +25,7 @@ class Supervisor:
         self.process: subprocess.Popen[bytes] | None = None
 
     def restart(self) -> str:
-        """``""`` when the new service is ready and the former one has ended; else what went wrong."""
+        """``""`` when the new service is ready and the previous one has ended; otherwise what went wrong."""
         ready, theirs = os.pipe()
         process = subprocess.Popen(
             [sys.executable, self.service, str(self.listener.fileno()), str(theirs)],
@@ -34,12 +34,12 @@ class Supervisor:
         )
         os.close(theirs)
         readable, _, _ = select.select([ready], [], [], READY_TIMEOUT_S)
-        said = os.read(ready, 16) if readable else b""
+        message = os.read(ready, 16) if readable else b""
         os.close(ready)
-        if said != b"ready":
+        if message != b"ready":
             process.kill()
             _, complaint = process.communicate()
-            return complaint.decode("utf-8", "replace").strip() or "the service does not become ready"
+            return complaint.decode("utf-8", "replace").strip() or "the service did not become ready"
         self.stop()
         self.process = process
         return ""
@@ -69,7 +69,7 @@ def run(control: str, service: str) -> None:
         supervisor.stop()
 
 
-def ask(control: str) -> int:
+def request_restart(control: str) -> int:
     with socket.socket(socket.AF_UNIX) as client:
         client.connect(control)
         client.sendall(b"restart")
@@ -84,4 +84,4 @@ if __name__ == "__main__":
     if sys.argv[1] == "run":
         run(*sys.argv[2:])
     else:
-        sys.exit(ask(sys.argv[2]))
+        sys.exit(request_restart(sys.argv[2]))

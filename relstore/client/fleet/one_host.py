@@ -1,77 +1,165 @@
-"""What a push and a switch do at one host, with every error of that host in its Result.
+"""What a push and a switch do at one host. Every error of that host ends up in its HostResult.
 
-Not for the order of hosts, nor for what one host's failure means for the others (``push``, ``switch``).
+Not for the order of hosts, nor for what one host's failure means for the others (``sequence``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from contextlib import AsyncExitStack
 from dataclasses import replace
+from typing import NamedTuple
 
 from relstore import protocol
-from relstore.client.connection.session import Ahead, Session
-from relstore.client.fleet import result
-from relstore.client.fleet.result import STAGED, UNCHANGED, Result
-from relstore.client.operations import activate as activation
-from relstore.client.operations import chain_check as past
-from relstore.client.operations import stage as release
-from relstore.client.operations.access import Access, HostAccess
+from relstore.client.connection.connect import connected, reached, session_over
+from relstore.client.connection.session import Ahead, Session, store_label
+from relstore.client.fleet.result import STAGED, UNCHANGED, HostResult, from_ended, from_error
+from relstore.client.operations import chain_check, preflight, stage
+from relstore.client.operations.access import HostAccess
+from relstore.client.operations.activate import activate
 from relstore.client.operations.plan import ActivationOptions, Push
-from relstore.client.operations.stage import Question
-from relstore.client.target import Target
 from relstore.client.transfer.stream_maker import StreamMaker
 from relstore.errors import RelstoreError
 from relstore.formats.names import AppName
 
 
-async def _collected(plan: Push, one: Result, sessions: Mapping[Target, Session], access: Access) -> Result:
-    """The release is live; that nothing could be freed does not change that, and is only said."""
-    if not one.done:
-        return one
-    ask = protocol.Collect(plan.app, None, plan.retention, plan.description.who, dry_run=False)
+class Preparation(NamedTuple):
+    """What all hosts of a push share: what is pushed, and what makes the streams for it."""
+
+    push: Push
+    stream_maker: StreamMaker
+
+
+class PushedHost:
+    """One host of a push; one connection carries every step, from ``stage`` to the end of the block."""
+
+    def __init__(self, access: HostAccess) -> None:
+        self._access = access
+        self._stack = AsyncExitStack()
+        self._session: Session | None = None
+
+    async def __aenter__(self) -> PushedHost:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def stage(self, preparing: asyncio.Future[Preparation]) -> HostResult:
+        """Upload what is missing and record the generation, without activating it.
+
+        The connection is made while the artifact is read; the errors of ``preparing`` are raised.
+        """
+        access = self._access
+        try:
+            transport = await self._stack.enter_async_context(
+                reached(access.target, access.account, access.reporter)
+            )
+        except RelstoreError as error:
+            return from_error(access.target, error)
+        push, stream_maker = await asyncio.shield(preparing)  # the other hosts share it
+        try:
+            questions = _Questions.of(push, store_label(transport.label, access.target.path), access)
+            ahead = questions.ahead(push.activation)
+            self._session = await self._stack.enter_async_context(
+                session_over(transport, access.target, access.account, access.reporter, ahead)
+            )
+            return await self._stage(self._session, push, stream_maker, questions)
+        except RelstoreError as error:
+            return from_error(access.target, error)
+
+    async def activate(self, push: Push, options: ActivationOptions, staged: HostResult) -> HostResult:
+        """Make the generation that was ``staged`` here current."""
+        ended = await _activate(self._connected, self._access, push.app, str(staged.generation), options)
+        return replace(ended, streams=staged.streams)
+
+    async def collect(self, push: Push, result: HostResult) -> HostResult:
+        """Remove what is no longer kept. A failure is only a notice, since the release is live anyway."""
+        label, reporter = self._access.target.label, self._access.reporter
+        request = protocol.Collect(push.app, None, push.retention, push.description.who, dry_run=False)
+        try:
+            collected, _ = await self._connected.ask(request, protocol.Collected)
+        except RelstoreError as error:
+            reporter.notice(f"{label}: nothing was collected: {error.what}")
+            return result
+        for warning in collected.warnings:
+            reporter.detail(label, warning)
+        return replace(result, freed=collected.bytes)
+
+    @property
+    def _connected(self) -> Session:
+        if self._session is None:
+            raise RuntimeError("a host that was not staged has no session")
+        return self._session
+
+    async def _stage(
+        self, session: Session, push: Push, stream_maker: StreamMaker, questions: _Questions
+    ) -> HostResult:
+        access = self._access
+        heads = access.account.heads
+        await preflight.check(session, push.activation, questions.preflight)
+        await chain_check.check(session, questions.history, heads, access.reporter.notice)
+        prepared = await stage.prepare(
+            session, questions.build, push.scan, push.publish, stream_maker, access.reporter
+        )
+        if prepared.record:
+            chain_check.remember(session.store_label, push.app, prepared.record, heads)
+        if not prepared.number:
+            return HostResult(access.target, UNCHANGED, push.app, prepared.current, current=prepared.current)
+        return HostResult(
+            access.target,
+            STAGED,
+            push.app,
+            prepared.number,
+            previous=prepared.current,
+            current=prepared.current,
+            streams=prepared.streams,
+        )
+
+
+async def switch(
+    access: HostAccess, app: AppName | None, spec: str, options: ActivationOptions
+) -> HostResult:
+    """Make the generation ``spec`` current, over a connection of its own.
+
+    Without ``app`` the store's only one is meant; the result says which that is.
+    """
     try:
-        found, _ = await sessions[one.target].ask(ask, protocol.Collected)
+        async with connected(access.target, access.account, access.reporter) as session:
+            app = await chain_check.find_app(session, app, access.account.heads, access.reporter.notice)
+            await preflight.check(session, options, preflight.request(app, options))
+            return await _activate(session, access, app, spec, options)
     except RelstoreError as error:
-        access.reporter.notice(f"{one.target.label}: nothing was collected: {error.what}")
-        return one
-    for warning in found.warnings:
-        access.reporter.detail(one.target.label, warning)
-    return replace(one, freed=found.bytes)
+        return from_error(access.target, error, app)
+
+
+class _Questions(NamedTuple):
+    """What a push asks before it sends anything."""
+
+    preflight: protocol.Preflight | None
+    history: protocol.Past
+    build: stage.Question
+
+    @classmethod
+    def of(cls, push: Push, store: str, access: HostAccess) -> _Questions:
+        return cls(
+            preflight.request(push.app, push.activation, push.programs),
+            chain_check.request(store, push.app, access.account.heads),
+            stage.Question(push.app, push.scan, allow_outside_links=push.allow_outside_links),
+        )
+
+    def ahead(self, options: ActivationOptions | None) -> list[Ahead]:
+        """Those that may travel before the helper has greeted, in the order in which they are asked."""
+        if options is not None and options.password:
+            return []  # the password comes first, and is sent to nobody before the greeting
+        first = [Ahead(self.preflight)] if self.preflight is not None else []
+        return [*first, Ahead(self.history), self.build.ahead]
 
 
 async def _activate(
-    session: Session, place: HostAccess, app: AppName, spec: str, plan: ActivationOptions
-) -> Result:
+    session: Session, access: HostAccess, app: AppName, spec: str, options: ActivationOptions
+) -> HostResult:
     try:
-        return result.from_ended(place.target, await activation.activate(session, place, app, spec, plan))
+        ended = await activate(session, access, app, spec, options)
     except RelstoreError as error:
-        return result.from_error(place.target, error)
-
-
-def _ahead(
-    plan: Push, asked: protocol.Preflight | None, seen: protocol.Past, question: Question
-) -> list[Ahead]:
-    if plan.activation is not None and plan.activation.password:
-        return []  # it is said to nobody who has not greeted us
-    return ([Ahead(asked)] if asked is not None else []) + [Ahead(seen), question.ahead]
-
-
-async def _bring(
-    session: Session, where: HostAccess, plan: Push, shop: StreamMaker, question: Question
-) -> Result:
-    target = where.target
-    prepared = await release.prepare(
-        session, question, plan.scan, plan.publish, shop, where.reporter, local=target.host is None
-    )
-    if prepared.record:
-        past.recorded(session.place, plan.app, prepared.record, where.account.heads)
-    if not prepared.number:
-        return Result(target, UNCHANGED, prepared.current, current=prepared.current)
-    return Result(
-        target,
-        STAGED,
-        prepared.number,
-        previous=prepared.current,
-        current=prepared.current,
-        streams=prepared.streams,
-    )
+        return from_error(access.target, error, app)
+    return from_ended(access.target, app, ended)

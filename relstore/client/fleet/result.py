@@ -1,31 +1,41 @@
 """How a push or a switch ended at one host, and the error that this means for a person.
 
-Pure: from what the host recorded to a Result. Not for showing one (``cli.outcome_view``).
+Pure: from what the host recorded to a HostResult. Not for showing one (``cli.outcome_view``).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Final, Literal, cast, get_args
 
 from relstore import protocol
 from relstore.client.target import Target
 from relstore.client.transfer.upload import Stream
 from relstore.errors import ReleaseFailedError, RelstoreError
-from relstore.formats.journal import ACTIVE, FAILED, INTERRUPTED, ROLLED_BACK, STUCK
+from relstore.formats.journal import ACTIVE
+from relstore.formats.names import AppName
 
-UNCHANGED = "unchanged"
-STAGED = "staged"
-SKIPPED = "skipped"
-ERROR = "error"
+WAITING: Final = "waiting"
+"""Nothing was done there yet; never the last word."""
+STAGED: Final = "staged"
+UNCHANGED: Final = "unchanged"
+SKIPPED: Final = "skipped"
+ERROR: Final = "error"
+
+Recorded = Literal["active", "rolled-back", "failed", "stuck", "interrupted", "unchanged"]
+"""The outcomes that a host reports: those of its journal, and that there was nothing to do."""
+Outcome = Recorded | Literal["waiting", "staged", "skipped", "error"]
+"""Those, and how far a host came that reported none."""
 
 
 @dataclass(frozen=True)
-class Result:
+class HostResult:
     """How a push or a switch ended at one host."""
 
     target: Target
-    outcome: str
-    """An outcome of the journal, or one of the words above."""
+    outcome: Outcome
+    app: AppName | None = None
+    """None where the host could not say which one is meant."""
     generation: int = 0
     previous: int = 0
     current: int = 0
@@ -48,57 +58,68 @@ class Result:
         return self.outcome in (ACTIVE, UNCHANGED)
 
 
-def from_error(target: Target, error: RelstoreError) -> Result:
+def from_error(target: Target, error: RelstoreError, app: AppName | None = None) -> HostResult:
     """The result of a host that could not be asked, or refused."""
-    return Result(target, ERROR, error=error.on(target.label))
+    return HostResult(target, ERROR, app, error=error.on(target.label))
 
 
-def from_ended(target: Target, ended: protocol.Ended) -> Result:
+def from_ended(target: Target, app: AppName, ended: protocol.Ended) -> HostResult:
     """The result, with an error where the host did not end on what was asked for."""
-    result = Result(
+    outcome = _outcome(ended)
+    error = _failure(outcome, app, ended)
+    return HostResult(
         target,
-        ended.outcome,
+        outcome,
+        app,
         ended.generation,
         ended.previous,
         ended.current,
         ended.job or "",
         ended.reason,
+        error=error.on(target.label) if error is not None else None,
     )
-    return replace(result, error=_failure(target, ended))
 
 
-def _failure(target: Target, ended: protocol.Ended) -> RelstoreError | None:
-    if ended.outcome in (ACTIVE, UNCHANGED):
-        return None
-    now = f"generation {ended.current} is current" if ended.current else "no generation is current"
-    first = ended.reason.partition("\n")[0]
-    error: RelstoreError
-    if ended.outcome == ROLLED_BACK:
-        error = ReleaseFailedError(
-            f"generation {ended.generation} failed and the host went back: {ended.reason}",
-            state=f"{now[0].upper()}{now[1:]}, as before.",
-            hint="Look at the output above, mend the release and push again.",
-        )
-    elif ended.outcome == STUCK:
-        error = ReleaseFailedError(
-            f"generation {ended.generation} failed, and going back failed too: {ended.reason}",
-            state=f"{now[0].upper()}{now[1:]}, but its restart failed: the service may be down.",
-            hint="Log in and look at the service now; the link is right.",
-        )
-    elif ended.outcome == INTERRUPTED:
-        error = RelstoreError(
-            f"the activation was cut off: {first}",
-            state=f"{now[0].upper()}{now[1:]}.",
-            hint="The next push or switch finishes or undoes it; `relstore status` shows what is.",
-        )
-    elif ended.outcome == FAILED:
-        error = RelstoreError(
-            f"generation {ended.generation} was not activated: {ended.reason}",
-            state=f"{now[0].upper()}{now[1:]}; nothing was switched.",
-            hint=f"`relstore show {ended.generation}` has all of the reason; mend it and push again.",
-        )
-    else:
-        error = RelstoreError(
-            f"the host ended with the unknown outcome {ended.outcome[:40]!r}", state=f"{now}."
-        )
-    return error.on(target.label)
+def _outcome(ended: protocol.Ended) -> Outcome:
+    for outcome in get_args(Recorded):
+        if outcome == ended.outcome:
+            return cast("Recorded", outcome)
+    return ERROR
+
+
+def _failure(outcome: Outcome, app: AppName, ended: protocol.Ended) -> RelstoreError | None:
+    current = f"generation {ended.current} is current" if ended.current else "no generation is current"
+    state = f"{current[0].upper()}{current[1:]}"
+    first_line = ended.reason.partition("\n")[0]
+    match outcome:
+        case "active" | "unchanged":
+            return None
+        case "rolled-back":
+            return ReleaseFailedError(
+                f"generation {ended.generation} failed and the host went back: {ended.reason}",
+                state=f"{state}, as before.",
+                hint="Look at the output above, fix the release and push again.",
+                app=app,
+                generation=ended.generation,
+            )
+        case "stuck":
+            return ReleaseFailedError(
+                f"generation {ended.generation} failed, and going back failed too: {ended.reason}",
+                state=f"{state}, but its restart failed: the service may be down.",
+                hint="Log in and look at the service now; the link is right.",
+                app=app,
+                generation=ended.generation,
+            )
+        case "interrupted":
+            return RelstoreError(
+                f"the activation was cut off: {first_line}",
+                state=f"{state}.",
+                hint="The next push or switch finishes or undoes it; `relstore status` shows how things are.",
+            )
+        case "failed":
+            return RelstoreError(
+                f"generation {ended.generation} was not activated: {ended.reason}",
+                state=f"{state}; nothing was switched.",
+                hint=f"`relstore show {ended.generation}` has the whole reason; fix it and push again.",
+            )
+    return RelstoreError(f"the host ended with the unknown outcome {ended.outcome[:40]!r}", state=f"{state}.")

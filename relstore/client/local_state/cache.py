@@ -1,10 +1,9 @@
 """The client's cache: the contents that it pushed, by name, so that the next release can be sent as a delta.
 
-Each file is one content under its BLAKE3, proved whenever it is used; beside them are patches that were
-made, and what was found in artifacts (``scan_cache``). What was used least recently goes first when the cache
-grows over its limit. Many processes may share it: files come by rename, and one that goes while it is read
-stays readable. It is only ever a help: where it cannot be read or written, things are slower, nothing else.
-Not for the link speeds that are learned (``link_speeds``).
+Each file is one content under its BLAKE3, proved whenever it is used; beside them are patches and scans of
+artifacts (``scan_cache``). When the cache outgrows its limit, the least recently used files go first. Many
+processes may share it: files appear by rename, and one that is removed while it is read stays readable. When
+the cache cannot be read or written, things are only slower. Not for link speeds (``link_speeds``).
 """
 
 from __future__ import annotations
@@ -20,12 +19,12 @@ from typing import NamedTuple
 from blake3 import blake3
 
 from relstore.client.coding import Coding
-from relstore.client.local_state.state_file import taking_the_place_of
+from relstore.client.local_state.state_file import replacing
 from relstore.formats.names import Digest
 
 DEFAULT_LIMIT_BYTES = 2 * 1024**3
 MIN_BYTES = 16 * 1024
-"""Smaller contents are no bases for deltas."""
+"""Smaller contents are not used as bases of deltas."""
 
 _PROOF_BYTES = 32
 _LARGEST_SHARE = 2
@@ -49,105 +48,105 @@ class Cache:
     limit: int = DEFAULT_LIMIT_BYTES
 
     def has(self, name: Digest, size: int) -> bool:
-        """Whether it seems to be there; its bytes are not read."""
+        """Whether the content seems to be there; its bytes are not read."""
         return self.size(name) == size
 
     def size(self, name: Digest) -> int:
-        """Bytes of a content, 0 when it is not there."""
+        """Bytes of a content, 0 when it is not in the cache."""
         with contextlib.suppress(OSError):
-            return self.place(name).stat().st_size
+            return self.content_path(name).stat().st_size
         return 0
 
     def get(self, name: Digest) -> bytes | None:
-        """The content, proved; None when it is not there or damaged, upon which it is removed."""
-        return _read_proved(self.place(name), lambda data: (name.raw, data))
+        """The content, proved; None when it is missing, or damaged, in which case it is removed."""
+        return _read_proved(self.content_path(name), lambda data: (name.raw, data))
 
     def get_patch(self, base: Digest, content: Digest, coding: Coding) -> bytes | None:
         """The patch that makes ``content`` from ``base``, proved; None when it is not there."""
-        return self._proved(self._patch(base, content, coding))
+        return self._proved(self._patch_path(base, content, coding))
 
     def add_patch(self, base: Digest, content: Digest, coding: Coding, data: bytes) -> None:
         """Keep a patch. Never raises OSError."""
-        self._keep_proved(self._patch(base, content, coding), data)
+        self._keep_proved(self._patch_path(base, content, coding), data)
 
     def get_scan(self, key: str) -> bytes | None:
-        """What ``scan_cache`` keeps of an artifact, proved; None when it is not there."""
-        return self._proved(self._scan(key))
+        """What ``scan_cache`` keeps about an artifact, proved; None when it is not there."""
+        return self._proved(self._scan_path(key))
 
     def add_scan(self, key: str, data: bytes) -> None:
-        """Keep it. Never raises OSError."""
-        self._keep_proved(self._scan(key), data)
+        """Keep a scan. Never raises OSError."""
+        self._keep_proved(self._scan_path(key), data)
 
     def add(self, name: Digest, source: str | Path, size: int) -> None:
-        """Keep a copy of ``source``, which is proved when it is used. Never raises OSError."""
+        """Keep a copy of ``source``; it is proved when it is used. Never raises OSError."""
         if size < MIN_BYTES or size * _LARGEST_SHARE > self.limit:
             return
-        place = self.place(name)
+        path = self.content_path(name)
         with contextlib.suppress(OSError):
             if self.has(name, size):
-                os.utime(place)
+                os.utime(path)
                 return
-            with taking_the_place_of(place) as path:
-                shutil.copyfile(source, path)
+            with replacing(path) as new:
+                shutil.copyfile(source, new)
 
     def trim(self) -> int:
-        """Remove what was used least recently until the rest is within the limit. The bytes freed."""
+        """Remove the least recently used files until the limit is kept. Returns the bytes freed."""
         return self._remove_down_to(self.limit)
 
     def clear(self) -> int:
-        """Remove everything. The bytes freed."""
+        """Remove everything. Returns the bytes freed."""
         return self._remove_down_to(0)
 
     def kept(self) -> list[Kept]:
-        """Everything that is there, the least recently used first."""
-        return sorted(self._walk(), key=lambda one: one.used)
+        """Every file, the least recently used first."""
+        return sorted(self._walk(), key=lambda kept: kept.used)
 
-    def _proved(self, place: Path) -> bytes | None:
-        return _read_proved(place, lambda data: (data[:_PROOF_BYTES], data[_PROOF_BYTES:]))
+    def _proved(self, path: Path) -> bytes | None:
+        return _read_proved(path, lambda data: (data[:_PROOF_BYTES], data[_PROOF_BYTES:]))
 
-    def _keep_proved(self, place: Path, data: bytes) -> None:
-        with contextlib.suppress(OSError), taking_the_place_of(place) as path:
-            path.write_bytes(blake3(data).digest() + data)
+    def _keep_proved(self, path: Path, data: bytes) -> None:
+        with contextlib.suppress(OSError), replacing(path) as new:
+            new.write_bytes(blake3(data).digest() + data)
 
     def _remove_down_to(self, limit: int) -> int:
         kept = self.kept()
-        total, freed = sum(one.size for one in kept), 0
-        for one in kept:
+        total, freed = sum(file.size for file in kept), 0
+        for file in kept:
             if total - freed <= limit:
                 break
             with contextlib.suppress(OSError):
-                one.path.unlink()
-                freed += one.size
+                file.path.unlink()
+                freed += file.size
         return freed
 
     def _walk(self) -> Iterator[Kept]:
         for path in self.directory.glob("*/??/*"):
             with contextlib.suppress(OSError):
-                found = path.stat()
-                yield Kept(path, found.st_size, found.st_mtime)
+                status = path.stat()
+                yield Kept(path, status.st_size, status.st_mtime)
 
-    def place(self, name: Digest) -> Path:
-        """Where a content is, or would be."""
+    def content_path(self, name: Digest) -> Path:
+        """The file of a content, whether or not it is there."""
         return self.directory / "objects" / name[:2] / name
 
-    def _patch(self, base: Digest, content: Digest, coding: Coding) -> Path:
+    def _patch_path(self, base: Digest, content: Digest, coding: Coding) -> Path:
         name = f"{content}-{base}-{coding.codec}-{coding.level}"
         return self.directory / "patches" / name[:2] / name
 
-    def _scan(self, key: str) -> Path:
+    def _scan_path(self, key: str) -> Path:
         return self.directory / "scans" / key[:2] / key
 
 
-def _read_proved(place: Path, split: Callable[[bytes], tuple[bytes, bytes]]) -> bytes | None:
-    """The second part of the file, of which the first is the BLAKE3; a file where it is not is removed."""
+def _read_proved(path: Path, split: Callable[[bytes], tuple[bytes, bytes]]) -> bytes | None:
+    """The data of a file that ``split`` divides into BLAKE3 and data; one that does not match is removed."""
     try:
-        proof, data = split(place.read_bytes())
+        proof, data = split(path.read_bytes())
     except OSError:
         return None
     sound = blake3(data, max_threads=blake3.AUTO).digest() == proof
     with contextlib.suppress(OSError):
         if sound:
-            os.utime(place)
+            os.utime(path)
         else:
-            place.unlink()
+            path.unlink()
     return data if sound else None

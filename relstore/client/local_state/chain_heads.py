@@ -1,7 +1,7 @@
-"""The last record of each app's chain that this machine saw at each host, so that a changed past shows.
+"""The last record of each app's chain that this machine saw on each host, so that a changed history shows.
 
-Written whenever a host was asked; not a cache, since what is forgotten here is trusted anew. Not for judging
-what a host says (``operations.chain_check``).
+Written whenever a host was asked. Not a cache: what is forgotten here is trusted again without question. Not
+for judging what a host says (``operations.chain_check``).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from relstore.client.local_state import state_file as small_file
+from relstore.client.local_state import state_file
 from relstore.errors import FormatError
 from relstore.formats.names import MAX_GENERATION, AppName, Digest
 
@@ -18,47 +18,47 @@ _MAX_KEPT = 10_000
 
 
 @dataclass(frozen=True)
-class Seen:
+class SeenHead:
     """A record that a host had."""
 
     number: int
     digest: Digest
-    """Names the record and all before it."""
+    """Names the record and all records before it."""
     at: int
-    """When it was seen, seconds since 1970."""
+    """When this machine saw it, in seconds since 1970."""
 
 
 @dataclass(frozen=True)
 class Heads:
-    """What was seen, in one file; None remembers nothing."""
+    """The heads, in one file; with None nothing is remembered."""
 
     path: Path | None
 
-    def get(self, place: str, app: AppName) -> Seen | None:
-        """``place``: the host and the store's path."""
+    def get(self, store: str, app: AppName) -> SeenHead | None:
+        """The head that was last seen. ``store``: its ``Session.store_label``."""
         if self.path is None:
             return None
-        match small_file.load(self.path).get(_key(place, app)):
+        match state_file.load(self.path).get(_key(store, app)):
             case [int(number), str(digest), int(at)] if 1 <= number <= MAX_GENERATION:
                 try:
-                    return Seen(number, Digest.parse(digest), at)
+                    return SeenHead(number, Digest.parse(digest), at)
                 except FormatError:
                     return None
         return None
 
-    def keep(self, place: str, app: AppName, number: int, digest: Digest) -> None:
-        """Remember the last record there is."""
+    def keep(self, store: str, app: AppName, number: int, digest: Digest) -> None:
+        """Remember the last record of a chain."""
         if self.path is None:
             return
-        found = small_file.load(self.path)
-        found.pop(_key(place, app), None)
-        found[_key(place, app)] = [number, digest, int(time.time())]
-        small_file.save(self.path, dict(list(found.items())[-_MAX_KEPT:]))
+        heads = state_file.load(self.path)
+        heads.pop(_key(store, app), None)
+        heads[_key(store, app)] = [number, digest, int(time.time())]
+        state_file.save(self.path, dict(list(heads.items())[-_MAX_KEPT:]))
 
 
 NOTHING = Heads(None)
-"""Where nothing is to be remembered."""
+"""For whoever remembers nothing."""
 
 
-def _key(place: str, app: AppName) -> str:
-    return f"{app} at {place}"
+def _key(store: str, app: AppName) -> str:
+    return f"{app} at {store}"

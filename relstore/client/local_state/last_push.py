@@ -1,6 +1,6 @@
-"""What was last pushed of each app from here, by path: what the next push is likely to build on.
+"""What this machine last pushed of each app, by path: the next push most likely builds on it.
 
-Only a guess, so that work can begin before the host has said what it has: never an error, never trusted.
+Only a guess, so that work can begin before the host has said what it has. Never an error, never trusted.
 """
 
 from __future__ import annotations
@@ -8,27 +8,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from relstore.client.local_state import state_file as small_file
+from relstore.client.local_state import state_file
 from relstore.errors import FormatError
 from relstore.formats.manifest import Manifest
 from relstore.formats.names import AppName, Digest
 
 MIN_BYTES = 1024 * 1024
-"""Of smaller files it is not worth remembering."""
+"""Smaller files are not worth remembering."""
 
 _MAX_FILES = 1000
 
 
 @dataclass(frozen=True)
 class Recent:
-    """What is remembered below ``directory``."""
+    """The last pushes, remembered below ``directory``."""
 
     directory: Path
 
     def get(self, app: AppName) -> dict[str, Digest]:
-        """The content of each large file that was pushed last."""
+        """The content of each large file of the last push."""
         try:
-            return {path: Digest.parse(name) for path, name in small_file.load(self._place(app)).items()}
+            return {path: Digest.parse(name) for path, name in state_file.load(self._path(app)).items()}
         except (TypeError, FormatError):
             return {}
 
@@ -40,7 +40,7 @@ class Recent:
             reverse=True,
         )
         files = {file.path: file.content.blake3 for file in large[:_MAX_FILES]}
-        small_file.save(self._place(app), files)
+        state_file.save(self._path(app), files)
 
-    def _place(self, app: AppName) -> Path:
+    def _path(self, app: AppName) -> Path:
         return self.directory / f"{app}.json"

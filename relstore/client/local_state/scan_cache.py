@@ -1,9 +1,9 @@
-"""What the last scan of an artifact found, so that the next one need not read what did not change.
+"""What the last scan of an artifact read, so that the next one need not read unchanged files.
 
-A file counts as unchanged when its path, device, inode, size and both of its times are as they were: the rule
-of git's index, and with its care for "racy" files: one that was written within a moment of the scan might be
-written again within the same tick of the clock, and so is read again. Whatever is wrong with a kept scan, its
-files are read again. Not for contents (``cache``), nor ever trusted by a host, which proves what it is sent.
+A file counts as unchanged when its path, device, inode, size and both times are the same. This is the rule of
+git's index, including "racy" files: one that was written just before it was read might be written again
+within the same tick of the clock, so it is read again. When a kept scan is unusable, all files are read
+again. Not for contents (``cache``), and never trusted by a host, which proves what it receives.
 
 https://git-scm.com/docs/racy-git
 """
@@ -22,7 +22,7 @@ from blake3 import blake3
 from relstore.client.local_state.cache import Cache
 
 RACY_NS = 2 * 10**9
-"""A file that was changed less than this before it was read is not remembered. The coarsest clock of a file
+"""A file that was changed within this time before it was read is not remembered. The coarsest clock of a file
 system in use ticks every two seconds (FAT)."""
 
 _MAGIC = b"relstore scan 1\n"
@@ -31,7 +31,7 @@ _COUNT = Struct("<Q")
 
 
 class Stamp(NamedTuple):
-    """What tells one state of a file from another. Times in nanoseconds."""
+    """What distinguishes two states of a file. Times in nanoseconds."""
 
     device: int
     inode: int
@@ -40,15 +40,15 @@ class Stamp(NamedTuple):
     ctime_ns: int
 
     @classmethod
-    def from_stat(cls, found: os.stat_result) -> Stamp:
-        return cls(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    def from_stat(cls, status: os.stat_result) -> Stamp:
+        return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
     def racy(self, read_at_ns: int) -> bool:
-        """Whether it could have been changed after it was read at that time, and look the same."""
+        """Whether the file could have changed after it was read at that time, and still look the same."""
         return max(self.mtime_ns, self.ctime_ns) + RACY_NS > read_at_ns
 
 
-class Seen(NamedTuple):
+class KnownFile(NamedTuple):
     """A file as it was read: its stamp, and its BLAKE3 and SHA-256, 32 bytes each."""
 
     stamp: Stamp
@@ -62,17 +62,17 @@ class ScanCache:
 
     cache: Cache
 
-    def get(self, artifact: Path) -> dict[str, Seen]:
-        """By path inside the artifact; empty when nothing usable is kept."""
+    def get(self, artifact: Path) -> dict[str, KnownFile]:
+        """The files by their path inside the artifact; empty when nothing usable is kept."""
         data = self.cache.get_scan(_key(artifact))
         return _decode(data) if data is not None else {}
 
-    def keep(self, artifact: Path, seen: Mapping[str, Seen]) -> None:
-        """Instead of what was kept of it."""
-        self.cache.add_scan(_key(artifact), _encode(seen))
+    def keep(self, artifact: Path, files: Mapping[str, KnownFile]) -> None:
+        """Replace what was kept of the artifact."""
+        self.cache.add_scan(_key(artifact), _encode(files))
 
     def forget(self, artifact: Path) -> None:
-        """Read everything of it the next time."""
+        """Have the next scan read every file."""
         self.keep(artifact, {})
 
 
@@ -80,13 +80,13 @@ def _key(artifact: Path) -> str:
     return blake3(os.fsencode(artifact.resolve())).hexdigest()
 
 
-def _encode(seen: Mapping[str, Seen]) -> bytes:
-    columns = b"".join(_COLUMNS.pack(*one.stamp, one.blake3, one.sha256) for one in seen.values())
-    return _MAGIC + _COUNT.pack(len(seen)) + columns + "\0".join(seen).encode()
+def _encode(files: Mapping[str, KnownFile]) -> bytes:
+    columns = b"".join(_COLUMNS.pack(*file.stamp, file.blake3, file.sha256) for file in files.values())
+    return _MAGIC + _COUNT.pack(len(files)) + columns + "\0".join(files).encode()
 
 
-def _decode(data: bytes) -> dict[str, Seen]:
-    """``data`` was proved to be what was written, maybe by another version of relstore."""
+def _decode(data: bytes) -> dict[str, KnownFile]:
+    """``data`` is proved to be what was written, perhaps by another version of relstore."""
     start = len(_MAGIC) + _COUNT.size
     if not data.startswith(_MAGIC) or len(data) < start:
         return {}
@@ -97,6 +97,6 @@ def _decode(data: bytes) -> dict[str, Seen]:
     paths = data[end:].decode().split("\0")
     records = _COLUMNS.iter_unpack(data[start:end])
     return {
-        path: Seen(Stamp(*stamp), name, check)
+        path: KnownFile(Stamp(*stamp), name, check)
         for path, (*stamp, name, check) in zip(paths, records, strict=True)
     }

@@ -1,4 +1,4 @@
-"""A small JSON file of what was learned. Only a help: reading and writing it never fail."""
+"""A small JSON file that remembers something. Reading and writing it never fail: nothing depends on it."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ _MAX_BYTES = 4 * 1024 * 1024
 
 
 def load(path: Path) -> dict[str, Any]:
-    """The object in the file; an empty one when there is none that can be read."""
+    """The object in the file; an empty one when there is none, or it cannot be read."""
     try:
         with open(path, encoding="utf-8") as file:
-            found = json.loads(file.read(_MAX_BYTES))
+            value = json.loads(file.read(_MAX_BYTES))
     except (OSError, ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return value if isinstance(value, dict) else {}
 
 
-def save(path: Path, found: dict[str, Any]) -> None:
-    """Put it in the place of what was there, by rename."""
-    with contextlib.suppress(OSError), taking_the_place_of(path) as new:
-        new.write_text(json.dumps(found), encoding="utf-8")
+def save(path: Path, value: dict[str, Any]) -> None:
+    """Replace what was in the file, by rename."""
+    with contextlib.suppress(OSError), replacing(path) as new:
+        new.write_text(json.dumps(value), encoding="utf-8")
 
 
 @contextmanager
-def taking_the_place_of(place: Path) -> Iterator[Path]:
-    """A new, empty file; it is at ``place`` when the block has ended well. Raises OSError."""
-    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=place.parent, prefix=".new-", delete=False) as file:
+def replacing(path: Path) -> Iterator[Path]:
+    """A new, empty file, which replaces ``path`` when the block ends without an error. Raises OSError."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".new-", delete=False) as file:
         try:
             yield Path(file.name)
-            os.replace(file.name, place)
+            os.replace(file.name, path)
         except BaseException:
             os.unlink(file.name)
             raise

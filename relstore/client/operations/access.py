@@ -1,4 +1,4 @@
-"""How hosts are reached for an operation, and who is told of it.
+"""How an operation reaches hosts, and who is told how it goes.
 
 Not for making the connection (``connection.connect``).
 """

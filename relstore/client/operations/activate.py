@@ -1,7 +1,7 @@
-"""One activation at one host, seen to its end from here: asked for, followed, confirmed, or left to the host.
+"""One activation at one host: asks for it, follows it, confirms it, or leaves it to the host.
 
-When the connection drops after the host accepted, it is made anew and the job is followed from where the
-host is; what is reported in the end is always what the host recorded. Not for several hosts (``fleet``).
+When the connection breaks off after the host accepted, this connects again and follows the job from where
+the host is by then. It always ends with what the host recorded. Not for several hosts (``fleet``).
 """
 
 from __future__ import annotations
@@ -24,53 +24,53 @@ from relstore.formats.names import AppName, JobId
 from relstore.protocol import Accepted, Ended
 
 CONFIRMING = "confirming"
-"""The host's step in which it waits for us."""
+"""The host's step in which it waits for the client to confirm."""
 _RETURN_S = 45.0
-"""How long it is tried to reach a host again whose connection broke off."""
+"""How long to try to reach a host again whose connection broke off."""
 _PAUSE_S = 1.0
 
 
 async def activate(
-    session: Session, place: HostAccess, app: AppName, spec: str, plan: ActivationOptions
+    session: Session, access: HostAccess, app: AppName, spec: str, options: ActivationOptions
 ) -> Ended:
     """Make ``spec`` current and follow that to what the host recorded.
 
     Raises what the host refuses, ConnectionLostError when it cannot be reached again, DetachedError after
     Ctrl-C.
     """
-    if plan.password:
-        await session.ask(protocol.Become(plan.password), protocol.Done)
-    token = secrets.token_bytes(32) if plan.recipe.confirm else b""
+    if options.password:
+        await session.ask(protocol.Become(options.password), protocol.Done)
+    token = secrets.token_bytes(32) if options.recipe.confirm else b""
     request = protocol.Activate(
         app,
         spec,
-        plan.who,
-        plan.recipe,
-        plan.lock_wait,
-        plan.override_hold,
+        options.who,
+        options.recipe,
+        options.lock_wait,
+        options.override_hold,
         hashlib.sha256(token).digest() if token else None,
     )
-    following = _Following(place, app, token, plan.recipe.confirm)
+    following = _Following(access, app, token, options.recipe.confirm)
     try:
-        return await place.interrupts.guard(following.run(session, request))
+        return await access.interrupts.guard(following.run(session, request))
     except Interrupted:
-        raise await _leave(place, app, following.job, plan.who) from None
+        raise await _leave(access, app, following.job, options.who) from None
 
 
-async def follow(session: Session, place: HostAccess, app: AppName, job: JobId | None) -> Ended:
+async def follow(session: Session, access: HostAccess, app: AppName, job: JobId | None) -> Ended:
     """Follow a job (None: the newest) to what the host recorded. Raises as ``activate``."""
-    following = _Following(place, app, b"", 0)
+    following = _Following(access, app, b"", 0)
     try:
-        return await place.interrupts.guard(following.run(session, protocol.Watch(app, job)))
+        return await access.interrupts.guard(following.run(session, protocol.Watch(app, job)))
     except Interrupted:
-        raise _left(place, app, following.job) from None
+        raise _left(following.job) from None
 
 
 class _Following:
     """One job as it is followed, over as many connections as that takes."""
 
-    def __init__(self, place: HostAccess, app: AppName, token: bytes, seconds: int) -> None:
-        self._place = place
+    def __init__(self, access: HostAccess, app: AppName, token: bytes, seconds: int) -> None:
+        self._access = access
         self._app = app
         self._token = token
         self._confirm_s = seconds
@@ -90,7 +90,7 @@ class _Following:
                 await asyncio.gather(self._confirming, return_exceptions=True)
 
     async def _follow(self, session: Session, request: Any) -> Ended:
-        label, reporter = session.label, self._place.reporter
+        label, reporter = session.label, self._access.reporter
         async for event in session.follow(request, Ended):
             if isinstance(event, Accepted):
                 if self.job is None and isinstance(request, protocol.Watch):
@@ -106,13 +106,13 @@ class _Following:
                 reporter.output(label, event.data)
             elif isinstance(event, Ended):
                 return event
-        raise RuntimeError("an activation without an end")
+        raise RuntimeError("a conversation about an activation ended without its reply")
 
     async def _return(self, lost: ConnectError) -> Ended:
-        """The connection broke off while the host works: come back until it can be followed again."""
-        reporter = self._place.reporter
+        """The connection broke off while the host works: connect again until the job can be followed."""
+        reporter = self._access.reporter
         reporter.notice(
-            f"{lost.host or self._place.target.label}: {lost.what}; the host goes on, reconnecting"
+            f"{lost.host or self._access.target.label}: {lost.what}; the host continues; reconnecting"
         )
         deadline = time.monotonic() + max(_RETURN_S, self._confirm_s)
         while True:
@@ -125,7 +125,7 @@ class _Following:
             await asyncio.sleep(_PAUSE_S)
 
     async def _confirm(self) -> None:
-        """Come back on a connection of its own, as long as the host waits."""
+        """Confirm over a connection of its own; try for as long as the host waits."""
         deadline = time.monotonic() + self._confirm_s
         if self.job is None:
             return
@@ -136,39 +136,41 @@ class _Following:
                     await session.ask(request, protocol.Confirmed)
                     return
             except RelstoreError as error:
-                self._place.reporter.detail(self._place.target.label, f"not confirmed yet: {error.what}")
+                self._access.reporter.detail(self._access.target.label, f"not confirmed yet: {error.what}")
             await asyncio.sleep(_PAUSE_S)
 
     def _connected(self) -> contextlib.AbstractAsyncContextManager[Session]:
-        return connected(self._place.target, self._place.account, self._place.reporter)
+        return connected(self._access.target, self._access.account, self._access.reporter)
 
 
-async def _leave(place: HostAccess, app: AppName, job: JobId | None, who: str) -> DetachedError:
-    """After Ctrl-C: say that the host goes on, and ask it to cancel after a second one."""
-    label = place.target.label
-    left = _left(place, app, job)
+async def _leave(access: HostAccess, app: AppName, job: JobId | None, who: str) -> DetachedError:
+    """After Ctrl-C: say that the host continues; after a second one, ask it to cancel."""
+    label = access.target.label
+    left = _left(job)
     if job is None:
         return left
-    place.reporter.notice(f"{label}: {left.what}; Ctrl-C again asks the host to cancel")
-    if not await place.interrupts.again():
+    access.reporter.notice(f"{label}: {left.what}; Ctrl-C again asks the host to cancel")
+    if not await access.interrupts.again():
         return left
     try:
-        async with connected(place.target, place.account, place.reporter) as session:
+        async with connected(access.target, access.account, access.reporter) as session:
             await session.ask(protocol.Cancel(app, job, who), protocol.Done)
     except RelstoreError as error:
-        place.reporter.notice(f"{label}: it could not be asked to cancel: {error.what}")
+        access.reporter.notice(f"{label}: the host could not be asked to cancel: {error.what}")
         return left
     return DetachedError(
-        f"{label}: asked to cancel job {job}; it may, as long as it has not switched",
-        hint=f"`relstore attach {job}` shows what became of it.",
+        f"asked the host to cancel job {job}, which it can until it has switched",
+        job=job,
+        hint=f"`relstore attach {job}` shows how it ended.",
     )
 
 
-def _left(place: HostAccess, app: AppName, job: JobId | None) -> DetachedError:
+def _left(job: JobId | None) -> DetachedError:
     if job is None:
         return DetachedError("interrupted before the host accepted anything", state="Nothing was switched.")
     return DetachedError(
-        f"detached from job {job}, which goes on at the host",
+        f"detached from job {job}, which continues on the host",
+        job=job,
         hint=f"`relstore attach {job}` follows it.",
     )
 
@@ -176,6 +178,6 @@ def _left(place: HostAccess, app: AppName, job: JobId | None) -> DetachedError:
 def _out_of_reach(error: RelstoreError, job: JobId | None) -> RelstoreError:
     return type(error)(
         error.what,
-        state=f"The host goes on by itself with job {job}, and ends on a version that runs.",
-        hint=f"When it can be reached again: `relstore attach {job}`.",
+        state=f"The host continues with job {job} by itself and ends on a version that runs.",
+        hint=f"Once it can be reached again, follow the job with `relstore attach {job}`.",
     ).on(error.host)

@@ -1,4 +1,4 @@
-"""Fetching a generation with its manifest, proved against the build's id here, not on the host's word."""
+"""Fetching a generation with its manifest, which is checked here against the id of its build."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from relstore.protocol import RowOut
 
 
 async def fetch(session: Session, app: AppName, spec: str) -> tuple[RowOut, Manifest]:
-    """The generation that ``spec`` means. Raises DamagedError when the manifest is not the build's."""
+    """The generation that ``spec`` names. Raises DamagedError when the manifest is not that of its build."""
     row, raw = await session.ask(protocol.Fetch(app, spec), RowOut)
     if blake3(raw).hexdigest() != row.build:
         raise DamagedError(

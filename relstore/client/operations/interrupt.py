@@ -1,7 +1,7 @@
 """Ctrl-C while a host works: the first leaves the host to itself, the second asks it to cancel.
 
-Only what was pressed, for whoever waits; the command layer catches the signals. Before a host has accepted
-anything, an interrupt simply ends the program.
+Only tells whoever waits that it was pressed; the command layer catches the signals. Before a host has
+accepted anything, an interrupt simply ends the program.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from typing import TypeVar
 T = TypeVar("T")
 
 SECOND_S = 2.0
-"""How long after the first Ctrl-C a second one is waited for."""
+"""How long to wait for a second Ctrl-C after the first."""
 
 
-class Interrupted(Exception):  # noqa: N818 - no error: somebody wants to leave
+class Interrupted(Exception):  # noqa: N818 - not an error: somebody wants to leave
     """Ctrl-C was pressed while the host works."""
 
 
 class Interrupts:
-    """``press`` is called by the signal; ``armed`` says that somebody listens."""
+    """The signal handler calls ``press``; ``armed`` says that somebody listens."""
 
     def __init__(self) -> None:
         self.armed = False
@@ -42,8 +42,8 @@ class Interrupts:
             raise Interrupted
         finally:
             self.armed = False
-            for one in (task, pressed):
-                one.cancel()
+            for waiter in (task, pressed):
+                waiter.cancel()
             await asyncio.gather(task, pressed, return_exceptions=True)
 
     async def again(self) -> bool:

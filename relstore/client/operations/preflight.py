@@ -1,4 +1,4 @@
-"""Asking a host whether it would run the release, before anything is sent; the host knows."""
+"""Asking a host whether it could run the release, before anything is sent. The host decides."""
 
 from __future__ import annotations
 
@@ -14,28 +14,31 @@ from relstore.formats.recipe import Recipe
 
 
 def request(
-    app: AppName, plan: ActivationOptions | None, programs: Sequence[Executable] = ()
+    app: AppName, options: ActivationOptions | None, programs: Sequence[Executable] = ()
 ) -> protocol.Preflight | None:
-    """What to ask; None when there is nothing. ``plan``: None when nothing is to be activated."""
-    recipe = plan.recipe if plan is not None else Recipe()
+    """What to ask; None when there is nothing to ask. ``options``: None when nothing is to be activated."""
+    recipe = options.recipe if options is not None else Recipe()
     if not programs and not recipe.units.names:
-        return None  # what is left is checked where it is done
-    return protocol.Preflight(app, recipe, tuple(programs), plan is not None)
+        return None  # the rest is checked where it is done
+    return protocol.Preflight(app, recipe, tuple(programs), options is not None)
 
 
-async def check(session: Session, plan: ActivationOptions | None, asked: protocol.Preflight | None) -> None:
+async def check(
+    session: Session, options: ActivationOptions | None, asked: protocol.Preflight | None
+) -> None:
     """Ask. Raises PreflightError."""
     if asked is None:
         return
-    if plan is not None and plan.password:
-        await session.ask(protocol.Become(plan.password), protocol.Done)
-    found, _ = await session.ask(asked, protocol.Preflighted)
-    if not found.problems:
+    if options is not None and options.password:
+        await session.ask(protocol.Become(options.password), protocol.Done)
+    reply, _ = await session.ask(asked, protocol.Preflighted)
+    if not reply.problems:
         return
-    problems, hints = zip(*found.problems)
+    problems, hints = zip(*reply.problems)
     what = problems[0] if len(problems) == 1 else "".join(f"\n  - {problem}" for problem in problems)
     raise PreflightError(
-        f"this host would not run it: {what}",
+        f"this host could not run it: {what}",
+        problems=problems,
         state="Nothing was sent.",
         hint="\n        ".join(dict.fromkeys(hints)),
     ).on(session.label)

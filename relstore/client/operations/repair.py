@@ -1,7 +1,7 @@
-"""Repairing a damaged build at a host from what this machine still has of it in its cache.
+"""Repairing a damaged build on a host with what this machine's cache still has of it.
 
-What the host has itself it has used already. Not for checking (``relstore verify`` asks the host for that),
-nor for an artifact that is still there: pushing it again sends what is damaged.
+The host has used its own copies before this. Not for checking (``verify``), nor for an artifact that still
+exists: pushing it again sends what is damaged.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from relstore.protocol import DamagedBuild
 
 
 async def from_cache(
-    session: Session, damaged: DamagedBuild, how: SendOptions, reporter: Reporter, *, local: bool
+    session: Session, damaged: DamagedBuild, options: SendOptions, reporter: Reporter
 ) -> bool:
     """Whether the build is whole again. Raises what a push raises."""
     if damaged.app is None:
@@ -30,22 +30,22 @@ async def from_cache(
     try:
         row, manifest = await fetch(session, damaged.app, str(damaged.generation))
     except DamagedError:
-        return False  # without its manifest nobody knows what it should hold
+        return False  # without its manifest nobody knows what the build should hold
     if row.build != damaged.build:
-        return False  # the app went on meanwhile
-    cache, refs = how.cache, contents(manifest)
-    sources = {ref.blake3: str(cache.place(ref.blake3)) for ref in refs}
+        return False  # the app has moved on meanwhile
+    cache, refs = options.cache, contents(manifest)
+    sources = {ref.blake3: str(cache.content_path(ref.blake3)) for ref in refs}
     scan = Scan(Path(), manifest, manifest.encode(), row.build, sources)
-    question = protocol.Compare(damaged.app, row.build, allow_outside_links=True)
-    compared = await upload.compare(session, question, scan)
-    if not compared.found.damaged:
+    request = protocol.Compare(damaged.app, row.build, allow_outside_links=True)
+    compared = await upload.compare(session, request, scan)
+    if not compared.probed.damaged:
         return False
     for wanted in compared.wanted:
         if cache.get(refs[wanted.content].blake3) is None:
             return False
-    shop = StreamMaker(how, damaged.app, scan)
+    stream_maker = StreamMaker(options, damaged.app, scan)
     try:
-        await upload.send(session, scan, compared, protocol.Restore(), shop, reporter, local=local)
+        await upload.send(session, scan, compared, protocol.Restore(), stream_maker, reporter)
     finally:
-        shop.close()
+        stream_maker.close()
     return True

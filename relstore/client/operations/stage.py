@@ -1,4 +1,4 @@
-"""A push up to the activation, at one host: what to upload, the upload, the generation's record.
+"""A push up to the activation, at one host: the comparison, the upload, the generation's record.
 
 Not for making it current (``activate``) nor for several hosts at once (``fleet``).
 """
@@ -19,17 +19,17 @@ from relstore.formats.manifest import contents
 from relstore.formats.names import AppName
 
 _AHEAD_BYTES = 256 * 1024
-"""A larger manifest is only sent when the host does not have the build."""
+"""A larger manifest is sent only when the host does not have the build."""
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A build that is on a host. ``number`` is its generation, 0 when it is current already."""
+    """A build that is on a host. ``number`` is its generation, 0 when the build is current already."""
 
     number: int
     current: int
     record: bytes = b""
-    """The generation's, when it is new."""
+    """The generation's record, when it is new."""
     streams: tuple[Stream, ...] = ()
     """What was sent for it."""
 
@@ -46,7 +46,7 @@ class Preview:
 
 
 class Question:
-    """What is asked of each host about a build, in the fewest round trips."""
+    """What to ask each host about a build, in as few round trips as possible."""
 
     def __init__(self, app: AppName, scan: Scan, *, allow_outside_links: bool) -> None:
         self._scan = scan
@@ -55,27 +55,27 @@ class Question:
 
     @property
     def ahead(self) -> Ahead:
-        """What may be sent ahead of the handshake."""
+        """The request that may be sent ahead of the handshake."""
         if len(self._scan.raw) <= _AHEAD_BYTES:
             return Ahead(self._compare, self._scan.raw)
         return Ahead(self._probe)
 
     async def ask(self, session: Session) -> Comparison:
-        """What the host has and lacks."""
+        """What the host has and what it lacks."""
         if self.ahead.request is self._probe:
-            found, _ = await session.ask(self._probe, protocol.Probed)
-            if (found.present or found.waiting) and not found.damaged:
-                return Comparison(found, [], ())
+            probed, _ = await session.ask(self._probe, protocol.Probed)
+            if (probed.present or probed.waiting) and not probed.damaged:
+                return Comparison(probed, [], ())
         return await upload.compare(session, self._compare, self._scan)
 
 
 async def preview(session: Session, question: Question, scan: Scan) -> Preview:
     """Ask what would be sent, and change nothing."""
     compared = await question.ask(session)
-    found, refs = compared.found, contents(scan.manifest)
-    unchanged = found.current_build == scan.build and not found.waiting and not found.damaged
+    probed, refs = compared.probed, contents(scan.manifest)
+    unchanged = probed.current_build == scan.build and not probed.waiting and not probed.damaged
     size = sum(refs[item.content].size - item.offset for item in compared.wanted)
-    return Preview(unchanged, found.current, len(compared.wanted), size)
+    return Preview(unchanged, probed.current, len(compared.wanted), size)
 
 
 async def prepare(
@@ -83,24 +83,21 @@ async def prepare(
     question: Question,
     scan: Scan,
     publish: protocol.Publish,
-    shop: StreamMaker,
+    stream_maker: StreamMaker,
     reporter: Reporter,
-    *,
-    local: bool,
 ) -> Prepared:
-    """Upload what is missing, publish, record the generation; nothing for what is current already."""
+    """Upload what is missing, publish, record the generation; do nothing for a build that is current."""
     check_executable(session, scan)
     compared = await question.ask(session)
-    found = compared.found
-    if found.damaged:
-        restore = protocol.Restore()
-        restored = await upload.send(session, scan, compared, restore, shop, reporter, local=local)
-        reporter.notice(f"{session.label}: {upload.mended(scan.build, restored)}")
-    if found.waiting:
-        return Prepared(found.waiting, found.current)
-    if found.current and found.current_build == scan.build:
-        return Prepared(0, found.current)
-    if found.present:
+    probed = compared.probed
+    if probed.damaged:
+        restored = await upload.send(session, scan, compared, protocol.Restore(), stream_maker, reporter)
+        reporter.notice(f"{session.label}: {upload.repaired(scan.build, restored)}")
+    if probed.waiting:
+        return Prepared(probed.waiting, probed.current)
+    if probed.current and probed.current_build == scan.build:
+        return Prepared(0, probed.current)
+    if probed.present:
         try:
             released, _ = await session.ask(
                 protocol.Release(publish.app, scan.build, *publish[1:]), protocol.Released
@@ -109,13 +106,13 @@ async def prepare(
             reporter.detail(session.label, "the build was collected meanwhile; sending it again")
             compared = await question.ask(session)
         else:
-            return Prepared(released.number, found.current, released.record)
-    sent = await upload.send(session, scan, compared, publish, shop, reporter, local=local)
-    return Prepared(sent.number, found.current, sent.record, sent.streams)
+            return Prepared(released.number, probed.current, released.record)
+    sent = await upload.send(session, scan, compared, publish, stream_maker, reporter)
+    return Prepared(sent.number, probed.current, sent.record, sent.streams)
 
 
 def check_executable(session: Session, scan: Scan) -> None:
-    """Raises RefusedError for a build with executables on a file system that executes nothing."""
+    """Raises RefusedError for a build with executables on a file system that is mounted noexec."""
     if not session.hello.noexec:
         return
     program = next((file.path for file in scan.manifest.files() if file.content.executable), None)
@@ -123,5 +120,5 @@ def check_executable(session: Session, scan: Scan) -> None:
         raise RefusedError(
             f"{session.hello.root} is on a file system mounted noexec, so {program!r} could not be run there",
             state="Nothing was changed.",
-            hint="Name a place on another file system, or remount that one with exec.",
+            hint="Name a directory on another file system, or remount that one with exec.",
         ).on(session.label)

@@ -1,22 +1,19 @@
-"""Having a host check its store and, when asked to, repair it with what it has and with what we have."""
+"""Having a host check its store and, on request, repair it from what the host and this machine have."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 from relstore import protocol
-from relstore.client.connection.session import Session
+from relstore.client.connection.session import Session, rows
 from relstore.client.operations import repair
 from relstore.client.reporter import Reporter
 from relstore.client.transfer.stream_plan import SendOptions
-from relstore.errors import ProtocolError
-from relstore.formats import pack
 from relstore.protocol import FindingOut, Verified
-from relstore.protocol import fields as shape
 
 
 class Report(NamedTuple):
-    """What a host found, and whether it was put right."""
+    """What is wrong with a store, and whether it was repaired."""
 
     verified: Verified
     findings: list[FindingOut]
@@ -27,30 +24,25 @@ class Report(NamedTuple):
         return [finding for finding in self.findings if not finding.mended]
 
 
-async def verify(session: Session, how: SendOptions | None, reporter: Reporter, *, local: bool) -> Report:
-    """``how``: what to send by; with it, what is wrong is repaired where that is possible."""
-    found, body = await _ask(session, protocol.Verify(how is not None), reporter)
-    findings = _findings(body)
-    if how is not None:
-        for damaged in found.damaged:
-            if await repair.from_cache(session, damaged, how, reporter, local=local):
-                place = f"builds/{damaged.build}/"
+async def verify(session: Session, options: SendOptions | None, reporter: Reporter) -> Report:
+    """``options``: how to send what a repair needs; None repairs nothing."""
+    verified, body = await _ask(session, protocol.Verify(options is not None), reporter)
+    findings = rows(body, FindingOut)
+    if options is not None:
+        for damaged in verified.damaged:
+            if await repair.from_cache(session, damaged, options, reporter):
+                directory = f"builds/{damaged.build}/"
                 findings = [
-                    finding._replace(mended=finding.mended or finding.path.startswith(place))
+                    finding._replace(mended=finding.mended or finding.path.startswith(directory))
                     for finding in findings
                 ]
-    return Report(found, findings)
+    return Report(verified, findings)
 
 
-async def _ask(session: Session, ask: protocol.Verify, reporter: Reporter) -> tuple[Verified, bytes]:
-    async for event, body in session.follow_with_body(ask, Verified):
+async def _ask(session: Session, request: protocol.Verify, reporter: Reporter) -> tuple[Verified, bytes]:
+    async for event, body in session.follow_with_body(request, Verified):
         if isinstance(event, Verified):
             return event, body
         if isinstance(event, protocol.Step):
             reporter.count(session.label, event.name, event.done, event.total)
-    raise ProtocolError("the check had no end").on(session.label)
-
-
-def _findings(body: bytes) -> list[FindingOut]:
-    values = pack.decode_stream(body, what="list of findings", limit=protocol.MAX_BODY_BYTES)
-    return [shape.from_values(FindingOut, value) for value in values]
+    raise RuntimeError("a conversation about a check ended without its reply")

@@ -1,4 +1,4 @@
-"""A stream on its way, in chunks; one that is made once may be had by several hosts. Not for making one."""
+"""A stream in chunks; several hosts can share one. Not for making one (``stream_maker``)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _CHUNK_BYTES = 64 * 1024
 
 
 class Chunk(NamedTuple):
-    """A part of a stream. ``size``: the bytes of the artifact that were read for it."""
+    """A part of a stream. ``size``: how many bytes of the artifact were read for it."""
 
     data: bytes
     size: int
@@ -33,13 +33,13 @@ class Counted:
             yield piece
 
     def take(self) -> int:
-        """The bytes since the last time."""
+        """The bytes since the last call."""
         count, self._count = self._count, 0
         return count
 
 
 def plain(pieces: Iterable[bytes]) -> Iterator[Chunk]:
-    """Pieces as they are, the small ones together: each chunk costs a turn of a thread and a frame."""
+    """Pieces as they are, small ones joined: each chunk costs a switch of threads and a frame."""
     small: list[bytes] = []
     size = 0
     for piece in pieces:
@@ -53,9 +53,9 @@ def plain(pieces: Iterable[bytes]) -> Iterator[Chunk]:
 
 
 class Shared:
-    """Chunks that are made once and may be had many times, by several threads, each at its own pace.
+    """Chunks that are made once and read many times, by several threads, each at its own pace.
 
-    Whoever comes first makes the next chunk. They are kept in a file without a name until ``close``.
+    Whichever thread comes first makes the next chunk. All are kept in a nameless file until ``close``.
     """
 
     def __init__(self, chunks: Iterator[Chunk]) -> None:
@@ -76,12 +76,12 @@ class Shared:
             number += 1
 
     def run_ahead(self) -> None:
-        """Make them all now, in a thread, whether or not they are asked for."""
+        """Make all chunks now, in a thread, before anybody asks for them."""
         self._ahead = threading.Thread(target=self._make_all, daemon=True)
         self._ahead.start()
 
     def close(self) -> None:
-        """No more will be asked for."""
+        """Call it when nobody reads any more."""
         with self._changed:
             self._over = True
             self._changed.wait_for(lambda: not self._making)
@@ -90,7 +90,7 @@ class Shared:
             self._ahead.join()
 
     def _make_all(self) -> None:
-        with contextlib.suppress(RelstoreError):  # who asks is told
+        with contextlib.suppress(RelstoreError):  # readers get it
             for _ in self:
                 pass
 

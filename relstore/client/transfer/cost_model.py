@@ -1,8 +1,8 @@
-"""Which codec, at which level, on which base: the one that has the content at the host the soonest. Pure.
+"""Which codec, at which level, with or without a base: whichever gets the content to the host soonest. Pure.
 
-Time is counted as the longer of making and sending, which overlap, after what has to be done before the
-first byte. The figures are measured where they can be: the link by the pushes before, the content by
-compressing a sample. The rest are ratios between levels, from real programs; docs/decisions has where from.
+The time is the longer of making and sending, which overlap, plus what comes before the first byte. What can
+be measured is: the link by earlier pushes, the content by compressing a sample. The rest are ratios between
+levels, measured on real programs; docs/decisions says on which.
 """
 
 from __future__ import annotations
@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from relstore.client.coding import RAW, XZ, ZLIB, ZSTD, Coding
-from relstore.formats.patch import LZMA as PATCH_LZMA
-from relstore.formats.patch import MAX_BASE_BYTES as MAX_PATCH_BYTES
-from relstore.formats.patch import ZLIB as PATCH_ZLIB
+from relstore.client.coding import Coding
+from relstore.formats.codecs import PATCH_LZMA, PATCH_ZLIB, RAW, XZ, ZLIB, ZSTD
+from relstore.formats.patch import MAX_BASE_BYTES
 
 _LIKE = 0.46
-"""What a piece of a program that was built again compresses to on its former self, to what it does alone."""
+"""Of a rebuilt program: the size compressed on its previous build, relative to the size compressed alone."""
 
 
 class Sample(NamedTuple):
@@ -27,11 +26,11 @@ class Sample(NamedTuple):
     speed: float
     """Bytes of the content a second."""
     likeness: float = _LIKE
-    """Compressed on the base to compressed alone, 0 to 1; what is usual, where there is no base."""
+    """Size on the base relative to size alone, both compressed, 0 to 1; the usual value without a base."""
 
 
 class Case(NamedTuple):
-    """What is to be decided."""
+    """What there is to decide about."""
 
     size: int
     sample: Sample
@@ -40,15 +39,15 @@ class Case(NamedTuple):
     link: float
     """Bytes a second."""
     codecs: tuple[str, ...]
-    """Those that every host of it can undo."""
+    """Those that the host can undo."""
     patch: bool = False
     """Whether a patch can be made here."""
     early: float = 0.0
-    """Seconds until anything could be sent: what is made before then costs no time."""
+    """Seconds until anything can be sent: work done before then costs no time."""
 
 
 class Option(NamedTuple):
-    """A way to send a content, with what it is expected to cost."""
+    """One way to send a content, with what it is expected to cost."""
 
     coding: Coding
     delta: bool
@@ -64,8 +63,8 @@ class _Cost(NamedTuple):
 
     speed: float
     size: float
-    """Without a base an exponent of the sample's ratio (what cannot be made smaller, nothing makes smaller);
-    with one a factor of it, for what is as like its base as is usual."""
+    """Without a base, an exponent of the sample's ratio (nothing shrinks what is incompressible); with one, a
+    factor of it, for contents that are as similar to their base as usual."""
 
 
 _PLAIN = {
@@ -96,33 +95,33 @@ _PATCH = {
 }
 
 _MATCH_SPEED = 0.35
-"""Of finding what is alike in base and content, relative to zstd at level 3."""
+"""The speed of finding what base and content have in common, relative to zstd at level 3."""
 
 _MATCH_START_S = 0.3
 _PATCHED_SPEED = 40e6
 """Bytes a second at which a host undoes a patch."""
 
 _BASE_SPEED = 400e6
-"""Bytes of a base that are made ready in a second, on both sides together."""
+"""Bytes of a base that both sides together prepare in a second."""
 
 _UNDONE_SPEED = 300e6
-"""Bytes a second at which a host undoes any codec, or is assumed to."""
+"""Bytes a second at which a host is assumed to undo any codec."""
 
 MAX_DELTA_BYTES = 512 * 1024 * 1024
-"""Of base and content together: a delta holds both in memory, with an index over them."""
+"""For base and content together: a delta holds both in memory, with an index over them."""
 
 _WORTH = 0.25
-"""What bytes are worth, as an exponent: half of them, a sixth of the time. Other people use the link too."""
+"""What bytes are worth, as an exponent: halving them is worth a sixth more time. Others use the link too."""
 
 _PLENTY = 30e6
-"""Bytes a second from which on they are worth nothing: there is enough for everybody."""
+"""From so many bytes a second on, bytes are worth nothing: there is enough for everybody."""
 
 POINTLESS = 0.95
 """Compression that saves less than this is not worth the host's time."""
 
 
 def options(case: Case) -> Iterator[Option]:
-    """Every way to send it."""
+    """Every way to send the content."""
     yield Option(Coding(RAW, 0), False, case.size / case.link, case.size)
     for coding, cost in _PLAIN.items():
         if coding.codec in case.codecs and case.sample.ratio < POINTLESS:
@@ -132,26 +131,28 @@ def options(case: Case) -> Iterator[Option]:
     for coding, cost in _DELTA.items():
         if coding.codec in case.codecs:
             yield _option(case, coding, cost, delta=True)
-    if case.patch and case.base + case.size <= MAX_PATCH_BYTES:
+    if case.patch and case.base + case.size <= MAX_BASE_BYTES:
         for coding, cost in _PATCH.items():
             if coding.codec in case.codecs:
                 yield _patch(case, coding, cost)
 
 
 def best(case: Case, *, compression: Coding | None = None, delta: bool | None = None) -> Option:
-    """The soonest, unless another takes little longer for far fewer bytes.
+    """The fastest option, unless another takes little longer for far fewer bytes.
 
-    ``compression`` and ``delta``: only what the person asked for, where there is that.
+    ``compression`` and ``delta`` restrict it to what the person asked for, where such an option exists.
     """
-    found = list(options(case))
+    candidates = list(options(case))
     if delta is not None:
-        found = [option for option in found if option.delta == delta] or found
+        candidates = [option for option in candidates if option.delta == delta] or candidates
     if compression is not None:
-        found = [option for option in found if option.coding.codec == compression.codec] or found
+        candidates = [
+            option for option in candidates if option.coding.codec == compression.codec
+        ] or candidates
     if compression is not None and compression.level:
-        found = [option._replace(coding=_at(option.coding, compression)) for option in found]
+        candidates = [option._replace(coding=_at(option.coding, compression)) for option in candidates]
     worth = _WORTH if case.link < _PLENTY else 0.0
-    return min(found, key=lambda option: option.seconds * max(option.bytes, 1) ** worth)
+    return min(candidates, key=lambda option: option.seconds * max(option.bytes, 1) ** worth)
 
 
 def _option(case: Case, coding: Coding, cost: _Cost, *, delta: bool) -> Option:
@@ -173,10 +174,11 @@ def _patch(case: Case, coding: Coding, cost: _Cost) -> Option:
 
 
 def _unlike(case: Case) -> float:
-    """How much more is different than usual, as a factor.
+    """How much more differs than usual, as a factor.
 
-    A patch gains all of it, a prefix its root: uv, ruff and esbuild have 0.43, 0.64 and 0.26; to what they
-    compress to alone, their patches are 0.20, 0.32 and 0.11, their prefix deltas 0.42, 0.54 and 0.38.
+    A patch scales with it, a prefix delta with its square root: the likeness of uv, ruff and esbuild is 0.43,
+    0.64 and 0.26; relative to compressing them alone, their patches are 0.20, 0.32 and 0.11, their prefix
+    deltas 0.42, 0.54 and 0.38.
     """
     return case.sample.likeness / _LIKE
 

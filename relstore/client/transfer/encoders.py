@@ -1,7 +1,7 @@
-"""The codecs, as the client makes them: pieces of contents in, bytes for the wire out, as they come.
+"""Encodes contents for the wire: pieces in, bytes out, as they come.
 
-zstd is Python's own from 3.14 on, else ``backports.zstd``, the same module for the versions before.
-Loaded only when something is sent. Not for which codec is used (``cost_model``).
+zstd is Python's own from 3.14 on, before that ``backports.zstd``, which is the same module. It is loaded only
+when something is sent. Not for deciding which codec is used (``cost_model``).
 """
 
 from __future__ import annotations
@@ -13,45 +13,46 @@ import zlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from relstore.client.coding import RAW, XZ, ZSTD, Coding
+from relstore.client.coding import Coding
+from relstore.formats.codecs import RAW, XZ, ZSTD
 
 PIECE_BYTES = 256 * 1024
-"""About what goes into one message."""
+"""About as much as goes into one message."""
 
 MAX_WINDOW_LOG = 31
 _PLAIN_WINDOW_LOG = 23
-"""8 MiB: what a host has to hold of a whole content."""
+"""8 MiB, which a host has to hold in memory for a content without a base."""
 
 
 def encode(coding: Coding, pieces: Iterable[bytes], size: int, base: bytes | None = None) -> Iterator[bytes]:
-    """The stream of ``pieces``, ``size`` bytes in all, on top of ``base`` where the codec takes one."""
+    """The stream of ``pieces``, ``size`` bytes in all, based on ``base`` where the codec takes one."""
     codec, level = coding
     if codec == RAW:
         yield from pieces
         return
-    inner: Any
+    compressor: Any
     if codec == ZSTD:
-        inner = _zstd(level, size, base)
+        compressor = _zstd(level, size, base)
     elif codec == XZ:
-        inner = lzma.LZMACompressor(lzma.FORMAT_XZ, preset=level)
+        compressor = lzma.LZMACompressor(lzma.FORMAT_XZ, preset=level)
     else:
-        inner = zlib.compressobj(level)
+        compressor = zlib.compressobj(level)
     held: list[bytes] = []
     count = 0
     for piece in pieces:
-        data = inner.compress(piece)
+        data = compressor.compress(piece)
         if data:
             held.append(data)
             count += len(data)
         if count >= PIECE_BYTES:
             yield b"".join(held)
             held, count = [], 0
-    held.append(inner.flush())
+    held.append(compressor.flush())
     yield b"".join(held)
 
 
 def window_log(size: int) -> int:
-    """The window, as a power of two, that reaches over ``size`` bytes of base and content."""
+    """The exponent of the smallest window that spans ``size`` bytes of base and content."""
     return min(max(size.bit_length(), 10), MAX_WINDOW_LOG)
 
 

@@ -1,4 +1,4 @@
-"""Counting an upload: what of the artifact was read, what went over the wire, how long that took."""
+"""Counts an upload: how much of the artifact was read, what went over the wire, how long that took."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from relstore.client.reporter import Reporter
 from relstore.client.transfer.chunks import Chunk
 
 _MADE_SHARE = 0.5
-"""Of the time, spent between one chunk and the next: above it, the link was not what took the time."""
+"""When more than this share of the time passed between chunks, the link was not the bottleneck."""
 
 _PERCENTILE = 0.9
-"""Of the rates that were seen. At first TCP feels its way, and a short upload is over soon after: half of its
-rates say less than the link carries. The highest may be a burst of acknowledgements that came together."""
+"""Which of the observed rates counts. TCP starts slowly, and a short upload ends soon after: half of its
+rates are lower than what the link carries. The highest may come from acknowledgements that came together."""
 
 _ENOUGH_BYTES = 1024 * 1024
-"""What is less fits into the buffers on the way."""
+"""Fewer bytes than this fit into the buffers on the way."""
 
 
 class Meter:
-    """One upload to one host; tells the reporter as it goes on."""
+    """One upload to one host; tells the reporter about its progress."""
 
     def __init__(self, label: str, total: int, reporter: Reporter) -> None:
         self.label = label
@@ -29,7 +29,7 @@ class Meter:
         """Bytes of the artifact that are to be sent."""
         self.reporter = reporter
         self.done = 0
-        """Bytes of the artifact that what was sent stands for."""
+        """Bytes of the artifact that have been sent, in whatever form."""
         self.sent = 0
         """Bytes on the wire, before SSH adds its own."""
         self._rates: list[float] = []
@@ -50,11 +50,11 @@ class Meter:
         self.reporter.progress(self.label, self.done, self.total, self.sent)
 
     def finish(self) -> None:
-        """Everything was sent and has arrived."""
+        """Call it when everything has arrived."""
         self.reporter.sent(self.label, self.total, self.sent, self.elapsed())
 
     def saw(self, link: LinkState | None) -> None:
-        """How the link is just after something was sent."""
+        """Note the state of the link, just after something was sent."""
         if link is None:
             return
         self._watched = True
@@ -62,19 +62,19 @@ class Meter:
             self._rates.append(link.rate)
 
     def speed(self) -> float | None:
-        """Bytes a second that the link seems to carry; None when nothing can be said of it."""
+        """Bytes a second that the link seems to carry; None when nothing is known."""
         if self._rates:
             return sorted(self._rates)[int(_PERCENTILE * (len(self._rates) - 1))]
         if self._watched or not self.waited:
-            return None  # the kernel, where it watches, says so when the link is what limits us
+            return None  # a kernel that watches the link gives a rate whenever the link is the bottleneck
         return self.sent / self.elapsed()
 
     @property
     def waited(self) -> bool:
-        """Whether the link was what took the time; else it may carry more than was seen.
+        """Whether the link was the bottleneck; otherwise it may carry more than was observed.
 
-        What is short is handed over at once, and travels while the host's answer is waited for. What is
-        shorter still is there before TCP has found out what the link carries.
+        A short upload fits into buffers, and travels while we wait for the host's answer. An even shorter one
+        arrives before TCP has found out what the link carries.
         """
         return self.sent >= _ENOUGH_BYTES and self._making < _MADE_SHARE * self.elapsed()
 

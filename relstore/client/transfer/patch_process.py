@@ -1,7 +1,7 @@
-"""Patches, as the client gets them: from a process that makes them, or from the cache.
+"""Where the client gets patches from: a process that makes them, or the cache.
 
-The process may give up, run out of memory or be killed; then there is no patch, and the content is sent in
-another way. Not for what a patch is (``formats.patch``), nor for making it (``delta``).
+The process may give up, run out of memory or be killed; then there is no patch, and the content is sent
+without one. Not for what a patch is (``formats.patch``), nor for making it (``delta``).
 """
 
 from __future__ import annotations
@@ -18,19 +18,7 @@ from relstore.client.coding import Coding
 from relstore.client.local_state.cache import Cache
 from relstore.client.transfer.chunks import Chunk
 from relstore.formats.names import Digest
-from relstore.formats.patch import (
-    HEAD_BYTES,
-    LZMA,
-    MAX_BASE_BYTES,
-    SEGMENT_HEAD_BYTES,
-    ZLIB,
-    Head,
-    SegmentHead,
-)
-
-CODECS = (LZMA, ZLIB)
-MAX_BYTES = MAX_BASE_BYTES
-"""Of base and content together: the process needs about six bytes of memory for each."""
+from relstore.formats.patch import HEAD_BYTES, SEGMENT_HEAD_BYTES, Head, SegmentHead
 
 _MAKER = (sys.executable, "-P", "-m", "relstore.client.transfer.delta")
 
@@ -54,44 +42,52 @@ def available() -> bool:
 
 
 class PatchProcess:
-    """A patch under way. Ask for ``chunks`` once; ``stop`` when done, in any case."""
+    """A patch that is being made. Ask for ``chunks`` once; always ``stop`` it at the end."""
 
-    def __init__(self, job: PatchOrder, cache: Cache) -> None:
+    def __init__(self, order: PatchOrder, cache: Cache) -> None:
         """Starts the process, unless the cache has the patch."""
-        self._job, self._cache = job, cache
-        self._kept = cache.get_patch(job.base, job.content, job.coding) if not job.start else None
+        self._order, self._cache = order, cache
+        self._kept = cache.get_patch(order.base, order.content, order.coding) if not order.start else None
         self._process: subprocess.Popen[bytes] | None = None
-        if self._kept is None and cache.get(job.base) is not None:
-            words = [cache.place(job.base), job.source, job.coding.codec, job.coding.level, job.start]
+        if self._kept is None and cache.get(order.base) is not None:
+            arguments = [
+                cache.content_path(order.base),
+                order.source,
+                order.coding.codec,
+                order.coding.level,
+                order.start,
+            ]
             self._process = subprocess.Popen(
-                [*_MAKER, *map(str, words)],
+                [*_MAKER, *map(str, arguments)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
             )
 
     def chunks(self) -> Iterator[Chunk]:
-        """The patch, part by part as they are made; nothing when there is none to be had. Blocks."""
+        """The patch, part by part as it is made; nothing when there is none. Blocks."""
         if self._kept is not None:
             yield from _parts(io.BytesIO(self._kept))
         elif self._process is not None and self._process.stdout is not None:
-            made = []
+            parts = []
             with self._process.stdout as output:
                 for chunk in _parts(output):
-                    made.append(chunk.data)
+                    parts.append(chunk.data)
                     yield chunk
-            if self._process.wait() == 0 and not self._job.start:
-                self._cache.add_patch(self._job.base, self._job.content, self._job.coding, b"".join(made))
+            if self._process.wait() == 0 and not self._order.start:
+                self._cache.add_patch(
+                    self._order.base, self._order.content, self._order.coding, b"".join(parts)
+                )
 
     def stop(self) -> None:
-        """End the process, if it still runs; who reads its chunks gets no more."""
+        """End the process if it still runs; whoever reads its chunks gets no more."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
 
 
 def _parts(file: IO[bytes]) -> Iterator[Chunk]:
-    """The head and the segments of a patch, as far as there are whole ones."""
+    """The head and the segments of a patch, as far as they are complete."""
     kind: type[Head | SegmentHead] = Head
     size = HEAD_BYTES
     while len(raw := file.read(size)) == size:

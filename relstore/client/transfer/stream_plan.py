@@ -1,6 +1,6 @@
-"""How the contents of one push are sent: for each stream the way that ``cost_model`` finds best.
+"""How to send the contents of one push: for each stream the option that ``cost_model`` finds best.
 
-Knows what the person wants, how fast links are, and which bases the cache has. Not for making streams
+Knows what the person asked for, how fast links are, and which bases the cache has. Not for making streams
 (``stream_maker``), nor for sending them (``upload``).
 """
 
@@ -12,31 +12,30 @@ from dataclasses import dataclass, replace
 
 from relstore import protocol
 from relstore.client.artifact.scan import Scan
-from relstore.client.coding import RAW, ZSTD, Coding
+from relstore.client.coding import Coding
 from relstore.client.local_state.cache import Cache
 from relstore.client.local_state.last_push import Recent
 from relstore.client.local_state.link_speeds import LOCAL, SSH, Links, guess
-from relstore.client.transfer import cost_model as choice
-from relstore.client.transfer import patch_process as patching
-from relstore.client.transfer import streams
+from relstore.client.transfer import cost_model, patch_process, streams
 from relstore.client.transfer.cost_model import Case, Option, Sample
 from relstore.client.transfer.encoders import encode, zstd_module
 from relstore.client.transfer.streams import Payload
+from relstore.formats.codecs import PATCHES, RAW, ZSTD
 from relstore.formats.manifest import ObjectRef
 from relstore.protocol import Base
 
 _SAMPLE_BYTES = 1024 * 1024
 _SAMPLE_TIMES = 3
 _NEAR_BYTES = 8 * _SAMPLE_BYTES
-"""What moved further from one release to the next is not found; it seldom does, by a share of the whole."""
+"""What moved further than this between two releases is not found. That is rare, and then a small share."""
 _NOT_WORTH_BYTES = 10 * 1448
-"""What TCP sends at once, without waiting for anything (RFC 6928), need not be smaller."""
+"""TCP sends this much at once, without waiting for an answer (RFC 6928): less would arrive no sooner."""
 _FIRST, _WHOLE = 0, 1
 
 
 @dataclass(frozen=True)
 class SendOptions:
-    """What one push sends by. ``compression`` and ``delta``: None leaves it to the choice."""
+    """What decides how one push sends. ``compression`` and ``delta``: None lets ``cost_model`` choose."""
 
     cache: Cache
     links: Links
@@ -44,12 +43,12 @@ class SendOptions:
     compression: Coding | None = None
     delta: bool | None = None
     hosts: int = 1
-    """How many are sent to at the same time, over one uplink as far as we know."""
+    """How many hosts are sent to at the same time, over one uplink as far as anyone knows."""
 
 
 @dataclass(frozen=True)
 class Receiver:
-    """What matters of a host: its name, whether it is this machine, and what it can undo."""
+    """What matters about a host: its name, whether it is this machine, and which codecs it can undo."""
 
     label: str
     local: bool
@@ -60,98 +59,98 @@ class Receiver:
 
 @dataclass(frozen=True)
 class StreamPlan:
-    """How one load is sent."""
+    """How one payload is sent."""
 
-    load: Payload
+    payload: Payload
     option: Option
     base: Base | None
     reason: str
-    """What the choice was made by."""
+    """The figures that decided it."""
     instead: Option
-    """The best one that is no patch: that may turn out not to be had."""
+    """The best option without a patch, since making a patch may fail."""
 
     @property
     def patched(self) -> bool:
         """Whether it is sent as a patch."""
-        return self.option.coding.codec in patching.CODECS
+        return self.option.coding.codec in PATCHES
 
     @property
     def opening(self) -> protocol.Open:
         """The message that its stream begins with."""
         base = self.base.blake3 if self.base is not None else None
-        return protocol.Open(self.option.coding.codec, base, self.load.segments)
+        return protocol.Open(self.option.coding.codec, base, self.payload.segments)
 
     def describe(self) -> str:
-        """One line for people: what is sent, how, and why so."""
-        count = len(self.load.segments)
+        """One line for people: what is sent, how, and why."""
+        count = len(self.payload.segments)
         what = f"{count} contents" if count > 1 else "1 content"
-        return f"{what} of {self.load.size} bytes as {self.option} ({self.reason})"
+        return f"{what} of {self.payload.size} bytes as {self.option} ({self.reason})"
 
-    def serves(self, load: Payload, codecs: tuple[str, ...]) -> bool:
-        """Whether another load can be sent in this way as well."""
+    def serves(self, payload: Payload, codecs: tuple[str, ...]) -> bool:
+        """Whether this plan can send another payload as well."""
         return (
-            self.load.segments == load.segments
-            and self.base in load.bases
+            self.payload.segments == payload.segments
+            and self.base in payload.bases
             and self.option.coding.codec in codecs
         )
 
     def otherwise(self) -> StreamPlan:
-        """The way to send it when it cannot be made in this one: without a patch, then without a base."""
+        """The plan to use when a stream cannot be made by this one: without a patch, then without a base."""
         if self.patched:
             return replace(self, option=self.instead, base=self.base if self.instead.delta else None)
         return replace(self, option=self.option._replace(delta=False), base=None)
 
 
-def way(
-    transfer: SendOptions, load: Payload, sample: Sample, host: Receiver, attempt: int, early: float = 0.0
+def choose(
+    options: SendOptions, payload: Payload, sample: Sample, host: Receiver, attempt: int, early: float = 0.0
 ) -> StreamPlan:
-    """The best one; the second attempt uses no base, the third no codec either.
+    """The best plan; the second attempt uses no base, the third no codec either.
 
     ``early``: seconds until anything can be sent.
     """
-    base = _base(transfer, load)
-    if attempt != _FIRST or transfer.delta is False:
+    base = _base(options, payload)
+    if attempt != _FIRST or options.delta is False:
         base = None
-    raw = attempt > _WHOLE or load.size < _NOT_WORTH_BYTES
+    raw = attempt > _WHOLE or payload.size < _NOT_WORTH_BYTES
     case = Case(
-        load.size,
+        payload.size,
         sample,
         base.size if base is not None else 0,
-        link(transfer, host),
+        link(options, host),
         (RAW,) if raw else host.codecs,
-        patching.available(),
+        patch_process.available(),
         early,
     )
-    compression = None if raw else transfer.compression
-    option = choice.best(case, compression=compression, delta=transfer.delta)
-    instead = choice.best(case._replace(patch=False), compression=compression, delta=transfer.delta)
+    compression = None if raw else options.compression
+    option = cost_model.best(case, compression=compression, delta=options.delta)
+    instead = cost_model.best(case._replace(patch=False), compression=compression, delta=options.delta)
     reason = (
         f"link {case.link / 1e6:.1f} MB/s, sample {sample.ratio:.2f} at {sample.speed / 1e6:.0f} MB/s, "
         f"expected {option.bytes} bytes in {option.seconds:.2f} s"
     )
-    return StreamPlan(load, option, base if option.delta else None, reason, instead)
+    return StreamPlan(payload, option, base if option.delta else None, reason, instead)
 
 
-def link(transfer: SendOptions, host: Receiver) -> float:
-    """Bytes a second that one host of them all gets, as far as we know."""
+def link(options: SendOptions, host: Receiver) -> float:
+    """Bytes a second that one host gets while all are sent to, as far as is known."""
     if host.local:
         return LOCAL
-    speed = transfer.links.speed(host.label, transfer.hosts)
+    speed = options.links.speed(host.label, options.hosts)
     if speed is None:
-        speed = guess(host.round_trip) / transfer.hosts
-    return min(speed, SSH / transfer.hosts)
+        speed = guess(host.round_trip) / options.hosts
+    return min(speed, SSH / options.hosts)
 
 
-def _base(transfer: SendOptions, load: Payload) -> Base | None:
-    """The first of those that may be like it that is here too."""
-    return next((base for base in load.bases if transfer.cache.has(base.blake3, base.size)), None)
+def _base(options: SendOptions, payload: Payload) -> Base | None:
+    """The first of the similar objects on the host that the cache has too."""
+    return next((base for base in payload.bases if options.cache.has(base.blake3, base.size)), None)
 
 
-def take_sample(transfer: SendOptions, load: Payload, refs: Sequence[ObjectRef], scan: Scan) -> Sample:
-    """Compress about a MiB from the middle, a few times: the first is slower, with cold caches."""
-    middle = load
-    first = load.segments[0]
-    if len(load.segments) == 1 and first.length > _SAMPLE_BYTES:
+def take_sample(options: SendOptions, payload: Payload, refs: Sequence[ObjectRef], scan: Scan) -> Sample:
+    """Compress about a MiB from the middle, a few times: with cold caches the first run is slower."""
+    middle = payload
+    first = payload.segments[0]
+    if len(payload.segments) == 1 and first.length > _SAMPLE_BYTES:
         offset = first.offset + (first.length - _SAMPLE_BYTES) // 2
         middle = Payload((protocol.Segment(first.content, offset, _SAMPLE_BYTES),), ())
     data = bytearray()
@@ -159,27 +158,27 @@ def take_sample(transfer: SendOptions, load: Payload, refs: Sequence[ObjectRef],
         data += piece
         if len(data) >= _SAMPLE_BYTES:
             break
-    zstd_module()  # what loading it takes is not the machine's speed
+    zstd_module()  # the time to load it says nothing about the machine's speed
     seconds = []
     for _ in range(_SAMPLE_TIMES):
         began = time.thread_time()
         count = sum(map(len, encode(Coding(ZSTD, 3), [bytes(data)], len(data))))
         seconds.append(max(time.thread_time() - began, 1e-6))
     sample = Sample(min(count / max(len(data), 1), 1.0), len(data) / min(seconds))
-    near = _near_the_middle(transfer, load)
+    near = _near_the_middle(options, payload)
     if not near or not count:
         return sample
     on_base = sum(map(len, encode(Coding(ZSTD, 3), [bytes(data)], len(data), near)))
     return sample._replace(likeness=min(on_base / count, 1.0))
 
 
-def _near_the_middle(transfer: SendOptions, load: Payload) -> bytes:
-    """A few MiB around the middle of the base, not proved; nothing where there is none."""
-    base = _base(transfer, load)
+def _near_the_middle(options: SendOptions, payload: Payload) -> bytes:
+    """A few MiB around the middle of the base, not proved; empty without a base."""
+    base = _base(options, payload)
     if base is None:
         return b""
     try:
-        with open(transfer.cache.place(base.blake3), "rb") as file:
+        with open(options.cache.content_path(base.blake3), "rb") as file:
             file.seek(max((base.size - _NEAR_BYTES) // 2, 0))
             return file.read(_NEAR_BYTES)
     except OSError:

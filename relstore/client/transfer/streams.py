@@ -1,7 +1,7 @@
-"""What is missing, as streams: large contents alone, the largest first, small ones many together.
+"""What is missing, as streams: each large content alone, the largest first; small ones many together.
 
-Pure, but for reading the artifact's files, which happens as a stream is encoded. Not for how a stream is
-encoded (``encoders``) nor which way is best (``cost_model``).
+Pure, except for reading the artifact's files, which happens while a stream is encoded. Not for how a stream
+is encoded (``encoders``) nor which option is best (``cost_model``).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from relstore.formats.manifest import ObjectRef
 from relstore.protocol import Base, Wanted
 
 LARGE_BYTES = 256 * 1024
-"""From here on a content has a stream of its own."""
+"""A content of this size or more has a stream of its own."""
 
 _SEGMENTS = 1000
 _TOGETHER_BYTES = 16 * 1024 * 1024
@@ -28,22 +28,22 @@ class Payload(NamedTuple):
 
     segments: tuple[protocol.Segment, ...]
     bases: tuple[Base, ...]
-    """For the one content that it carries; none for several."""
+    """Similar objects on the host, for a stream of one content; empty for several contents."""
 
     @property
     def size(self) -> int:
-        """Bytes, as they are in the artifact."""
+        """Bytes of the artifact."""
         return sum(segment.length for segment in self.segments)
 
 
-def loads(wanted: Sequence[Wanted], refs: Sequence[ObjectRef]) -> list[Payload]:
-    """The streams for what is wanted, in the order in which they are sent."""
+def payloads(wanted: Sequence[Wanted], refs: Sequence[ObjectRef]) -> list[Payload]:
+    """The payloads for what is wanted, in the order in which they are sent."""
     large = sorted(
         (item for item in wanted if refs[item.content].size >= LARGE_BYTES),
         key=lambda item: refs[item.content].size,
         reverse=True,
     )
-    found = [Payload((_rest(item, refs),), item.bases) for item in large]
+    done = [Payload((_rest(item, refs),), item.bases) for item in large]
     together: list[protocol.Segment] = []
     size = 0
     for item in wanted:
@@ -52,22 +52,22 @@ def loads(wanted: Sequence[Wanted], refs: Sequence[ObjectRef]) -> list[Payload]:
         together.append(_rest(item, refs))
         size += together[-1].length
         if size >= _TOGETHER_BYTES or len(together) == _SEGMENTS:
-            found.append(Payload(tuple(together), ()))
+            done.append(Payload(tuple(together), ()))
             together, size = [], 0
     if together:
-        found.append(Payload(tuple(together), ()))
-    return found
+        done.append(Payload(tuple(together), ()))
+    return done
 
 
-def pieces(load: Payload, refs: Sequence[ObjectRef], scan: Scan) -> Iterator[bytes]:
-    """The bytes of a load, piece by piece. ArtifactError when a file is not what was scanned."""
-    for content, offset, length in load.segments:
+def pieces(payload: Payload, refs: Sequence[ObjectRef], scan: Scan) -> Iterator[bytes]:
+    """The bytes of a payload, piece by piece. ArtifactError when a file is not what was scanned."""
+    for content, offset, length in payload.segments:
         ref = refs[content]
         yield from _read(scan.sources[ref.blake3], ref, offset, length)
 
 
 def check(wanted: Sequence[Wanted], refs: Sequence[ObjectRef]) -> list[Wanted]:
-    """The host may only ask for contents of this build, each once. Raises ProtocolError."""
+    """``wanted``, if the host asks only for contents of this build, each once. Raises ProtocolError."""
     seen: set[int] = set()
     for item in wanted:
         inside = 0 <= item.content < len(refs) and 0 <= item.offset < refs[item.content].size
@@ -89,7 +89,9 @@ def _read(source: str, ref: ObjectRef, offset: int, length: int) -> Iterator[byt
             if offset + length == ref.size and file.read(1):
                 raise changed(source)
     except OSError as error:
-        raise ArtifactError(f"{source}: {error.strerror}", state="Nothing was changed on the host.") from None
+        raise ArtifactError(
+            f"{source}: {error.strerror}", path=source, state="Nothing was changed on the host."
+        ) from None
 
 
 def _exactly(file: BinaryIO, count: int, source: str) -> Iterator[bytes]:

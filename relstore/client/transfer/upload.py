@@ -1,7 +1,8 @@
 """Sending what a host lacks of a build: compare, begin, streams, publish.
 
-Nothing is waited for between the streams; making a stream and sending it overlap, and memory stays at a few
-pieces of it. What fails to arrive in one way is sent in a plainer one. Not for activation (``activate``).
+Streams follow each other without waiting for answers; making a stream and sending it overlap, and only a few
+pieces of it are in memory. What does not arrive intact is sent again by a simpler plan. Not for activation
+(``operations.activate``).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 
 from relstore import protocol
 from relstore.client.artifact.scan import Scan
-from relstore.client.connection.session import Session
+from relstore.client.connection.session import Session, rows
 from relstore.client.reporter import Reporter
 from relstore.client.transfer import streams
 from relstore.client.transfer.chunks import Chunk
@@ -21,21 +22,19 @@ from relstore.client.transfer.meter import Meter
 from relstore.client.transfer.stream_maker import StreamMaker
 from relstore.client.transfer.stream_plan import Receiver, StreamPlan
 from relstore.errors import FormatError, ProtocolError, RelstoreError
-from relstore.formats import pack
 from relstore.formats.manifest import contents
 from relstore.formats.names import Digest
 from relstore.protocol import Wanted
-from relstore.protocol import fields as shape
 
 _ATTEMPTS = 3
-"""As the choice says, then without bases, then as it is."""
+"""By the best plan, then without bases, then uncompressed."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What a host has and lacks of a build."""
+    """What a host has of a build, and what it lacks."""
 
-    found: protocol.Probed
+    probed: protocol.Probed
     wanted: list[Wanted]
     codecs: tuple[str, ...]
 
@@ -44,29 +43,29 @@ class Comparison:
 class Stream:
     """One stream as it was sent."""
 
-    way: StreamPlan
+    plan: StreamPlan
     sent: int
     """Bytes on the wire."""
 
 
 @dataclass(frozen=True)
 class Sent:
-    """What became of an upload."""
+    """How an upload ended."""
 
     number: int
-    """Of the generation that was recorded, 0 when none was."""
+    """The generation that was recorded, 0 when none was."""
     record: bytes
-    """It, as it is on the host's disk."""
-    mended: int
-    """How many entries were put right in a build that was damaged."""
+    """The generation's record, as it is on the host's disk."""
+    repaired: int
+    """How many entries of a damaged build were repaired."""
     streams: tuple[Stream, ...]
 
 
 async def compare(session: Session, request: protocol.Compare, scan: Scan) -> Comparison:
-    """Ask what is missing; nothing is changed by that."""
+    """Ask what is missing. Changes nothing."""
     reply, body = await session.ask(request, protocol.Compared, scan.raw)
     try:
-        wanted = streams.check(_parse(body), contents(scan.manifest))
+        wanted = streams.check(rows(body, Wanted), contents(scan.manifest))
     except (FormatError, ProtocolError) as error:
         raise error.on(session.label) from None
     if len(wanted) != reply.missing:
@@ -79,72 +78,71 @@ async def send(
     scan: Scan,
     compared: Comparison,
     last: protocol.Publish | protocol.Restore,
-    shop: StreamMaker,
+    stream_maker: StreamMaker,
     reporter: Reporter,
-    *,
-    local: bool,
 ) -> Sent:
-    """Put what is missing and say what to do with it; again for what the host found damaged or could not
-    undo."""
+    """Send what is missing and then ``last``; send again what the host found damaged or could not undo."""
     refs = contents(scan.manifest)
     state = session.link()
-    host = Receiver(session.label, local, state.round_trip if state else None, compared.codecs)
+    host = Receiver(session.label, session.is_local, state.round_trip if state else None, compared.codecs)
     wanted = compared.wanted
     streams_sent: list[Stream] = []
     await session.send(protocol.Begin())
     for attempt in range(_ATTEMPTS):
-        ways = await asyncio.to_thread(shop.ways, wanted, host, attempt)
-        meter = Meter(session.label, sum(way.load.size for way in ways), reporter)
-        for way in ways:
-            streams_sent.append(await _stream(session, way, shop, meter))
+        plans = await asyncio.to_thread(stream_maker.plans, wanted, host, attempt)
+        meter = Meter(session.label, sum(plan.payload.size for plan in plans), reporter)
+        for plan in plans:
+            streams_sent.append(await _stream(session, plan, stream_maker, meter))
         reply, _ = await session.ask(last, protocol.Published)
-        meter.saw(session.link())  # what is short waits in buffers, and travels after it was sent
+        meter.saw(session.link())  # a short upload only leaves the buffers while the reply is awaited
         meter.finish()
-        shop.how.links.learn(session.label, meter.speed(), shop.how.hosts, at_least=not meter.waited)
+        stream_maker.options.links.learn(
+            session.label, meter.speed(), stream_maker.options.hosts, at_least=not meter.waited
+        )
         if not reply.again:
             return Sent(reply.number, reply.record, reply.mended, tuple(streams_sent))
         for again in reply.again:
             reporter.detail(session.label, f"content {refs[again.content].blake3.short}: {again.why}")
         await asyncio.to_thread(scan.check_unchanged, [refs[again.content] for again in reply.again])
         count = len(reply.again)
-        what = "an object is" if count == 1 else f"{count} objects are"
-        reporter.notice(f"{session.label}: {what} sent anew: {reply.again[0].why}.")
+        objects = "an object" if count == 1 else f"{count} objects"
+        reporter.notice(f"{session.label}: sending {objects} again: {reply.again[0].why}.")
         wanted = streams.check([Wanted(again.content, again.offset) for again in reply.again], refs)
     raise ProtocolError(
         "the host keeps asking for the same bytes",
         state="Nothing was changed.",
-        hint="Look at its disk; `relstore verify` lists what is wrong.",
+        hint="Check its disk; `relstore verify` lists what is wrong with the store.",
     ).on(session.label)
 
 
-def mended(build: Digest, restored: Sent) -> str:
+def repaired(build: Digest, restored: Sent) -> str:
     """What a repair did, for people."""
-    count = restored.mended
-    what = "1 entry is" if count == 1 else f"{count} entries are"
+    count = restored.repaired
+    what = "1 entry was" if count == 1 else f"{count} entries were"
     return (
-        f"the build {build.short} was damaged in the store: {what} right again. A service that runs it has "
-        "to be restarted to notice."
+        f"the build {build.short} was damaged in the store; {what} repaired. "
+        "Restart the services that run it: until then they use the damaged files."
     )
 
 
-async def _stream(session: Session, way: StreamPlan, shop: StreamMaker, meter: Meter) -> Stream:
+async def _stream(session: Session, plan: StreamPlan, stream_maker: StreamMaker, meter: Meter) -> Stream:
     before = meter.sent
-    meter.reporter.detail(session.label, way.describe())
-    made = await asyncio.to_thread(shop.open, way)
-    if made.way.option.coding != way.option.coding:
-        meter.reporter.detail(session.label, f"instead as {made.way.option}")
-    await session.send(made.way.opening)
+    meter.reporter.detail(session.label, plan.describe())
+    made = await asyncio.to_thread(stream_maker.open, plan)
+    if made.plan.option.coding != plan.option.coding:
+        meter.reporter.detail(session.label, f"instead as {made.plan.option}")
+    await session.send(made.plan.opening)
     async with _made_ahead(made.chunks) as chunks:
         async for chunk in chunks:
             await meter.sending(session.send(protocol.Put(), chunk.data), chunk)
             meter.saw(session.link())
             await session.check_early()
-    return Stream(made.way, meter.sent - before)
+    return Stream(made.plan, meter.sent - before)
 
 
 @asynccontextmanager
 async def _made_ahead(chunks: Iterator[Chunk]) -> AsyncIterator[AsyncIterator[Chunk]]:
-    """The chunks, each made in a thread while the one before is sent."""
+    """The chunks, each made in a thread while the previous one is sent."""
     making = asyncio.create_task(asyncio.to_thread(next, chunks, None))
 
     async def all_of_them() -> AsyncIterator[Chunk]:
@@ -157,13 +155,6 @@ async def _made_ahead(chunks: Iterator[Chunk]) -> AsyncIterator[AsyncIterator[Ch
     try:
         yield all_of_them()
     finally:
-        await asyncio.wait([making])  # a thread cannot be stopped, and it reads the artifact
+        await asyncio.wait([making])  # a thread cannot be stopped, and this one reads the artifact
         with suppress(RelstoreError, asyncio.CancelledError):
             making.result()
-
-
-def _parse(body: bytes) -> list[Wanted]:
-    found = []
-    for value in pack.decode_stream(body, what="list of missing contents", limit=protocol.MAX_BODY_BYTES):
-        found.append(shape.from_values(Wanted, value))
-    return found

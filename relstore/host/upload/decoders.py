@@ -15,16 +15,14 @@ from functools import lru_cache
 from typing import Any, Optional, Protocol
 
 from relstore.errors import FormatError, ProtocolError
-from relstore.formats import patch
+from relstore.formats.codecs import PATCH_LZMA, PATCH_ZLIB, PATCHES, RAW, XZ, ZLIB, ZSTD
 from relstore.host.upload import libzstd
 from relstore.host.upload.libzstd import PIECE_BYTES, ZstdDecoder
 from relstore.host.upload.patch_decoder import PatchDecoder
 
-RAW, ZLIB, XZ, ZSTD = "raw", "zlib", "xz", "zstd"
-
 _NEEDS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    (patch.LZMA, ("lzma", "mmap")),
-    (patch.ZLIB, ("mmap",)),
+    (PATCH_LZMA, ("lzma", "mmap")),
+    (PATCH_ZLIB, ("mmap",)),
     (XZ, ("lzma",)),
     (ZLIB, ()),
 )
@@ -66,7 +64,7 @@ def decoder(codec: str, base: Optional[memoryview], size: int) -> StreamDecoder:
         raise ProtocolError(f"this host cannot decode the codec {codec[:40]!r}")
     if codec == ZSTD:
         return ZstdDecoder(base, size)
-    if codec in (patch.LZMA, patch.ZLIB):
+    if codec in PATCHES:
         if base is None:
             raise ProtocolError(f"the codec {codec} needs a base")
         return PatchDecoder(codec, base, size)

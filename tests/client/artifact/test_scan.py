@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from relstore.client.artifact import scan as scanning
 from relstore.client.artifact.scan import Scan, read_file, scan
 from relstore.client.local_state.cache import Cache
-from relstore.client.local_state.scan_cache import RACY_NS, ScanCache, Seen, Stamp
+from relstore.client.local_state.scan_cache import RACY_NS, KnownFile, ScanCache, Stamp
 from relstore.errors import ArtifactError
 
 LARGE = 2 * 1024 * 1024
@@ -185,8 +185,10 @@ PATHS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]
 
 
 @settings(max_examples=50)
-@given(st.dictionaries(PATHS, st.builds(Seen, STAMPS, DIGESTS, DIGESTS), max_size=20))
-def test_what_is_kept_comes_back(tmp_path_factory: pytest.TempPathFactory, seen: dict[str, Seen]) -> None:
+@given(st.dictionaries(PATHS, st.builds(KnownFile, STAMPS, DIGESTS, DIGESTS), max_size=20))
+def test_what_is_kept_comes_back(
+    tmp_path_factory: pytest.TempPathFactory, seen: dict[str, KnownFile]
+) -> None:
     place = tmp_path_factory.mktemp("kept")
     cache = ScanCache(Cache(place / "cache"))
     cache.keep(place, seen)

@@ -22,10 +22,16 @@ from relstore.client.connection.transport.base import Exit
             "only use SFTP",
             "run commands",
         ),
-        (b"y\n" * 4096, b"", Exit(None, None), "printed without end", "[ -t 1 ] || return"),
+        (b"y\n" * 4096, b"", Exit(None, None), "printed endlessly", "[ -t 1 ] || return"),
         (b"", b"", Exit(1, None), "ended at once", "/bin/false"),
         (b"", b"", Exit(None, "KILL"), "could not be started (signal KILL)", "ssh HOST python3"),
-        (b"", b"exec: not found\n", Exit(127, None), "(exit code 127); the host said:\nexec: not", "by hand"),
+        (
+            b"",
+            b"exec: not found\n",
+            Exit(127, None),
+            "(exit code 127); the host printed:\nexec: not",
+            "by hand",
+        ),
     ],
 )
 def test_the_words_for_a_host(stdout: bytes, stderr: bytes, status: Exit, what: str, hint: str) -> None:
@@ -38,7 +44,7 @@ def test_the_words_for_a_host(stdout: bytes, stderr: bytes, status: Exit, what: 
 def test_only_the_last_lines_are_quoted_and_no_traced_commands() -> None:
     said = b"".join(b"line %d\n" % number for number in range(100)) + b"+ exec python3\n"
     error = diagnose(b"", said, Exit(2, None))
-    assert error.what.endswith("the host said:\nline 95\nline 96\nline 97\nline 98\nline 99")
+    assert error.what.endswith("the host printed:\nline 95\nline 96\nline 97\nline 98\nline 99")
 
 
 @pytest.mark.parametrize(

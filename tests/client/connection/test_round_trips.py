@@ -59,6 +59,7 @@ class CountedTransport:
     def __init__(self, home: str) -> None:
         self._transport = LocalTransport(home)
         self.label = self._transport.label
+        self.is_local = self._transport.is_local
         self.link = self._transport.link
         self.close = self._transport.close
         self.opened: list[Turns] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -99,7 +100,7 @@ def test_a_place_that_cannot_be_written_is_no_error(tmp_path: Path) -> None:
 
 
 def use(directory: Path, number: int) -> int:
-    """What one process of several does; how often a content was there, and right."""
+    """What each of several processes does. Returns how often a content was in the cache."""
     cache = Cache(directory / "cache", 10 * MIN_BYTES)
     there = 0
     source = directory / f"source-{number}"
@@ -115,7 +116,8 @@ def use(directory: Path, number: int) -> int:
 
 
 def test_many_processes_at_once(tmp_path: Path) -> None:
-    with ProcessPoolExecutor(4) as pool:
+    # A forked copy of a process with threads may wait for a lock that nobody holds any more.
+    with ProcessPoolExecutor(4, get_context("spawn")) as pool:
         assert all(pool.map(use, [tmp_path] * 4, range(4)))
     cache = Cache(tmp_path / "cache", 10 * MIN_BYTES)
     cache.trim()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from relstore.client.local_state.chain_heads import Heads
-from relstore.client.operations import chain_check as past
+from relstore.client.operations import chain_check
 from relstore.errors import ProtocolError
 from relstore.formats import pack
 from relstore.formats.generation import Description, Generation, record_digest
@@ -17,7 +17,7 @@ from relstore.formats.names import AppName, Digest
 from relstore.protocol import MAX_PAST, Past, PastOut
 
 APP = AppName("site")
-PLACE = "web1:/srv"
+STORE = "web1:/srv"
 
 
 def chain(length: int, *, note: str = "", after: list[bytes] | None = None) -> list[bytes]:
@@ -34,7 +34,7 @@ def chain(length: int, *, note: str = "", after: list[bytes] | None = None) -> l
 class Host:
     """A session with a host that has these records."""
 
-    label, place = "web1", PLACE
+    label, store_label = "web1", STORE
 
     def __init__(self, records: list[bytes]) -> None:
         self.records = records
@@ -55,8 +55,8 @@ class Host:
 
 def look(host: Host, heads: Heads) -> list[str]:
     notices: list[str] = []
-    asked = past.question(PLACE, APP, heads)
-    asyncio.run(past.look(host, asked, heads, notices.append))  # type: ignore[arg-type]
+    asked = chain_check.request(STORE, APP, heads)
+    asyncio.run(chain_check.check(host, asked, heads, notices.append))  # type: ignore[arg-type]
     return notices
 
 
@@ -66,7 +66,7 @@ def heads(tmp_path: Path) -> Heads:
 
 
 def seen(heads: Heads) -> tuple[int, Digest] | None:
-    found = heads.get(PLACE, APP)
+    found = heads.get(STORE, APP)
     return (found.number, found.digest) if found else None
 
 
@@ -104,7 +104,7 @@ def test_another_history_is_said_once(heads: Heads, length: int) -> None:
     look(Host(chain(3)), heads)
     other = chain(length, note="other")
     (said,) = look(Host(other), heads)
-    assert "the record of generation 3 is another" in said
+    assert "the record of generation 3 has changed" in said
     assert look(Host(other), heads) == []
 
 
@@ -151,10 +151,10 @@ def test_a_host_that_does_not_answer_what_was_asked(heads: Heads, kind: type[Hos
 
 def test_what_a_push_recorded_is_remembered_when_it_continues(heads: Heads) -> None:
     records = chain(5)
-    past.recorded(PLACE, APP, records[0], heads)
+    chain_check.remember(STORE, APP, records[0], heads)
     assert seen(heads) == (1, record_digest(records[0]))
-    past.recorded(PLACE, APP, records[1], heads)
+    chain_check.remember(STORE, APP, records[1], heads)
     assert seen(heads) == (2, record_digest(records[1]))
     for raw in (records[3], chain(3, note="other")[2], b"", b"nonsense"):
-        past.recorded(PLACE, APP, raw, heads)
+        chain_check.remember(STORE, APP, raw, heads)
     assert seen(heads) == (2, record_digest(records[1]))

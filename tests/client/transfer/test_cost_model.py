@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relstore.client.coding import RAW, XZ, ZLIB, ZSTD, Coding
+from relstore.client.coding import Coding
 from relstore.client.transfer.cost_model import MAX_DELTA_BYTES, Case, Sample, best, options
-from relstore.formats.patch import LZMA
+from relstore.formats.codecs import PATCH_LZMA, RAW, XZ, ZLIB, ZSTD
 
 MB = 1e6
 CODECS = (ZSTD, XZ, ZLIB, RAW)
@@ -46,7 +46,9 @@ def test_what_is_more_like_its_base_makes_smaller_differences() -> None:
     """And what is hardly like it is not worth one: the content alone is as small."""
     sizes = {}
     for likeness in (0.1, 0.46, 0.9):
-        case = PROGRAM._replace(sample=Sample(0.4, 170 * MB, likeness), codecs=(*CODECS, LZMA), patch=True)
+        case = PROGRAM._replace(
+            sample=Sample(0.4, 170 * MB, likeness), codecs=(*CODECS, PATCH_LZMA), patch=True
+        )
         for option in options(case):
             sizes.setdefault((option.coding, option.delta), []).append(option.bytes)
     for (coding, delta), found in sizes.items():

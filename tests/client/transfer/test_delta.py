@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relstore.client.coding import ZSTD, Coding
+from relstore.client.coding import Coding
 from relstore.client.transfer.delta import covers
 from relstore.client.transfer.delta import patch as writing
 from relstore.client.transfer.delta.patch import Writer
 from relstore.client.transfer.encoders import encode
 from relstore.formats import patch
-from relstore.formats.patch import HEAD_BYTES, LZMA, SEGMENT_HEAD_BYTES, ZLIB, Head, SegmentHead
+from relstore.formats.codecs import PATCH_LZMA, PATCHES, ZSTD
+from relstore.formats.patch import HEAD_BYTES, SEGMENT_HEAD_BYTES, Head, SegmentHead
 from relstore.host.upload.patch_decoder import PatchDecoder
 from tests.host.upload.test_patch_decoder import BASE_RELEASE, CONTENT_RELEASE, GOLDEN
 from tests.support.moved_programs import release
@@ -25,7 +26,7 @@ noise = random.Random(7).randbytes
 FORMER, NEXT = release(1), release(2)
 
 
-def made(old: bytes, new: bytes, codec: str = LZMA, start: int = 0) -> list[bytes]:
+def made(old: bytes, new: bytes, codec: str = PATCH_LZMA, start: int = 0) -> list[bytes]:
     one, other = (np.frombuffer(data, np.uint8) for data in (old, new))
     return list(Writer(one, other, covers.find(one, other)).write(codec, 1, start))
 
@@ -54,7 +55,7 @@ PAIRS = {
 }
 
 
-@pytest.mark.parametrize("codec", [LZMA, ZLIB])
+@pytest.mark.parametrize("codec", PATCHES)
 @pytest.mark.parametrize("pair", PAIRS.values(), ids=PAIRS.keys())
 def test_what_is_written_is_undone(pair: tuple[bytes, bytes], codec: str) -> None:
     old, new = pair
@@ -63,7 +64,7 @@ def test_what_is_written_is_undone(pair: tuple[bytes, bytes], codec: str) -> Non
 
 @pytest.mark.parametrize("start", [1, 4_096, 30_001, len(NEXT) - 1])
 def test_from_the_middle_of_a_content(start: int) -> None:
-    assert undone(LZMA, made(FORMER, NEXT, start=start), FORMER, len(NEXT) - start) == NEXT[start:]
+    assert undone(PATCH_LZMA, made(FORMER, NEXT, start=start), FORMER, len(NEXT) - start) == NEXT[start:]
 
 
 @pytest.mark.parametrize("size", [1_000, 4_099])
@@ -71,7 +72,7 @@ def test_in_many_segments(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writing, "SEGMENT_BYTES", size)
     parts = made(FORMER, NEXT)
     assert len(parts) > len(NEXT) // size
-    assert undone(LZMA, parts, FORMER, len(NEXT)) == NEXT
+    assert undone(PATCH_LZMA, parts, FORMER, len(NEXT)) == NEXT
 
 
 @given(st.binary(max_size=300), st.binary(max_size=300), st.integers(0, 5_000), st.integers(0, 5_000))
@@ -79,7 +80,7 @@ def test_in_many_segments(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_any_two_files(one: bytes, other: bytes, low: int, high: int) -> None:
     old = one + FORMER[low : low + 3_000] + other
     new = other + NEXT[high : high + 3_000] + one
-    assert undone(LZMA, made(old, new), old, len(new)) == new
+    assert undone(PATCH_LZMA, made(old, new), old, len(new)) == new
 
 
 def test_addresses_that_moved_cost_little() -> None:
@@ -101,7 +102,7 @@ def test_covers_are_in_order_and_inside() -> None:
     assert found.size > 0.9 * len(new)
 
 
-@pytest.mark.parametrize("codec", [LZMA, ZLIB])
+@pytest.mark.parametrize("codec", PATCHES)
 def test_the_format_is_the_one_of_the_golden_file(codec: str) -> None:
     """Compressors differ between machines; what they compress may not."""
     written = b"".join(made(release(BASE_RELEASE), release(CONTENT_RELEASE), codec))

@@ -11,13 +11,13 @@ from blake3 import blake3
 from relstore.client.coding import Coding
 from relstore.client.local_state.cache import Cache
 from relstore.client.transfer.patch_process import PatchOrder, PatchProcess, available
+from relstore.formats.codecs import PATCH_LZMA
 from relstore.formats.names import Digest
-from relstore.formats.patch import LZMA
 from relstore.host.upload.patch_decoder import PatchDecoder
 from tests.support.moved_programs import release
 
 FORMER, NEXT = release(1), release(2)
-CODING = Coding(LZMA, 1)
+CODING = Coding(PATCH_LZMA, 1)
 
 
 def digest(data: bytes) -> Digest:
@@ -37,7 +37,7 @@ def job(cache: Cache, place: Path, old: bytes, new: bytes, start: int = 0) -> Pa
 
 
 def undone(making: PatchProcess, old: bytes, size: int) -> bytes:
-    decoder = PatchDecoder(LZMA, memoryview(old), size)
+    decoder = PatchDecoder(PATCH_LZMA, memoryview(old), size)
     chunks = list(making.chunks())
     assert sum(chunk.size for chunk in chunks) == size
     return b"".join(piece for chunk in chunks for piece in decoder.decode(chunk.data))

@@ -11,13 +11,12 @@ from hypothesis import strategies as st
 
 from relstore.errors import FormatError
 from relstore.formats import patch
+from relstore.formats.codecs import PATCH_ZLIB, PATCHES
 from relstore.formats.patch import (
     HEAD_BYTES,
-    LZMA,
     MAX_BASE_BYTES,
     MAX_COVERS,
     SEGMENT_BYTES,
-    ZLIB,
     Head,
     SegmentHead,
 )
@@ -25,7 +24,7 @@ from relstore.host.upload.patch_decoder import PIECE_BYTES, PatchDecoder
 from tests.support.moved_programs import release
 
 BASE_RELEASE, CONTENT_RELEASE = 3, 4
-GOLDEN = {codec: Path(__file__).parents[2] / "golden" / f"{codec}-1.bin" for codec in (LZMA, ZLIB)}
+GOLDEN = {codec: Path(__file__).parents[2] / "golden" / f"{codec}-1.bin" for codec in PATCHES}
 BASE, CONTENT = release(BASE_RELEASE), release(CONTENT_RELEASE)
 
 
@@ -43,19 +42,19 @@ def undone(codec: str, data: bytes, size: int = len(CONTENT), step: int = 1 << 2
 
 
 @pytest.mark.parametrize("step", [1, 37, 1 << 20])
-@pytest.mark.parametrize("codec", [LZMA, ZLIB])
+@pytest.mark.parametrize("codec", PATCHES)
 def test_the_golden_files(codec: str, step: int) -> None:
     assert undone(codec, GOLDEN[codec].read_bytes(), step=step) == CONTENT
 
 
 def head(covers: int = 0, *columns: bytes, magic: bytes = patch.MAGIC, start: int = 0) -> bytes:
-    packed = [patch.compress(ZLIB, column, 1) for column in columns] or [b""] * 3
+    packed = [patch.compress(PATCH_ZLIB, column, 1) for column in columns] or [b""] * 3
     raw = Head(start, covers, tuple(map(len, packed))).pack()
     return magic + raw[len(magic) :] + b"".join(packed)
 
 
 def segment(size: int, fields: int, values: int, *columns: bytes) -> bytes:
-    packed = [patch.compress(ZLIB, column, 1) for column in columns] or [b""] * 5
+    packed = [patch.compress(PATCH_ZLIB, column, 1) for column in columns] or [b""] * 5
     return SegmentHead(size, fields, values, tuple(map(len, packed))).pack() + b"".join(packed)
 
 
@@ -95,19 +94,19 @@ HOSTILE = {
 @pytest.mark.parametrize("data", HOSTILE.values(), ids=HOSTILE.keys())
 def test_what_nobody_should_send(data: bytes) -> None:
     with pytest.raises(FormatError):
-        undone(ZLIB, data, size=4)
+        undone(PATCH_ZLIB, data, size=4)
 
 
 def test_a_small_one_that_is_right() -> None:
-    assert undone(ZLIB, head() + FOUR, size=4) == b"four"
+    assert undone(PATCH_ZLIB, head() + FOUR, size=4) == b"four"
     moved = segment(4, 1, 0, b"", b"\0", b"\0", b"\x01", b"")
-    assert undone(ZLIB, WHOLE + moved, size=4) == BASE[:4]
+    assert undone(PATCH_ZLIB, WHOLE + moved, size=4) == BASE[:4]
 
 
 @given(st.data())
 @settings(max_examples=150, deadline=None)
 def test_changed_anywhere_it_fails_or_is_as_long_as_announced(data: st.DataObject) -> None:
-    golden = GOLDEN[ZLIB].read_bytes()
+    golden = GOLDEN[PATCH_ZLIB].read_bytes()
     at = data.draw(st.integers(0, len(golden) - 1))
     changed = (
         golden[:at]
@@ -115,7 +114,7 @@ def test_changed_anywhere_it_fails_or_is_as_long_as_announced(data: st.DataObjec
         + golden[at + data.draw(st.integers(0, 8)) :]
     )
     try:
-        found = undone(ZLIB, changed)
+        found = undone(PATCH_ZLIB, changed)
     except FormatError:
         return
     assert len(found) == len(CONTENT)
@@ -123,10 +122,10 @@ def test_changed_anywhere_it_fails_or_is_as_long_as_announced(data: st.DataObjec
 
 def test_a_base_that_is_too_large() -> None:
     with pytest.raises(FormatError, match="too large"):
-        PatchDecoder(ZLIB, memoryview(bytes(MAX_BASE_BYTES + 1)), 4)
+        PatchDecoder(PATCH_ZLIB, memoryview(bytes(MAX_BASE_BYTES + 1)), 4)
 
 
-@pytest.mark.parametrize("codec", [LZMA, ZLIB])
+@pytest.mark.parametrize("codec", PATCHES)
 def test_a_column_that_is_a_bomb_gives_what_was_announced(codec: str) -> None:
     bomb = patch.compress(codec, bytes(1 << 26), 1)
     assert patch.decompress(codec, bomb, 100) == bytes(100)

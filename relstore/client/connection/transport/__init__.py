@@ -1,1 +1,1 @@
-"""Ways to run the helper: over SSH and on this machine. Nothing here knows what the helper says."""
+"""Transports: they run the helper over SSH or on this machine, and know nothing of what it says."""

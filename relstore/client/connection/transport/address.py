@@ -1,4 +1,7 @@
-"""Where an SSH server is, as a person writes it: user, host and port, the first and last optional."""
+"""The address of an SSH server as a person writes it: a host, with or without a user and a port.
+
+Not for the store on it (``target``).
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ _JUMP = re.compile(r"(?:ssh://)?(?:(.+)@)?(\[[^\]@]+\]|[^:@/\[\]]+)(?::([0-9]{1,
 
 
 class SSHTarget(Protocol):
-    """What of a target a connection needs; None where ssh_config decides."""
+    """The parts of a target that a connection needs; None where ssh_config decides."""
 
     @property
     def user(self) -> str | None: ...
@@ -38,28 +41,28 @@ class Address(NamedTuple):
         if match is None:
             raise ConnectError(
                 f"{text!r} in ProxyJump is not a host",
-                hint="It is written [user@]host[:port]; several with commas between them.",
+                hint="Write [user@]host[:port]; separate several with commas.",
             )
         user, host, port = match.groups()
         return cls(host.strip("[]"), user, int(port) if port else None)
 
 
 def check_address(target: SSHTarget) -> None:
-    """Raises TargetError for a user or host that no shell should ever see."""
+    """Raises TargetError for a user or host that would be dangerous in a shell's command line."""
     for kind, text in (("host", target.host), ("user", target.user)):
         if text is not None and _UNSAFE.search(text):
             raise TargetError(f"{text[:80]!r} cannot be the name of a {kind}")
 
 
 def label_of(target: SSHTarget) -> str:
-    """``user@host:port``, each only where it is given."""
+    """``user@host:port``, without the parts that are not given."""
     host = f"[{target.host}]" if ":" in target.host and target.port else target.host
     user = f"{target.user}@" if target.user else ""
     return f"{user}{host}{f':{target.port}' if target.port else ''}"
 
 
 def ssh_command(target: SSHTarget) -> str:
-    """What a person types to log in there by hand."""
+    """The command with which a person logs in there by hand."""
     port = ["-p", str(target.port)] if target.port else []
     user = f"{target.user}@" if target.user else ""
     return shlex.join(["ssh", *port, f"{user}{target.host}"])

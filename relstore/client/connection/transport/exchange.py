@@ -1,7 +1,7 @@
-"""What a channel remembers of one running command: its output, its complaints, how it ended.
+"""The state of one running command: its output, its standard error, how it ended.
 
-Both transports feed one of these from their callbacks and serve a ``Channel`` from it, so that they
-behave alike. It sends nothing itself.
+Both transports update it from their callbacks and serve a ``Channel`` from it, so that they behave alike. It
+sends nothing itself.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ class Exchange:
         self.exit = result
         self._room.set()
         if self.output.held:
-            # The end of the streams is only told to a reader who gets that far, and none will.
+            # Only a reader who gets that far learns of the end of the streams, and none will.
             self._over.set()
 
     def closed(self, error: ConnectionLostError | None) -> None:
-        """Nothing more will come; ``error`` says that it ended too soon."""
+        """Nothing more will come; ``error`` tells why, when it ended too soon."""
         self.lost = error
         self.output.end(error)
         self._room.set()
@@ -59,7 +59,7 @@ class Exchange:
 
     @property
     def ended(self) -> bool:
-        """Nobody is there to write to, though the way there may still look open."""
+        """Whether the command has ended, though its input may still look open."""
         return self.exit is not None or self._over.is_set()
 
     def write_error(self, host: str) -> RelstoreError:
@@ -67,7 +67,7 @@ class Exchange:
         if self.lost is not None:
             return self.lost.with_traceback(None)
         return ConnectionLostError(
-            "the command there ended while we were sending to it", hint=ConnectionLostError.HINT
+            "the command on the host ended while data was being sent to it", hint=ConnectionLostError.HINT
         ).on(host)
 
     async def room(self) -> None:

@@ -1,6 +1,6 @@
-"""Received bytes on their way to one reader; a full inbox holds the sender back.
+"""Received bytes that wait for one reader; a full inbox holds the sender back.
 
-Not for framing: the reader gets whatever pieces came.
+Not for framing: the reader gets the pieces as they came.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from collections.abc import Callable
 from relstore.errors import RelstoreError
 
 FULL = 256 * 1024
-"""Bytes above which the sender is held back, until half of them are read."""
+"""With more bytes than this the sender is held back, until half of them are read."""
 
 
 class Inbox:
-    """``hold`` stops the sender, ``release`` lets it go on; both are called from the event loop."""
+    """``hold`` stops the sender, ``release`` lets it continue; both are called from the event loop."""
 
     def __init__(self, hold: Callable[[], None], release: Callable[[], None]) -> None:
         self._hold = hold
@@ -57,9 +57,7 @@ class Inbox:
 
 
 STDERR_LIMIT = 8 * 1024
-
-
-"""Bytes of a command's standard error that are worth keeping for a message."""
+"""So many bytes of a command's standard error are kept for a message."""
 
 
 class Tail:

@@ -26,6 +26,7 @@ class LocalTransport:
     """Runs commands with ``/bin/sh`` in ``home``, the login directory of the account we run as."""
 
     label = LABEL
+    is_local = True
 
     def __init__(self, home: str) -> None:
         self._home = home
@@ -44,7 +45,7 @@ class LocalTransport:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 cwd=self._home,
-                # Ctrl-C at the terminal is for the client; what the helper has begun, it ends properly.
+                # Ctrl-C at the terminal is for the client; the helper finishes what it has begun.
                 start_new_session=True,
             )
         except OSError as exc:

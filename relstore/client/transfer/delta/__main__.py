@@ -1,7 +1,7 @@
-"""The process that makes one patch and writes it to its standard output.
+"""The process that makes one patch and writes it to its standard output; ``patch_process`` starts it.
 
-A process, since it can be stopped at any moment, and since its memory goes back with it. ``patch_process``
-starts it.
+It is a process because it can be stopped at any moment, and because its memory is freed when it ends. Not for
+finding covers (``covers``) nor for the bytes of a patch (``patch``).
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import sys
 
 import numpy as np
 
-from relstore.client.transfer.delta import covers
+from relstore.client.transfer.delta.covers import find
 from relstore.client.transfer.delta.patch import Writer
 
 NOTHING_ALIKE = 3
 _ALIKE_SHARE = 0.5
-"""Of the new file, that has to be covered: below it another way is as good, and far quicker."""
+"""When less of the new file is covered, another codec is as good, and far faster."""
 
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
@@ -30,10 +30,10 @@ def main() -> int:
     _keep_memory()
     old, new = (np.asarray(np.memmap(path, np.uint8, "r")) for path in sys.argv[1:3])
     codec, level, start = sys.argv[3], int(sys.argv[4]), int(sys.argv[5])
-    found = covers.find(old, new)
-    if found.size < _ALIKE_SHARE * len(new):
+    covers = find(old, new)
+    if covers.size < _ALIKE_SHARE * len(new):
         return NOTHING_ALIKE
-    for part in Writer(old, new, found).write(codec, level, start):
+    for part in Writer(old, new, covers).write(codec, level, start):
         view = memoryview(part)
         while view:
             view = view[os.write(1, view) :]
@@ -41,9 +41,9 @@ def main() -> int:
 
 
 def _keep_memory() -> None:
-    """Have the C library keep what was freed, for the next array: asking for it anew takes a fifth of it all.
+    """Have the C library keep freed memory for the next array: asking again takes a fifth of the time.
 
-    mallopt(3), of glibc; elsewhere it is a little slower.
+    mallopt(3), in glibc; elsewhere it is a little slower.
     """
     with contextlib.suppress(AttributeError, OSError):
         libc = ctypes.CDLL(None)

@@ -1,8 +1,8 @@
-"""Writes an add-block delta: covers, and segment by segment what the covers do not tell.
+"""Writes an add-block delta: the covers, and segment by segment what they do not explain.
 
-Where a cover's bytes differ from its base, a *field* of four bytes is corrected. Many of them are addresses
-relative to their own end, of things that a cover moved: those follow from the covers, and only that they are
-there is written. Not for finding covers, nor for undoing (on the host); the format is ``formats.patch``.
+Where a cover's bytes differ from its base, a *field* of four bytes is corrected. Many fields are addresses,
+relative to their own end, of something that a cover moved: their values follow from the covers, so only their
+positions are written. Not for finding covers (``covers``), nor for undoing patches (``host.upload``).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _MAX_GAP = 2**16 - 1
 
 
 class _Made(NamedTuple):
-    """What a segment is made of, as arrays."""
+    """What a segment consists of, as arrays."""
 
     extra: Bytes
     gaps: Ints
@@ -39,7 +39,7 @@ class Writer:
         self._moved = _moved(covers, len(old))
 
     def write(self, codec: str, level: int, start: int = 0) -> Iterator[bytes]:
-        """The patch for everything from ``start`` on: its head, then each segment as it is ready."""
+        """The patch for everything from ``start`` on: its head, then each segment as soon as it is ready."""
         yield self._head(codec, level, start)
         begins = range(start, len(self._new), SEGMENT_BYTES)
         with ThreadPoolExecutor(_THREADS) as pool:
@@ -77,15 +77,15 @@ class Writer:
         )
         low, high = np.maximum(covers.start[which], begin) - begin, np.minimum(covers.end[which], end) - begin
         size = high - low
-        place = np.arange(size.sum()) + np.repeat(low - (np.cumsum(size) - size), size)
+        position = np.arange(size.sum()) + np.repeat(low - (np.cumsum(size) - size), size)
         target = self._new[begin:end]
         draft, extra = target.copy(), np.ones(end - begin, bool)
-        draft[place] = self._old[place + np.repeat(covers.move[which] + begin, size)]
-        extra[place] = False
+        draft[position] = self._old[position + np.repeat(covers.move[which] + begin, size)]
+        extra[position] = False
         return self._fields(draft, target, low, covers.move[which], begin)._replace(extra=target[extra])
 
     def _fields(self, draft: Bytes, target: Bytes, low: Ints, moves: Ints, begin: int) -> _Made:
-        """What has to be corrected of ``draft``. The covers begin at ``low``."""
+        """What has to be corrected in ``draft``. The covers begin at ``low``."""
         field, gaps = _split(_chosen(np.flatnonzero(draft != target)))
         before, after = _words(draft, field), _words(target, field)
         kinds = np.full(len(field), PLAIN, np.uint8)
@@ -100,7 +100,7 @@ class Writer:
 
 
 def _chosen(differing: Ints) -> Ints:
-    """The fields, one after the other, each at the first byte that differs and is in no field yet."""
+    """The fields, one after another, each at the first differing byte that is in no field yet."""
     following = np.searchsorted(differing, differing + FIELD_BYTES).tolist()
     chosen, at = [], 0
     while at < len(following):
@@ -110,7 +110,7 @@ def _chosen(differing: Ints) -> Ints:
 
 
 def _split(field: Ints) -> tuple[Ints, Ints]:
-    """The fields and the gap before each; where that is too long, with fields in it that change nothing."""
+    """The fields and the gap before each; a gap that is too long gets fields that change nothing."""
     gaps = _gaps(field)
     more = []
     for index in np.flatnonzero(gaps > _MAX_GAP):
@@ -129,15 +129,15 @@ def _gaps(field: Ints) -> Ints:
     return np.diff(field, prepend=-FIELD_BYTES) - FIELD_BYTES
 
 
-def _words(data: Bytes, place: Ints) -> Ints:
-    """The numbers of four bytes with a sign that are there; zeros follow the end."""
+def _words(data: Bytes, position: Ints) -> Ints:
+    """The signed four-byte numbers at the positions; beyond the end there are zeros."""
     padded = np.append(data, np.zeros(FIELD_BYTES - 1, np.uint8))
-    words = padded[place[:, None] + np.arange(FIELD_BYTES)].view("<i4")
+    words = padded[position[:, None] + np.arange(FIELD_BYTES)].view("<i4")
     return np.asarray(words[:, 0].astype(np.int64))
 
 
 def _moved(covers: Covers, size: int) -> Ints:
-    """How far each grain of the old file moves: as the last cover that starts at it or before."""
+    """How far each grain of the old file moves: like the last cover that starts at it or before."""
     if not len(covers.start):
         return np.zeros((size >> GRAIN_BITS) + 1, np.int64)
     source = covers.start + covers.move

@@ -1,4 +1,4 @@
-"""One command on a host, over SSH."""
+"""One command on a host, over SSH. Not for the connection that carries it (``connect``)."""
 
 from __future__ import annotations
 
@@ -67,9 +67,9 @@ class SSHChannel(asyncssh.SSHClientSession[bytes]):
         self._exchange.exited(Exit(None, signal if known else "unknown"))
 
     def connection_lost(self, exc: Exception | None) -> None:
-        # A channel that closes in order has said before how its command ended.
-        in_order = exc is None and self._exchange.exit is not None
-        self._exchange.closed(None if in_order else self._lost(exc))
+        # A channel that closes properly has said before how its command ended.
+        properly = exc is None and self._exchange.exit is not None
+        self._exchange.closed(None if properly else self._lost(exc))
 
     def pause_writing(self) -> None:
         self._exchange.hold_writer()
@@ -86,6 +86,4 @@ class SSHChannel(asyncssh.SSHClientSession[bytes]):
         self._channel.resume_reading()
 
     def _lost(self, exc: Exception | None) -> ConnectionLostError:
-        error = connection_lost(exc)
-        error.on(self._label)
-        return error
+        return connection_lost(exc).on(self._label)

@@ -1,8 +1,8 @@
-"""What ssh_config says about one host, as far as it is ours to obey.
+"""What ssh_config says about one host, as far as this transport has to apply it.
 
-asyncssh reads the same files for what only it needs (ciphers, canonical names, …). Read here is what it
-does not know (StrictHostKeyChecking, HashKnownHosts) or obeys in another way than OpenSSH: missing
-known_hosts files, ``UserKnownHostsFile none`` (for it: no checking at all), the order of keys, jumps.
+asyncssh reads the same files for what it alone needs (ciphers, canonical names, …). This module reads what
+asyncssh does not know (StrictHostKeyChecking, HashKnownHosts) or applies differently from OpenSSH: missing
+known_hosts files, ``UserKnownHostsFile none`` (to asyncssh: no checking at all), the order of keys, jumps.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _REFUSE_NEW = ("ask", "yes", "true")
 
 @dataclass(frozen=True)
 class HostSettings:
-    """How one host is to be reached and trusted. Paths are absolute; ``jumps`` are dialled in order."""
+    """How to reach one host and when to trust it. Paths are absolute; ``jumps`` are connected to in order."""
 
     host: str
     port: int
@@ -50,16 +50,16 @@ class HostSettings:
 
     @classmethod
     def load(cls, target: SSHTarget, account: Account) -> HostSettings:
-        """Read the files. Raises TargetError for an impossible name, ConnectError for a bad file."""
+        """Read the files. Raises TargetError for an invalid name, ConnectError for a bad file."""
         check_address(target)
         try:
             config = _read(target, account)
             return cls._from(config, target, account)
         except (ValueError, OSError) as exc:
             raise ConnectError(
-                f"the SSH configuration for it cannot be used: {exc}",
+                f"its SSH configuration cannot be used: {exc}",
                 state="Nothing was contacted.",
-                # asyncssh is stricter than ssh(1) here, so that a file which ssh takes may end up at this.
+                # asyncssh is stricter than ssh(1), so a file that ssh accepts may end here.
                 hint=f"Correct it; a comment needs a line of its own. Compare with `ssh -G {target.host}`.",
             ) from None
 
@@ -69,13 +69,13 @@ class HostSettings:
             return cast("str | None", config.get(option))
 
         def paths(option: str, default: tuple[str, ...]) -> tuple[str, ...]:
-            found = cast("list[str] | None", config.get(option))
-            return tuple(expand(path, account.home) for path in (default if found is None else found))
+            given = cast("list[str] | None", config.get(option))
+            return tuple(expand(path, account.home) for path in (default if given is None else given))
 
         port = cast(int, config.get("Port", DEFAULT_PORT))
         if not 0 < port < 65536:
             raise ConfigParseError(f"there is no port {port}")
-        jumps, proxy_command = _way(config)
+        jumps, proxy_command = _route(config)
         default_identities = tuple(f"~/.ssh/{name}" for name in DEFAULT_IDENTITIES)
         return cls(
             host=text("Hostname") or target.host,
@@ -98,7 +98,7 @@ class HostSettings:
 
 
 class _Config(SSHClientConfig):
-    """asyncssh's reader, with the options that it passes over."""
+    """asyncssh's reader, with the options that it ignores."""
 
     _handlers = SSHClientConfig._handlers | {
         "stricthostkeychecking": ("StrictHostKeyChecking", SSHConfig._set_string),
@@ -128,8 +128,8 @@ def _read(target: SSHTarget, account: Account) -> _Config:
     return load(final=True) if config.has_match_final() else config
 
 
-def _way(config: _Config) -> tuple[tuple[Address, ...], str | None]:
-    """Jumps or a command: of ProxyJump and ProxyCommand the first in the files counts (ssh_config(5))."""
+def _route(config: _Config) -> tuple[tuple[Address, ...], str | None]:
+    """Jumps or a command: of ProxyJump and ProxyCommand, the first in the files counts (ssh_config(5))."""
     options = config.get_options(False)
     chosen = next((name for name in options if name in ("ProxyJump", "ProxyCommand")), None)
     value = cast("str | None", options[chosen]) if chosen else None

@@ -1,7 +1,7 @@
-"""The transport over SSH: makes the connection, with jump hosts where ssh_config names some.
+"""The transport over SSH: makes the connection, over jump hosts where ssh_config names some.
 
-Importing this module loads asyncssh, which takes longer than many a command: import it only when a host
-is about to be contacted.
+Importing this module loads asyncssh, which takes longer than many commands: import it only when a host is
+about to be contacted. Not for explaining failures (``errors``).
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ _HANG_UP_GRACE = 2.0
 async def connect(target: SSHTarget, account: Account, notice: Callable[[str], None]) -> SSHTransport:
     """Log in to ``target`` as ssh(1) would.
 
-    In ``account.ssh_config_paths`` the first value counts; files that do not exist are skipped. ``notice`` is
-    told when a new host key is accepted.
+    In ``account.ssh_config_paths`` the first value counts; missing files are skipped. ``notice`` is called
+    when a new host key is accepted.
 
     Raises ConnectError, HostKeyError or TargetError.
     """
@@ -48,7 +48,9 @@ async def connect(target: SSHTarget, account: Account, notice: Callable[[str], N
 
 
 class SSHTransport:
-    """One connection, and all that it rests on."""
+    """One connection, and the jumps or the ProxyCommand that it rests on."""
+
+    is_local = False
 
     def __init__(
         self,
@@ -63,8 +65,8 @@ class SSHTransport:
         self._stack = stack
 
     async def open(self, command: str) -> SSHChannel:
-        """Run ``command``. Raises ConnectError when the host will not, ConnectionLostError."""
-        # sshd's answer would wait for us to acknowledge its last message, and we by default wait 40 ms.
+        """Run ``command``. Raises ConnectError when the host refuses, ConnectionLostError."""
+        # sshd's answer would wait until its last message is acknowledged, which takes 40 ms by default.
         asyncio.get_running_loop().call_soon(_acknowledge_at_once, self._connection)
         channel = SSHChannel(self.label)
         try:
@@ -73,13 +75,13 @@ class SSHTransport:
             if self._connection.is_closed() or not isinstance(exc, asyncssh.ChannelOpenError):
                 raise connection_lost(self._client.lost or exc).on(self.label) from None
             raise ConnectError(
-                f"the host will not run a command: {exc.reason}",
-                hint="Its sshd may allow too few sessions (MaxSessions), or this key only forwarding.",
+                f"the host refuses to run a command: {exc.reason}",
+                hint="Its sshd may limit sessions (MaxSessions), or restrict this key to forwarding.",
             ).on(self.label) from None
         return channel
 
     def link(self) -> LinkState | None:
-        """Nothing of a way over a jump host or a ProxyCommand."""
+        """None for a connection over a jump host or a ProxyCommand."""
         return link_state(self._connection.get_extra_info("socket"))
 
     async def close(self) -> None:
@@ -88,7 +90,7 @@ class SSHTransport:
 
 
 class _Dialler:
-    """Makes connections; what they rest on is put on ``stack``, which closes it in the right order."""
+    """Makes connections; puts what they rest on onto ``stack``, which closes it in the right order."""
 
     def __init__(
         self, account: Account, stack: contextlib.AsyncExitStack, notice: Callable[[str], None]
@@ -104,13 +106,13 @@ class _Dialler:
         tunnel: asyncssh.SSHClientConnection | None = None,
         jump: str = "",
     ) -> tuple[asyncssh.SSHClientConnection, Client]:
-        """Connect, through ``tunnel`` if given (to the host that messages call ``jump``)."""
+        """Connect, through ``tunnel`` if given, which leads to the host that messages call ``jump``."""
         label = label_of(target)
         try:
             if label in self._dialled:
                 raise ConnectError(
                     "it is to be reached by way of itself",
-                    hint="ProxyJump in ~/.ssh/config goes round in a circle: exempt the jump host from it.",
+                    hint="ProxyJump in ~/.ssh/config forms a circle: exempt the jump host from it.",
                 )
             self._dialled.add(label)
             settings = HostSettings.load(target, self._account)
@@ -120,7 +122,7 @@ class _Dialler:
                     jump = label_of(hop)
             return await self._log_in(target, settings, tunnel, jump)
         except RelstoreError as exc:
-            exc.on(label)  # a jump that failed is named already
+            exc.on(label)  # an error of a jump host is marked with that already
             raise
 
     async def _log_in(

@@ -1,4 +1,7 @@
-"""Why a connection could not be made, in words that a person can act on."""
+"""Why a connection could not be made, in words that a person can act on.
+
+Not for messages about host keys (``host_key_errors``).
+"""
 
 from __future__ import annotations
 
@@ -60,7 +63,9 @@ def explain(exc: Exception, attempt: Attempt) -> ConnectError:
         case asyncssh.DisconnectError() if "too many authentication" in exc.reason.lower():
             return _too_many_keys(attempt)
         case asyncssh.KeyExchangeFailed():
-            return _error(attempt, f"agrees on no algorithm with us: {_short(exc.reason)}", _ALGORITHMS)
+            return _error(
+                attempt, f"supports no algorithm that this client offers: {_short(exc.reason)}", _ALGORITHMS
+            )
         case asyncssh.ChannelOpenError():
             return _error(
                 attempt,
@@ -77,7 +82,7 @@ def explain(exc: Exception, attempt: Attempt) -> ConnectError:
             return _error(
                 attempt,
                 f"cannot be reached: the name cannot be resolved ({exc.strerror})",
-                "Check the spelling; a name of your own goes into ~/.ssh/config as Host with HostName.",
+                "Check the spelling; define your own name in ~/.ssh/config as a Host with a HostName.",
             )
         case OSError():
             unknown = (f"cannot be reached: {exc.strerror or _short(str(exc))}", _NETWORK)
@@ -87,7 +92,7 @@ def explain(exc: Exception, attempt: Attempt) -> ConnectError:
 
 
 def connection_lost(exc: Exception | None) -> ConnectionLostError:
-    """The connection ended in the middle; ``exc`` is what asyncssh says of it."""
+    """The error for a connection that broke off; ``exc`` is asyncssh's reason."""
     reason = _short(str(exc)) if exc else "the host hung up"
     return ConnectionLostError(
         f"the connection broke off: {reason}",
@@ -96,10 +101,10 @@ def connection_lost(exc: Exception | None) -> ConnectionLostError:
 
 
 _ALGORITHMS = (
-    "Its sshd is very old, or Ciphers, KexAlgorithms or HostKeyAlgorithms in ~/.ssh/config forbid it."
+    "Its sshd is very old, or Ciphers, KexAlgorithms or HostKeyAlgorithms in ~/.ssh/config exclude it."
 )
 _NETWORK = "Check the address, the port and the network."
-_BY_HAND = "`ssh -v` to the same host says more."
+_BY_HAND = "Run `ssh -v` to the same host for details."
 
 
 def _error(attempt: Attempt, what: str, hint: str) -> ConnectError:
@@ -122,10 +127,10 @@ def _denied(attempt: Attempt) -> ConnectError:
     identities = attempt.client.identities
     notes = [f"Keys offered: {', '.join(identities.offered) or 'none'}."]
     if identities.locked:
-        notes.append(f"Locked by a passphrase, and not in the agent: {', '.join(identities.locked)}.")
+        notes.append(f"Locked by a passphrase and not in the agent: {', '.join(identities.locked)}.")
     if identities.unusable:
         notes.append(f"Could not be used: {'; '.join(identities.unusable)}.")
-    notes.append(f"The host takes: {', '.join(attempt.client.methods) or 'none of our methods'}.")
+    notes.append(f"The host accepts: {', '.join(attempt.client.methods) or 'no method that relstore has'}.")
     if identities.locked:
         hint = f"`ssh-add {identities.locked[0]}` unlocks the key for relstore and ssh alike."
     elif identities.offered:
@@ -134,7 +139,7 @@ def _denied(attempt: Attempt) -> ConnectError:
             "(User, IdentityFile) in ~/.ssh/config."
         )
     else:
-        hint = "Make a key with `ssh-keygen -t ed25519`, and bring it to the host with ssh-copy-id."
+        hint = "Make a key with `ssh-keygen -t ed25519` and install it on the host with ssh-copy-id."
     return ConnectError(
         f"the host does not let us in as {attempt.settings.user}", state=" ".join(notes), hint=hint
     )
@@ -157,14 +162,14 @@ def _timeout(attempt: Attempt) -> ConnectError:
         case Stage.GREETING:
             return _error(
                 attempt,
-                f"took the connection, but said nothing that SSH understands within {attempt.timeout:g} s",
-                "Is that the port of an SSH server, and is the machine not overloaded?",
+                f"accepted the connection, but did not answer as an SSH server within {attempt.timeout:g} s",
+                "Is that the port of an SSH server? If so, the machine may be overloaded.",
             )
         case Stage.LOGGING_IN:
             return _error(
                 attempt,
                 "did not finish the login in time",
-                "A security key or an agent may be waiting for you to confirm; else the host is overloaded.",
+                "A security key or an agent may be waiting for you to confirm, or the host is overloaded.",
             )
 
 
@@ -179,15 +184,15 @@ def _broken_off(reason: str, attempt: Attempt) -> ConnectError:
     return _error(
         attempt,
         f"hung up before the login: {_short(reason)}",
-        "It may not be an SSH server, or it refuses you (MaxStartups, a ban after failed logins).",
+        "It may not be an SSH server, or it may refuse you (MaxStartups, a ban after failed logins).",
     )
 
 
-_PROXY = "Run the ProxyCommand from ~/.ssh/config by hand to see what it lacks."
+_PROXY = "Run the ProxyCommand from ~/.ssh/config by hand to see what is wrong with it."
 
 
 def _errno(exc: OSError) -> int:
-    # Of a name with several addresses that all failed, asyncio has the reasons in the text alone.
+    # When all addresses of a name failed, asyncio gives the reasons only in the text.
     numbers = set(re.findall(r"\[Errno ([0-9]+)\]", str(exc)))
     return int(numbers.pop()) if len(numbers) == 1 else 0
 

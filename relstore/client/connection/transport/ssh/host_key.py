@@ -1,4 +1,7 @@
-"""A host's public key, and the names that a host goes by in known_hosts. Pure values."""
+"""A host's public key, and the names of a host in known_hosts. Pure.
+
+Not for deciding whether a key is trusted (``known_hosts``).
+"""
 
 from __future__ import annotations
 
@@ -17,14 +20,14 @@ _LABELS = {
 
 
 class HostKey(NamedTuple):
-    """A public key: its type (``ssh-ed25519``) and the bytes that a fingerprint is taken of."""
+    """A public key: its type (``ssh-ed25519``) and the bytes that its fingerprint covers."""
 
     type: str
     blob: bytes
 
     @classmethod
     def parse(cls, text: str) -> HostKey | None:
-        """From ``ssh-ed25519 AAAA… comment``; None when that is no key."""
+        """From ``ssh-ed25519 AAAA… comment``; None when that is not a key."""
         fields = text.split()
         if len(fields) < 2:
             return None
@@ -54,13 +57,13 @@ class HostKey(NamedTuple):
 
 
 class HostNames(NamedTuple):
-    """What a host is called in known_hosts: ``full`` with its port, and without (``bare``)."""
+    """The names of a host in known_hosts: with its port (``full``) and without (``bare``)."""
 
     full: str
     bare: str
 
     @classmethod
     def of(cls, host: str, port: int, alias: str | None) -> HostNames:
-        """An ``alias`` (HostKeyAlias) stands for the host and its port."""
+        """An ``alias`` (HostKeyAlias) replaces the host and its port."""
         bare = (alias or host).lower()
         return cls(bare if alias or port == DEFAULT_PORT else f"[{bare}]:{port}", bare)

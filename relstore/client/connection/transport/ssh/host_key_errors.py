@@ -1,4 +1,7 @@
-"""What a person is told about a host's key: why we stopped, or that it was taken on trust."""
+"""Messages about a host's key: why the connection was refused, or that a new key was accepted.
+
+Not for comparing keys (``known_hosts``).
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,14 @@ import shlex
 
 from relstore.client.connection.transport.address import SSHTarget, label_of, ssh_command
 from relstore.client.connection.transport.ssh.host_key import HostKey
-from relstore.client.connection.transport.ssh.known_hosts import Entry, Standing, Verdict
+from relstore.client.connection.transport.ssh.known_hosts import Entry, KeyVerdict, Standing
 from relstore.errors import HostKeyError
 
 _STATE = "Nothing was sent to the host."
 
 
-def refused(verdict: Verdict, target: SSHTarget, file: str) -> HostKeyError:
-    """The error for a key that may not be trusted; ``file`` is where a person would add it."""
+def refused(verdict: KeyVerdict, target: SSHTarget, file: str) -> HostKeyError:
+    """The error for a key that is not trusted; ``file`` is where a person would add it."""
     if verdict.standing is Standing.CHANGED:
         return _changed(verdict, target)
     return HostKeyError(
@@ -28,17 +31,17 @@ def refused(verdict: Verdict, target: SSHTarget, file: str) -> HostKeyError:
 
 
 def revoked(entries: tuple[Entry, ...]) -> HostKeyError:
-    """The error for a key, or an authority, that one of ``entries`` revokes."""
+    """The error for a key or an authority that one of ``entries`` revokes."""
     lines = ", ".join(f"{entry.path}:{entry.line}" for entry in entries)
     return HostKeyError(
         f"the host's key is marked as revoked in {lines}",
         state=_STATE,
-        hint="Ask who runs the host: that key may be in somebody else's hands.",
+        hint="Ask whoever runs the host: somebody else may have that key.",
     )
 
 
 def unknown_authority(authority: HostKey, file: str) -> HostKeyError:
-    """The error for a host certificate that somebody unknown has signed."""
+    """The error for a host certificate that an unknown authority has signed."""
     return HostKeyError(
         f"the host's certificate is signed by an unknown authority: {authority}",
         state=_STATE,
@@ -47,21 +50,21 @@ def unknown_authority(authority: HostKey, file: str) -> HostKeyError:
 
 
 def invalid(reason: str) -> HostKeyError:
-    """The error for a certificate that has expired or is another host's, or a key that is none."""
+    """The error for a certificate that has expired or belongs to another host, or for an invalid key."""
     return HostKeyError(
-        f"the host cannot prove who it is: {reason}",
+        f"the host cannot prove its identity: {reason}",
         state=_STATE,
-        hint="Whoever signs the certificates of your hosts can give it a new one.",
+        hint="Have whoever signs your hosts' certificates give it a new one.",
     )
 
 
-def accepted(verdict: Verdict, target: SSHTarget, file: str, problem: str = "") -> str:
-    """The notice for a new key that ssh_config told us to accept."""
+def accepted(verdict: KeyVerdict, target: SSHTarget, file: str, problem: str = "") -> str:
+    """The notice for a new key that ssh_config says to accept."""
     where = f"but could not be added to {file} ({problem})" if problem else f"and added to {file}"
     return f"{label_of(target)}: new host key {verdict.key} accepted (StrictHostKeyChecking) {where}"
 
 
-def _changed(verdict: Verdict, target: SSHTarget) -> HostKeyError:
+def _changed(verdict: KeyVerdict, target: SSHTarget) -> HostKeyError:
     same_type = [entry for entry in verdict.others if entry.key.type == verdict.key.type]
     old = (same_type or list(verdict.others))[0]
     remove = shlex.join(["ssh-keygen", "-f", old.path, "-R", verdict.name])
@@ -69,7 +72,7 @@ def _changed(verdict: Verdict, target: SSHTarget) -> HostKeyError:
         f"the host's key has CHANGED: it is {verdict.key}, but {old.path}:{old.line} has {old.key}",
         state=_STATE,
         hint=(
-            "Either the host was installed anew, or somebody is between you and it. Only if you know "
-            f"that it is the former: `{remove}`, then accept the new key with `{ssh_command(target)}`."
+            "Either the host was reinstalled, or somebody is intercepting the connection. Only if you know "
+            f"that it was reinstalled: `{remove}`, then accept the new key with `{ssh_command(target)}`."
         ),
     )

@@ -1,8 +1,9 @@
-"""The keys that we log in with, one after another, in the order that OpenSSH offers them.
+"""The keys to log in with, one after another, in the order in which OpenSSH offers them.
 
-First the agent's copies of the configured files, then the rest of the agent, then the files that the
-agent does not hold. (asyncssh offers the whole agent first, so that with six keys in it a host hangs up
-before the configured one.) What was offered and what could not be is remembered for the message.
+First the agent's copies of the configured files, then the rest of the agent, then the files that the agent
+does not hold. (asyncssh offers the whole agent first, so that with six keys in it a host hangs up before the
+configured one.) Remembers for the message which keys were offered and which could not be. Not for host keys
+(``known_hosts``).
 """
 
 from __future__ import annotations
@@ -19,20 +20,20 @@ from relstore.client.connection.transport.ssh.host_key import HostKey
 AGENT = "agent"
 
 
-class Source(NamedTuple):
-    """Where a key comes from: ``AGENT``, or a file, which is only read (``key`` None) when its turn comes."""
+class QueuedKey(NamedTuple):
+    """A key to offer. ``origin``: ``AGENT``, or a file, read only when its turn comes (``key`` None)."""
 
     origin: str
     key: asyncssh.SSHKeyPair | None = None
 
 
 class Identities:
-    """Asked for the next key until the host is content. ``close`` when the login is over."""
+    """Gives one key after another until the host accepts one. ``close`` it after the login."""
 
     def __init__(self, settings: HostSettings) -> None:
         self._settings = settings
         self._agent: asyncssh.SSHAgentClient | None = None
-        self._queue: deque[Source] | None = None
+        self._queue: deque[QueuedKey] | None = None
         self._seen: set[bytes] = set()
         self.offered: list[str] = []
         self.locked: list[str] = []
@@ -45,7 +46,7 @@ class Identities:
         while self._queue:
             origin, key = self._queue.popleft()
             if key is None:
-                self._queue.extendleft(Source(origin, each) for each in reversed(self._load(origin)))
+                self._queue.extendleft(QueuedKey(origin, each) for each in reversed(self._load(origin)))
             elif key.public_data not in self._seen:
                 self._seen.add(key.public_data)
                 self.offered.append(_describe(key, origin))
@@ -53,13 +54,13 @@ class Identities:
         return None
 
     async def close(self) -> None:
-        """Leave the agent."""
+        """Disconnect from the agent."""
         if self._agent is not None:
             self._agent.close()
             await self._agent.wait_closed()
             self._agent = None
 
-    async def _collect(self) -> list[Source]:
+    async def _collect(self) -> list[QueuedKey]:
         files = [path for path in self._settings.identity_files if _exists(path)]
         held = await self._agent_keys()
         wanted = {path: blob for path in files if (blob := _public_blob(path)) is not None}
@@ -67,12 +68,12 @@ class Identities:
         rest = [] if self._settings.identities_only else held
         in_agent = {key.key_public_data for key in first}
         return [
-            *(Source(AGENT, key) for key in (*first, *rest)),
-            *(Source(path) for path in files if wanted.get(path) not in in_agent),
+            *(QueuedKey(AGENT, key) for key in (*first, *rest)),
+            *(QueuedKey(path) for path in files if wanted.get(path) not in in_agent),
         ]
 
     async def _agent_keys(self) -> list[asyncssh.SSHKeyPair]:
-        """The agent's keys, each that has a certificate of ours with it first."""
+        """The agent's keys; first those for which there is a certificate, with it."""
         if not self._settings.agent_path:
             return []
         try:
@@ -81,7 +82,7 @@ class Identities:
             certificates = self._certificates()
             if not certificates:
                 return plain
-            # Loading puts a certificate into the key itself, so it takes a second set.
+            # Loading puts a certificate into the key itself, so this needs a second set of keys.
             fresh = await self._agent.get_keys()
             certified = asyncssh.load_keypairs(fresh, certlist=certificates)
         except (OSError, ValueError) as exc:
@@ -93,16 +94,16 @@ class Identities:
     def _certificates(self) -> list[asyncssh.SSHCertificate]:
         paths = list(self._settings.certificate_files)
         paths += [f"{path}-cert.pub" for path in self._settings.identity_files]
-        found: list[asyncssh.SSHCertificate] = []
+        certificates: list[asyncssh.SSHCertificate] = []
         for path in filter(_exists, paths):
             try:
-                found += asyncssh.load_certificates(path)
+                certificates += asyncssh.load_certificates(path)
             except (OSError, ValueError) as exc:
                 self.unusable.append(f"{path}: {exc}")
-        return found
+        return certificates
 
     def _load(self, path: str) -> list[asyncssh.SSHKeyPair]:
-        """The key in a file, with its certificates; nothing, and a note, when it cannot be used."""
+        """The key in a file, with its certificates; none, and a note, when it cannot be used."""
         try:
             return list(asyncssh.load_keypairs(path, certlist=self._certificates()))
         except asyncssh.KeyImportError as exc:
@@ -121,7 +122,7 @@ def _exists(path: str) -> bool:
 
 
 def _public_blob(path: str) -> bytes | None:
-    """The public half of a key file, from ``path.pub`` or from an unlocked part of the file."""
+    """The public half of a key file, from ``path.pub`` or from the readable part of the file."""
     for candidate in (f"{path}.pub", path):
         try:
             return asyncssh.read_public_key(candidate).public_data

@@ -1,9 +1,9 @@
 """OpenSSH's known_hosts files: which keys a host may show.
 
-Our own reader because a message must name the file and line of a key that no longer fits, and because
-OpenSSH's rules are wanted: a broken line spoils nothing, a host is looked up by its name and not also
-by its address, a key without a port counts for a host on another port. It judges keys and never
-checks a signature; that is asyncssh's.
+This is a reader of its own because a message must name the file and line of a key that does not match, and
+because OpenSSH's rules apply: a broken line does no harm, a host is looked up by its name and not also by its
+address, a key without a port is valid for a host on another port. It compares keys; asyncssh checks
+signatures.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ class Standing(enum.Enum):
     CHANGED = enum.auto()
 
 
-class Verdict(NamedTuple):
-    """``key`` of the host ``name``, compared; ``others`` are the lines with the keys that it was to have."""
+class KeyVerdict(NamedTuple):
+    """``key`` of the host ``name``, compared; ``others`` are the lines with the keys that were expected."""
 
     standing: Standing
     name: str
@@ -60,13 +60,13 @@ class Verdict(NamedTuple):
 
 
 class KnownHosts(NamedTuple):
-    """All the lines of some files."""
+    """The lines of several files."""
 
     entries: tuple[Entry, ...]
 
     @classmethod
     def read(cls, paths: Iterable[str]) -> KnownHosts:
-        """Files that are not there have no lines. Raises OSError when one cannot be read."""
+        """Read them; missing files are skipped. Raises OSError when one cannot be read."""
         entries: list[Entry] = []
         for path in paths:
             try:
@@ -76,20 +76,20 @@ class KnownHosts(NamedTuple):
                 continue
         return cls(tuple(entries))
 
-    def judge(self, names: HostNames, key: HostKey) -> Verdict:
-        """Any key of another kind than those known counts as changed: else a man in the middle
-        would only have to offer a kind that we have not seen yet."""
+    def judge(self, names: HostNames, key: HostKey) -> KeyVerdict:
+        """Compare a key. A key of another type than the known ones counts as changed: otherwise a man in the
+        middle would only have to offer a type that is not known yet."""
         own = tuple(self._marked("", names.full))
         if any(entry.key == key for entry in own):
-            return Verdict(Standing.TRUSTED, names.full, key)
+            return KeyVerdict(Standing.TRUSTED, names.full, key)
         if own:
-            return Verdict(Standing.CHANGED, names.full, key, own)
+            return KeyVerdict(Standing.CHANGED, names.full, key, own)
         if any(entry.key == key for entry in self._marked("", names.bare)):
-            return Verdict(Standing.TRUSTED, names.full, key)
-        return Verdict(Standing.NEW, names.full, key)
+            return KeyVerdict(Standing.TRUSTED, names.full, key)
+        return KeyVerdict(Standing.NEW, names.full, key)
 
     def key_types(self, names: HostNames) -> tuple[str, ...]:
-        """The types of the keys that the host may show, to ask it for one of these."""
+        """The types of the host's known keys, so that it can be asked for one of these."""
         entries = [*self._marked("", names.full), *self._marked("", names.bare)]
         return tuple(dict.fromkeys(entry.key.type for entry in entries))
 
@@ -113,7 +113,7 @@ class KnownHosts(NamedTuple):
 
 
 def parse(path: str, text: str) -> list[Entry]:
-    """The lines of one file that can be understood; the others count for nothing, as in OpenSSH."""
+    """The valid lines of one file; invalid lines are ignored, as in OpenSSH."""
     entries = []
     for number, line in enumerate(text.splitlines(), start=1):
         fields = line.split()
@@ -127,9 +127,9 @@ def parse(path: str, text: str) -> list[Entry]:
 
 
 def remember(path: str, name: str, key: HostKey, *, hashed: bool) -> None:
-    """Append a line to the file at ``path``, which is made (0600, its directory 0700) if need be.
+    """Append a line to the file at ``path``, which is created if necessary (0600, its directory 0700).
 
-    Raises OSError. One write(2): other programs and our own other connections append as well.
+    Raises OSError. Uses one write(2), since other programs and other connections append too.
     """
     with contextlib.suppress(FileExistsError):
         os.makedirs(os.path.dirname(path), mode=0o700)
@@ -162,5 +162,5 @@ def _hash_matches(hashed: str, host: str) -> bool:
 
 
 def _matches(pattern: str, host: str) -> bool:
-    """``*`` and ``?`` alone are special; fnmatch does not try every way to share out the text among stars."""
+    """Only ``*`` and ``?`` are special. fnmatch takes no exponential time for many stars."""
     return fnmatch.fnmatchcase(host, pattern.lower().replace("[", "[[]"))

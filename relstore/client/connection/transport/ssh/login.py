@@ -1,7 +1,7 @@
-"""Our side of one login: asyncssh asks it whether the host's key is right, and for keys of ours.
+"""The client's side of one login: asyncssh asks it whether to trust the host's key, and for keys to offer.
 
-It decides nothing by itself about trust: ``known_hosts`` compares, ssh_config says what is accepted.
-What it saw on the way is kept for the message if the login fails.
+It does not decide about trust itself: ``known_hosts`` compares, ssh_config says what is accepted. It keeps
+what it saw for the message if the login fails.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import asyncssh
 from relstore.client.connection.transport.ssh.config import HostSettings
 from relstore.client.connection.transport.ssh.host_key import HostKey, HostNames
 from relstore.client.connection.transport.ssh.identities import Identities
-from relstore.client.connection.transport.ssh.known_hosts import KnownHosts, Standing, Verdict
+from relstore.client.connection.transport.ssh.known_hosts import KeyVerdict, KnownHosts, Standing
 
 
 class Stage(enum.Enum):
-    """How far a login has come."""
+    """How far a login has got."""
 
     REACHING = enum.auto()
     GREETING = enum.auto()
@@ -26,7 +26,7 @@ class Stage(enum.Enum):
 
 
 class Client(asyncssh.SSHClient):
-    """``on_login`` is called when the host's key is accepted and the login begins."""
+    """Calls ``on_login`` when the host's key is accepted and the login begins."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class Client(asyncssh.SSHClient):
         self._on_login = on_login
         self.identities = identities
         self.stage = Stage.REACHING
-        self.verdict: Verdict | None = None
+        self.verdict: KeyVerdict | None = None
         self.unknown_authority: HostKey | None = None
         self.methods: list[str] = []
         self.lost: Exception | None = None

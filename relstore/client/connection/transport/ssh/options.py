@@ -1,4 +1,7 @@
-"""How asyncssh is to make a connection. Pure: settings in, keyword arguments out."""
+"""How asyncssh makes a connection. Pure: settings in, keyword arguments out.
+
+Not for reading ssh_config (``config``).
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,9 @@ from relstore.client.connection.transport.ssh.known_hosts import KnownHosts
 
 KEEPALIVE_INTERVAL = 15
 KEEPALIVE_COUNT = 3
-"""A host that is silent for a minute is lost; a plain TCP connection would wait for hours."""
+"""A host that is silent for a minute counts as lost; a plain TCP connection would wait for hours."""
 
-# The fastest here by far: processors have instructions for it. Not every sshd has it (dropbear).
+# By far the fastest: processors have instructions for it. Not every sshd has it (dropbear).
 FAST_CIPHERS = "^aes128-gcm@openssh.com,aes256-gcm@openssh.com"
 
 HOST_KEY_ALGORITHMS = {
@@ -24,23 +27,23 @@ HOST_KEY_ALGORITHMS = {
     "ecdsa-sha2-nistp521": ("ecdsa-sha2-nistp521",),
     "ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256"),
 }
-"""The signature algorithms of each type of key, in the order that we like them."""
+"""The signature algorithms of each type of key, in the order of preference."""
 
 _CERTIFIED = "-cert-v01@openssh.com"
 
 
 def connection_options(settings: HostSettings, known_hosts: KnownHosts, names: HostNames) -> dict[str, Any]:
-    """For ``asyncssh.connect``; what is left out, it reads from ssh_config."""
+    """Arguments for ``asyncssh.connect``; it reads what is left out from ssh_config."""
     options: dict[str, Any] = {
         "port": settings.port,
         "username": settings.user,
-        # No key is trusted without our Client's word, which knows what OpenSSH's rules are. (None would
-        # switch the check off.) asyncssh applies revocations, as only it sees a certificate's own key.
+        # Only our Client decides which keys are trusted, by OpenSSH's rules. (None would switch the check
+        # off.) asyncssh applies revocations, since only it sees a certificate's own key.
         "known_hosts": ([], [], _revoked(known_hosts, names)),
         "x509_trusted_certs": [],
         "x509_trusted_cert_paths": [],
         "gss_kex": False,
-        # Our Client brings the keys, one at a time.
+        # Our Client supplies the keys, one at a time.
         "client_keys": None,
         # Both are dialled by us.
         "proxy_command": None,
@@ -48,7 +51,7 @@ def connection_options(settings: HostSettings, known_hosts: KnownHosts, names: H
         "login_timeout": 0,
         "keepalive_interval": KEEPALIVE_INTERVAL,
         "keepalive_count_max": KEEPALIVE_COUNT,
-        # What is worth compressing is compressed before it gets here.
+        # Whatever is worth compressing has been compressed before.
         "compression_algs": None,
         "agent_forwarding": False,
         "x11_forwarding": False,
@@ -65,10 +68,10 @@ def connection_options(settings: HostSettings, known_hosts: KnownHosts, names: H
 
 
 def host_key_algorithms(known_types: tuple[str, ...], *, certified: bool) -> list[str]:
-    """Those of the known keys first, so that a host with several shows the one that we know.
+    """The algorithms of the known keys first, so that a host with several keys shows a known one.
 
-    Certificates are only asked for when an authority could vouch for them: a host that has one would
-    otherwise show it instead of the key that we know.
+    Certificates are requested only when an authority could vouch for them: a host that has one would
+    otherwise show it instead of the known key.
     """
     types = [kind for kind in known_types if kind in HOST_KEY_ALGORITHMS]
     types += [kind for kind in HOST_KEY_ALGORITHMS if kind not in types]
@@ -82,5 +85,5 @@ def _revoked(known_hosts: KnownHosts, names: HostNames) -> list[asyncssh.SSHKey]
         try:
             keys.append(asyncssh.import_public_key(entry.key.line))
         except asyncssh.KeyImportError:
-            continue  # of a type that we never accept
+            continue  # of a type that is never accepted
     return keys

@@ -1,7 +1,8 @@
-"""A ProxyCommand: a program of the user's own that carries the connection instead of TCP.
+"""A ProxyCommand: the user's own program, which carries the connection instead of TCP.
 
-Run by a shell as ssh(1) does, on a socket of its own, so that what it says on standard error reaches a
-message. (asyncssh would split the line itself and take standard error for part of the connection.)
+A shell runs it, as with ssh(1), on a socket of its own, so that what it prints on standard error can go into
+a message. (asyncssh would split the line itself and treat standard error as part of the connection.) Not for
+jump hosts (``connect``).
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from typing import cast
 from relstore.client.connection.transport.inbox import Tail
 
 _LAST_WORDS = 0.2
-"""Seconds to wait for what it says when it fails; it usually has said it already."""
+"""Seconds to wait for its message when it fails; usually it has printed that already."""
 
 
 class ProxyCommand(asyncio.SubprocessProtocol):
-    """The running program. Whoever starts it connects through ``socket`` and must ``close`` it."""
+    """The running program. Whoever starts it connects over ``socket`` and must ``close`` it."""
 
     socket: socket.socket
 
@@ -31,7 +32,7 @@ class ProxyCommand(asyncio.SubprocessProtocol):
 
     @classmethod
     async def start(cls, line: str) -> ProxyCommand:
-        """``line`` comes from ssh_config, its ``%h`` and the like filled in. Raises OSError."""
+        """``line`` comes from ssh_config, with ``%h`` and the like expanded. Raises OSError."""
         ours, theirs = socket.socketpair()
         try:
             with theirs:
@@ -50,14 +51,14 @@ class ProxyCommand(asyncio.SubprocessProtocol):
         return proxy
 
     async def last_words(self) -> str:
-        """The end of what it wrote to standard error, waiting a moment for it."""
+        """Wait a moment; then the end of what it wrote to standard error."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_LAST_WORDS):
                 await self._over.wait()
         return bytes(self._said).decode("utf-8", "replace").strip()
 
     async def close(self) -> None:
-        """End it, with whatever it started."""
+        """End it and whatever it started."""
         self.socket.close()
         if self._transport.get_returncode() is None:
             with contextlib.suppress(ProcessLookupError):

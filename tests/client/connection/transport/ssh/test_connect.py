@@ -387,7 +387,7 @@ def test_a_key_that_the_host_does_not_take(friend: Person, address: Address, ssh
     said = friend.fails(address)
     assert f"{sshd.user}@{sshd.host}:{sshd.port}: the host does not let us in as {sshd.user}" in said
     assert f"Keys offered: ED25519 {fingerprint(key)} ({key})." in said
-    assert "The host takes: publickey." in said
+    assert "The host accepts: publickey." in said
     assert "authorized_keys" in said
 
 
@@ -402,7 +402,7 @@ def test_a_locked_key(friend: Person, address: Address) -> None:
     key = friend.home / ".ssh/id_ed25519"
     subprocess.run(["ssh-keygen", "-q", "-p", "-P", "", "-N", "secret", "-f", key], check=True)
     said = friend.fails(address)
-    assert f"Locked by a passphrase, and not in the agent: {key}." in said
+    assert f"Locked by a passphrase and not in the agent: {key}." in said
     assert f"ssh-add {key}" in said
 
 
@@ -494,7 +494,9 @@ def test_a_black_hole(friend: Person) -> None:
     with socket.create_server((ADDRESS, 0)) as silent:
         port = silent.getsockname()[1]
         said = friend.fails(Address(ADDRESS, None, port), timeout=0.3)
-    assert f"{ADDRESS}:{port} took the connection, but said nothing that SSH understands within 0.3 s" in said
+    assert (
+        f"{ADDRESS}:{port} accepted the connection, but did not answer as an SSH server within 0.3 s" in said
+    )
 
 
 def test_a_host_that_does_not_answer_at_all(friend: Person) -> None:
@@ -557,6 +559,6 @@ def test_a_host_that_allows_no_command(person: Person, sshd_account: str | None)
         try:
             person.configure(server.config.read_text())
             said = person.fails(Address(server.host, port=server.port))
-            assert "will not run a command" in said
+            assert "refuses to run a command" in said
         finally:
             server.stop()

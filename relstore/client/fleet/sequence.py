@@ -1,0 +1,42 @@
+"""Which host comes next when a push or a switch goes through several, and which are left out. Pure.
+
+Not for doing anything at a host (``one_host``), nor for what an ending means there (``result``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from relstore.client.fleet.result import SKIPPED, STAGED, WAITING, HostResult
+
+
+def may_begin(results: Sequence[HostResult]) -> bool:
+    """Whether anything may be activated at all: an upload that failed at one host stops all of them."""
+    return not any(result.error for result in results)
+
+
+def next_host(results: Sequence[HostResult]) -> int | None:
+    """The index of the host to activate now, in the given order; None when nothing is left to activate.
+
+    A host that failed stops it: what failed there would most likely fail on the next one too.
+    """
+    if not may_begin(results):
+        return None
+    return next((index for index, result in enumerate(results) if _waits(result)), None)
+
+
+def ended(results: Sequence[HostResult]) -> list[HostResult]:
+    """The results when nothing more is activated: after a failure, the hosts that still wait are skipped."""
+    if may_begin(results):
+        return list(results)
+    return [replace(result, outcome=SKIPPED) if _waits(result) else result for result in results]
+
+
+def to_collect(results: Sequence[HostResult]) -> list[int]:
+    """The indexes of the hosts that run the release, so that older ones may go."""
+    return [index for index, result in enumerate(results) if result.done]
+
+
+def _waits(result: HostResult) -> bool:
+    return result.outcome in (WAITING, STAGED)
