@@ -6,12 +6,16 @@ NO_COLOR is set; in a pipe, plain aligned columns. Not for progress (``progress`
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import click
+
 from relstore.cli import text
+from relstore.cli.given import given
 from relstore.errors import RelstoreError
 
 SCHEMA = 1
@@ -93,6 +97,19 @@ class Console:
         if error.hint:
             lines.append(f"  next: {text.escape(error.hint)}")
         sys.stderr.write("\n".join(lines) + "\n")
+
+
+def console_of(context: click.Context) -> Console:
+    """How to print, as the flags say; it works even when the rest of the configuration is wrong."""
+    options = given(context)
+    terminal = sys.stdout.isatty()
+    return Console(
+        bool(options.get("json")),
+        bool(options.get("quiet")),
+        bool(options.get("verbose")),
+        terminal,
+        terminal and not os.environ.get("NO_COLOR"),
+    )
 
 
 def error_fields(error: RelstoreError) -> dict[str, str]:

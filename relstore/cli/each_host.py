@@ -15,7 +15,7 @@ import click
 
 from relstore.cli.console import error_fields
 from relstore.cli.exit_codes import exit_code
-from relstore.cli.options import Settings
+from relstore.cli.invocation import Invocation
 from relstore.cli.progress import ConsoleReporter
 from relstore.client.connection.connect import connected
 from relstore.client.connection.session import Session
@@ -36,11 +36,13 @@ class Outcome(Generic[T]):
     error: RelstoreError | None
 
 
-def on_each(settings: Settings, work: Callable[[Session, ConsoleReporter], Awaitable[T]]) -> list[Outcome[T]]:
+def on_each(
+    invocation: Invocation, work: Callable[[Session, ConsoleReporter], Awaitable[T]]
+) -> list[Outcome[T]]:
     """Do ``work`` on all targets, side by side. Raises a single target's error."""
-    targets = settings.need_targets()
-    with ConsoleReporter(settings.console, several=len(targets) > 1) as reporter:
-        outcomes = asyncio.run(_gather(settings, targets, reporter, work))
+    targets = invocation.need_targets()
+    with ConsoleReporter(invocation.console, several=len(targets) > 1) as reporter:
+        outcomes = asyncio.run(_gather(invocation, targets, reporter, work))
     if len(outcomes) == 1 and outcomes[0].error is not None:
         raise outcomes[0].error
     return outcomes
@@ -49,7 +51,7 @@ def on_each(settings: Settings, work: Callable[[Session, ConsoleReporter], Await
 def report(
     command: str,
     outcomes: Sequence[Outcome[T]],
-    settings: Settings,
+    invocation: Invocation,
     show: Callable[[str, T], None],
     fields: Callable[[T], Mapping[str, Any]],
     *,
@@ -66,7 +68,7 @@ def report(
         if one.value is None:
             continue
         if headings and len(outcomes) > 1:
-            settings.console.report(f"{one.target}:")
+            invocation.console.report(f"{one.target}:")
         show(one.target.label, one.value)
         documents.append({"target": str(one.target), **fields(one.value)})
     failed = [
@@ -74,46 +76,46 @@ def report(
         for one in outcomes
         if one.error is not None
     ]
-    settings.console.document(command, **head, hosts=documents, failed=failed)
-    finish([one.error for one in outcomes], settings)
+    invocation.console.document(command, **head, hosts=documents, failed=failed)
+    finish([one.error for one in outcomes], invocation)
 
 
-def finish(errors: Sequence[RelstoreError | None], settings: Settings) -> None:
+def finish(errors: Sequence[RelstoreError | None], invocation: Invocation) -> None:
     """Show the errors of the hosts and end with their exit code; return when there are none.
 
     The command has shown its report and its JSON document, errors included, before.
     """
     failed = [error for error in errors if error is not None]
     for error in failed:
-        settings.console.error(error)
+        invocation.console.error(error)
     if failed and len(errors) > 1:
         summary = SomeHostsFailedError(
             f"{len(failed)} of {len(errors)} hosts failed",
             hint="Each host's own message says what to do there; then run the command again.",
         )
-        settings.console.error(summary)
+        invocation.console.error(summary)
         failed = [summary]
     if failed:
         raise click.exceptions.Exit(exit_code(failed[0]))
 
 
-async def the_app(session: Session, settings: Settings) -> AppName:
+async def the_app(session: Session, invocation: Invocation) -> AppName:
     """The app that is meant: the given one, or the only one of the store; a look at its past is taken.
 
     Raises UsageError.
     """
-    return await past.meant(session, settings.app, settings.account.heads, settings.console.note)
+    return await past.meant(session, invocation.app, invocation.account.heads, invocation.console.note)
 
 
 async def _gather(
-    settings: Settings,
+    invocation: Invocation,
     targets: Sequence[Target],
     reporter: ConsoleReporter,
     work: Callable[[Session, ConsoleReporter], Awaitable[T]],
 ) -> list[Outcome[T]]:
     async def one(target: Target) -> Outcome[T]:
         try:
-            async with connected(target, settings.account, reporter) as session:
+            async with connected(target, invocation.account, reporter) as session:
                 return Outcome(target, await work(session, reporter), None)
         except RelstoreError as error:
             return Outcome(target, None, error.on(target.label))

@@ -8,7 +8,7 @@ from typing import Any
 from relstore import protocol
 from relstore.cli import text
 from relstore.cli.each_host import the_app
-from relstore.cli.options import Settings
+from relstore.cli.invocation import Invocation
 from relstore.client.connection.session import Session, rows
 from relstore.formats import generation as history
 from relstore.formats.names import AppName
@@ -63,8 +63,8 @@ def app_and_generation(found: tuple[AppName, RowOut]) -> dict[str, Any]:
     return {"app": found[0], "generation": fields(found[1])}
 
 
-async def fetch_rows(session: Session, settings: Settings) -> tuple[AppName, Sequence[RowOut]]:
+async def fetch_rows(session: Session, invocation: Invocation) -> tuple[AppName, Sequence[RowOut]]:
     """The app that is meant and all its generations."""
-    app = await the_app(session, settings)
+    app = await the_app(session, invocation)
     _, body = await session.ask(protocol.List(app), protocol.Listed)
     return app, rows(body, RowOut)

@@ -13,8 +13,8 @@ import click
 
 import relstore
 from relstore.cli import exit_codes
-from relstore.cli.console import error_fields
-from relstore.cli.options import common_options, console
+from relstore.cli.console import console_of, error_fields
+from relstore.cli.options import common_options
 from relstore.errors import RelstoreError
 
 COMMANDS = {
@@ -45,7 +45,7 @@ COMMANDS = {
 """Command to module, in the order of the help."""
 
 
-class Program(click.Group):
+class RelstoreGroup(click.Group):
     """The group that loads its commands when they are wanted."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -63,7 +63,7 @@ class Program(click.Group):
         try:
             return super().invoke(ctx)
         except RelstoreError as error:
-            screen = console(ctx)
+            screen = console_of(ctx)
             screen.error(error)
             screen.document(str(ctx.invoked_subcommand), error=error_fields(error))
             ctx.exit(exit_codes.exit_code(error))
@@ -87,7 +87,7 @@ class Program(click.Group):
             sys.exit(exit_codes.FAILED)
 
 
-main = Program(
+main = RelstoreGroup(
     name="relstore",
     params=[*common_options()],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},

@@ -8,7 +8,7 @@ from typing import Any
 from relstore.cli import text
 from relstore.cli.console import error_fields
 from relstore.cli.each_host import finish
-from relstore.cli.options import Settings
+from relstore.cli.invocation import Invocation
 from relstore.client.fleet.result import ERROR, SKIPPED, STAGED, UNCHANGED, Result
 from relstore.client.transfer.upload import Stream
 from relstore.formats.journal import ACTIVE
@@ -17,9 +17,11 @@ from relstore.formats.names import AppName
 _STYLES = {ACTIVE: "green", UNCHANGED: "green", ERROR: "red", SKIPPED: "yellow", STAGED: "cyan"}
 
 
-def show(command: str, app: AppName | None, results: Sequence[Result], settings: Settings) -> None:
+def show_results(
+    command: str, app: AppName | None, results: Sequence[Result], invocation: Invocation
+) -> None:
     """Print what each host recorded, and end the program when one failed. ``app``: None if unknown."""
-    screen = settings.console
+    screen = invocation.console
     screen.document(command, app=app, hosts=[_fields(result) for result in results])
     if len(results) == 1:
         if results[0].error is None:
@@ -41,7 +43,7 @@ def show(command: str, app: AppName | None, results: Sequence[Result], settings:
             ],
             _STYLES,
         )
-    finish([result.error for result in results], settings)
+    finish([result.error for result in results], invocation)
 
 
 def _sentence(app: str, result: Result) -> str:

@@ -10,7 +10,7 @@ from relstore import protocol
 from relstore.cli import generation_view as rows
 from relstore.cli.command import Spec, SpecCommand, example
 from relstore.cli.each_host import on_each, report, the_app
-from relstore.cli.options import settings
+from relstore.cli.invocation import invocation_of
 from relstore.cli.progress import ConsoleReporter
 from relstore.client.connection import session as sessions
 from relstore.client.connection.session import Session
@@ -28,20 +28,20 @@ def delete_generations(ctx: click.Context, generations: tuple[str, ...], dry_run
 
     What is current, pinned, the one to roll back to, or under way is refused. `relstore gc` frees the disk.
     """
-    here = settings(ctx)
+    invocation = invocation_of(ctx)
 
     async def ask(session: Session, _: ConsoleReporter) -> tuple[AppName, list[RowOut]]:
-        app = await the_app(session, here)
-        request = protocol.Delete(app, generations, here.who, dry_run)
+        app = await the_app(session, invocation)
+        request = protocol.Delete(app, generations, invocation.who, dry_run)
         _done, body = await session.ask(request, protocol.Done)
         return app, sessions.rows(body, RowOut)
 
     def show(host: str, found: tuple[AppName, list[RowOut]]) -> None:
         for row in found[1]:
             verb = "would be deleted" if dry_run else "deleted"
-            here.console.say(f"generation {row.number} of {found[0]} on {host}: {verb}")
+            invocation.console.say(f"generation {row.number} of {found[0]} on {host}: {verb}")
 
     def fields(found: tuple[AppName, list[RowOut]]) -> dict[str, Any]:
         return {"app": found[0], "generations": [rows.fields(row) for row in found[1]]}
 
-    report("delete-generations", on_each(here, ask), here, show, fields, dry_run=dry_run)
+    report("delete-generations", on_each(invocation, ask), invocation, show, fields, dry_run=dry_run)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import click
 
-from relstore.cli.command import Command, example
-from relstore.cli.options import console
+from relstore.cli.command import RelstoreCommand, example
+from relstore.cli.console import console_of
 from relstore.errors import RelstoreError
 
 _DROPPED = ("RELSTORE_", "SSH_")
@@ -20,7 +20,7 @@ _DROPPED = ("RELSTORE_", "SSH_")
 
 
 @example("relstore demo")
-@click.command(cls=Command)
+@click.command(cls=RelstoreCommand)
 @click.pass_context
 def demo(ctx: click.Context) -> None:
     """Deploy a small web service three times to an SSH server of the demo's own, the third time broken,
@@ -29,7 +29,7 @@ def demo(ctx: click.Context) -> None:
     # asyncssh takes longer to import than the other commands take to run.
     from relstore.client.demo import story
 
-    screen = console(ctx)
+    screen = console_of(ctx)
     environment = {name: value for name, value in os.environ.items() if not name.startswith(_DROPPED)}
     directory = Path(tempfile.mkdtemp(prefix="relstore-demo-"))
     began = time.monotonic()

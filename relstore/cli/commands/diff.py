@@ -10,7 +10,7 @@ import click
 from relstore.cli import text
 from relstore.cli.command import Spec, SpecCommand, example
 from relstore.cli.each_host import on_each, report, the_app
-from relstore.cli.options import settings
+from relstore.cli.invocation import invocation_of
 from relstore.cli.progress import ConsoleReporter
 from relstore.client.connection.session import Session
 from relstore.client.operations.fetch import fetch
@@ -50,19 +50,19 @@ def changes(before: Manifest, after: Manifest) -> list[Change]:
 @click.pass_context
 def diff(ctx: click.Context, before: str, after: str) -> None:
     """Show the files that were added, removed and changed from generation BEFORE to AFTER."""
-    here = settings(ctx)
+    invocation = invocation_of(ctx)
 
     async def ask(session: Session, _: ConsoleReporter) -> list[Change]:
-        app = await the_app(session, here)
+        app = await the_app(session, invocation)
         _row, old = await fetch(session, app, before)
         _row, new = await fetch(session, app, after)
         return changes(old, new)
 
     def show(_: str, found: list[Change]) -> None:
         if not found:
-            here.console.report("no difference")
+            invocation.console.report("no difference")
             return
-        here.console.table(
+        invocation.console.table(
             ["change", "before", "after", "path"],
             [[item.change, _shown(item.before), _shown(item.after), item.path] for item in found],
             _STYLES,
@@ -71,7 +71,9 @@ def diff(ctx: click.Context, before: str, after: str) -> None:
     def fields(found: list[Change]) -> dict[str, Any]:
         return {"changes": [_fields(item) for item in found]}
 
-    report("diff", on_each(here, ask), here, show, fields, headings=True, before=before, after=after)
+    report(
+        "diff", on_each(invocation, ask), invocation, show, fields, headings=True, before=before, after=after
+    )
 
 
 def _size(entry: Entry | None) -> int | None:

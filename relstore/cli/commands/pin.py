@@ -6,9 +6,9 @@ import click
 
 from relstore import protocol
 from relstore.cli import generation_view as rows
-from relstore.cli.command import Command, Spec, SpecCommand, example
+from relstore.cli.command import RelstoreCommand, Spec, SpecCommand, example
 from relstore.cli.each_host import on_each, report, the_app
-from relstore.cli.options import settings
+from relstore.cli.invocation import invocation_of
 from relstore.cli.progress import ConsoleReporter
 from relstore.client.connection.session import Session
 from relstore.formats.names import AppName, PinName
@@ -22,35 +22,35 @@ from relstore.protocol import RowOut
 @click.pass_context
 def pin(ctx: click.Context, name: str, generation: str) -> None:
     """Pin GENERATION under NAME; it is kept until `unpin`. A pin of that name moves."""
-    here = settings(ctx)
+    invocation = invocation_of(ctx)
     checked = PinName.parse(name)
 
     async def ask(session: Session, _: ConsoleReporter) -> tuple[AppName, RowOut]:
-        app = await the_app(session, here)
+        app = await the_app(session, invocation)
         row, _body = await session.ask(protocol.Pin(app, checked, generation), RowOut)
         return app, row
 
     def show(host: str, found: tuple[AppName, RowOut]) -> None:
-        here.console.say(f"generation {found[1].number} of {found[0]} on {host} is pinned as {checked}")
+        invocation.console.say(f"generation {found[1].number} of {found[0]} on {host} is pinned as {checked}")
 
-    report("pin", on_each(here, ask), here, show, rows.app_and_generation, name=checked)
+    report("pin", on_each(invocation, ask), invocation, show, rows.app_and_generation, name=checked)
 
 
 @example("relstore unpin before-migration")
-@click.command(cls=Command)
+@click.command(cls=RelstoreCommand)
 @click.argument("name")
 @click.pass_context
 def unpin(ctx: click.Context, name: str) -> None:
     """Remove the pin NAME. The generation stays until a policy lets it go."""
-    here = settings(ctx)
+    invocation = invocation_of(ctx)
     checked = PinName.parse(name)
 
     async def ask(session: Session, _: ConsoleReporter) -> AppName:
-        app = await the_app(session, here)
+        app = await the_app(session, invocation)
         await session.ask(protocol.Unpin(app, checked), protocol.Done)
         return app
 
     def show(host: str, app: AppName) -> None:
-        here.console.say(f"the pin {checked} of {app} on {host} is gone")
+        invocation.console.say(f"the pin {checked} of {app} on {host} is gone")
 
-    report("unpin", on_each(here, ask), here, show, lambda app: {"app": app}, name=checked)
+    report("unpin", on_each(invocation, ask), invocation, show, lambda app: {"app": app}, name=checked)

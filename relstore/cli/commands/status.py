@@ -9,9 +9,9 @@ import click
 from relstore import protocol
 from relstore.cli import generation_view as rows
 from relstore.cli import text
-from relstore.cli.command import Command, example
+from relstore.cli.command import RelstoreCommand, example
 from relstore.cli.each_host import on_each, report, the_app
-from relstore.cli.options import settings
+from relstore.cli.invocation import invocation_of
 from relstore.cli.progress import ConsoleReporter
 from relstore.client.connection.session import Session
 from relstore.formats.names import AppName
@@ -19,25 +19,25 @@ from relstore.protocol import HoldOut, StatusOut, UnitOut
 
 
 @example("relstore status --to deploy@web1:/srv/web")
-@click.command(cls=Command)
+@click.command(cls=RelstoreCommand)
 @click.pass_context
 def status(ctx: click.Context) -> None:
     """Show what is current, since when and by whom, and whether anything is wrong."""
-    here = settings(ctx)
+    invocation = invocation_of(ctx)
 
     async def ask(session: Session, _: ConsoleReporter) -> tuple[AppName, str, StatusOut]:
-        app = await the_app(session, here)
+        app = await the_app(session, invocation)
         found, _body = await session.ask(protocol.Status(app), StatusOut)
         return app, session.hello.root, found
 
     def show(host: str, found: tuple[AppName, str, StatusOut]) -> None:
         for line in _lines(found[0], host, *found[1:]):
-            here.console.report(line)
+            invocation.console.report(line)
 
     def fields(found: tuple[AppName, str, StatusOut]) -> dict[str, Any]:
         return {"app": found[0], "root": found[1], **_fields(found[2])}
 
-    report("status", on_each(here, ask), here, show, fields)
+    report("status", on_each(invocation, ask), invocation, show, fields)
 
 
 def _lines(app: str, host: str, root: str, found: StatusOut) -> list[str]:

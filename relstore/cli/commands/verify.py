@@ -7,10 +7,10 @@ from typing import Any
 import click
 
 from relstore.cli import text
-from relstore.cli.command import Command, example
+from relstore.cli.command import RelstoreCommand, example
 from relstore.cli.each_host import Outcome, on_each, report
-from relstore.cli.local_state import transfer_of
-from relstore.cli.options import settings
+from relstore.cli.invocation import invocation_of
+from relstore.cli.local_state import send_options
 from relstore.cli.progress import ConsoleReporter
 from relstore.client.connection.session import Session
 from relstore.client.operations import verify as verifying
@@ -19,7 +19,7 @@ from relstore.errors import DamagedError
 
 
 @example("relstore verify --to deploy@web1:/srv/web", "relstore verify --repair")
-@click.command(cls=Command)
+@click.command(cls=RelstoreCommand)
 @click.option("--repair", is_flag=True, help="Put right what can be put right.")
 @click.pass_context
 def verify(ctx: click.Context, repair: bool) -> None:
@@ -28,9 +28,9 @@ def verify(ctx: click.Context, repair: bool) -> None:
     With --repair, what is wrong is set aside and restored: from another copy in the store, or from this
     machine's cache. Ends with exit code 1 when anything is still wrong, and names each thing.
     """
-    here = settings(ctx)
-    how = transfer_of(here) if repair else None
-    local = {target.label for target in here.targets if target.host is None}
+    invocation = invocation_of(ctx)
+    how = send_options(invocation) if repair else None
+    local = {target.label for target in invocation.targets if target.host is None}
 
     async def ask(session: Session, reporter: ConsoleReporter) -> Report:
         return await verifying.verify(session, how, reporter, local=session.label in local)
@@ -38,17 +38,19 @@ def verify(ctx: click.Context, repair: bool) -> None:
     def show(host: str, found: Report) -> None:
         checked = found.verified
         mended = len(found.findings) - len(found.left)
-        here.console.say(
+        invocation.console.say(
             f"{host}: {text.plural(checked.generations, 'generation')}, "
             f"{text.plural(checked.builds, 'build')}, {text.plural(checked.objects, 'object')}, "
             f"{text.size(checked.bytes)}: {text.plural(len(found.findings), 'problem')}"
             + (f", {mended} repaired" if mended else "")
         )
         for finding in found.findings:
-            here.console.report(f"{finding.path}: {finding.problem}{' (repaired)' if finding.mended else ''}")
+            invocation.console.report(
+                f"{finding.path}: {finding.problem}{' (repaired)' if finding.mended else ''}"
+            )
 
-    outcomes = [_judged(one, repair=repair) for one in on_each(here, ask)]
-    report("verify", outcomes, here, show, _fields)
+    outcomes = [_judged(one, repair=repair) for one in on_each(invocation, ask)]
+    report("verify", outcomes, invocation, show, _fields)
 
 
 def _judged(one: Outcome[Report], *, repair: bool) -> Outcome[Report]:
