@@ -1,4 +1,4 @@
-"""The shape of every command: the common options, generations as ``-1``, an example in its help."""
+"""What every command has: the common options, its settings' flags, and examples in its help."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class SpecCommand(RelstoreCommand):
 
 
 class Spec(click.ParamType[str]):
-    """A generation: a number, ``-1``, ``+1``, a build's prefix or ``commit:PREFIX``."""
+    """A generation: a number, ``-1``, ``+1``, the beginning of a build id, or ``commit:PREFIX``."""
 
     name = "generation"
 

@@ -58,9 +58,9 @@ def fields(row: RowOut) -> dict[str, Any]:
     }
 
 
-def app_and_generation(found: tuple[AppName, RowOut]) -> dict[str, Any]:
+def app_and_generation(answer: tuple[AppName, RowOut]) -> dict[str, Any]:
     """One host's part of the document of a command on one generation."""
-    return {"app": found[0], "generation": fields(found[1])}
+    return {"app": answer[0], "generation": fields(answer[1])}
 
 
 async def fetch_rows(session: Session, invocation: Invocation) -> tuple[AppName, Sequence[RowOut]]:

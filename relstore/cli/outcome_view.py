@@ -52,7 +52,7 @@ def _sentence(app: str, result: Result) -> str:
         before = f" (before: {result.previous})" if result.previous else ""
         return f"generation {result.generation} is active: {where}{before}"
     if result.outcome == UNCHANGED:
-        return f"generation {result.current} is current already, nothing was changed: {where}"
+        return f"generation {result.current} is already current, nothing was changed: {where}"
     current = f"; current is {result.current}" if result.current else "; nothing is current"
     return f"generation {result.generation} is stored, not activated: {where}{current}"
 

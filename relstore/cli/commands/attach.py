@@ -1,4 +1,4 @@
-"""``relstore attach``: follow the running or the last job to what the host recorded."""
+"""``relstore attach``: follow the running or the last job until its recorded outcome."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from relstore.formats.names import AppName, JobId
 @click.argument("job", required=False)
 @click.pass_context
 def attach(ctx: click.Context, job: str | None) -> None:
-    """Follow JOB (default: the newest) from its beginning; the exit code is as of the push itself."""
+    """Follow JOB (default: the newest) from its beginning. The exit code is that of the push itself."""
     invocation = invocation_of(ctx)
     targets = invocation.need_targets()
     if len(targets) > 1:
-        raise UsageError("attach follows one host", hint="Give one --to.")
+        raise UsageError("attach follows a job on one host", hint="Give one --to.")
     ident = JobId.parse(job) if job else None
 
     with ConsoleReporter(invocation.console, several=False) as reporter:

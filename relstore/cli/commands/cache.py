@@ -1,4 +1,4 @@
-"""``relstore cache``: what this machine keeps of what it pushed, and clearing it."""
+"""``relstore cache``: show and clear what this machine keeps of what it pushed."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from relstore.cli.local_state import local_cache
 
 @example("relstore cache", "relstore cache --clear --dry-run", "relstore cache --clear")
 @click.command(cls=RelstoreCommand)
-@click.option("--clear", is_flag=True, help="Remove everything from it.")
-@click.option("--dry-run", is_flag=True, help="With --clear: only say what would go.")
+@click.option("--clear", is_flag=True, help="Remove everything from the cache.")
+@click.option("--dry-run", is_flag=True, help="With --clear: only show what would be removed.")
 @click.pass_context
 def cache(ctx: click.Context, clear: bool, dry_run: bool) -> None:
     """Show the cache: what was pushed from this machine, kept so that the next release can be sent as a
@@ -21,7 +21,7 @@ def cache(ctx: click.Context, clear: bool, dry_run: bool) -> None:
     screen = invocation_of(ctx).console
     kept = local_cache()
     files = kept.kept()
-    size = sum(one.size for one in files)
+    size = sum(file.size for file in files)
     screen.document(
         "cache",
         path=str(kept.directory),

@@ -18,6 +18,8 @@ from relstore.cli.console import console_of
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
     """Print the completion code for SHELL."""
-    found = get_completion_class(shell)
-    if found is not None:
-        console_of(ctx).report(found(ctx.find_root().command, {}, "relstore", "_RELSTORE_COMPLETE").source())
+    completer = get_completion_class(shell)
+    if completer is not None:
+        console_of(ctx).report(
+            completer(ctx.find_root().command, {}, "relstore", "_RELSTORE_COMPLETE").source()
+        )

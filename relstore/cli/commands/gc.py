@@ -1,4 +1,4 @@
-"""``relstore gc``: plan, show, sweep."""
+"""``relstore gc``: show what is to be removed, and remove it."""
 
 from __future__ import annotations
 
@@ -27,10 +27,12 @@ _STYLES = {"keep": "green", "remove": "red", "removed": "red"}
     "relstore gc --print-roots",
 )
 @click.command(cls=RelstoreCommand)
-@click.option("--all-apps", is_flag=True, help="Apply the policy to every app of the store.")
+@click.option("--all-apps", is_flag=True, help="Apply the policy to every app in the store.")
 @click.option("--dry-run", is_flag=True, help="Show the plan, and remove nothing.")
-@click.option("--print-roots", is_flag=True, help="Only say what would be kept, and why; remove nothing.")
-@click.option("--print-dead", is_flag=True, help="Only list what would go, a line each; remove nothing.")
+@click.option("--print-roots", is_flag=True, help="Only show what would be kept, and why; remove nothing.")
+@click.option(
+    "--print-dead", is_flag=True, help="Only list what would be removed, a line each; remove nothing."
+)
 @click.pass_context
 def gc(
     ctx: click.Context,
@@ -39,10 +41,10 @@ def gc(
     print_roots: bool,
     print_dead: bool,
 ) -> None:
-    """Free what nothing needs. Without a policy (here or in relstore.toml) no generation goes.
+    """Free what nothing needs. Without a policy (flags, or keys of relstore.toml) no generation is removed.
 
-    Never removed: what is current, pinned, the one to roll back to, waiting to be activated, being
-    uploaded, under way, or executed by any process.
+    These generations are always kept: the current one, the one to roll back to, and any that is pinned,
+    waiting to be activated, being uploaded or activated, or executed by a process.
     """
     invocation = invocation_of(ctx)
     if print_roots and print_dead:
@@ -51,26 +53,26 @@ def gc(
     instead = policy(invocation.flags)
     otherwise = policy(invocation.config.values)
 
-    async def ask(session: Session, _: ConsoleReporter) -> tuple[Collected, list[Verdict]]:
+    async def at_host(session: Session, _: ConsoleReporter) -> tuple[Collected, list[Verdict]]:
         one_app = not all_apps and (invocation.app or instead or otherwise)
         app = await the_app(session, invocation) if one_app else None
         request = protocol.Collect(app, instead, otherwise, invocation.who, dry_run)
-        found, body = await session.ask(request, Collected)
-        return found, sessions.rows(body, Verdict)
+        collected, body = await session.ask(request, Collected)
+        return collected, sessions.rows(body, Verdict)
 
-    def show(host: str, found: tuple[Collected, list[Verdict]]) -> None:
+    def show(host: str, answer: tuple[Collected, list[Verdict]]) -> None:
         if print_roots:
-            _list(invocation, [verdict for verdict in found[1] if verdict.keep], why=True)
+            _list(invocation, [verdict for verdict in answer[1] if verdict.keep], why=True)
         elif print_dead:
-            _list(invocation, [verdict for verdict in found[1] if not verdict.keep], why=False)
+            _list(invocation, [verdict for verdict in answer[1] if not verdict.keep], why=False)
         else:
-            _show(invocation, host, *found, dry_run)
+            _show(invocation, host, *answer, dry_run)
 
-    report("gc", on_each(invocation, ask), invocation, show, _fields, dry_run=dry_run)
+    report("gc", on_each(invocation, at_host), invocation, show, _fields, dry_run=dry_run)
 
 
-def _fields(found: tuple[Collected, list[Verdict]]) -> dict[str, Any]:
-    collected, verdicts = found
+def _fields(answer: tuple[Collected, list[Verdict]]) -> dict[str, Any]:
+    collected, verdicts = answer
     return {
         "removed_objects": collected.objects,
         "removed_bytes": collected.bytes,
@@ -81,7 +83,7 @@ def _fields(found: tuple[Collected, list[Verdict]]) -> dict[str, Any]:
 
 
 def _show(
-    invocation: Invocation, host: str, found: Collected, verdicts: list[Verdict], dry_run: bool
+    invocation: Invocation, host: str, collected: Collected, verdicts: list[Verdict], dry_run: bool
 ) -> None:
     screen = invocation.console
     gone = "remove" if dry_run else "removed"
@@ -102,18 +104,19 @@ def _show(
             ],
             _STYLES,
         )
-    for warning in found.warnings:
+    for warning in collected.warnings:
         screen.note(warning)
     removed = [verdict for verdict in verdicts if not verdict.keep]
     generations = sum(1 for verdict in removed if verdict.kind == "generation")
     builds = sum(1 for verdict in removed if verdict.kind == "build")
-    remains = len(removed) - generations - builds
+    leftovers = len(removed) - generations - builds
+    freed = f"{'would free' if dry_run else 'freed'} {text.size(collected.bytes)} ({collected.bytes:,} bytes)"
     screen.say(
-        f"{host}: {'would free' if dry_run else 'freed'} {text.size(found.bytes)} ({found.bytes:,} bytes): "
+        f"{host}: {freed}: "
         f"{text.plural(generations, 'generation')}, {text.plural(builds, 'build')}, "
-        f"{text.plural(found.objects, 'object')}"
-        + (f", {text.plural(remains, 'left-over')}" if remains else "")
-        + f"; {text.plural(found.kept_generations, 'generation')} kept"
+        f"{text.plural(collected.objects, 'object')}"
+        + (f", {text.plural(leftovers, 'leftover')}" if leftovers else "")
+        + f"; {text.plural(collected.kept_generations, 'generation')} kept"
     )
 
 

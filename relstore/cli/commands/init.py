@@ -18,13 +18,13 @@ from relstore.errors import RelstoreError, UsageError
 @click.argument("directory", default=".", type=click.Path(path_type=Path))
 @click.pass_context
 def init(ctx: click.Context, directory: Path) -> None:
-    """Write a relstore.toml with every key explained into DIRECTORY. An existing one is left alone."""
+    """Write a relstore.toml into DIRECTORY, with every key explained. An existing file is left as it is."""
     path = directory / FILE_NAME
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(template())
     except FileExistsError:
-        raise UsageError(f"{path} is there already", hint="Edit it, or remove it first.") from None
+        raise UsageError(f"{path} already exists", hint="Edit it, or remove it first.") from None
     except OSError as error:
         raise RelstoreError(f"{path} cannot be written: {error.strerror}") from None
     screen = console_of(ctx)

@@ -21,20 +21,20 @@ from relstore.protocol import RowOut
     "relstore list-generations --to deploy@web1:/srv/web", "relstore list-generations --json | jq .hosts[0]"
 )
 @click.command("list-generations", cls=RelstoreCommand)
-@click.option("--all", "everything", is_flag=True, help="Also those that were deleted or collected.")
+@click.option("--all", "everything", is_flag=True, help="Show deleted generations too.")
 @click.pass_context
 def list_generations(ctx: click.Context, everything: bool) -> None:
     """Show the generations: number, time, build, commit, who, size, state, note; newest last."""
     invocation = invocation_of(ctx)
 
-    async def ask(session: Session, _: ConsoleReporter) -> tuple[AppName, list[RowOut]]:
-        app, found = await rows.fetch_rows(session, invocation)
-        return app, [row for row in found if everything or row.state != history.DELETED]
+    async def at_host(session: Session, _: ConsoleReporter) -> tuple[AppName, list[RowOut]]:
+        app, generations = await rows.fetch_rows(session, invocation)
+        return app, [row for row in generations if everything or row.state != history.DELETED]
 
-    def show(_: str, found: tuple[AppName, list[RowOut]]) -> None:
-        invocation.console.table(rows.HEADERS, [rows.cells(row) for row in found[1]], rows.STYLES)
+    def show(_: str, answer: tuple[AppName, list[RowOut]]) -> None:
+        invocation.console.table(rows.HEADERS, [rows.cells(row) for row in answer[1]], rows.STYLES)
 
-    def fields(found: tuple[AppName, list[RowOut]]) -> dict[str, Any]:
-        return {"app": found[0], "generations": [rows.fields(row) for row in found[1]]}
+    def fields(answer: tuple[AppName, list[RowOut]]) -> dict[str, Any]:
+        return {"app": answer[0], "generations": [rows.fields(row) for row in answer[1]]}
 
-    report("list-generations", on_each(invocation, ask), invocation, show, fields, headings=True)
+    report("list-generations", on_each(invocation, at_host), invocation, show, fields, headings=True)

@@ -1,4 +1,4 @@
-"""``relstore log``: the journal, activations and their outcomes."""
+"""``relstore log``: the journal of activations and their outcomes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def log(ctx: click.Context, last: int | None) -> None:
     """Show what the host recorded: each activation, how it ended, and why; newest last."""
     invocation = invocation_of(ctx)
 
-    async def ask(session: Session, _: ConsoleReporter) -> list[EventOut]:
+    async def at_host(session: Session, _: ConsoleReporter) -> list[EventOut]:
         app = await the_app(session, invocation)
         _done, body = await session.ask(protocol.Log(app), protocol.Done)
         events = rows(body, EventOut)
@@ -48,7 +48,7 @@ def log(ctx: click.Context, last: int | None) -> None:
     def fields(events: list[EventOut]) -> dict[str, Any]:
         return {"events": [_fields(event) for event in events]}
 
-    report("log", on_each(invocation, ask), invocation, show, fields, headings=True)
+    report("log", on_each(invocation, at_host), invocation, show, fields, headings=True)
 
 
 def _cells(event: EventOut) -> list[str]:

@@ -152,14 +152,14 @@ def _check_links(scanned: Scan, *, allowed: bool) -> None:
 def _dry_run(invocation: Invocation, app: AppName, scanned: Scan) -> None:
     outside = invocation.settings.get(ALLOW_OUTSIDE_LINKS)
 
-    async def look(session: Session, _: ConsoleReporter) -> Preview:
+    async def at_host(session: Session, _: ConsoleReporter) -> Preview:
         check_executable(session, scanned)
         question = Question(app, scanned, allow_outside_links=outside)
         return await preview(session, question, scanned)
 
     def show(host: str, answer: Preview) -> None:
         if answer.unchanged:
-            line = f"generation {answer.current} is current already, nothing would change"
+            line = f"generation {answer.current} is already current, nothing would change"
         else:
             line = (
                 f"would send {text.plural(answer.missing, 'object')}, {text.size(answer.bytes)}, "
@@ -176,4 +176,4 @@ def _dry_run(invocation: Invocation, app: AppName, scanned: Scan) -> None:
             "missing_bytes": answer.bytes,
         }
 
-    report("push", on_each(invocation, look), invocation, show, fields, app=app, dry_run=True)
+    report("push", on_each(invocation, at_host), invocation, show, fields, app=app, dry_run=True)

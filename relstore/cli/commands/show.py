@@ -24,27 +24,27 @@ from relstore.protocol import RowOut
 @click.argument("generation", type=Spec())
 @click.pass_context
 def show(ctx: click.Context, generation: str) -> None:
-    """Show the record of GENERATION and what is in its build."""
+    """Show the record of GENERATION and the files of its build."""
     invocation = invocation_of(ctx)
 
-    async def ask(session: Session, _: ConsoleReporter) -> tuple[AppName, RowOut, Manifest]:
+    async def at_host(session: Session, _: ConsoleReporter) -> tuple[AppName, RowOut, Manifest]:
         app = await the_app(session, invocation)
         return app, *await fetch(session, app, generation)
 
-    def display(_: str, found: tuple[AppName, RowOut, Manifest]) -> None:
-        app, row, manifest = found
+    def display(_: str, answer: tuple[AppName, RowOut, Manifest]) -> None:
+        app, row, manifest = answer
         for line in _lines(app, row):
             invocation.console.report(line)
         invocation.console.table(
             ["kind", "size", "object", "path"], [_entry_cells(entry) for entry in manifest.entries]
         )
 
-    def fields(found: tuple[AppName, RowOut, Manifest]) -> dict[str, Any]:
-        app, row, manifest = found
+    def fields(answer: tuple[AppName, RowOut, Manifest]) -> dict[str, Any]:
+        app, row, manifest = answer
         entries = [_entry_fields(entry) for entry in manifest.entries]
         return {"app": app, "generation": rows.fields(row), "entries": entries}
 
-    report("show", on_each(invocation, ask), invocation, display, fields, headings=True)
+    report("show", on_each(invocation, at_host), invocation, display, fields, headings=True)
 
 
 def _lines(app: str, row: RowOut) -> list[str]:

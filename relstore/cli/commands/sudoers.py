@@ -1,4 +1,4 @@
-"""``relstore sudoers``: print the rule for sudo that lets an account act on the app's units, and no more."""
+"""``relstore sudoers``: print the sudo rule that lets an account manage the app's units, and no more."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from relstore.errors import UsageError
 )
 @click.pass_context
 def sudoers(ctx: click.Context, account: str | None) -> None:
-    """Print a fragment for /etc/sudoers.d: exactly what a deployment does with its units."""
+    """Print a file for /etc/sudoers.d that allows exactly what a deployment does with its units."""
     invocation = invocation_of(ctx)
     names = invocation.settings.get(UNIT)
     if not names:

@@ -39,7 +39,7 @@ def switch_generation(ctx: click.Context, generation: str, lock_wait: int, overr
 @activation_options
 @click.pass_context
 def rollback(ctx: click.Context, lock_wait: int, override_hold: bool) -> None:
-    """Go back to the last good generation: switch-generation -1."""
+    """Go back to the previous good generation, like `switch-generation -1`."""
     invocation = invocation_of(ctx)
     _switch("rollback", invocation, "-1", activation_of(invocation, lock_wait, override_hold))
 

@@ -1,4 +1,4 @@
-"""``relstore unit``: print a good systemd unit for the app, or put it in place."""
+"""``relstore unit``: print a hardened systemd unit for the app, or install it."""
 
 from __future__ import annotations
 
@@ -25,17 +25,21 @@ _PYTHON = "/usr/bin/python3"
 
 @example(
     "relstore unit bin/web --app web --to deploy@web1:/srv/web",
-    "relstore unit --install bin/web -- --port 80     # what follows -- are its arguments",
+    "relstore unit --install bin/web -- --port 80     # the program's arguments follow --",
     "relstore unit --recover --install",
 )
 @click.command(cls=RelstoreCommand)
 @click.argument("program", required=False)
 @click.argument("arguments", nargs=-1)
 @click.option("--name", metavar="UNIT", help="The unit's name.  [default: the app's]")
-@click.option("--account", metavar="NAME", help="Whom it runs as.  [default: an account that systemd makes]")
-@click.option("--recover", is_flag=True, help="Instead, the unit that resolves at boot what was cut off.")
-@click.option("--install", is_flag=True, help="Put it in place and enable it.")
-@click.option("--force", is_flag=True, help="Replace a file that is there.")
+@click.option(
+    "--account", metavar="NAME", help="The account it runs as.  [default: one that systemd creates]"
+)
+@click.option(
+    "--recover", is_flag=True, help="The unit that resolves interrupted activations at boot instead."
+)
+@click.option("--install", is_flag=True, help="Install the unit on the hosts and enable it.")
+@click.option("--force", is_flag=True, help="Replace an existing file that differs.")
 @click.pass_context
 def unit(
     ctx: click.Context,
@@ -53,11 +57,11 @@ def unit(
     user = invocation.settings.get(USER)
     if recover == bool(program):
         raise UsageError(
-            "what is the unit to run?", hint="Give PROGRAM, the path inside the build; or --recover."
+            "no program for the unit", hint="Give PROGRAM, its path inside the build, or --recover."
         )
     app = invocation.app or AppName("app")
     if program and invocation.app is None:
-        raise UsageError("which app?", hint="Give --app NAME.")
+        raise UsageError("no app", hint="Give --app NAME, or set `app` in relstore.toml.")
     unit_name = _name(invocation, name, app, recover=recover)
 
     def text(root: str) -> str:
@@ -73,21 +77,28 @@ def unit(
     become = invocation.settings.get(BECOME) or ""
     password = ask_password() if invocation.settings.get(ASK_BECOME_PASS) else ""
 
-    async def put(session: Session, _: ConsoleReporter) -> Installed:
+    async def at_host(session: Session, _: ConsoleReporter) -> Installed:
         if password:
             await session.ask(protocol.Become(password), protocol.Done)
         request = protocol.InstallUnit(
             unit_name, text(session.hello.root), user, SUDO if password else become, force
         )
-        found, _body = await session.ask(request, Installed)
-        return found
+        installed, _body = await session.ask(request, Installed)
+        return installed
 
-    def show(host: str, found: Installed) -> None:
+    def show(host: str, installed: Installed) -> None:
         invocation.console.say(
-            f"{found.path} on {host} {'is in place' if found.changed else 'was so already'}"
+            f"{installed.path} on {host} {'is installed' if installed.changed else 'was installed already'}"
         )
 
-    report("unit", on_each(invocation, put), invocation, show, lambda found: found._asdict(), name=unit_name)
+    report(
+        "unit",
+        on_each(invocation, at_host),
+        invocation,
+        show,
+        lambda installed: installed._asdict(),
+        name=unit_name,
+    )
 
 
 def _name(invocation: Invocation, given: str | None, app: AppName, *, recover: bool) -> UnitName:
@@ -100,12 +111,12 @@ def _name(invocation: Invocation, given: str | None, app: AppName, *, recover: b
 
 
 def _recoverer(invocation: Invocation, account: str | None) -> str:
-    """Whoever owns the store: the account that deploys."""
+    """The owner of the store: the account that deploys."""
     return account or (invocation.need_targets()[0].user or "")
 
 
 def _print(invocation: Invocation, name: UnitName, text: Any) -> None:
-    """For the first target; its store's path may have to be asked for."""
+    """For the first target. The host may have to be asked for the path of its store."""
     target = invocation.need_targets()[0]
     if target.path.startswith("/"):
         content = text(target.path)
