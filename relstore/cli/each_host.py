@@ -19,7 +19,7 @@ from relstore.cli.invocation import Invocation
 from relstore.cli.progress import ConsoleReporter
 from relstore.client.connection.connect import connected
 from relstore.client.connection.session import Session
-from relstore.client.operations import chain_check as past
+from relstore.client.operations import chain_check
 from relstore.client.target import Target
 from relstore.errors import RelstoreError, SomeHostsFailedError
 from relstore.formats.names import AppName
@@ -104,7 +104,7 @@ async def the_app(session: Session, invocation: Invocation) -> AppName:
 
     Raises UsageError.
     """
-    return await past.meant(session, invocation.app, invocation.account.heads, invocation.console.note)
+    return await chain_check.meant(session, invocation.app, invocation.account.heads, invocation.console.note)
 
 
 async def _gather(

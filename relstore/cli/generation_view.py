@@ -10,11 +10,11 @@ from relstore.cli import text
 from relstore.cli.each_host import the_app
 from relstore.cli.invocation import Invocation
 from relstore.client.connection.session import Session, rows
-from relstore.formats import generation as history
+from relstore.formats.generation import CURRENT, FAILED, NEVER_ACTIVE
 from relstore.formats.names import AppName
 from relstore.protocol import RowOut
 
-STYLES = {history.CURRENT: "bold green", history.FAILED: "red", history.NEVER_ACTIVE: "yellow"}
+STYLES = {CURRENT: "bold green", FAILED: "red", NEVER_ACTIVE: "yellow"}
 HEADERS = ("gen", "released", "build", "commit", "who", "size", "state", "note")
 
 

@@ -12,8 +12,8 @@ from relstore.cli.outcome_view import show_results
 from relstore.cli.progress import ConsoleReporter
 from relstore.client.connection.connect import connected
 from relstore.client.fleet.result import Result, from_ended
-from relstore.client.operations import activate as activation
 from relstore.client.operations.access import HostAccess
+from relstore.client.operations.activate import follow
 from relstore.client.operations.interrupt import Interrupts
 from relstore.errors import UsageError
 from relstore.formats.names import AppName, JobId
@@ -33,12 +33,12 @@ def attach(ctx: click.Context, job: str | None) -> None:
 
     with ConsoleReporter(invocation.console, several=False) as reporter:
 
-        async def follow(keys: Interrupts) -> tuple[AppName, Result]:
-            place = HostAccess(targets[0], invocation.account, reporter, keys)
+        async def at_host(interrupts: Interrupts) -> tuple[AppName, Result]:
+            place = HostAccess(targets[0], invocation.account, reporter, interrupts)
             async with connected(targets[0], invocation.account, reporter) as session:
                 app = await the_app(session, invocation)
-                ended = await activation.follow(session, place, app, ident)
+                ended = await follow(session, place, app, ident)
             return app, from_ended(targets[0], ended)
 
-        app, result = run_interruptible(follow)
+        app, result = run_interruptible(at_host)
     show_results("attach", app, [result], invocation)

@@ -7,13 +7,12 @@ from typing import Any
 import click
 
 from relstore import protocol
-from relstore.cli import generation_view as rows
+from relstore.cli import generation_view
 from relstore.cli.command import Spec, SpecCommand, example
 from relstore.cli.each_host import on_each, report, the_app
 from relstore.cli.invocation import invocation_of
 from relstore.cli.progress import ConsoleReporter
-from relstore.client.connection import session as sessions
-from relstore.client.connection.session import Session
+from relstore.client.connection.session import Session, rows
 from relstore.formats.names import AppName
 from relstore.protocol import RowOut
 
@@ -35,7 +34,7 @@ def delete_generations(ctx: click.Context, generations: tuple[str, ...], dry_run
         app = await the_app(session, invocation)
         request = protocol.Delete(app, generations, invocation.who, dry_run)
         _done, body = await session.ask(request, protocol.Done)
-        return app, sessions.rows(body, RowOut)
+        return app, rows(body, RowOut)
 
     def show(host: str, answer: tuple[AppName, list[RowOut]]) -> None:
         for row in answer[1]:
@@ -43,6 +42,6 @@ def delete_generations(ctx: click.Context, generations: tuple[str, ...], dry_run
             invocation.console.say(f"generation {row.number} of {answer[0]} on {host}: {verb}")
 
     def fields(answer: tuple[AppName, list[RowOut]]) -> dict[str, Any]:
-        return {"app": answer[0], "generations": [rows.fields(row) for row in answer[1]]}
+        return {"app": answer[0], "generations": [generation_view.fields(row) for row in answer[1]]}
 
     report("delete-generations", on_each(invocation, at_host), invocation, show, fields, dry_run=dry_run)

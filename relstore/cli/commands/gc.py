@@ -13,8 +13,7 @@ from relstore.cli.each_host import on_each, report, the_app
 from relstore.cli.invocation import Invocation, invocation_of
 from relstore.cli.progress import ConsoleReporter
 from relstore.client.config.recipe import policy
-from relstore.client.connection import session as sessions
-from relstore.client.connection.session import Session
+from relstore.client.connection.session import Session, rows
 from relstore.errors import UsageError
 from relstore.protocol import Collected, Verdict
 
@@ -58,7 +57,7 @@ def gc(
         app = await the_app(session, invocation) if one_app else None
         request = protocol.Collect(app, instead, otherwise, invocation.who, dry_run)
         collected, body = await session.ask(request, Collected)
-        return collected, sessions.rows(body, Verdict)
+        return collected, rows(body, Verdict)
 
     def show(host: str, answer: tuple[Collected, list[Verdict]]) -> None:
         if print_roots:

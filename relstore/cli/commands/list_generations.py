@@ -6,13 +6,13 @@ from typing import Any
 
 import click
 
-from relstore.cli import generation_view as rows
+from relstore.cli import generation_view
 from relstore.cli.command import RelstoreCommand, example
 from relstore.cli.each_host import on_each, report
 from relstore.cli.invocation import invocation_of
 from relstore.cli.progress import ConsoleReporter
 from relstore.client.connection.session import Session
-from relstore.formats import generation as history
+from relstore.formats.generation import DELETED
 from relstore.formats.names import AppName
 from relstore.protocol import RowOut
 
@@ -28,13 +28,15 @@ def list_generations(ctx: click.Context, everything: bool) -> None:
     invocation = invocation_of(ctx)
 
     async def at_host(session: Session, _: ConsoleReporter) -> tuple[AppName, list[RowOut]]:
-        app, generations = await rows.fetch_rows(session, invocation)
-        return app, [row for row in generations if everything or row.state != history.DELETED]
+        app, generations = await generation_view.fetch_rows(session, invocation)
+        return app, [row for row in generations if everything or row.state != DELETED]
 
     def show(_: str, answer: tuple[AppName, list[RowOut]]) -> None:
-        invocation.console.table(rows.HEADERS, [rows.cells(row) for row in answer[1]], rows.STYLES)
+        invocation.console.table(
+            generation_view.HEADERS, [generation_view.cells(row) for row in answer[1]], generation_view.STYLES
+        )
 
     def fields(answer: tuple[AppName, list[RowOut]]) -> dict[str, Any]:
-        return {"app": answer[0], "generations": [rows.fields(row) for row in answer[1]]}
+        return {"app": answer[0], "generations": [generation_view.fields(row) for row in answer[1]]}
 
     report("list-generations", on_each(invocation, at_host), invocation, show, fields, headings=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from relstore import protocol
-from relstore.cli import generation_view as rows
+from relstore.cli import generation_view
 from relstore.cli.command import Spec, SpecCommand, example
 from relstore.cli.each_host import on_each, report, the_app
 from relstore.cli.invocation import invocation_of
@@ -35,4 +35,6 @@ def mark(ctx: click.Context, word: str, generation: str, message: str) -> None:
     def show(host: str, answer: tuple[AppName, RowOut]) -> None:
         invocation.console.say(f"generation {answer[1].number} of {answer[0]} on {host} is marked {word}")
 
-    report("mark", on_each(invocation, at_host), invocation, show, rows.app_and_generation, word=word)
+    report(
+        "mark", on_each(invocation, at_host), invocation, show, generation_view.app_and_generation, word=word
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from relstore import protocol
-from relstore.cli import generation_view as rows
+from relstore.cli import generation_view
 from relstore.cli.command import RelstoreCommand, Spec, SpecCommand, example
 from relstore.cli.each_host import on_each, report, the_app
 from relstore.cli.invocation import invocation_of
@@ -35,7 +35,14 @@ def pin(ctx: click.Context, name: str, generation: str) -> None:
             f"generation {answer[1].number} of {answer[0]} on {host} is pinned as {checked}"
         )
 
-    report("pin", on_each(invocation, at_host), invocation, show, rows.app_and_generation, name=checked)
+    report(
+        "pin",
+        on_each(invocation, at_host),
+        invocation,
+        show,
+        generation_view.app_and_generation,
+        name=checked,
+    )
 
 
 @example("relstore unpin before-migration")

@@ -6,8 +6,7 @@ from typing import Any
 
 import click
 
-from relstore.cli import generation_view as rows
-from relstore.cli import text
+from relstore.cli import generation_view, text
 from relstore.cli.command import Spec, SpecCommand, example
 from relstore.cli.each_host import on_each, report, the_app
 from relstore.cli.invocation import invocation_of
@@ -42,7 +41,7 @@ def show(ctx: click.Context, generation: str) -> None:
     def fields(answer: tuple[AppName, RowOut, Manifest]) -> dict[str, Any]:
         app, row, manifest = answer
         entries = [_entry_fields(entry) for entry in manifest.entries]
-        return {"app": app, "generation": rows.fields(row), "entries": entries}
+        return {"app": app, "generation": generation_view.fields(row), "entries": entries}
 
     report("show", on_each(invocation, at_host), invocation, display, fields, headings=True)
 

@@ -7,8 +7,7 @@ from typing import Any
 import click
 
 from relstore import protocol
-from relstore.cli import generation_view as rows
-from relstore.cli import text
+from relstore.cli import generation_view, text
 from relstore.cli.command import RelstoreCommand, example
 from relstore.cli.each_host import on_each, report, the_app
 from relstore.cli.invocation import invocation_of
@@ -46,7 +45,9 @@ def _lines(app: str, host: str, root: str, state: StatusOut) -> list[str]:
     if row is None:
         lines.append("  current      none")
     else:
-        lines.append(f"  current      {row.number}, build {row.build.short}, commit {rows.commit(row)}")
+        lines.append(
+            f"  current      {row.number}, build {row.build.short}, commit {generation_view.commit(row)}"
+        )
         lines.append(f"  active since {text.moment(row.outcome_at)}, released by {row.who}")
         if row.note:
             lines.append(f"  note         {row.note}")
@@ -81,7 +82,7 @@ def _unit(unit: UnitOut, state: StatusOut) -> str:
 
 def _fields(state: StatusOut) -> dict[str, Any]:
     return {
-        "current": rows.fields(state.current) if state.current else None,
+        "current": generation_view.fields(state.current) if state.current else None,
         "rollback_target": state.rollback_target or None,
         "newest": state.newest or None,
         "generations": state.generations,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import click
 
@@ -12,9 +12,9 @@ from relstore.cli.command import RelstoreCommand, example
 from relstore.cli.each_host import on_each, report
 from relstore.cli.invocation import Invocation, invocation_of
 from relstore.cli.progress import ConsoleReporter
-from relstore.client import unit_text as unit_file
 from relstore.client.config.keys.service import ASK_BECOME_PASS, BECOME, UNIT, USER
 from relstore.client.connection.session import Session
+from relstore.client.unit_text import Service, recovery, service
 from relstore.errors import UsageError
 from relstore.formats.names import AppName, UnitName
 from relstore.formats.recipe import SUDO
@@ -67,9 +67,8 @@ def unit(
     def text(root: str) -> str:
         if recover:
             python = invocation.account.python or _PYTHON
-            return unit_file.recovery(root, python, account=_recoverer(invocation, account), user=user)
-        what = unit_file.Service(app, root, program or "", arguments, account or "", user)
-        return unit_file.service(what)
+            return recovery(root, python, account=_recoverer(invocation, account), user=user)
+        return service(Service(app, root, program or "", arguments, account or "", user))
 
     if not install:
         _print(invocation, unit_name, text)
@@ -115,7 +114,7 @@ def _recoverer(invocation: Invocation, account: str | None) -> str:
     return account or (invocation.need_targets()[0].user or "")
 
 
-def _print(invocation: Invocation, name: UnitName, text: Any) -> None:
+def _print(invocation: Invocation, name: UnitName, text: Callable[[str], str]) -> None:
     """For the first target. The host may have to be asked for the path of its store."""
     target = invocation.need_targets()[0]
     if target.path.startswith("/"):

@@ -13,8 +13,8 @@ from relstore.cli.invocation import invocation_of
 from relstore.cli.local_state import send_options
 from relstore.cli.progress import ConsoleReporter
 from relstore.client.connection.session import Session
-from relstore.client.operations import verify as verifying
 from relstore.client.operations.verify import Report
+from relstore.client.operations.verify import verify as verify_store
 from relstore.errors import DamagedError
 
 
@@ -33,7 +33,7 @@ def verify(ctx: click.Context, repair: bool) -> None:
     local = {target.label for target in invocation.targets if target.host is None}
 
     async def at_host(session: Session, reporter: ConsoleReporter) -> Report:
-        return await verifying.verify(session, how, reporter, local=session.label in local)
+        return await verify_store(session, how, reporter, local=session.label in local)
 
     def show(host: str, result: Report) -> None:
         checked = result.verified

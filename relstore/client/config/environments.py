@@ -11,7 +11,7 @@ from typing import Any
 
 from relstore.client.config.file import ConfigFile
 from relstore.client.config.readers import string, type_name
-from relstore.client.config.setting import Kind, PathBase, Setting
+from relstore.client.config.setting import PathBase, Setting, ValueType
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -22,7 +22,7 @@ def _name(value: object, base: PathBase) -> str:
 
 DEFAULT_ENV = Setting(
     "default-env",
-    Kind("string", "NAME", _name),
+    ValueType("string", "NAME", _name),
     help="The environment to use without --env.",
     more="It is set at the top level only.",
     example="staging",

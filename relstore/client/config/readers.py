@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from relstore.client.config.amounts import duration, milliseconds
-from relstore.client.config.setting import Kind, PathBase
+from relstore.client.config.setting import PathBase, ValueType
 from relstore.errors import UsageError
 
 
@@ -113,8 +113,8 @@ def _boolean(value: object, base: PathBase) -> bool:
     return value
 
 
-BOOLEAN = Kind("boolean", "", _boolean)
-PATH = Kind("path", "PATH", _path)
-COMMAND = Kind("command", "COMMAND", _command)
-SECONDS = Kind("duration", "TIME", seconds)
-MILLISECONDS = Kind("duration", "TIME", _milliseconds)
+BOOLEAN = ValueType("boolean", "", _boolean)
+PATH = ValueType("path", "PATH", _path)
+COMMAND = ValueType("command", "COMMAND", _command)
+SECONDS = ValueType("duration", "TIME", seconds)
+MILLISECONDS = ValueType("duration", "TIME", _milliseconds)

@@ -28,7 +28,7 @@ class PathBase(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Kind(Generic[T_co]):
+class ValueType(Generic[T_co]):
     """A type of values: what it is called, and how a value is read."""
 
     name: str
@@ -50,7 +50,7 @@ class Setting(Generic[T_co]):
     """One key of relstore.toml, and the flag of the same name."""
 
     name: str
-    kind: Kind[T_co]
+    kind: ValueType[T_co]
     _: KW_ONLY
     help: str
     """One plain sentence: the help of the flag, and the beginning of every longer explanation."""

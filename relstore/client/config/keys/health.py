@@ -13,7 +13,7 @@ from relstore.client.config.http_reader import (
 )
 from relstore.client.config.keys.service import ACTIVATING
 from relstore.client.config.readers import COMMAND, MILLISECONDS, several, string
-from relstore.client.config.setting import DefaultedSetting, Kind, PathBase, Setting
+from relstore.client.config.setting import DefaultedSetting, PathBase, Setting, ValueType
 from relstore.errors import UsageError
 
 TITLE = "When a release is healthy"
@@ -38,7 +38,7 @@ def _addresses(value: object, base: PathBase) -> tuple[str, ...]:
 
 HTTP = Setting(
     "http",
-    Kind("URL, table, or a list of these", "URL", read_requests, repeatable=True),
+    ValueType("URL, table, or a list of these", "URL", read_requests, repeatable=True),
     help="Healthy once this URL answers with status 200 to 399.",
     more="Instead of a URL, it may be a table with url, status, body, headers and socket.",
     example="http://127.0.0.1:8080/health",
@@ -46,7 +46,7 @@ HTTP = Setting(
 )
 HTTP_STATUS = Setting(
     "http-status",
-    Kind("integer", "NUMBER", read_status),
+    ValueType("integer", "NUMBER", read_status),
     help="Require exactly this status of the HTTP answer.",
     example=200,
     absent="any from 200 to 399",
@@ -54,21 +54,21 @@ HTTP_STATUS = Setting(
 )
 HTTP_BODY = Setting(
     "http-body",
-    Kind("regular expression", "REGEX", read_pattern),
+    ValueType("regular expression", "REGEX", read_pattern),
     help="Require that the body of the HTTP answer contains a match of this regular expression.",
     example="ok",
     commands=ACTIVATING,
 )
 HTTP_HEADERS = Setting(
     "http-headers",
-    Kind("string, or a list of strings", "LINE", read_headers, repeatable=True),
+    ValueType("string, or a list of strings", "LINE", read_headers, repeatable=True),
     help="Send this header (`Name: value`) with the HTTP request.",
     example=["Host: www.example.com"],
     commands=ACTIVATING,
 )
 HTTP_SOCKET = Setting(
     "http-socket",
-    Kind("path on the host", "PATH", read_socket),
+    ValueType("path on the host", "PATH", read_socket),
     help="Send the HTTP request through this Unix socket on the host.",
     more="Only the path and the host name of the URL count then.",
     example="/run/web/web.sock",
@@ -76,7 +76,7 @@ HTTP_SOCKET = Setting(
 )
 TCP = Setting(
     "tcp",
-    Kind("address, or a list of addresses", "HOST:PORT", _addresses, repeatable=True),
+    ValueType("address, or a list of addresses", "HOST:PORT", _addresses, repeatable=True),
     help="Healthy once this address accepts connections.",
     example="127.0.0.1:8080",
     commands=ACTIVATING,

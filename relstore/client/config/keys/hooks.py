@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from relstore.client.config.keys.service import ACTIVATING
 from relstore.client.config.readers import COMMAND, SECONDS, seconds
-from relstore.client.config.setting import DefaultedSetting, Kind, PathBase, Setting
+from relstore.client.config.setting import DefaultedSetting, PathBase, Setting, ValueType
 from relstore.errors import UsageError
 
 TITLE = "Hooks and confirmation"
@@ -53,7 +53,7 @@ HOOK_TIMEOUT = DefaultedSetting(
 )
 CONFIRM = Setting(
     "confirm",
-    Kind("duration", "TIME", _confirm),
+    ValueType("duration", "TIME", _confirm),
     help="Roll back unless a new connection reaches the host within TIME.",
     more="TIME begins when the release is healthy, and is 24h at most. This machine makes the connection.",
     example="60s",

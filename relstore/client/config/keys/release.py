@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from relstore.client.coding import AUTO, check_compression
 from relstore.client.config.readers import BOOLEAN, COMMAND, PATH, string
-from relstore.client.config.setting import DefaultedSetting, Kind, PathBase, Setting
+from relstore.client.config.setting import DefaultedSetting, PathBase, Setting, ValueType
 
 TITLE = "What is released, and how it is sent"
 INTRO = ""
@@ -41,7 +41,7 @@ ALLOW_OUTSIDE_LINKS = DefaultedSetting(
 )
 COMPRESSION = DefaultedSetting(
     "compression",
-    Kind("string", "CODEC[:LEVEL]", _compression),
+    ValueType("string", "CODEC[:LEVEL]", _compression),
     help="How to compress what is sent: auto, none, zstd, xz or zlib, or with a level: zstd:9.",
     more="auto chooses by the speed of the link.",
     example="auto",

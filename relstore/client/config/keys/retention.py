@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from relstore.client.config.amounts import parse_size
 from relstore.client.config.readers import BOOLEAN, SECONDS, string, type_name, whole_number
-from relstore.client.config.setting import DefaultedSetting, Kind, PathBase, Setting
+from relstore.client.config.setting import DefaultedSetting, PathBase, Setting, ValueType
 from relstore.errors import UsageError
 
 TITLE = "What is kept"
@@ -35,7 +35,7 @@ def _size(value: object, base: PathBase) -> int:
 
 KEEP = Setting(
     "keep",
-    Kind("integer", "N", _keep, whole_number),
+    ValueType("integer", "N", _keep, whole_number),
     help="Keep the last N good generations.",
     example=5,
     commands=("gc",),
@@ -49,7 +49,7 @@ KEEP_WITHIN = Setting(
 )
 MAX_SIZE = Setting(
     "max-size",
-    Kind("size", "SIZE", _size),
+    ValueType("size", "SIZE", _size),
     help="Keep at most SIZE of an app's builds, and remove the oldest first.",
     more="It limits what the other keys keep.",
     example="5G",

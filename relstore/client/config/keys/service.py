@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from relstore.client.config.readers import BOOLEAN, COMMAND, SECONDS, several, string
-from relstore.client.config.setting import DefaultedSetting, Kind, PathBase, Setting
+from relstore.client.config.setting import DefaultedSetting, PathBase, Setting, ValueType
 from relstore.errors import UsageError
 from relstore.formats.names import UnitName
 from relstore.formats.recipe import ACTIONS, RESTART, SUDO
@@ -38,7 +38,7 @@ def _become(value: object, base: PathBase) -> str:
 
 UNIT = Setting(
     "unit",
-    Kind("unit, or a list of units", "UNIT", _units, repeatable=True),
+    ValueType("unit, or a list of units", "UNIT", _units, repeatable=True),
     help="The systemd unit to restart after the switch.",
     more="There may be several. `relstore unit` prints a hardened one.",
     example="web.service",
@@ -54,7 +54,7 @@ USER = DefaultedSetting(
 )
 UNIT_ACTION = DefaultedSetting(
     "unit-action",
-    Kind("string", "ACTION", _action, choices=ACTIONS),
+    ValueType("string", "ACTION", _action, choices=ACTIONS),
     help=f"What to do with the units: {', '.join(ACTIONS)}.",
     example="restart",
     default=RESTART,
@@ -70,7 +70,7 @@ UNIT_RUNS_BUILD = Setting(
 )
 BECOME = Setting(
     "become",
-    Kind("string", SUDO, _become, choices=(SUDO,)),
+    ValueType("string", SUDO, _become, choices=(SUDO,)),
     help="Manage the units through sudo.",
     more="`relstore sudoers` prints the rule that the account needs.",
     example=SUDO,

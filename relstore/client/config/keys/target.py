@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from relstore.client.config.readers import SECONDS, string, type_name
-from relstore.client.config.setting import EVERY_COMMAND, DefaultedSetting, Kind, PathBase, Setting
+from relstore.client.config.setting import EVERY_COMMAND, DefaultedSetting, PathBase, Setting, ValueType
 from relstore.errors import UsageError
 from relstore.formats.names import AppName
 
@@ -59,7 +59,7 @@ def _python(value: object, base: PathBase) -> str:
 
 TO = Setting(
     "to",
-    Kind("target, or a list of targets", "TARGET", _targets, repeatable=True),
+    ValueType("target, or a list of targets", "TARGET", _targets, repeatable=True),
     help="The store to deploy to: user@host:/path, host, ssh://…, /path or ./path.",
     more="The full forms are [user@]host[:port]:/path and ssh://[user@]host[:port]/path. A host alone means "
     "the store `relstore` in the login directory there; /path and ./path are directories of this machine.",
@@ -69,7 +69,7 @@ TO = Setting(
 )
 APP = Setting(
     "app",
-    Kind("string", "NAME", _app),
+    ValueType("string", "NAME", _app),
     help="The app's name on the hosts.",
     more="It consists of lower-case letters, digits, '.', '_' and '-'.",
     example="web",
@@ -79,7 +79,7 @@ APP = Setting(
 )
 PYTHON = Setting(
     "python",
-    Kind("path on the host", "PATH", _python),
+    ValueType("path on the host", "PATH", _python),
     help="The Python interpreter on the hosts, 3.9 or newer.",
     example="/usr/bin/python3.11",
     absent="python3",
