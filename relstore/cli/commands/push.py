@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ import click
 from relstore import protocol
 from relstore.cli import text
 from relstore.cli.activation_options import activation_of, activation_options
+from relstore.cli.build_command import run_build
 from relstore.cli.command import RelstoreCommand, example
 from relstore.cli.each_host import on_each, report
 from relstore.cli.interruptible import run_interruptible
@@ -22,7 +21,7 @@ from relstore.cli.progress import ConsoleReporter
 from relstore.client.artifact.executables import Program, programs
 from relstore.client.artifact.git import describe
 from relstore.client.artifact.scan import Scan, scan
-from relstore.client.config.keys.release import ALLOW_OUTSIDE_LINKS, ARTIFACT, BUILD
+from relstore.client.config.keys.release import ALLOW_OUTSIDE_LINKS, ARTIFACT
 from relstore.client.config.keys.retention import GC
 from relstore.client.config.recipe import policy
 from relstore.client.connection.session import Session
@@ -74,7 +73,7 @@ def push(
         raise UsageError(
             "nothing to push", hint="Name it: relstore push PATH, or set `artifact` in relstore.toml."
         )
-    _build(invocation)
+    run_build(invocation)
     app = invocation.app or AppName.from_artifact(path.resolve().name)
     if app is None:
         raise UsageError(f"{path.name!r} does not make a name for the app", hint="Give --app NAME.")
@@ -118,24 +117,6 @@ def _scan(path: Path, invocation: Invocation, cache: ScanCache) -> Scan:
 
 def _needs(program: Program) -> protocol.ProgramIn:
     return protocol.ProgramIn(program.path, program.machine, program.loader, program.interpreter)
-
-
-def _build(invocation: Invocation) -> None:
-    """Run the build command in the directory of relstore.toml, with its output on standard error."""
-    command = invocation.settings.get(BUILD)
-    if command is None:
-        return
-    directory = invocation.config.path.parent if invocation.config.path else Path.cwd()
-    try:
-        code = subprocess.run(command, cwd=directory, stdout=sys.stderr, check=False).returncode
-    except OSError as error:
-        raise ArtifactError(f"the build command {command[0]!r} cannot be run: {error.strerror}") from None
-    if code:
-        raise ArtifactError(
-            f"the build command ended with {f'signal {-code}' if code < 0 else f'exit code {code}'}",
-            state="Nothing was pushed.",
-            hint="Its output is above.",
-        )
 
 
 def _check_links(scanned: Scan, *, allowed: bool) -> None:
