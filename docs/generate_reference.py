@@ -1,8 +1,8 @@
 """Write docs/reference.md from the program: commands, options, exit codes, targets, configuration, JSON.
 
-``python docs/generate_reference.py`` writes it; with ``--check`` it only says whether it is current.
-What the program cannot know of itself (prose, the fields of the JSON documents) stands in
-docs/reference.toml. Not for explaining how to do things; that is docs/guide.md.
+``python docs/generate_reference.py`` writes it; with ``--check`` it only tells whether it is current.
+What the program does not know (prose, the fields of the JSON documents) is in docs/reference.toml.
+Not for explaining how to do things; docs/guide.md does that.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from relstore.cli.directories import CACHE_VARIABLE, STATE_VARIABLE
 from relstore.cli.local_state import LIMIT_VARIABLE
 from relstore.cli.main import COMMANDS, main
 from relstore.cli.options import common_options
-from relstore.client.config.load import KEYS
-from relstore.client.config.template import TEMPLATE
+from relstore.client.config import table
+from relstore.client.config.environments import DEFAULT_ENV, TABLES_EXAMPLE, TABLES_HELP
+from relstore.client.config.setting import EVERY_COMMAND, DefaultedSetting, Setting, toml
 from relstore.client.fleet import result
 from relstore.client.target import Target
 from relstore.formats import generation, journal
@@ -42,16 +43,10 @@ TARGETS = (
     "/srv/web",
     "./store",
 )
-"""One of each form; what it means is asked of the program."""
+"""One of each form; the program itself says what it means."""
 
 CLIENT_OUTCOMES = (result.UNCHANGED, result.STAGED, result.SKIPPED, "error")
-OTHER_FLAGS = {
-    "to": "`--to`",
-    "artifact": "the argument of `push`",
-    "default-env": "`--env`",
-    "env.NAME": "`--env`",
-}
-"""The keys that are not given by a flag of their own name."""
+KEY_COLUMNS = ("key", "type", "default", "meaning", "example", "a flag of")
 
 
 def data() -> dict[str, Any]:
@@ -95,7 +90,7 @@ def reference() -> str:
         prose["exit_codes"],
         "## relstore.toml",
         prose["configuration"],
-        _table(("key", "flag", "meaning", "example"), _configuration()),
+        *configuration(),
         "## Environment variables",
         prose["environment"],
         _explained(("variable", "meaning"), _variables(known["variables"]), known["variables"]),
@@ -143,7 +138,14 @@ def _flags(option: click.Option) -> str:
 
 
 def _common_row(option: click.Option) -> tuple[str, str, str]:
-    return _flags(option), f"`{option.envvar}`" if option.envvar else "", option.help or ""
+    variable = _variable(option)
+    return _flags(option), f"`{variable}`" if variable else "", option.help or ""
+
+
+def _variable(option: click.Option) -> str:
+    """The environment variable that does the same, or an empty text."""
+    setting = table.all_settings().get(option.opts[-1].removeprefix("--"))
+    return setting.variable if setting else str(option.envvar or "")
 
 
 def _target_row(text: str) -> tuple[str, ...]:
@@ -160,44 +162,47 @@ def _target_row(text: str) -> tuple[str, ...]:
     )
 
 
-def _configuration() -> Iterator[tuple[str, str, str, str]]:
-    """A row for each key, out of the comments of the template that ``relstore init`` writes."""
-    found: dict[str, tuple[str, str]] = {}
-    for paragraph in TEMPLATE.split("\n\n"):
-        lines = paragraph.splitlines()
-        meaning = " ".join(line[2:] for line in lines if line.startswith("# "))
-        for line in lines:
-            key, value = _setting(line)
-            if key and meaning:
-                found.setdefault(key, (meaning, value))
-    _matched("keys", {*KEYS, "default-env", "env.NAME"}, dict.fromkeys(found, ""))
-    flags = {flag for command in COMMANDS for flag in _option_names(command)}
-    for key, (meaning, value) in found.items():
-        flag = OTHER_FLAGS.get(key, f"`--{key}`")
-        if key not in OTHER_FLAGS and f"--{key}" not in flags:
-            raise ValueError(f"the key {key} has no flag")
-        yield f"`{key}`", flag, meaning, f"`{value}`"
+def configuration() -> list[str]:
+    """The keys of relstore.toml: for each section its title, what holds for all of it, and a table."""
+    parts = []
+    for section in table.SECTIONS:
+        parts += [f"### {section.title}", section.intro] if section.intro else [f"### {section.title}"]
+        parts.append(_table(KEY_COLUMNS, map(_key, section.settings)))
+    environments = [
+        (*_key(DEFAULT_ENV)[:-1], "`--env`"),
+        ("`env.NAME`", "table", "", TABLES_HELP, f"`{TABLES_EXAMPLE.splitlines()[0]}`", "`--env`"),
+    ]
+    return [*parts, "### Environments", _table(KEY_COLUMNS, environments)]
 
 
-def _setting(line: str) -> tuple[str, str]:
-    """The key and the value that a line of the template disables, or two empty texts."""
-    if re.match(r"#\[env\.", line):
-        return "env.NAME", line[1:]
-    match = re.match(r"#([a-z-]+) = (.*)", line)
-    return (match[1], match[2]) if match else ("", "")
+def _key(setting: Setting[object]) -> tuple[str, ...]:
+    """One key, explained by itself."""
+    default = setting.default_text
+    if isinstance(setting, DefaultedSetting):
+        default = f"`{toml(setting.default)}`"
+    flags = ", ".join(
+        setting.commands if setting.commands == EVERY_COMMAND else map(_quoted, setting.commands)
+    )
+    return (
+        f"`{setting.name}`",
+        setting.kind.name,
+        default,
+        f"{setting.help} {setting.more}".rstrip(),
+        f"`{toml(setting.example)}`",
+        f"{flags} (its argument)" if setting.is_argument else flags,
+    )
+
+
+def _quoted(word: str) -> str:
+    return f"`{word}`"
 
 
 def _variables(texts: Mapping[str, str]) -> list[str]:
-    """The variables of the options and of the cache must all be explained; others only the prose knows."""
-    options = {str(option.envvar) for option in common_options() if option.envvar}
+    """Checks that all variables of the program are explained; the prose has others beside them."""
+    options = {name for option in common_options() if (name := _variable(option))}
     names = {*options, CACHE_VARIABLE, LIMIT_VARIABLE, STATE_VARIABLE}
     _matched("variables", names, {name: "" for name in texts if name.startswith("RELSTORE_")})
     return list(texts)
-
-
-def _option_names(name: str) -> list[str]:
-    command = main.get_command(click.Context(main), name)
-    return [flag for parameter in (command.params if command else ()) for flag in parameter.opts]
 
 
 def _shape(name: str, fields: Mapping[str, Sequence[str]]) -> str:

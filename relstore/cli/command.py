@@ -1,4 +1,4 @@
-"""The shape of every command: the common options, generations as ``-1``, an example in its help."""
+"""What every command has: the common options, its settings' flags, and examples in its help."""
 
 from __future__ import annotations
 
@@ -8,21 +8,23 @@ from typing import Any
 
 import click
 
+from relstore.cli.flags import parameter_of
 from relstore.cli.options import common_options
+from relstore.client.config.table import settings_of
 
 _STEP = re.compile(r"-[1-9][0-9]*\Z")
 _MARK = "\0"
 
 
-class Command(click.Command):
-    """A command with the common options."""
+class RelstoreCommand(click.Command):
+    """A command with the common options, and the flags of the settings that it takes."""
 
     def __init__(self, *arguments: Any, **attributes: Any) -> None:
         super().__init__(*arguments, **attributes)
-        self.params.extend(common_options())
+        self.params.extend([*map(parameter_of, settings_of(str(self.name))), *common_options()])
 
 
-class SpecCommand(Command):
+class SpecCommand(RelstoreCommand):
     """A command among whose arguments ``-1`` is a generation, not an option."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -31,7 +33,7 @@ class SpecCommand(Command):
 
 
 class Spec(click.ParamType[str]):
-    """A generation: a number, ``-1``, ``+1``, a build's prefix or ``commit:PREFIX``."""
+    """A generation: a number, ``-1``, ``+1``, the beginning of a build id, or ``commit:PREFIX``."""
 
     name = "generation"
 

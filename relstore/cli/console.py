@@ -1,21 +1,25 @@
-"""The one place that prints. Reports go to standard output, all else to standard error.
+"""The one place that prints. Reports go to standard output, everything else to standard error.
 
-Everything is escaped on its way out. Tables and colours only on a terminal, and colours not where
-NO_COLOR is set; in a pipe, plain aligned columns. Not for progress (``progress``).
+All text is escaped. A terminal gets drawn tables, with colours unless NO_COLOR is set; a pipe gets
+plain aligned columns. Not for progress (``progress``).
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import click
+
 from relstore.cli import text
+from relstore.cli.given import given
 from relstore.errors import RelstoreError
 
 SCHEMA = 1
-"""Of every JSON document; raised when a field changes its meaning or goes away."""
+"""The version of the JSON documents; raised when a field changes its meaning or is removed."""
 
 
 @dataclass(frozen=True)
@@ -30,18 +34,18 @@ class Console:
     color: bool
 
     def report(self, line: str = "") -> None:
-        """A line of what was asked for; it is printed even with ``-q``."""
+        """A line of the report itself, which is printed even with ``-q``."""
         if not self.json:
             sys.stdout.write(text.escape(line) + "\n")
 
     def say(self, line: str) -> None:
-        """A line about what happened, for whoever watches."""
+        """A line about what happened, for a person who watches."""
         if not (self.quiet or self.json):
             sys.stdout.write(text.escape(line) + "\n")
             sys.stdout.flush()
 
     def note(self, line: str) -> None:
-        """Something to know, beside the report."""
+        """Something to know beside the report."""
         if not self.quiet:
             sys.stderr.write(f"note: {text.escape(line)}\n")
 
@@ -53,7 +57,7 @@ class Console:
     def document(self, command: str, **fields: Any) -> None:
         """The one JSON document of this run."""
         if self.json:
-            import json  # only for who wants it: every command imports this module
+            import json  # not at the top: every command imports this module
 
             json.dump({"schema": SCHEMA, "command": command, **fields}, sys.stdout)
             sys.stdout.write("\n")
@@ -82,7 +86,7 @@ class Console:
         RichConsole(no_color=not self.color, highlight=False).print(table)
 
     def error(self, error: RelstoreError) -> None:
-        """What happened, on which host, the state of things, what to do next."""
+        """What happened and on which host, what holds now, and what to do next."""
         if self.json:
             return
         where = f"{error.host}: " if error.host else ""
@@ -93,6 +97,19 @@ class Console:
         if error.hint:
             lines.append(f"  next: {text.escape(error.hint)}")
         sys.stderr.write("\n".join(lines) + "\n")
+
+
+def console_of(context: click.Context) -> Console:
+    """How to print, as the flags say; it works even when the rest of the configuration is wrong."""
+    options = given(context)
+    terminal = sys.stdout.isatty()
+    return Console(
+        bool(options.get("json")),
+        bool(options.get("quiet")),
+        bool(options.get("verbose")),
+        terminal,
+        terminal and not os.environ.get("NO_COLOR"),
+    )
 
 
 def error_fields(error: RelstoreError) -> dict[str, str]:

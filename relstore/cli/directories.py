@@ -1,6 +1,6 @@
-"""Where this machine keeps what relstore knows: what may be lost, and what should not be.
+"""Where this machine keeps what relstore knows: a cache that may be lost, and a state that should not be.
 
-platformdirs is imported where it is asked: `--help` and `--version` need no directory.
+platformdirs is imported where it is needed: `--help` and `--version` need no directory.
 """
 
 from __future__ import annotations

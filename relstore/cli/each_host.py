@@ -1,7 +1,7 @@
-"""Running a command's work on its targets, and what comes of several at once.
+"""Running a command's work on all its targets, and reporting what each of them gave.
 
-One target: its error is the command's. Several: each is shown, and the command fails with the code for
-"some hosts failed" when any did.
+The error of a single target is the command's error. With several targets each error is shown, and the
+command ends with the code for "some hosts failed".
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import click
 
 from relstore.cli.console import error_fields
 from relstore.cli.exit_codes import exit_code
-from relstore.cli.options import Settings
+from relstore.cli.invocation import Invocation
 from relstore.cli.progress import ConsoleReporter
 from relstore.client.connection.connect import connected
 from relstore.client.connection.session import Session
-from relstore.client.operations import chain_check as past
+from relstore.client.operations import chain_check
 from relstore.client.target import Target
 from relstore.errors import RelstoreError, SomeHostsFailedError
 from relstore.formats.names import AppName
@@ -29,18 +29,20 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Outcome(Generic[T]):
-    """What one host gave: a value, an error, or both (a report of what is wrong there)."""
+    """What one host gave: a value, an error, or both (a report of problems there)."""
 
     target: Target
     value: T | None
     error: RelstoreError | None
 
 
-def on_each(settings: Settings, work: Callable[[Session, ConsoleReporter], Awaitable[T]]) -> list[Outcome[T]]:
-    """Do ``work`` on all targets, side by side. Raises a single target's error."""
-    targets = settings.need_targets()
-    with ConsoleReporter(settings.console, several=len(targets) > 1) as reporter:
-        outcomes = asyncio.run(_gather(settings, targets, reporter, work))
+def on_each(
+    invocation: Invocation, work: Callable[[Session, ConsoleReporter], Awaitable[T]]
+) -> list[Outcome[T]]:
+    """Do ``work`` on all targets at once. Raises the error of a single target."""
+    targets = invocation.need_targets()
+    with ConsoleReporter(invocation.console, several=len(targets) > 1) as reporter:
+        outcomes = asyncio.run(_gather(invocation, targets, reporter, work))
     if len(outcomes) == 1 and outcomes[0].error is not None:
         raise outcomes[0].error
     return outcomes
@@ -49,7 +51,7 @@ def on_each(settings: Settings, work: Callable[[Session, ConsoleReporter], Await
 def report(
     command: str,
     outcomes: Sequence[Outcome[T]],
-    settings: Settings,
+    invocation: Invocation,
     show: Callable[[str, T], None],
     fields: Callable[[T], Mapping[str, Any]],
     *,
@@ -62,60 +64,62 @@ def report(
     each of several hosts' reports begins with its target.
     """
     documents = []
-    for one in outcomes:
-        if one.value is None:
+    for outcome in outcomes:
+        if outcome.value is None:
             continue
         if headings and len(outcomes) > 1:
-            settings.console.report(f"{one.target}:")
-        show(one.target.label, one.value)
-        documents.append({"target": str(one.target), **fields(one.value)})
+            invocation.console.report(f"{outcome.target}:")
+        show(outcome.target.label, outcome.value)
+        documents.append({"target": str(outcome.target), **fields(outcome.value)})
     failed = [
-        {"target": str(one.target), "error": error_fields(one.error)}
-        for one in outcomes
-        if one.error is not None
+        {"target": str(outcome.target), "error": error_fields(outcome.error)}
+        for outcome in outcomes
+        if outcome.error is not None
     ]
-    settings.console.document(command, **head, hosts=documents, failed=failed)
-    finish([one.error for one in outcomes], settings)
+    invocation.console.document(command, **head, hosts=documents, failed=failed)
+    finish([outcome.error for outcome in outcomes], invocation)
 
 
-def finish(errors: Sequence[RelstoreError | None], settings: Settings) -> None:
+def finish(errors: Sequence[RelstoreError | None], invocation: Invocation) -> None:
     """Show the errors of the hosts and end with their exit code; return when there are none.
 
-    The command has shown its report and its JSON document, errors included, before.
+    The command has already shown its report and its JSON document, errors included.
     """
     failed = [error for error in errors if error is not None]
     for error in failed:
-        settings.console.error(error)
+        invocation.console.error(error)
     if failed and len(errors) > 1:
         summary = SomeHostsFailedError(
             f"{len(failed)} of {len(errors)} hosts failed",
-            hint="Each host's own message says what to do there; then run the command again.",
+            hint="The message of each host says what to do there. Then run the command again.",
         )
-        settings.console.error(summary)
+        invocation.console.error(summary)
         failed = [summary]
     if failed:
         raise click.exceptions.Exit(exit_code(failed[0]))
 
 
-async def the_app(session: Session, settings: Settings) -> AppName:
-    """The app that is meant: the given one, or the only one of the store; a look at its past is taken.
+async def the_app(session: Session, invocation: Invocation) -> AppName:
+    """The given app, or the only one of the store. Its chain is compared with what was seen before.
 
     Raises UsageError.
     """
-    return await past.find_app(session, settings.app, settings.account.heads, settings.console.note)
+    return await chain_check.find_app(
+        session, invocation.app, invocation.account.heads, invocation.console.note
+    )
 
 
 async def _gather(
-    settings: Settings,
+    invocation: Invocation,
     targets: Sequence[Target],
     reporter: ConsoleReporter,
     work: Callable[[Session, ConsoleReporter], Awaitable[T]],
 ) -> list[Outcome[T]]:
-    async def one(target: Target) -> Outcome[T]:
+    async def at_target(target: Target) -> Outcome[T]:
         try:
-            async with connected(target, settings.account, reporter) as session:
+            async with connected(target, invocation.account, reporter) as session:
                 return Outcome(target, await work(session, reporter), None)
         except RelstoreError as error:
             return Outcome(target, None, error.on(target.label))
 
-    return list(await asyncio.gather(*map(one, targets)))
+    return list(await asyncio.gather(*map(at_target, targets)))

@@ -8,13 +8,13 @@ from typing import Any
 from relstore import protocol
 from relstore.cli import text
 from relstore.cli.each_host import the_app
-from relstore.cli.options import Settings
+from relstore.cli.invocation import Invocation
 from relstore.client.connection.session import Session, rows
-from relstore.formats import generation as history
+from relstore.formats.generation import CURRENT, FAILED, NEVER_ACTIVE
 from relstore.formats.names import AppName
 from relstore.protocol import RowOut
 
-STYLES = {history.CURRENT: "bold green", history.FAILED: "red", history.NEVER_ACTIVE: "yellow"}
+STYLES = {CURRENT: "bold green", FAILED: "red", NEVER_ACTIVE: "yellow"}
 HEADERS = ("gen", "released", "build", "commit", "who", "size", "state", "note")
 
 
@@ -58,13 +58,13 @@ def fields(row: RowOut) -> dict[str, Any]:
     }
 
 
-def app_and_generation(found: tuple[AppName, RowOut]) -> dict[str, Any]:
+def app_and_generation(answer: tuple[AppName, RowOut]) -> dict[str, Any]:
     """One host's part of the document of a command on one generation."""
-    return {"app": found[0], "generation": fields(found[1])}
+    return {"app": answer[0], "generation": fields(answer[1])}
 
 
-async def fetch_rows(session: Session, settings: Settings) -> tuple[AppName, Sequence[RowOut]]:
+async def fetch_rows(session: Session, invocation: Invocation) -> tuple[AppName, Sequence[RowOut]]:
     """The app that is meant and all its generations."""
-    app = await the_app(session, settings)
+    app = await the_app(session, invocation)
     _, body = await session.ask(protocol.List(app), protocol.Listed)
     return app, rows(body, RowOut)

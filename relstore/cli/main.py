@@ -1,6 +1,6 @@
-"""The program: commands by name, and errors to messages and exit codes in one place.
+"""The program: finds commands by name, and turns errors into messages and exit codes.
 
-A command's module is imported only when it is asked for, so that start-up stays short.
+A command's module is imported only when the command is run, so that start-up stays short.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import click
 
 import relstore
 from relstore.cli import exit_codes
-from relstore.cli.console import error_fields
-from relstore.cli.options import common_options, console
+from relstore.cli.console import console_of, error_fields
+from relstore.cli.options import common_options
 from relstore.errors import RelstoreError
 
 COMMANDS = {
@@ -45,8 +45,8 @@ COMMANDS = {
 """Command to module, in the order of the help."""
 
 
-class Program(click.Group):
-    """The group that loads its commands when they are wanted."""
+class RelstoreGroup(click.Group):
+    """The group of all commands, which loads each one when it is needed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -59,17 +59,17 @@ class Program(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; an error of ours becomes its message and its exit code."""
+        """Run the command; an error of relstore becomes its message and its exit code."""
         try:
             return super().invoke(ctx)
         except RelstoreError as error:
-            screen = console(ctx)
+            screen = console_of(ctx)
             screen.error(error)
             screen.document(str(ctx.invoked_subcommand), error=error_fields(error))
             ctx.exit(exit_codes.exit_code(error))
 
     def main(self, *arguments: Any, **attributes: Any) -> Any:
-        """Run, and end with a documented code; errors of ours never show a traceback."""
+        """Run, and end with a documented code; errors of relstore never show a traceback."""
         try:
             sys.exit(super().main(*arguments, **{**attributes, "standalone_mode": False}) or 0)
         except click.exceptions.Exit as ended:
@@ -79,20 +79,20 @@ class Program(click.Group):
             sys.exit(exit_codes.USAGE)
         except (click.Abort, KeyboardInterrupt):
             sys.stderr.write(
-                "\ninterrupted; what a host had accepted goes on there (`relstore attach` follows it)\n"
+                "\ninterrupted; what a host has accepted continues there (`relstore attach` follows it)\n"
             )
             sys.exit(exit_codes.INTERRUPTED)
         except BrokenPipeError:
-            sys.stderr.close()  # the reader of our output has gone; nobody is left to tell
+            sys.stderr.close()  # nobody reads the output any more
             sys.exit(exit_codes.FAILED)
 
 
-main = Program(
+main = RelstoreGroup(
     name="relstore",
     params=[*common_options()],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    help="""Put releases on ordinary Linux hosts over SSH: stored under their content's name, made live by one
-    atomic switch, rolled back in one command.
+    help="""Deploy releases to ordinary Linux hosts over SSH: stored by content, made live by one atomic
+    switch, rolled back by one command.
 
     \b
     First steps:

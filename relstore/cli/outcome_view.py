@@ -8,7 +8,7 @@ from typing import Any
 from relstore.cli import text
 from relstore.cli.console import error_fields
 from relstore.cli.each_host import finish
-from relstore.cli.options import Settings
+from relstore.cli.invocation import Invocation
 from relstore.client.fleet.result import ERROR, SKIPPED, STAGED, UNCHANGED, HostResult
 from relstore.client.transfer.upload import Stream
 from relstore.formats.journal import ACTIVE
@@ -17,9 +17,11 @@ from relstore.formats.names import AppName
 _STYLES = {ACTIVE: "green", UNCHANGED: "green", ERROR: "red", SKIPPED: "yellow", STAGED: "cyan"}
 
 
-def show(command: str, app: AppName | None, results: Sequence[HostResult], settings: Settings) -> None:
+def show_results(
+    command: str, app: AppName | None, results: Sequence[HostResult], invocation: Invocation
+) -> None:
     """Print what each host recorded, and end the program when one failed. ``app``: None if unknown."""
-    screen = settings.console
+    screen = invocation.console
     screen.document(command, app=app, hosts=[_fields(result) for result in results])
     if len(results) == 1:
         if results[0].error is None:
@@ -41,7 +43,7 @@ def show(command: str, app: AppName | None, results: Sequence[HostResult], setti
             ],
             _STYLES,
         )
-    finish([result.error for result in results], settings)
+    finish([result.error for result in results], invocation)
 
 
 def _sentence(app: str, result: HostResult) -> str:
@@ -50,7 +52,7 @@ def _sentence(app: str, result: HostResult) -> str:
         before = f" (before: {result.previous})" if result.previous else ""
         return f"generation {result.generation} is active: {where}{before}"
     if result.outcome == UNCHANGED:
-        return f"generation {result.current} is current already, nothing was changed: {where}"
+        return f"generation {result.current} is already current, nothing was changed: {where}"
     current = f"; current is {result.current}" if result.current else "; nothing is current"
     return f"generation {result.generation} is stored, not activated: {where}{current}"
 

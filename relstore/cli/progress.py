@@ -1,4 +1,4 @@
-"""What the client tells a person while it works: a bar on a terminal, plain lines elsewhere."""
+"""What a person sees while the client works: a progress bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _BAR_FROM_BYTES = 1_000_000
 
 
 class ConsoleReporter(Reporter):
-    """Prints to standard error, so that a report on standard output stays clean. Use as a context."""
+    """Prints to standard error, so that reports on standard output stay clean. Use as a context."""
 
     def __init__(self, console: Console, *, several: bool) -> None:
         self._console = console

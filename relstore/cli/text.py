@@ -1,4 +1,4 @@
-"""Values as text for people: sizes, times, tables, and anything that came from elsewhere. Pure."""
+"""Values as text for people: sizes, times, tables, and text from untrusted sources. Pure."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def plural(count: int, noun: str) -> str:
 
 
 def columns(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Plain aligned columns, two blanks apart, the last one ragged."""
+    """Plain aligned columns, two spaces apart; the last one is not padded."""
     lines = [headers, *rows]
     widths = [max(len(line[index]) for line in lines) for index in range(len(headers))]
     return [

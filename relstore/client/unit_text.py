@@ -1,7 +1,7 @@
 """The texts that ``relstore unit`` and ``relstore sudoers`` print: units, and a rule for sudo. Pure.
 
-A hardened unit that runs an app through ``current``; one that resolves at boot what a power cut left; and
-the least that an account needs to restart a unit. Not for putting them in place (the host does).
+A hardened unit that runs an app through ``current``; a unit that resolves interrupted activations at
+boot; and the smallest rule that lets an account manage units. Not for installing them; the host does that.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from relstore.formats.names import AppName, UnitName
 from relstore.formats.recipe import RESTART
 
 _HARDENING = """\
-# It sees the system read-only, and of other accounts' files and processes as little as possible.
+# The system is read-only for it, and other accounts' files and processes are mostly hidden.
 NoNewPrivileges=yes
 ProtectSystem=strict
 ProtectHome={home}
@@ -40,12 +40,12 @@ SystemCallFilter=@system-service
 SystemCallErrorNumber=EPERM
 """
 _SUDOERS_LETTERS = ' \t\n,:=\\()#"%+!'
-"""What means something there, and is in no account's name."""
+"""Characters with a meaning in sudoers, which no account name has."""
 
 
 @dataclass(frozen=True)
 class Service:
-    """What a unit is to run."""
+    """What a unit runs."""
 
     app: AppName
     root: str
@@ -54,48 +54,48 @@ class Service:
     """The path inside the build."""
     arguments: tuple[str, ...] = ()
     account: str = ""
-    """Whom it runs as; ``""``: an account that systemd makes for it (DynamicUser=)."""
+    """The account it runs as; ``""``: one that systemd creates for it (DynamicUser=)."""
     user: bool = False
     """Whether it belongs to an account's own manager."""
 
 
-def service(what: Service) -> str:
-    """The text of a unit. Raises UsageError for what no unit file can hold."""
-    command = [f"{what.root}/apps/{what.app}/current/{what.program}", *what.arguments]
+def service(unit: Service) -> str:
+    """The text of a unit. Raises UsageError for values that no unit file can hold."""
+    command = [f"{unit.root}/apps/{unit.app}/current/{unit.program}", *unit.arguments]
     lines = [
         "[Unit]",
-        f"Description={_value(what.app)}, as released by relstore",
-        *([] if what.user else ["Wants=network-online.target", "After=network-online.target"]),
-        "# However often it crashes, it is started again; relstore clears the count when it deploys.",
+        f"Description={_value(unit.app)}, as released by relstore",
+        *([] if unit.user else ["Wants=network-online.target", "After=network-online.target"]),
+        "# Restart it however often it crashes; relstore resets the counter when it deploys.",
         "StartLimitIntervalSec=0",
         "",
         "[Service]",
-        "# The link is resolved when it starts, so a running process stays what it is while the link moves.",
+        "# The link is resolved at the start, so a running process is not affected when the link moves.",
         f"ExecStart={' '.join(_word(word) for word in command)}",
-        "# It counts as started once the program could be executed; use notify if it says when it is ready.",
+        "# It counts as started once the program is executed. Use notify if it reports when it is ready.",
         "Type=exec",
         "Restart=on-failure",
         "RestartSec=1s",
         "TimeoutStopSec=20s",
     ]
-    if not what.user:
-        lines += [f"User={_value(what.account)}"] if what.account else ["DynamicUser=yes"]
+    if not unit.user:
+        lines += [f"User={_value(unit.account)}"] if unit.account else ["DynamicUser=yes"]
         lines += [
-            "# What it may write to: /var/lib/NAME, in $STATE_DIRECTORY.",
-            f"StateDirectory={what.app}",
+            "# It may write to /var/lib/NAME; $STATE_DIRECTORY holds the path.",
+            f"StateDirectory={unit.app}",
             "",
         ]
-        lines += _HARDENING.format(home=_home(what.root), tmp=_tmp(what.root)).splitlines()
-    lines += ["", "[Install]", f"WantedBy={'default.target' if what.user else 'multi-user.target'}", ""]
+        lines += _HARDENING.format(home=_home(unit.root), tmp=_tmp(unit.root)).splitlines()
+    lines += ["", "[Install]", f"WantedBy={'default.target' if unit.user else 'multi-user.target'}", ""]
     return "\n".join(lines)
 
 
 def recovery(root: str, python: str, *, account: str, user: bool) -> str:
-    """The text of a unit that resolves at boot what dead jobs left, by the newest helper of the store."""
+    """The text of a unit that resolves interrupted activations at boot, with the newest helper."""
     helper = f"{root}/helpers/newest"
     lines = [
         "[Unit]",
-        "Description=relstore: finish or undo what was under way when the power went",
+        "Description=relstore: finish or undo activations that were interrupted",
         f"ConditionPathExists={_value(helper)}",
         *([] if user else ["After=multi-user.target"]),
         "",
@@ -112,8 +112,8 @@ def recovery(root: str, python: str, *, account: str, user: bool) -> str:
 
 
 def sudoers(account: str, units: Sequence[UnitName], action: str = RESTART) -> str:
-    """A fragment for /etc/sudoers.d: exactly what relstore does with these units (sudoers(5))."""
-    # ALL is everybody there.
+    """A file for /etc/sudoers.d: exactly what relstore does with these units (sudoers(5))."""
+    # In sudoers, ALL means everybody.
     if account in ("", "ALL") or any(letter in account for letter in _SUDOERS_LETTERS):
         raise UsageError(f"{account!r} cannot be the name of an account")
     commands = [
@@ -136,12 +136,12 @@ def sudoers(account: str, units: Sequence[UnitName], action: str = RESTART) -> s
 
 
 def _home(root: str) -> str:
-    """The store itself may be below /home, and must be seen then."""
+    """A store below /home must stay visible."""
     return "read-only" if root.startswith(("/home/", "/root/")) else "yes"
 
 
 def _tmp(root: str) -> str:
-    return "no" if root.startswith(("/tmp/", "/var/tmp/")) else "yes"  # noqa: S108 - asked, not used
+    return "no" if root.startswith(("/tmp/", "/var/tmp/")) else "yes"  # noqa: S108 - only compared
 
 
 def _word(text: str) -> str:
@@ -152,12 +152,12 @@ def _word(text: str) -> str:
 
 
 def _value(text: str) -> str:
-    """A setting's value; ``%`` begins a specifier there (systemd.unit(5))."""
+    """The value of a unit file's setting, where ``%`` begins a specifier (systemd.unit(5))."""
     if any(ord(letter) < 32 or ord(letter) == 127 for letter in text):
-        raise UsageError(f"{text!r} holds control characters, which no unit file can")
+        raise UsageError(f"{text!r} contains control characters, which a unit file cannot hold")
     return text.replace("%", "%%")
 
 
 def _escaped(unit: str) -> str:
-    """In sudoers a comma, colon, equals sign and backslash are escaped."""
+    """Commas, colons, equals signs and backslashes are escaped in sudoers."""
     return "".join(f"\\{letter}" if letter in ",:=\\" else letter for letter in unit)

@@ -38,8 +38,8 @@ def test_a_hold_refuses_until_it_is_lifted(user: User, store: Path, site: Path) 
         assert time.monotonic() - began < 20
     assert os.readlink(store / "apps/site/current") == "generations/3"
     user.does("push", site, "--to", store, "--no-switch")
-    assert "is held no longer" in user.does("unhold", "--to", store).out
-    assert "was not held" in user.does("unhold", "--to", store).out
+    assert "is no longer on hold" in user.does("unhold", "--to", store).out
+    assert "was not on hold" in user.does("unhold", "--to", store).out
     assert "generation 4 is active" in user.does("push", site, "--to", store).out
 
 

@@ -124,7 +124,7 @@ def test_the_unit_that_relstore_prints_runs_the_app(deployer: Deployer) -> None:
     deployer.host.run("rm", "/etc/systemd/system/web.service")
     deployer.does("unit", "--app", "web", "--install", "bin/web")
     again = deployer.does("unit", "--app", "web", "--install", "bin/web")
-    assert "was so already" in again.out
+    assert "was installed already" in again.out
     other = deployer.run("unit", "--app", "web", "--install", "bin/other")
     assert other.code == 1
     assert "--force replaces it" in other.err

@@ -1,44 +1,44 @@
-"""``relstore attach``: follow the running or the last job to what the host recorded."""
+"""``relstore attach``: follow the running or the last job until its recorded outcome."""
 
 from __future__ import annotations
 
 import click
 
-from relstore.cli import outcome_view as results
-from relstore.cli.activation_options import run
-from relstore.cli.command import Command, example
+from relstore.cli.command import RelstoreCommand, example
 from relstore.cli.each_host import the_app
-from relstore.cli.options import settings
+from relstore.cli.interruptible import run_interruptible
+from relstore.cli.invocation import invocation_of
+from relstore.cli.outcome_view import show_results
 from relstore.cli.progress import ConsoleReporter
 from relstore.client.connection.connect import connected
 from relstore.client.fleet.result import HostResult, from_ended
-from relstore.client.operations import activate as activation
 from relstore.client.operations.access import HostAccess
+from relstore.client.operations.activate import follow
 from relstore.client.operations.interrupt import Interrupts
 from relstore.errors import UsageError
 from relstore.formats.names import AppName, JobId
 
 
 @example("relstore attach", "relstore attach 20261123T044741Z-0a1b2c3d")
-@click.command(cls=Command)
+@click.command(cls=RelstoreCommand)
 @click.argument("job", required=False)
 @click.pass_context
 def attach(ctx: click.Context, job: str | None) -> None:
-    """Follow JOB (default: the newest) from its beginning; the exit code is as of the push itself."""
-    here = settings(ctx)
-    targets = here.need_targets()
+    """Follow JOB (default: the newest) from its beginning. The exit code is that of the push itself."""
+    invocation = invocation_of(ctx)
+    targets = invocation.need_targets()
     if len(targets) > 1:
-        raise UsageError("attach follows one host", hint="Give one --to.")
+        raise UsageError("attach follows a job on one host", hint="Give one --to.")
     ident = JobId.parse(job) if job else None
 
-    with ConsoleReporter(here.console, several=False) as reporter:
+    with ConsoleReporter(invocation.console, several=False) as reporter:
 
-        async def follow(keys: Interrupts) -> tuple[AppName, HostResult]:
-            access = HostAccess(targets[0], here.account, reporter, keys)
-            async with connected(targets[0], here.account, reporter) as session:
-                app = await the_app(session, here)
-                ended = await activation.follow(session, access, app, ident)
+        async def at_host(interrupts: Interrupts) -> tuple[AppName, HostResult]:
+            place = HostAccess(targets[0], invocation.account, reporter, interrupts)
+            async with connected(targets[0], invocation.account, reporter) as session:
+                app = await the_app(session, invocation)
+                ended = await follow(session, place, app, ident)
             return app, from_ended(targets[0], app, ended)
 
-        app, result = run(follow)
-    results.show("attach", app, [result], here)
+        app, result = run_interruptible(at_host)
+    show_results("attach", app, [result], invocation)

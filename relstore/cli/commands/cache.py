@@ -1,27 +1,27 @@
-"""``relstore cache``: what this machine keeps of what it pushed, and clearing it."""
+"""``relstore cache``: show and clear what this machine keeps of what it pushed."""
 
 from __future__ import annotations
 
 import click
 
 from relstore.cli import text
-from relstore.cli.command import Command, example
-from relstore.cli.local_state import the_cache
-from relstore.cli.options import settings
+from relstore.cli.command import RelstoreCommand, example
+from relstore.cli.invocation import invocation_of
+from relstore.cli.local_state import local_cache
 
 
 @example("relstore cache", "relstore cache --clear --dry-run", "relstore cache --clear")
-@click.command(cls=Command)
-@click.option("--clear", is_flag=True, help="Remove everything from it.")
-@click.option("--dry-run", is_flag=True, help="With --clear: only say what would go.")
+@click.command(cls=RelstoreCommand)
+@click.option("--clear", is_flag=True, help="Remove everything from the cache.")
+@click.option("--dry-run", is_flag=True, help="With --clear: only show what would be removed.")
 @click.pass_context
 def cache(ctx: click.Context, clear: bool, dry_run: bool) -> None:
-    """Show the cache: contents that were pushed from here, kept so that the next release can be sent as a
-    difference to them. It holds 2 GiB at most; what was used least recently goes first."""
-    screen = settings(ctx).console
-    kept = the_cache()
+    """Show the cache: what was pushed from this machine, kept so that the next release can be sent as a
+    difference. It holds 2 GiB at most; what was used least recently is removed first."""
+    screen = invocation_of(ctx).console
+    kept = local_cache()
     files = kept.kept()
-    size = sum(one.size for one in files)
+    size = sum(file.size for file in files)
     screen.document(
         "cache",
         path=str(kept.directory),

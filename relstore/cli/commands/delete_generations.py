@@ -1,4 +1,4 @@
-"""``relstore delete-generations``: let go of generations; ``gc`` then frees their bytes."""
+"""``relstore delete-generations``: give up generations; ``gc`` then frees their bytes."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from typing import Any
 import click
 
 from relstore import protocol
-from relstore.cli import generation_view as rows
+from relstore.cli import generation_view
 from relstore.cli.command import Spec, SpecCommand, example
 from relstore.cli.each_host import on_each, report, the_app
-from relstore.cli.options import settings
+from relstore.cli.invocation import invocation_of
 from relstore.cli.progress import ConsoleReporter
-from relstore.client.connection import session as sessions
-from relstore.client.connection.session import Session
+from relstore.client.connection.session import Session, rows
 from relstore.formats.names import AppName
 from relstore.protocol import RowOut
 
@@ -24,24 +23,25 @@ from relstore.protocol import RowOut
 @click.option("--dry-run", is_flag=True, help="Only check that they can be deleted.")
 @click.pass_context
 def delete_generations(ctx: click.Context, generations: tuple[str, ...], dry_run: bool) -> None:
-    """Delete GENERATIONS, all of them or, when one is needed, none. Their records stay in the history.
+    """Delete GENERATIONS: all of them, or none when one of them is still needed. Their records are kept.
 
-    What is current, pinned, the one to roll back to, or under way is refused. `relstore gc` frees the disk.
+    A generation is needed when it is current, pinned, the one to roll back to, or being activated.
+    `relstore gc` frees the disk space.
     """
-    here = settings(ctx)
+    invocation = invocation_of(ctx)
 
-    async def ask(session: Session, _: ConsoleReporter) -> tuple[AppName, list[RowOut]]:
-        app = await the_app(session, here)
-        request = protocol.Delete(app, generations, here.who, dry_run)
+    async def at_host(session: Session, _: ConsoleReporter) -> tuple[AppName, list[RowOut]]:
+        app = await the_app(session, invocation)
+        request = protocol.Delete(app, generations, invocation.who, dry_run)
         _done, body = await session.ask(request, protocol.Done)
-        return app, sessions.rows(body, RowOut)
+        return app, rows(body, RowOut)
 
-    def show(host: str, found: tuple[AppName, list[RowOut]]) -> None:
-        for row in found[1]:
+    def show(host: str, answer: tuple[AppName, list[RowOut]]) -> None:
+        for row in answer[1]:
             verb = "would be deleted" if dry_run else "deleted"
-            here.console.say(f"generation {row.number} of {found[0]} on {host}: {verb}")
+            invocation.console.say(f"generation {row.number} of {answer[0]} on {host}: {verb}")
 
-    def fields(found: tuple[AppName, list[RowOut]]) -> dict[str, Any]:
-        return {"app": found[0], "generations": [rows.fields(row) for row in found[1]]}
+    def fields(answer: tuple[AppName, list[RowOut]]) -> dict[str, Any]:
+        return {"app": answer[0], "generations": [generation_view.fields(row) for row in answer[1]]}
 
-    report("delete-generations", on_each(here, ask), here, show, fields, dry_run=dry_run)
+    report("delete-generations", on_each(invocation, at_host), invocation, show, fields, dry_run=dry_run)

@@ -1,4 +1,4 @@
-"""``relstore demo``: see it work, on this machine alone, and nothing is left behind."""
+"""``relstore demo``: show relstore at work on this machine alone, and leave nothing behind."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from pathlib import Path
 
 import click
 
-from relstore.cli.command import Command, example
-from relstore.cli.options import console
+from relstore.cli.command import RelstoreCommand, example
+from relstore.cli.console import console_of
 from relstore.errors import RelstoreError
 
 _DROPPED = ("RELSTORE_", "SSH_")
-"""Settings of the person's own that must not change the demo."""
+"""Prefixes of the person's own variables, which must not change the demo."""
 
 
 @example("relstore demo")
-@click.command(cls=Command)
+@click.command(cls=RelstoreCommand)
 @click.pass_context
 def demo(ctx: click.Context) -> None:
-    """Deploy a small web service three times to an SSH server of the demo's own, the third time broken,
-    while somebody calls the service all the time; then go back and forth, and collect.
+    """Deploy a small web service three times to an SSH server of the demo's own, the third time with a
+    broken release, while a client calls it all the time; then switch back and forth, and collect.
     """
     # asyncssh takes longer to import than the other commands take to run.
     from relstore.client.demo import story
 
-    screen = console(ctx)
+    screen = console_of(ctx)
     environment = {name: value for name, value in os.environ.items() if not name.startswith(_DROPPED)}
     directory = Path(tempfile.mkdtemp(prefix="relstore-demo-"))
     began = time.monotonic()
@@ -40,7 +40,7 @@ def demo(ctx: click.Context) -> None:
     seconds = time.monotonic() - began
     answered = ", ".join(f"{count:,} by release {name}" for name, count in sorted(figures.versions.items()))
     screen.say(
-        f"\n{figures.requests:,} requests in all this time, {len(figures.failures)} failed ({answered}).\n"
+        f"\n{figures.requests:,} requests during the demo, {len(figures.failures)} failed ({answered}).\n"
         f"Removed everything again after {seconds:.1f} s."
     )
     screen.document(
@@ -53,7 +53,7 @@ def demo(ctx: click.Context) -> None:
     )
     if not figures.as_told:
         raise RelstoreError(
-            f"the demo did not go as it should: exit codes {figures.codes}, expected {figures.expected}; "
+            f"the demo did not end as expected: exit codes {figures.codes}, expected {figures.expected}; "
             f"{'; '.join(figures.failures[:3]) or 'no request failed'}",
             hint="This is a fault of relstore's: please report it with the output above.",
         )

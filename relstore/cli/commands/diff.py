@@ -1,4 +1,4 @@
-"""``relstore diff``: what changed from one generation's files to another's."""
+"""``relstore diff``: how the files of two generations differ."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 from relstore.cli import text
 from relstore.cli.command import Spec, SpecCommand, example
 from relstore.cli.each_host import on_each, report, the_app
-from relstore.cli.options import settings
+from relstore.cli.invocation import invocation_of
 from relstore.cli.progress import ConsoleReporter
 from relstore.client.connection.session import Session
 from relstore.client.operations.fetch import fetch
@@ -33,14 +33,14 @@ def changes(before: Manifest, after: Manifest) -> list[Change]:
     """What differs, by path: ``added``, ``removed`` or ``changed`` (bytes, kind, mode or target)."""
     old = {entry.path: entry for entry in before.entries}
     new = {entry.path: entry for entry in after.entries}
-    found = []
+    differences = []
     for path in sorted(old.keys() | new.keys()):
-        one, other = old.get(path), new.get(path)
-        if one == other:
+        was, becomes = old.get(path), new.get(path)
+        if was == becomes:
             continue
-        kind = "added" if one is None else "removed" if other is None else "changed"
-        found.append(Change(path, kind, _size(one), _size(other)))
-    return found
+        kind = "added" if was is None else "removed" if becomes is None else "changed"
+        differences.append(Change(path, kind, _size(was), _size(becomes)))
+    return differences
 
 
 @example("relstore diff -1 42", "relstore diff 41 42 --json")
@@ -49,29 +49,38 @@ def changes(before: Manifest, after: Manifest) -> list[Change]:
 @click.argument("after", type=Spec())
 @click.pass_context
 def diff(ctx: click.Context, before: str, after: str) -> None:
-    """Show the files that were added, removed and changed from generation BEFORE to AFTER."""
-    here = settings(ctx)
+    """Show which files were added, removed and changed between the generations BEFORE and AFTER."""
+    invocation = invocation_of(ctx)
 
-    async def ask(session: Session, _: ConsoleReporter) -> list[Change]:
-        app = await the_app(session, here)
+    async def at_host(session: Session, _: ConsoleReporter) -> list[Change]:
+        app = await the_app(session, invocation)
         _row, old = await fetch(session, app, before)
         _row, new = await fetch(session, app, after)
         return changes(old, new)
 
-    def show(_: str, found: list[Change]) -> None:
-        if not found:
-            here.console.report("no difference")
+    def show(_: str, differences: list[Change]) -> None:
+        if not differences:
+            invocation.console.report("no difference")
             return
-        here.console.table(
+        invocation.console.table(
             ["change", "before", "after", "path"],
-            [[item.change, _shown(item.before), _shown(item.after), item.path] for item in found],
+            [[item.change, _shown(item.before), _shown(item.after), item.path] for item in differences],
             _STYLES,
         )
 
-    def fields(found: list[Change]) -> dict[str, Any]:
-        return {"changes": [_fields(item) for item in found]}
+    def fields(differences: list[Change]) -> dict[str, Any]:
+        return {"changes": [_fields(item) for item in differences]}
 
-    report("diff", on_each(here, ask), here, show, fields, headings=True, before=before, after=after)
+    report(
+        "diff",
+        on_each(invocation, at_host),
+        invocation,
+        show,
+        fields,
+        headings=True,
+        before=before,
+        after=after,
+    )
 
 
 def _size(entry: Entry | None) -> int | None:

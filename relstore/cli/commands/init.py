@@ -6,27 +6,27 @@ from pathlib import Path
 
 import click
 
-from relstore.cli.command import Command, example
-from relstore.cli.options import console
+from relstore.cli.command import RelstoreCommand, example
+from relstore.cli.console import console_of
 from relstore.client.config.load import FILE_NAME
-from relstore.client.config.template import TEMPLATE
+from relstore.client.config.template import template
 from relstore.errors import RelstoreError, UsageError
 
 
 @example("relstore init", "relstore init services/web")
-@click.command(cls=Command)
+@click.command(cls=RelstoreCommand)
 @click.argument("directory", default=".", type=click.Path(path_type=Path))
 @click.pass_context
 def init(ctx: click.Context, directory: Path) -> None:
-    """Write a relstore.toml with every key explained into DIRECTORY. An existing one is left alone."""
+    """Write a relstore.toml into DIRECTORY, with every key explained. An existing file is left as it is."""
     path = directory / FILE_NAME
     try:
         with path.open("x", encoding="utf-8") as file:
-            file.write(TEMPLATE)
+            file.write(template())
     except FileExistsError:
-        raise UsageError(f"{path} is there already", hint="Edit it, or remove it first.") from None
+        raise UsageError(f"{path} already exists", hint="Edit it, or remove it first.") from None
     except OSError as error:
         raise RelstoreError(f"{path} cannot be written: {error.strerror}") from None
-    screen = console(ctx)
+    screen = console_of(ctx)
     screen.say(f"wrote {path}; set `to` and `artifact` in it, then: relstore push")
     screen.document("init", path=str(path))

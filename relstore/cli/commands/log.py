@@ -1,4 +1,4 @@
-"""``relstore log``: the journal, activations and their outcomes."""
+"""``relstore log``: the journal of activations and their outcomes."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import click
 
 from relstore import protocol
 from relstore.cli import text
-from relstore.cli.command import Command, example
+from relstore.cli.command import RelstoreCommand, example
 from relstore.cli.each_host import on_each, report, the_app
-from relstore.cli.options import settings
+from relstore.cli.invocation import invocation_of
 from relstore.cli.progress import ConsoleReporter
 from relstore.client.connection.session import Session, rows
 from relstore.formats import journal
@@ -25,21 +25,21 @@ _STYLES = {
 
 
 @example("relstore log", "relstore log -n 5 --json")
-@click.command(cls=Command)
+@click.command(cls=RelstoreCommand)
 @click.option("-n", "--last", type=click.IntRange(min=1), metavar="N", help="Only the last N lines.")
 @click.pass_context
 def log(ctx: click.Context, last: int | None) -> None:
     """Show what the host recorded: each activation, how it ended, and why; newest last."""
-    here = settings(ctx)
+    invocation = invocation_of(ctx)
 
-    async def ask(session: Session, _: ConsoleReporter) -> list[Event]:
-        app = await the_app(session, here)
+    async def at_host(session: Session, _: ConsoleReporter) -> list[Event]:
+        app = await the_app(session, invocation)
         _done, body = await session.ask(protocol.Log(app), protocol.Done)
         events = rows(body, Event)
         return events[-last:] if last else events
 
     def show(_: str, events: list[Event]) -> None:
-        here.console.table(
+        invocation.console.table(
             ["when", "event", "gen", "before", "who", "job", "reason"],
             [_cells(event) for event in events],
             _STYLES,
@@ -48,7 +48,7 @@ def log(ctx: click.Context, last: int | None) -> None:
     def fields(events: list[Event]) -> dict[str, Any]:
         return {"events": [_fields(event) for event in events]}
 
-    report("log", on_each(here, ask), here, show, fields, headings=True)
+    report("log", on_each(invocation, at_host), invocation, show, fields, headings=True)
 
 
 def _cells(event: Event) -> list[str]:

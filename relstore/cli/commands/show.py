@@ -6,11 +6,10 @@ from typing import Any
 
 import click
 
-from relstore.cli import generation_view as rows
-from relstore.cli import text
+from relstore.cli import generation_view, text
 from relstore.cli.command import Spec, SpecCommand, example
 from relstore.cli.each_host import on_each, report, the_app
-from relstore.cli.options import settings
+from relstore.cli.invocation import invocation_of
 from relstore.cli.progress import ConsoleReporter
 from relstore.client.connection.session import Session
 from relstore.client.operations.fetch import fetch
@@ -24,27 +23,27 @@ from relstore.protocol import RowOut
 @click.argument("generation", type=Spec())
 @click.pass_context
 def show(ctx: click.Context, generation: str) -> None:
-    """Show the record of GENERATION and what is in its build."""
-    here = settings(ctx)
+    """Show the record of GENERATION and the files of its build."""
+    invocation = invocation_of(ctx)
 
-    async def ask(session: Session, _: ConsoleReporter) -> tuple[AppName, RowOut, Manifest]:
-        app = await the_app(session, here)
+    async def at_host(session: Session, _: ConsoleReporter) -> tuple[AppName, RowOut, Manifest]:
+        app = await the_app(session, invocation)
         return app, *await fetch(session, app, generation)
 
-    def display(_: str, found: tuple[AppName, RowOut, Manifest]) -> None:
-        app, row, manifest = found
+    def display(_: str, answer: tuple[AppName, RowOut, Manifest]) -> None:
+        app, row, manifest = answer
         for line in _lines(app, row):
-            here.console.report(line)
-        here.console.table(
+            invocation.console.report(line)
+        invocation.console.table(
             ["kind", "size", "object", "path"], [_entry_cells(entry) for entry in manifest.entries]
         )
 
-    def fields(found: tuple[AppName, RowOut, Manifest]) -> dict[str, Any]:
-        app, row, manifest = found
+    def fields(answer: tuple[AppName, RowOut, Manifest]) -> dict[str, Any]:
+        app, row, manifest = answer
         entries = [_entry_fields(entry) for entry in manifest.entries]
-        return {"app": app, "generation": rows.fields(row), "entries": entries}
+        return {"app": app, "generation": generation_view.fields(row), "entries": entries}
 
-    report("show", on_each(here, ask), here, display, fields, headings=True)
+    report("show", on_each(invocation, at_host), invocation, display, fields, headings=True)
 
 
 def _lines(app: str, row: RowOut) -> list[str]:

@@ -1,4 +1,4 @@
-"""``relstore status``: what is current, what can be gone back to, what is wrong, at a glance."""
+"""``relstore status``: what is current, what a rollback leads to and what is wrong, at a glance."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from typing import Any
 import click
 
 from relstore import protocol
-from relstore.cli import generation_view as rows
-from relstore.cli import text
-from relstore.cli.command import Command, example
+from relstore.cli import generation_view, text
+from relstore.cli.command import RelstoreCommand, example
 from relstore.cli.each_host import on_each, report, the_app
-from relstore.cli.options import settings
+from relstore.cli.invocation import invocation_of
 from relstore.cli.progress import ConsoleReporter
 from relstore.client.connection.session import Session
 from relstore.formats.hold import AppHold
@@ -20,59 +19,61 @@ from relstore.protocol import StatusOut, UnitOut
 
 
 @example("relstore status --to deploy@web1:/srv/web")
-@click.command(cls=Command)
+@click.command(cls=RelstoreCommand)
 @click.pass_context
 def status(ctx: click.Context) -> None:
     """Show what is current, since when and by whom, and whether anything is wrong."""
-    here = settings(ctx)
+    invocation = invocation_of(ctx)
 
-    async def ask(session: Session, _: ConsoleReporter) -> tuple[AppName, str, StatusOut]:
-        app = await the_app(session, here)
-        found, _body = await session.ask(protocol.Status(app), StatusOut)
-        return app, session.hello.root, found
+    async def at_host(session: Session, _: ConsoleReporter) -> tuple[AppName, str, StatusOut]:
+        app = await the_app(session, invocation)
+        state, _body = await session.ask(protocol.Status(app), StatusOut)
+        return app, session.hello.root, state
 
-    def show(host: str, found: tuple[AppName, str, StatusOut]) -> None:
-        for line in _lines(found[0], host, *found[1:]):
-            here.console.report(line)
+    def show(host: str, answer: tuple[AppName, str, StatusOut]) -> None:
+        for line in _lines(answer[0], host, *answer[1:]):
+            invocation.console.report(line)
 
-    def fields(found: tuple[AppName, str, StatusOut]) -> dict[str, Any]:
-        return {"app": found[0], "root": found[1], **_fields(found[2])}
+    def fields(answer: tuple[AppName, str, StatusOut]) -> dict[str, Any]:
+        return {"app": answer[0], "root": answer[1], **_fields(answer[2])}
 
-    report("status", on_each(here, ask), here, show, fields)
+    report("status", on_each(invocation, at_host), invocation, show, fields)
 
 
-def _lines(app: str, host: str, root: str, found: StatusOut) -> list[str]:
+def _lines(app: str, host: str, root: str, state: StatusOut) -> list[str]:
     lines = [f"{app} on {host}, {root}"]
-    row = found.current
+    row = state.current
     if row is None:
         lines.append("  current      none")
     else:
-        lines.append(f"  current      {row.number}, build {row.build.short}, commit {rows.commit(row)}")
+        lines.append(
+            f"  current      {row.number}, build {row.build.short}, commit {generation_view.commit(row)}"
+        )
         lines.append(f"  active since {text.moment(row.outcome_at)}, released by {row.who}")
         if row.note:
             lines.append(f"  note         {row.note}")
-    back = str(found.rollback_target) if found.rollback_target else "none"
+    back = str(state.rollback_target) if state.rollback_target else "none"
     lines.append(f"  -1 goes to   {back}")
-    lines.append(f"  generations  {found.generations}, newest {found.newest or '-'}")
-    inodes = "" if found.free_inodes is None else f", {found.free_inodes:,} inodes"
-    lines.append(f"  free         {text.size(found.free_bytes)}{inodes}")
-    if found.job:
-        lines.append(f"  under way    job {found.job} (`relstore attach` follows it)")
-    if found.unresolved:
+    lines.append(f"  generations  {state.generations}, newest {state.newest or '-'}")
+    inodes = "" if state.free_inodes is None else f", {state.free_inodes:,} inodes"
+    lines.append(f"  free         {text.size(state.free_bytes)}{inodes}")
+    if state.job:
+        lines.append(f"  under way    job {state.job} (`relstore attach` follows it)")
+    if state.unresolved:
         lines.append("  unresolved   a job died before its outcome; the next push or switch resolves it")
-    if found.hold:
-        since = text.moment(found.hold.since)
-        lines.append(f"  held         by {found.hold.who} since {since}: {found.hold.message}")
-    lines += [f"  unit         {_unit(unit, found)}" for unit in found.units]
-    if found.drift:
-        lines.append(f"  drift        {found.drift}")
-    lines += [f"  changed      {change}" for change in found.changed]
+    if state.hold:
+        since = text.moment(state.hold.since)
+        lines.append(f"  held         by {state.hold.who} since {since}: {state.hold.message}")
+    lines += [f"  unit         {_unit(unit, state)}" for unit in state.units]
+    if state.drift:
+        lines.append(f"  drift        {state.drift}")
+    lines += [f"  changed      {change}" for change in state.changed]
     return lines
 
 
-def _unit(unit: UnitOut, found: StatusOut) -> str:
-    """``web.service active (running), runs generation 2``; running is not always current."""
-    current = found.current.number if found.current else 0
+def _unit(unit: UnitOut, state: StatusOut) -> str:
+    """``web.service active (running), runs generation 2``; that may not be the current one."""
+    current = state.current.number if state.current else 0
     if unit.runs:
         runs = f", runs generation {unit.runs}" + ("" if unit.runs == current else ", NOT the current one")
     else:
@@ -80,21 +81,21 @@ def _unit(unit: UnitOut, found: StatusOut) -> str:
     return f"{unit.name} {unit.state}{runs}"
 
 
-def _fields(found: StatusOut) -> dict[str, Any]:
+def _fields(state: StatusOut) -> dict[str, Any]:
     return {
-        "current": rows.fields(found.current) if found.current else None,
-        "rollback_target": found.rollback_target or None,
-        "newest": found.newest or None,
-        "generations": found.generations,
-        "job": found.job,
-        "unresolved": found.unresolved,
-        "drift": found.drift or None,
-        "hold": _hold_fields(found.hold),
-        "units": [{**unit._asdict(), "runs": unit.runs or None} for unit in found.units],
-        "changed": list(found.changed),
-        "builds": found.builds,
-        "free_bytes": found.free_bytes,
-        "free_inodes": found.free_inodes,
+        "current": generation_view.fields(state.current) if state.current else None,
+        "rollback_target": state.rollback_target or None,
+        "newest": state.newest or None,
+        "generations": state.generations,
+        "job": state.job,
+        "unresolved": state.unresolved,
+        "drift": state.drift or None,
+        "hold": _hold_fields(state.hold),
+        "units": [{**unit._asdict(), "runs": unit.runs or None} for unit in state.units],
+        "changed": list(state.changed),
+        "builds": state.builds,
+        "free_bytes": state.free_bytes,
+        "free_inodes": state.free_inodes,
     }
 
 

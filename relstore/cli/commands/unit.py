@@ -1,21 +1,23 @@
-"""``relstore unit``: print a good systemd unit for the app, or put it in place."""
+"""``relstore unit``: print a hardened systemd unit for the app, or install it."""
 
 from __future__ import annotations
 
-import getpass
-from typing import Any
+from collections.abc import Callable
 
 import click
 
 from relstore import protocol
-from relstore.cli.command import Command, example
+from relstore.cli.activation_options import ask_password
+from relstore.cli.command import RelstoreCommand, example
 from relstore.cli.each_host import on_each, report
-from relstore.cli.options import Settings, settings
+from relstore.cli.invocation import Invocation, invocation_of
 from relstore.cli.progress import ConsoleReporter
-from relstore.client import unit_text as unit_file
+from relstore.client.config.keys.service import ASK_BECOME_PASS, BECOME, UNIT, USER
 from relstore.client.connection.session import Session
+from relstore.client.unit_text import Service, recovery, service
 from relstore.errors import UsageError
 from relstore.formats.names import AppName, UnitName
+from relstore.formats.recipe import SUDO, Escalation
 from relstore.protocol import Installed
 
 _PYTHON = "/usr/bin/python3"
@@ -23,20 +25,21 @@ _PYTHON = "/usr/bin/python3"
 
 @example(
     "relstore unit bin/web --app web --to deploy@web1:/srv/web",
-    "relstore unit --install bin/web -- --port 80     # what follows -- are its arguments",
+    "relstore unit --install bin/web -- --port 80     # the program's arguments follow --",
     "relstore unit --recover --install",
 )
-@click.command(cls=Command)
+@click.command(cls=RelstoreCommand)
 @click.argument("program", required=False)
 @click.argument("arguments", nargs=-1)
 @click.option("--name", metavar="UNIT", help="The unit's name.  [default: the app's]")
-@click.option("--account", metavar="NAME", help="Whom it runs as.  [default: an account that systemd makes]")
-@click.option("--user/--no-user", default=None, help="For the account's own manager (systemctl --user).")
-@click.option("--recover", is_flag=True, help="Instead, the unit that resolves at boot what was cut off.")
-@click.option("--install", is_flag=True, help="Put it in place and enable it.")
-@click.option("--force", is_flag=True, help="Replace a file that is there.")
-@click.option("--become", type=click.Choice(["sudo"]), help="Write it through sudo.")
-@click.option("--ask-become-pass", is_flag=True, default=None, help="Ask for sudo's password.")
+@click.option(
+    "--account", metavar="NAME", help="The account it runs as.  [default: one that systemd creates]"
+)
+@click.option(
+    "--recover", is_flag=True, help="The unit that resolves interrupted activations at boot instead."
+)
+@click.option("--install", is_flag=True, help="Install the unit on the hosts and enable it.")
+@click.option("--force", is_flag=True, help="Replace an existing file that differs.")
 @click.pass_context
 def unit(
     ctx: click.Context,
@@ -48,65 +51,72 @@ def unit(
     recover: bool,
     install: bool,
     force: bool,
-    **how: Any,
 ) -> None:
     """Print a hardened unit that runs PROGRAM, a path inside the build, through `current`."""
-    here = settings(ctx)
-    user = bool(here.config.user if how["user"] is None else how["user"])
+    invocation = invocation_of(ctx)
+    user = invocation.settings.get(USER)
     if recover == bool(program):
         raise UsageError(
-            "what is the unit to run?", hint="Give PROGRAM, the path inside the build; or --recover."
+            "no program for the unit", hint="Give PROGRAM, its path inside the build, or --recover."
         )
-    app = here.app or AppName("app")
-    if program and here.app is None:
-        raise UsageError("which app?", hint="Give --app NAME.")
-    unit_name = _name(here, name, app, recover=recover)
+    app = invocation.app or AppName("app")
+    if program and invocation.app is None:
+        raise UsageError("no app", hint="Give --app NAME, or set `app` in relstore.toml.")
+    unit_name = _name(invocation, name, app, recover=recover)
 
     def text(root: str) -> str:
         if recover:
-            python = here.account.python or _PYTHON
-            return unit_file.recovery(root, python, account=_recoverer(here, account), user=user)
-        what = unit_file.Service(app, root, program or "", arguments, account or "", user)
-        return unit_file.service(what)
+            python = invocation.account.python or _PYTHON
+            return recovery(root, python, account=_recoverer(invocation, account), user=user)
+        return service(Service(app, root, program or "", arguments, account or "", user))
 
     if not install:
-        _print(here, unit_name, text)
+        _print(invocation, unit_name, text)
         return
-    become = how["become"] or here.config.become or ""
-    ask = here.config.ask_become_pass if how["ask_become_pass"] is None else how["ask_become_pass"]
-    password = getpass.getpass("sudo password on the hosts: ") if ask else ""
+    become: Escalation = invocation.settings.get(BECOME) or ""
+    password = ask_password() if invocation.settings.get(ASK_BECOME_PASS) else ""
 
-    async def put(session: Session, _: ConsoleReporter) -> Installed:
+    async def at_host(session: Session, _: ConsoleReporter) -> Installed:
         if password:
             await session.ask(protocol.Become(password), protocol.Done)
         request = protocol.InstallUnit(
-            unit_name, text(session.hello.root), user, "sudo" if password else become, force
+            unit_name, text(session.hello.root), user, SUDO if password else become, force
         )
-        found, _body = await session.ask(request, Installed)
-        return found
+        installed, _body = await session.ask(request, Installed)
+        return installed
 
-    def show(host: str, found: Installed) -> None:
-        here.console.say(f"{found.path} on {host} {'is in place' if found.changed else 'was so already'}")
+    def show(host: str, installed: Installed) -> None:
+        invocation.console.say(
+            f"{installed.path} on {host} {'is installed' if installed.changed else 'was installed already'}"
+        )
 
-    report("unit", on_each(here, put), here, show, lambda found: found._asdict(), name=unit_name)
+    report(
+        "unit",
+        on_each(invocation, at_host),
+        invocation,
+        show,
+        lambda installed: installed._asdict(),
+        name=unit_name,
+    )
 
 
-def _name(here: Settings, given: str | None, app: AppName, *, recover: bool) -> UnitName:
+def _name(invocation: Invocation, given: str | None, app: AppName, *, recover: bool) -> UnitName:
     if given:
         return UnitName.parse(given)
     if recover:
         return UnitName("relstore-recover.service")
-    return here.config.units[0] if here.config.units else UnitName.parse(app)
+    units = invocation.settings.get(UNIT)
+    return units[0] if units else UnitName.parse(app)
 
 
-def _recoverer(here: Settings, account: str | None) -> str:
-    """Whoever owns the store: the account that deploys."""
-    return account or (here.need_targets()[0].user or "")
+def _recoverer(invocation: Invocation, account: str | None) -> str:
+    """The owner of the store: the account that deploys."""
+    return account or (invocation.need_targets()[0].user or "")
 
 
-def _print(here: Settings, name: UnitName, text: Any) -> None:
-    """For the first target; its store's path may have to be asked for."""
-    target = here.need_targets()[0]
+def _print(invocation: Invocation, name: UnitName, text: Callable[[str], str]) -> None:
+    """For the first target. The host may have to be asked for the path of its store."""
+    target = invocation.need_targets()[0]
     if target.path.startswith("/"):
         content = text(target.path)
     else:
@@ -114,7 +124,7 @@ def _print(here: Settings, name: UnitName, text: Any) -> None:
         async def root(session: Session, _: ConsoleReporter) -> str:
             return session.hello.root
 
-        content = text(str(on_each(here, root)[0].value))
+        content = text(str(on_each(invocation, root)[0].value))
     for line in content.splitlines():
-        here.console.report(line)
-    here.console.document("unit", name=name, text=content)
+        invocation.console.report(line)
+    invocation.console.document("unit", name=name, text=content)

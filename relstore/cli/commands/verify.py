@@ -1,4 +1,4 @@
-"""``relstore verify``: check the whole store against what its formats promise, and repair it."""
+"""``relstore verify``: check the whole store, and repair it."""
 
 from __future__ import annotations
 
@@ -7,69 +7,71 @@ from typing import Any
 import click
 
 from relstore.cli import text
-from relstore.cli.command import Command, example
+from relstore.cli.command import RelstoreCommand, example
 from relstore.cli.each_host import Outcome, on_each, report
-from relstore.cli.local_state import transfer_of
-from relstore.cli.options import settings
+from relstore.cli.invocation import invocation_of
+from relstore.cli.local_state import send_options
 from relstore.cli.progress import ConsoleReporter
 from relstore.client.connection.session import Session
-from relstore.client.operations import verify as verifying
 from relstore.client.operations.verify import Report
+from relstore.client.operations.verify import verify as verify_store
 from relstore.errors import DamagedError
 
 
 @example("relstore verify --to deploy@web1:/srv/web", "relstore verify --repair")
-@click.command(cls=Command)
-@click.option("--repair", is_flag=True, help="Put right what can be put right.")
+@click.command(cls=RelstoreCommand)
+@click.option("--repair", is_flag=True, help="Repair what can be repaired.")
 @click.pass_context
 def verify(ctx: click.Context, repair: bool) -> None:
     """Check every digest, record, journal, link and mode in the store.
 
-    With --repair, what is wrong is set aside and restored: from another copy in the store, or from this
-    machine's cache. Ends with exit code 1 when anything is still wrong, and names each thing.
+    With --repair, damaged files are set aside and restored from another copy in the store or from this
+    machine's cache. Ends with exit code 1 when problems remain, and names each of them.
     """
-    here = settings(ctx)
-    how = transfer_of(here) if repair else None
+    invocation = invocation_of(ctx)
+    how = send_options(invocation) if repair else None
 
-    async def ask(session: Session, reporter: ConsoleReporter) -> Report:
-        return await verifying.verify(session, how, reporter)
+    async def at_host(session: Session, reporter: ConsoleReporter) -> Report:
+        return await verify_store(session, how, reporter)
 
-    def show(host: str, found: Report) -> None:
-        checked = found.verified
-        mended = len(found.findings) - len(found.left)
-        here.console.say(
+    def show(host: str, result: Report) -> None:
+        checked = result.verified
+        repaired = len(result.findings) - len(result.left)
+        invocation.console.say(
             f"{host}: {text.plural(checked.generations, 'generation')}, "
             f"{text.plural(checked.builds, 'build')}, {text.plural(checked.objects, 'object')}, "
-            f"{text.size(checked.bytes)}: {text.plural(len(found.findings), 'problem')}"
-            + (f", {mended} repaired" if mended else "")
+            f"{text.size(checked.bytes)}: {text.plural(len(result.findings), 'problem')}"
+            + (f", {repaired} repaired" if repaired else "")
         )
-        for finding in found.findings:
-            here.console.report(f"{finding.path}: {finding.problem}{' (repaired)' if finding.mended else ''}")
+        for finding in result.findings:
+            invocation.console.report(
+                f"{finding.path}: {finding.problem}{' (repaired)' if finding.mended else ''}"
+            )
 
-    outcomes = [_judged(one, repair=repair) for one in on_each(here, ask)]
-    report("verify", outcomes, here, show, _fields)
+    outcomes = [_judged(outcome, repair=repair) for outcome in on_each(invocation, at_host)]
+    report("verify", outcomes, invocation, show, _fields)
 
 
-def _judged(one: Outcome[Report], *, repair: bool) -> Outcome[Report]:
-    """A report of problems is a failure too."""
-    if one.value is None or not one.value.left:
-        return one
+def _judged(outcome: Outcome[Report], *, repair: bool) -> Outcome[Report]:
+    """A report with remaining problems is a failure too."""
+    if outcome.value is None or not outcome.value.left:
+        return outcome
     push = "`relstore push` of the same build sends what is damaged, `relstore gc` frees what nothing needs."
-    hint = push if repair else "`relstore verify --repair` puts right what it can."
+    hint = push if repair else "`relstore verify --repair` repairs what it can."
     problems = DamagedError(
-        f"{text.plural(len(one.value.left), 'problem')} in the store",
-        state="What could be repaired is." if repair else "Nothing was changed.",
+        f"{text.plural(len(outcome.value.left), 'problem')} in the store",
+        state="Everything else was repaired." if repair else "Nothing was changed.",
         hint=hint,
     )
-    return Outcome(one.target, one.value, problems.on(one.target.label))
+    return Outcome(outcome.target, outcome.value, problems.on(outcome.target.label))
 
 
-def _fields(found: Report) -> dict[str, Any]:
-    checked = found.verified
+def _fields(result: Report) -> dict[str, Any]:
+    checked = result.verified
     return {
         "generations": checked.generations,
         "builds": checked.builds,
         "objects": checked.objects,
         "bytes": checked.bytes,
-        "findings": [finding._asdict() for finding in found.findings],
+        "findings": [finding._asdict() for finding in result.findings],
     }

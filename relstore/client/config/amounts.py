@@ -1,6 +1,6 @@
-"""Spans of time as a person writes them: ``45s``, ``90m``, ``12h``, ``30d``.
+"""Durations and sizes as a person writes them: ``45s``, ``90m``, ``12h``, ``30d``, ``500M``.
 
-One number and one unit. Months and years have no fixed length and are no units here.
+One number and one unit. Months and years have no fixed length, so they are not units.
 """
 
 from __future__ import annotations
@@ -8,17 +8,18 @@ from __future__ import annotations
 import re
 
 from relstore.errors import UsageError
-from relstore.formats.recipe import MAX_MILLISECONDS
 
 MAX_SECONDS = 36_500 * 86_400
 """A hundred years: long enough for "never", short enough to subtract from any date."""
 
 _TEXT = re.compile(r"([0-9]{1,10})([smhd])")
 _FINE_TEXT = re.compile(r"([0-9]{1,10})(ms|[smh])")
+_MAX_DIGITS = 15
+"""Of a size."""
 
 
 def duration(text: str) -> int:
-    """The seconds (1 to ``MAX_SECONDS``) that ``text`` stands for. UsageError for anything else."""
+    """``text`` in seconds, from 1 to ``MAX_SECONDS``. Raises UsageError."""
     match = _TEXT.fullmatch(text)
     if match is None:
         raise UsageError(
@@ -36,28 +37,27 @@ def _unit_seconds(unit: str) -> int:
 
 
 def milliseconds(text: str) -> int:
-    """As ``duration``, in milliseconds, where ``ms`` is a unit too and nothing (``0s``) is allowed."""
+    """As ``duration``, in milliseconds; ``ms`` is a unit too, ``d`` is not, and ``0s`` is allowed."""
+    from relstore.formats.recipe import MAX_MILLISECONDS  # start-up can do without
+
     match = _FINE_TEXT.fullmatch(text)
     if match is None:
         raise UsageError(
             f"{text!r} is not a duration",
             hint="Write a whole number and ms, s, m or h: 500ms, 3s, 1m.",
         )
-    found = int(match[1]) * (1 if match[2] == "ms" else 1_000 * _unit_seconds(match[2]))
-    if found > MAX_MILLISECONDS:
+    amount = int(match[1]) * (1 if match[2] == "ms" else 1_000 * _unit_seconds(match[2]))
+    if amount > MAX_MILLISECONDS:
         raise UsageError(f"{text!r} is out of range", hint="Write something up to 24h.")
-    return found
-
-
-_MAX_DIGITS = 15
+    return amount
 
 
 def parse_size(text: str) -> int:
-    """Bytes, from ``500M``, ``2GiB`` or a number. Raises UsageError."""
+    """``500M``, ``2GiB`` or a plain number, in bytes. Raises UsageError."""
     units = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
     number = text.strip().upper().removesuffix("B").removesuffix("I")
     unit = number[-1:] if number[-1:] in units else ""
     digits = number.removesuffix(unit).strip()
     if not digits.isascii() or not digits.isdigit() or len(digits) > _MAX_DIGITS:
-        raise UsageError(f"{text!r} is not a size", hint="Write 500M or 2G.")
+        raise UsageError(f"{text!r} is not a size", hint="Write a whole number and K, M, G or T: 500M, 2G.")
     return int(digits) * units[unit]

@@ -1,6 +1,6 @@
-"""The bytes of relstore.toml: reading them within bounds, and saying where in them a mistake is.
+"""The text of relstore.toml: reading it within bounds, and saying where in it a mistake is.
 
-Knows TOML, but none of the keys.
+It knows TOML, but none of the keys.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ _AT_LINE = re.compile(r" \(at line (\d+), column \d+\)$")
 _AT_END = " (at end of document)"
 
 
-class Source(NamedTuple):
+class ConfigFile(NamedTuple):
     """The file's path and text: what an error needs to say where."""
 
     path: Path
     text: str
 
     @classmethod
-    def read(cls, path: Path) -> Source:
-        """The file at ``path``. ConfigError when it cannot be read, is too large, or no UTF-8."""
+    def read(cls, path: Path) -> ConfigFile:
+        """The file at ``path``. ConfigError when it cannot be read, is too large, or is not UTF-8."""
         try:
             with path.open("rb") as file:
                 data = file.read(MAX_BYTES + 1)
@@ -52,7 +52,7 @@ class Source(NamedTuple):
             ) from None
 
     def parse(self) -> dict[str, Any]:
-        """The TOML document. ConfigError when it is none."""
+        """The TOML document. ConfigError when it is not valid."""
         try:
             return tomllib.loads(self.text)
         except RecursionError:
@@ -61,7 +61,7 @@ class Source(NamedTuple):
             raise self._syntax_error(str(error)) from None
 
     def error(self, what: str, keys: tuple[str, ...] = (), hint: str = "") -> ConfigError:
-        """The error to raise for what stands under ``keys``, outermost first."""
+        """The error to raise for the value of ``keys``, outermost first."""
         line = find_line(self.text, keys) if keys else 0
         key = ".".join(name if name.isprintable() else repr(name) for name in keys)
         return ConfigError(what, path=str(self.path), line=line, key=key, hint=hint)
@@ -78,5 +78,5 @@ class Source(NamedTuple):
             f"not valid TOML: {message}",
             path=str(self.path),
             line=line,
-            hint="Each line is `key = value`, with texts in quotes; https://toml.io has the rules.",
+            hint="Each line is `key = value`, with strings in quotes; https://toml.io has the rules.",
         )

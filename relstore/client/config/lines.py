@@ -1,6 +1,6 @@
-"""On which line a key of a TOML text stands, for messages. tomllib does not say.
+"""On which line of a TOML text a key is set, for messages; tomllib does not tell.
 
-For texts that tomllib accepts as a whole; it is no parser of its own and reads no values.
+Only for texts that tomllib accepts as a whole. It is not a parser and reads no values.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from collections.abc import Sequence
 def find_line(text: str, keys: Sequence[str]) -> int:
     """The line (from 1) where the key or table ``keys``, outermost first, is set; 0 if it is not.
 
-    TOML is a row of statements, each of which is valid alone, and none of which has a valid
-    beginning that ends with a line: so tomllib itself tells where each one ends.
+    TOML is a sequence of statements. Each is valid alone, and no statement is valid when it is cut
+    after one of its inner lines, so tomllib itself shows where each one ends.
     """
     wanted = list(keys)
     header: list[str] = []
@@ -26,11 +26,11 @@ def find_line(text: str, keys: Sequence[str]) -> int:
             continue
         if statement.lstrip().startswith("["):
             header = _only_path(parsed)
-            found = header[: len(wanted)] == wanted
+            is_set = header[: len(wanted)] == wanted
         else:
             depth = len(header)
-            found = header == wanted[:depth] and _holds(parsed, wanted[depth:])
-        if found:
+            is_set = header == wanted[:depth] and _holds(parsed, wanted[depth:])
+        if is_set:
             return start
         statement, start = "", number + 1
     return 0

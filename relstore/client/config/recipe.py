@@ -1,70 +1,73 @@
-"""From settings to a Recipe: what the flags and relstore.toml say together, with every default.
-
-The keys are those of ``service_keys``; None or a missing key: nobody said anything.
-"""
+"""From settings to what is sent to a host: the recipe of an activation, and what is to be kept."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from relstore.client.config.keys import health, hooks, retention, service
+from relstore.client.config.setting import Setting
+from relstore.client.config.values import Values
+from relstore.formats.recipe import RELOAD, Command, Health, Http, Recipe, Units
+from relstore.formats.retention import Policy
 
-from relstore.formats.recipe import RELOAD, RESTART, Command, Health, Http, Recipe, Units
-
-RESTART_TIMEOUT_S = 60
-HOOK_TIMEOUT_S = 300
 PROBE_TIMEOUT_S = 10
 
 
-def recipe(said: Mapping[str, Any]) -> Recipe:
-    """``said``: the fields of ``Config`` by name."""
+def recipe(settings: Values) -> Recipe:
+    """How a release goes live, with every default filled in."""
+    restart_timeout = settings.get(service.RESTART_TIMEOUT)
+    hook_timeout = settings.get(hooks.HOOK_TIMEOUT)
 
-    def get(name: str, default: Any) -> Any:
-        value = said.get(name)
-        return default if value is None else value
+    def command(setting: Setting[tuple[str, ...]], timeout: int) -> Command | None:
+        words = settings.get(setting)
+        return None if words is None else Command(words, timeout)
 
-    restart_timeout = get("restart_timeout", RESTART_TIMEOUT_S)
-    hook_timeout = get("hook_timeout", HOOK_TIMEOUT_S)
-
-    def command(name: str, seconds: int) -> Command | None:
-        words = said.get(name)
-        return None if words is None else Command(words, seconds)
-
-    action = get("unit_action", RESTART)
-    probe = command("health_command", PROBE_TIMEOUT_S)
-    health = Health()
+    probe = command(health.HEALTH_COMMAND, PROBE_TIMEOUT_S)
     return Recipe(
-        Units(
-            get("units", ()),
-            get("user", False),
-            action,
-            # What only reloads goes on with its old process.
-            get("unit_runs_build", action != RELOAD),
-            get("become", ""),
-        ),
-        command("restart", restart_timeout),
-        command("reload", restart_timeout),
+        _units(settings),
+        command(service.RESTART_COMMAND, restart_timeout),
+        command(service.RELOAD_COMMAND, restart_timeout),
         restart_timeout,
         Health(
-            get("health_timeout", health.timeout),
-            get("health_interval", health.interval),
-            get("health_stable", health.stable),
-            tuple(_request(one, said) for one in get("http", ())),
-            get("tcp", ()),
+            settings.get(health.HEALTH_TIMEOUT),
+            settings.get(health.HEALTH_INTERVAL),
+            settings.get(health.HEALTH_STABLE),
+            tuple(_request(request, settings) for request in settings.get(health.HTTP) or ()),
+            settings.get(health.TCP) or (),
             () if probe is None else (probe,),
         ),
-        command("before", hook_timeout),
-        command("after", hook_timeout),
-        command("on_failure", hook_timeout),
-        get("confirm", 0),
+        command(hooks.BEFORE, hook_timeout),
+        command(hooks.AFTER, hook_timeout),
+        command(hooks.ON_FAILURE, hook_timeout),
+        settings.get(hooks.CONFIRM) or 0,
     )
 
 
-def _request(request: Http, said: Mapping[str, Any]) -> Http:
-    """With what holds for every request that does not say otherwise."""
+def policy(settings: Values) -> Policy | None:
+    """What is to be kept, or None where the settings do not say."""
+    limits = Policy(
+        settings.get(retention.KEEP), settings.get(retention.KEEP_WITHIN), settings.get(retention.MAX_SIZE)
+    )
+    return None if limits.is_empty else limits
+
+
+def _units(settings: Values) -> Units:
+    action = settings.get(service.UNIT_ACTION)
+    runs_build = settings.get(service.UNIT_RUNS_BUILD)
+    return Units(
+        settings.get(service.UNIT) or (),
+        settings.get(service.USER),
+        action,
+        # A unit that only reloads keeps its old process.
+        action != RELOAD if runs_build is None else runs_build,
+        settings.get(service.BECOME) or "",
+    )
+
+
+def _request(request: Http, settings: Values) -> Http:
+    """With what holds for every request that does not set its own."""
     return Http(
         request.url,
-        request.status or said.get("http_status") or 0,
-        request.body or said.get("http_body") or "",
-        request.headers or said.get("http_headers") or (),
-        request.socket or said.get("http_socket") or "",
+        request.status or settings.get(health.HTTP_STATUS) or 0,
+        request.body or settings.get(health.HTTP_BODY) or "",
+        request.headers or settings.get(health.HTTP_HEADERS) or (),
+        request.socket or settings.get(health.HTTP_SOCKET) or "",
     )

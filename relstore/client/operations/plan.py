@@ -1,4 +1,4 @@
-"""What a push and an activation are to do, decided before any host is asked.
+"""What a push and an activation will do, decided before any host is contacted.
 
 Not for doing it (``stage``, ``activate``).
 """
@@ -26,14 +26,14 @@ class Push:
     description: Description
     allow_outside_links: bool
     activation: ActivationOptions | None
-    """None only stores it."""
+    """None: the release is only stored."""
     transfer: SendOptions
     programs: tuple[Executable, ...] = ()
-    """What its executables need of a host."""
+    """What its executables need on a host."""
     retention: Policy | None = None
-    """What is to be kept of the app from now on; None leaves it as it is."""
+    """The app's retention policy from now on; None leaves it as it is."""
     collect: bool = False
-    """Whether each host that ends well collects afterwards."""
+    """Whether each host collects garbage after a successful push."""
 
     @property
     def publish(self) -> protocol.Publish:
@@ -42,7 +42,7 @@ class Push:
 
 @dataclass(frozen=True)
 class ActivationOptions:
-    """How a generation is made current, wherever it is."""
+    """How a generation is made current, on every host."""
 
     who: str
     recipe: Recipe
@@ -50,4 +50,4 @@ class ActivationOptions:
     """Seconds to wait for another activation."""
     override_hold: bool = False
     password: str = field(default="", repr=False)
-    """For sudo; ``""``: none was given."""
+    """For sudo; ``""`` when there is none."""

@@ -1,21 +1,18 @@
-"""relstore.toml: what it may say, and what it is told when it is wrong."""
+"""relstore.toml: what it may say, and what is reported when it is wrong."""
 
 from __future__ import annotations
 
 import os
-import re
-import tomllib
 from pathlib import Path
 
 import pytest
 
-from relstore.client.config import load as config
-from relstore.client.config import recipe as recipes
-from relstore.client.config.amounts import milliseconds
 from relstore.client.config.file import MAX_BYTES
-from relstore.client.config.keys import shell_command
-from relstore.client.config.load import EMPTY, KEYS, Config
-from relstore.client.config.template import TEMPLATE
+from relstore.client.config.keys.release import ALLOW_OUTSIDE_LINKS, ARTIFACT, BUILD
+from relstore.client.config.keys.retention import KEEP, KEEP_WITHIN
+from relstore.client.config.keys.service import RESTART_COMMAND, RESTART_TIMEOUT
+from relstore.client.config.keys.target import APP, CONNECT_TIMEOUT, PYTHON, TO
+from relstore.client.config.load import EMPTY, Config, find, load
 from relstore.client.target import Target
 from relstore.errors import ConfigError
 
@@ -31,10 +28,10 @@ def write(directory: Path, text: str) -> Path:
 
 def test_an_empty_file_says_nothing(tmp_path: Path) -> None:
     path = write(tmp_path, "")
-    assert config.load(path) == Config(path=path)
+    assert load(path) == Config(path=path)
 
 
-def test_every_key(tmp_path: Path) -> None:
+def test_keys_of_every_kind(tmp_path: Path) -> None:
     path = write(
         tmp_path,
         """
@@ -51,22 +48,23 @@ def test_every_key(tmp_path: Path) -> None:
         connect-timeout = "5s"
         """,
     )
-    loaded = config.load(path)
-    assert loaded == Config(
-        path=path,
-        app=loaded.app,
-        targets=(Target("deploy", "web1", None, "/srv/web"), Target(None, None, None, "/srv/web")),
-        artifact=tmp_path.resolve() / "dist/site",
-        build=("sh", "-c", "make dist"),
-        restart=("systemctl", "restart", "web"),
-        restart_timeout=120,
-        keep=5,
-        keep_within=30 * 86_400,
-        python="/usr/bin/python3.11",
-        allow_outside_links=True,
-        connect_timeout=5,
+    config = load(path)
+    values = config.values
+    assert (config.path, config.env) == (path, None)
+    assert values.get(APP) == "web"
+    assert values.get(TO) == (
+        Target("deploy", "web1", None, "/srv/web"),
+        Target(None, None, None, "/srv/web"),
     )
-    assert loaded.app == "web"
+    assert values.get(ARTIFACT) == tmp_path.resolve() / "dist/site"
+    assert values.get(BUILD) == ("sh", "-c", "make dist")
+    assert values.get(RESTART_COMMAND) == ("systemctl", "restart", "web")
+    assert values.get(RESTART_TIMEOUT) == 120
+    assert values.get(KEEP) == 5
+    assert values.get(KEEP_WITHIN) == 30 * 86_400
+    assert values.get(PYTHON) == "/usr/bin/python3.11"
+    assert values.get(ALLOW_OUTSIDE_LINKS) is True
+    assert values.get(CONNECT_TIMEOUT) == 5
 
 
 ENVIRONMENTS = """
@@ -91,34 +89,31 @@ keep = 20
     ],
 )
 def test_environments(tmp_path: Path, env: str | None, chosen: str, hosts: list[str], keep: int) -> None:
-    loaded = config.load(write(tmp_path, ENVIRONMENTS), env)
-    assert loaded.env == chosen
-    assert [target.host for target in loaded.targets] == hosts
-    assert (loaded.app, loaded.keep) == ("web", keep)
+    config = load(write(tmp_path, ENVIRONMENTS), env)
+    assert config.env == chosen
+    assert [target.host for target in config.values.get(TO) or ()] == hosts
+    assert (config.values.get(APP), config.values.get(KEEP)) == ("web", keep)
 
 
 def test_no_environment_is_chosen_without_a_default(tmp_path: Path) -> None:
-    loaded = config.load(write(tmp_path, 'to = "web1"\n[env.staging]\nto = "staging"'))
-    assert loaded.env is None
-    assert [target.host for target in loaded.targets] == ["web1"]
+    config = load(write(tmp_path, 'to = "web1"\n[env.staging]\nto = "staging"'))
+    assert config.env is None
+    assert [target.host for target in config.values.get(TO) or ()] == ["web1"]
 
 
 def test_local_targets_are_relative_to_the_file(tmp_path: Path) -> None:
-    loaded = config.load(write(tmp_path, 'to = ["./store", "~/store", "host:store"]'), home="/home/ada")
-    assert [target.path for target in loaded.targets] == [
+    config = load(write(tmp_path, 'to = ["./store", "~/store", "host:store"]'), home="/home/ada")
+    assert [target.path for target in config.values.get(TO) or ()] == [
         f"{tmp_path.resolve()}/store",
         "/home/ada/store",
         "store",
     ]
 
 
-def test_a_command_as_a_flag_gives_it() -> None:
-    assert shell_command("make | tee log") == ("sh", "-c", "make | tee log")
-
-
 def test_no_file_says_nothing() -> None:
     assert Config() == EMPTY
-    assert EMPTY.targets == ()
+    assert EMPTY.values.get(TO) is None
+    assert EMPTY.values.get(CONNECT_TIMEOUT) == 10
 
 
 # --- what is wrong --------------------------------------------------------------------------------
@@ -143,7 +138,7 @@ def test_no_file_says_nothing() -> None:
         ("restart_timeout = '1s'", 1, "restart_timeout", "unknown key", "'restart-timeout'"),
         ("Keep-Within = '1d'", 1, "Keep-Within", "unknown key", "'keep-within'"),
         ("default_env = 'a'", 1, "default_env", "unknown key", "'default-env'"),
-        ("zzz = 3", 1, "zzz", "unknown key", "The keys are app, to,"),
+        ("zzz = 3", 1, "zzz", "unknown key", "The keys are to, app,"),
         ('"a\\u001bb" = 3', 1, "'a\\x1bb'", "unknown key", ""),
         ("\n[target]\nx = 1", 2, "target", "unknown key", ""),
         ("keep = 1\n[env.a]\nkep = 3", 3, "env.a.kep", "unknown key", "'keep'"),
@@ -204,7 +199,7 @@ def test_says_what_is_wrong_and_where(
 ) -> None:
     path = write(tmp_path, text)
     with pytest.raises(ConfigError) as caught:
-        config.load(path)
+        load(path)
     error = caught.value
     assert (error.path, error.key) == (str(path), key)
     assert what in error.what
@@ -219,15 +214,15 @@ def test_says_what_is_wrong_and_where(
 )
 def test_an_unknown_environment(tmp_path: Path, text: str, hint: str) -> None:
     with pytest.raises(ConfigError, match="there is no environment 'prod'") as caught:
-        config.load(write(tmp_path, text), "prod")
+        load(write(tmp_path, text), "prod")
     assert hint in caught.value.hint
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read: No such file"):
-        config.load(tmp_path / "missing.toml")
+        load(tmp_path / "missing.toml")
     with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
-        config.load(tmp_path)
+        load(tmp_path)
 
 
 # --- finding it -----------------------------------------------------------------------------------
@@ -237,20 +232,20 @@ def test_finds_the_nearest_one_upwards(tmp_path: Path) -> None:
     deep = tmp_path / "a" / "b" / "c"
     deep.mkdir(parents=True)
     outer = write(tmp_path, "")
-    assert config.find(deep) == outer.resolve()
-    assert config.find(tmp_path) == outer.resolve()
+    assert find(deep) == outer.resolve()
+    assert find(tmp_path) == outer.resolve()
     inner = write(tmp_path / "a", "")
-    assert config.find(deep) == inner.resolve()
+    assert find(deep) == inner.resolve()
 
 
 def test_a_directory_of_that_name_is_not_one(tmp_path: Path) -> None:
     (tmp_path / "a" / "relstore.toml").mkdir(parents=True)
     outer = write(tmp_path, "")
-    assert config.find(tmp_path / "a") == outer.resolve()
+    assert find(tmp_path / "a") == outer.resolve()
 
 
 def test_finds_none(tmp_path: Path) -> None:
-    assert config.find(tmp_path) is None
+    assert find(tmp_path) is None
 
 
 @pytest.mark.root
@@ -261,44 +256,9 @@ def test_a_file_of_a_stranger_above_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path, 'build = "anything"')
     os.chown(path, 4242, 4242)
     with pytest.raises(ConfigError, match="belongs to another user") as caught:
-        config.find(below)
+        find(below)
     assert f"--config {path.resolve()}" in caught.value.hint
 
-    assert config.find(tmp_path) == path.resolve(), "whoever went there sees it, as with a Makefile"
+    assert find(tmp_path) == path.resolve(), "whoever went there sees it, as with a Makefile"
     os.chown(below, 4242, 4242)
-    assert config.find(below) == path.resolve(), "all of one owner: a checkout in a container"
-
-
-# --- the template ---------------------------------------------------------------------------------
-
-
-def enabled(template: str) -> str:
-    return re.sub(r"(?m)^#(?=[^ \n])", "", template)
-
-
-def test_the_template_says_nothing_until_it_is_edited(tmp_path: Path) -> None:
-    path = write(tmp_path, TEMPLATE)
-    assert config.load(path) == Config(path=path)
-
-
-def test_the_template_is_valid_with_everything_enabled(tmp_path: Path) -> None:
-    path = write(tmp_path, enabled(TEMPLATE))
-    assert config.load(path).env == "staging"
-    production = config.load(path, "production")
-    assert production.keep == 20
-    assert len(production.targets) == 2
-
-
-def test_the_template_has_every_key() -> None:
-    top = tomllib.loads(enabled(TEMPLATE))
-    assert set(top) == {*KEYS, "default-env", "env"}
-
-
-def test_the_template_names_the_real_defaults() -> None:
-    top = tomllib.loads(enabled(TEMPLATE))
-    assert top["restart-timeout"] == f"{recipes.RESTART_TIMEOUT_S}s"
-    assert top["hook-timeout"] == f"{recipes.HOOK_TIMEOUT_S // 60}m"
-    health = recipes.recipe({}).health
-    for key, found in (("timeout", health.timeout), ("stable", health.stable), ("interval", health.interval)):
-        assert milliseconds(top[f"health-{key}"]) == found
-    assert top["connect-timeout"] == f"{config.DEFAULT_CONNECT_TIMEOUT}s"
+    assert find(below) == path.resolve(), "all of one owner: a checkout in a container"

@@ -1,14 +1,14 @@
-"""The keys that say how a release goes live: what each may hold, and what they come to together."""
+"""The keys that say how a release goes live: what each may hold, and the recipe that they make together."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from relstore.client.config import load as config
-from relstore.client.config import recipe as recipes
+from relstore.client.config.load import load
+from relstore.client.config.recipe import policy
+from relstore.client.config.recipe import recipe as recipe_of
 from relstore.errors import ConfigError
 from relstore.formats.names import UnitName
 from relstore.formats.recipe import Command, Health, Http, Recipe, Units
@@ -17,15 +17,15 @@ from relstore.formats.recipe import Command, Health, Http, Recipe, Units
 def recipe(tmp_path: Path, text: str) -> Recipe:
     path = tmp_path / "relstore.toml"
     path.write_text(text)
-    return recipes.recipe(vars(config.load(path)))
+    return recipe_of(load(path).values)
 
 
-def test_nothing_said_restarts_nothing_and_asks_nothing(tmp_path: Path) -> None:
+def test_no_setting_restarts_and_checks_nothing(tmp_path: Path) -> None:
     assert recipe(tmp_path, "") == Recipe()
 
 
-def test_everything_said(tmp_path: Path) -> None:
-    found = recipe(
+def test_every_setting_is_in_the_recipe(tmp_path: Path) -> None:
+    made = recipe(
         tmp_path,
         """
         unit = ["web", "worker@1.service"]
@@ -51,7 +51,7 @@ def test_everything_said(tmp_path: Path) -> None:
         confirm = "90s"
         """,
     )
-    assert found == Recipe(
+    assert made == Recipe(
         Units((UnitName("web.service"), UnitName("worker@1.service")), True, "try-reload-or-restart", False, "sudo"),
         Command(("sh", "-c", "supervisorctl restart web"), 120),
         Command(("kill", "-HUP", "1"), 120),
@@ -75,7 +75,7 @@ def test_everything_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("action", "runs"), [("restart", True), ("reload", False), ("try-reload-or-restart", True)]
 )
-def test_what_only_reloads_is_not_asked_to_run_the_build(action: str, runs: bool, tmp_path: Path) -> None:
+def test_a_unit_that_only_reloads_need_not_run_the_build(action: str, runs: bool, tmp_path: Path) -> None:
     assert recipe(tmp_path, f'unit = "web"\nunit-action = "{action}"').units.run_build is runs
     said = f'unit = "web"\nunit-action = "{action}"\nunit-runs-build = true'
     assert recipe(tmp_path, said).units.run_build is True
@@ -121,6 +121,13 @@ def test_mistakes_are_named_with_their_line(line: str, what: str, tmp_path: Path
 def test_an_environment_overrides_them(tmp_path: Path) -> None:
     path = tmp_path / "relstore.toml"
     path.write_text('unit = "web"\nconfirm = "60s"\n[env.staging]\nunit = "web-staging"\n')
-    said: dict[str, Any] = vars(config.load(path, "staging"))
-    found = recipes.recipe(said)
-    assert (found.units.names, found.confirm) == (("web-staging.service",), 60)
+    made = recipe_of(load(path, "staging").values)
+    assert (made.units.names, made.confirm) == (("web-staging.service",), 60)
+
+
+def test_what_is_to_be_kept(tmp_path: Path) -> None:
+    path = tmp_path / "relstore.toml"
+    path.write_text('keep = 3\nmax-size = "1K"\n')
+    assert policy(load(path).values) == (3, None, 1024)
+    path.write_text("")
+    assert policy(load(path).values) is None

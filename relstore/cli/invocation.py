@@ -1,0 +1,106 @@
+"""What one run of the program works with: flags, environment and relstore.toml put together.
+
+Flags override the ``RELSTORE_*`` variables, these override relstore.toml, and that the defaults.
+Not for declaring options (``options``, ``flags``).
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from relstore.cli.console import Console, console_of
+from relstore.cli.given import given
+from relstore.cli.layers import flag_values, variable_values
+from relstore.client.config.keys.target import APP, CONNECT_TIMEOUT, PYTHON, TO
+from relstore.client.config.setting import PathBase
+from relstore.client.config.values import Values, layered
+from relstore.errors import UsageError
+from relstore.formats.names import AppName
+
+if TYPE_CHECKING:
+    from relstore.client.config.load import Config
+    from relstore.client.connection.account import Account
+    from relstore.client.target import Target
+
+_SYSTEM_SSH_CONFIG = "/etc/ssh/ssh_config"
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """What this run works with."""
+
+    config: Config
+    """relstore.toml alone."""
+    flags: Values
+    """The flags alone."""
+    settings: Values
+    """All layers: what holds."""
+    console: Console
+    account: Account
+    who: str
+
+    @property
+    def app(self) -> AppName | None:
+        return self.settings.get(APP)
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        return self.settings.get(TO) or ()
+
+    def need_targets(self) -> tuple[Target, ...]:
+        """Raises UsageError when there is no target."""
+        if not self.targets:
+            raise UsageError(
+                "no target", hint="Give --to user@host:/path, or set `to` in relstore.toml (`relstore init`)."
+            )
+        return self.targets
+
+
+def invocation_of(context: click.Context) -> Invocation:
+    """Raises ConfigError, TargetError, UsageError."""
+    # Not at the top: `--help`, `--version` and completion need none of it.
+    from relstore.cli.directories import state_directory
+    from relstore.client.connection.account import Account
+    from relstore.client.local_state.chain_heads import Heads
+
+    options = given(context)
+    home = os.path.expanduser("~")
+    config = _config(options, home)
+    base = PathBase(Path(), home)
+    flags = flag_values(options, base)
+    settings = layered(config.values, variable_values(os.environ, base), flags)
+    user = getpass.getuser()
+    return Invocation(
+        config,
+        flags,
+        settings,
+        console_of(context),
+        Account(
+            home,
+            user,
+            os.environ.get("SSH_AUTH_SOCK"),
+            (os.path.join(home, ".ssh", "config"), _SYSTEM_SSH_CONFIG),
+            settings.get(CONNECT_TIMEOUT),
+            settings.get(PYTHON),
+            Heads(state_directory() / "heads.json"),
+        ),
+        f"{user}@{os.uname().nodename}"[:255],
+    )
+
+
+def _config(options: dict[str, object], home: str) -> Config:
+    from relstore.client.config.load import EMPTY, find, load
+
+    path = Path(str(options["config"])) if options.get("config") else find(Path.cwd())
+    env = str(options["env"]) if "env" in options else None
+    if path is not None:
+        return load(path, env, home)
+    if env is not None:
+        raise UsageError(f"--env {env} without a relstore.toml", hint="`relstore init` writes one.")
+    return EMPTY

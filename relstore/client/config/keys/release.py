@@ -1,0 +1,58 @@
+"""The keys that say what is released, and how it is sent."""
+
+from __future__ import annotations
+
+from relstore.client.coding import AUTO, check_compression
+from relstore.client.config.readers import BOOLEAN, COMMAND, PATH, string
+from relstore.client.config.setting import DefaultedSetting, PathBase, Setting, ValueType
+
+TITLE = "What is released, and how it is sent"
+INTRO = ""
+
+
+def _compression(value: object, base: PathBase) -> str:
+    return check_compression(string(value))
+
+
+ARTIFACT = Setting(
+    "artifact",
+    PATH,
+    help="The file or directory to release.",
+    example="dist",
+    commands=("push",),
+    is_argument=True,
+)
+BUILD = Setting(
+    "build",
+    COMMAND,
+    help="Run this command first, on this machine, and push nothing if it fails.",
+    more="It makes the artifact. It is a line for `sh -c`, or a list of a program and its arguments. It "
+    "runs in the directory of relstore.toml.",
+    example="make dist",
+    commands=("push",),
+)
+ALLOW_OUTSIDE_LINKS = DefaultedSetting(
+    "allow-outside-links",
+    BOOLEAN,
+    help="Accept symlinks that lead out of the artifact.",
+    example=False,
+    default=False,
+    commands=("push",),
+)
+COMPRESSION = DefaultedSetting(
+    "compression",
+    ValueType("string", "CODEC[:LEVEL]", _compression),
+    help="How to compress what is sent: auto, none, zstd, xz or zlib, or with a level: zstd:9.",
+    more="auto chooses by the speed of the link.",
+    example="auto",
+    default=AUTO,
+    commands=("push",),
+)
+DELTA = Setting(
+    "delta",
+    BOOLEAN,
+    help="Send files as differences to similar files that the host has.",
+    example=True,
+    absent="where that is faster",
+    commands=("push",),
+)

@@ -1,0 +1,110 @@
+"""The keys that say which service runs the app, and how it is restarted."""
+
+from __future__ import annotations
+
+from relstore.client.config.readers import BOOLEAN, COMMAND, SECONDS, several, string
+from relstore.client.config.setting import DefaultedSetting, PathBase, Setting, ValueType
+from relstore.errors import UsageError
+from relstore.formats.names import UnitName
+from relstore.formats.recipe import ACTIONS, RESTART, SUDO, Escalation, UnitAction
+
+TITLE = "The service that runs the app"
+INTRO = "If a restart or a health check fails, the host rolls back to the previous generation."
+ACTIVATING = ("push", "switch-generation", "rollback")
+
+
+def _units(value: object, base: PathBase) -> tuple[UnitName, ...]:
+    units: list[UnitName] = []
+    for item in several(value, "unit"):
+        unit = UnitName.parse(string(item))
+        if unit in units:
+            raise UsageError(f"names {unit} twice", hint="Remove one of the two.")
+        units.append(unit)
+    return tuple(units)
+
+
+def _action(value: object, base: PathBase) -> UnitAction:
+    word = string(value)
+    for action in ACTIONS:
+        if action == word:
+            return action
+    raise UsageError(f"{word!r} is not an action", hint=f"It is one of {', '.join(ACTIONS)}.")
+
+
+def _become(value: object, base: PathBase) -> Escalation:
+    if string(value) != SUDO:
+        raise UsageError(f"{value!r} is not known", hint=f'It can be "{SUDO}".')
+    return SUDO
+
+
+UNIT = Setting(
+    "unit",
+    ValueType("unit, or a list of units", "UNIT", _units, repeatable=True),
+    help="The systemd unit to restart after the switch.",
+    more="There may be several. `relstore unit` prints a hardened one.",
+    example="web.service",
+    commands=(*ACTIVATING, "sudoers"),
+)
+USER = DefaultedSetting(
+    "user",
+    BOOLEAN,
+    help="The units belong to the account's own manager (systemctl --user).",
+    example=False,
+    default=False,
+    commands=(*ACTIVATING, "unit"),
+)
+UNIT_ACTION = DefaultedSetting(
+    "unit-action",
+    ValueType("string", "ACTION", _action, choices=ACTIONS),
+    help=f"What to do with the units: {', '.join(ACTIONS)}.",
+    example="restart",
+    default=RESTART,
+    commands=(*ACTIVATING, "sudoers"),
+)
+UNIT_RUNS_BUILD = Setting(
+    "unit-runs-build",
+    BOOLEAN,
+    help="Require that the units' main processes execute the new build.",
+    example=True,
+    absent="true, unless the units are only reloaded",
+    commands=ACTIVATING,
+)
+BECOME = Setting(
+    "become",
+    ValueType("string", SUDO, _become, choices=(SUDO,)),
+    help="Manage the units through sudo.",
+    more="`relstore sudoers` prints the rule that the account needs.",
+    example=SUDO,
+    commands=(*ACTIVATING, "unit"),
+)
+ASK_BECOME_PASS = DefaultedSetting(
+    "ask-become-pass",
+    BOOLEAN,
+    help="Ask for sudo's password, once for all hosts.",
+    example=False,
+    default=False,
+    commands=(*ACTIVATING, "unit"),
+)
+RESTART_COMMAND = Setting(
+    "restart",
+    COMMAND,
+    help="Run this command on the host (sh -c) after the switch.",
+    more="It is for a supervisor other than systemd. It may also be a list of a program and its arguments.",
+    example="supervisorctl restart web",
+    commands=ACTIVATING,
+)
+RELOAD_COMMAND = Setting(
+    "reload",
+    COMMAND,
+    help="Run this command instead of `restart` where a previous version runs.",
+    example="supervisorctl signal HUP web",
+    commands=ACTIVATING,
+)
+RESTART_TIMEOUT = DefaultedSetting(
+    "restart-timeout",
+    SECONDS,
+    help="How long a restart may take.",
+    example="60s",
+    default="60s",
+    commands=ACTIVATING,
+)
