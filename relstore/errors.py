@@ -113,6 +113,25 @@ class DamagedError(StoreError):
     """Bytes in the store are not what their name says."""
 
 
+class NotRecordedError(StoreError):
+    """The disk did not take an event into the journal; ``certain``: nothing of it stays there."""
+
+    certain = False
+
+    @classmethod
+    def of(cls, error: OSError, *, certain: bool) -> NotRecordedError:
+        """For the ``error`` of a write or a sync."""
+        made = cls(
+            f"the journal could not be written: {error.strerror or error}",
+            state="It was not recorded."
+            if certain
+            else "Whether it is recorded is not known: it may be gone after the next boot.",
+            hint="The disk reports errors: look at the kernel's log before you go on.",
+        )
+        made.certain = certain
+        return made
+
+
 class NotFoundError(StoreError):
     """No such app, generation, build or pin."""
 
@@ -150,6 +169,7 @@ WIRE_KINDS = {
         NoSpaceError,
         ReadOnlyError,
         DamagedError,
+        NotRecordedError,
         NotFoundError,
         RefusedError,
         BusyError,

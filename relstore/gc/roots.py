@@ -31,7 +31,7 @@ def find(store: Store, jobs: Mapping[AppName, Collection[int]]) -> Found:
     for name in store.app_names():
         with store.app(name) as app:
             rows[name] = app.rows()
-    held = {lease: manifest for lease, manifest in leases.sort_out(store.leases) if manifest is not None}
+    held = leases.held(store.leases)
     in_use = builds_in_use()
     roots = Roots(rows, jobs, frozenset(Digest(lease[:64]) for lease in held), in_use.builds)
     return Found(roots, held, in_use.helpers, in_use.unreadable)

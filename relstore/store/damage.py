@@ -55,19 +55,22 @@ def set_aside(store: Store, directory: Dir, name: str) -> None:
     with store.root.make_or_open(QUARANTINE) as quarantine:
         kept = f"{random_suffix()}.{name[:_MAX_NAME]}"
         if stat.S_ISREG(found.st_mode):
-            with _unless_linked_too_often():
+            with _unless_it_cannot_be_linked():
                 directory.link(name, quarantine, kept)
         else:
+            if stat.S_ISDIR(found.st_mode):
+                directory.make_accessible(name, found)  # else it could not be moved
             directory.rename(name, quarantine, kept)
         sync_directory(quarantine)
 
 
 @contextlib.contextmanager
-def _unless_linked_too_often() -> Iterator[None]:
+def _unless_it_cannot_be_linked() -> Iterator[None]:
+    """It has too many links, or is a file of another account (``fs.protected_hardlinks``)."""
     try:
         yield
     except OSError as error:
-        if error.errno != errno.EMLINK:
+        if error.errno not in (errno.EMLINK, errno.EPERM):
             raise
 
 

@@ -10,6 +10,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import re
 import stat
 from collections.abc import Iterator
 
@@ -20,6 +21,7 @@ from relstore.store.directory import TEMPORARY, Dir
 from relstore.store.durable import Durability, write_all
 
 CHUNK_BYTES = 1024 * 1024
+_SHARD = re.compile(r"[0-9a-f]{2}\Z")
 PLAIN_MODE = 0o444
 EXECUTABLE_MODE = 0o555
 
@@ -150,7 +152,11 @@ class Objects:
 
     def shards(self) -> list[str]:
         """The names of the directories that objects are in, sorted."""
-        return self._directory.names()
+        return [
+            name
+            for name in self._directory.names()
+            if _SHARD.match(name) and self._directory.is_directory(name)
+        ]
 
     def shard(self, name: str) -> Dir:
         """The open directory of a shard by its two digits."""

@@ -17,7 +17,7 @@ from relstore.formats.manifest import Directory, Entry, Manifest, ObjectRef
 from relstore.formats.names import Digest, random_suffix
 from relstore.store import damage, publish
 from relstore.store.builds import MANIFEST_NAME, TREE_NAME
-from relstore.store.directory import DIRECTORY_MODE, TEMPORARY, Dir
+from relstore.store.directory import SEALED_MODE, TEMPORARY, Dir
 from relstore.store.durable import replace_file, sync_directory
 from relstore.store.objects import CHUNK_BYTES, PLAIN_MODE
 from relstore.store.publish import Survey
@@ -128,17 +128,17 @@ def _mend_tree(store: Store, scratch: Dir, tree: Dir, manifest: Manifest) -> Ite
     """Each thing that was wrong, as soon as it is right: what is in a directory is looked at after that."""
     entries = {entry.path: entry for entry in manifest.entries}
     for finding in check_tree(tree, manifest, Proved()):
+        if finding.foreign:
+            continue
         *above, name = finding.path.split("/")
-        with tree.below(above) as directory:
-            _mend(store, scratch, directory, name, entries.get(finding.path))
+        with tree.below(above) as directory, directory.writable():
+            _mend(store, scratch, directory, name, entries[finding.path])
         yield finding
 
 
-def _mend(store: Store, scratch: Dir, directory: Dir, name: str, entry: Entry | None) -> None:
-    """Make ``name`` what the manifest says: ``entry``, or nothing."""
-    if entry is None:
-        damage.move_away(store, directory, name)
-    elif isinstance(entry, Directory):
+def _mend(store: Store, scratch: Dir, directory: Dir, name: str, entry: Entry) -> None:
+    """Make ``name`` what the manifest says."""
+    if isinstance(entry, Directory):
         _mend_directory(store, directory, name)
     else:
         new = TEMPORARY + random_suffix()
@@ -153,8 +153,11 @@ def _mend(store: Store, scratch: Dir, directory: Dir, name: str, entry: Entry | 
 
 def _mend_directory(store: Store, directory: Dir, name: str) -> None:
     try:
-        with directory.sub(name) as there:
-            os.fchmod(there.fd, DIRECTORY_MODE)
+        found = directory.lstat(name)
+        if found is not None:
+            directory.make_accessible(name, found)
+        with directory.sub(name) as existing:
+            os.fchmod(existing.fd, SEALED_MODE)
     except OSError:  # it is missing, or no directory
         damage.move_away(store, directory, name)
-        directory.make(name, DIRECTORY_MODE).close()
+        directory.make(name, SEALED_MODE).close()

@@ -12,12 +12,17 @@ import os
 import pwd
 
 from relstore.errors import NoSpaceError, NoStoreError, ReadOnlyError, StoreError, UnsafeStoreError
-from relstore.store.directory import DIRECTORY_MODE, TEMPORARY, Dir
+from relstore.store.directory import DIRECTORY_MODE, PRIVATE_MODE, TEMPORARY, Dir
 from relstore.store.durable import Durability, create_file, sync_directory
 
 FORMAT = b"relstore-store 1\n"
 FORMAT_NAME = "format"
-AREAS = ("helpers", "objects", "builds", "staging", "leases", "apps", "trash")
+LOCK = "lock"
+LEASES = "leases"
+TRASH = "trash"
+AREAS = ("helpers", "objects", "builds", "staging", LEASES, "apps", TRASH)
+PRIVATE = (LEASES, TRASH)
+"""Those that others may not open, since whoever opens what is locked can lock it."""
 SHARDS = tuple(f"{number:02x}" for number in range(256))
 
 
@@ -122,7 +127,7 @@ def _check_format(root: Dir, *, create: bool) -> None:
 def _initialise(root: Dir) -> None:
     """Everything first, ``format`` last: a store that has it is whole."""
     for area in AREAS:
-        root.make_or_open(area).close()
+        root.make_or_open(area, PRIVATE_MODE if area in PRIVATE else DIRECTORY_MODE).close()
     with root.sub("objects") as objects:
         for shard in SHARDS:
             with contextlib.suppress(FileExistsError):
@@ -156,4 +161,4 @@ def explain(error: OSError, doing: str) -> StoreError:
     return StoreError(what)
 
 
-_OURS = frozenset((*AREAS, "lock"))
+_OURS = frozenset((*AREAS, LOCK))

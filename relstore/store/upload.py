@@ -11,6 +11,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from relstore.errors import DamagedError, ProtocolError
@@ -77,7 +78,12 @@ class Upload:
     def begin(cls, store: Store, build: Digest, raw: bytes, manifest: Manifest) -> Upload:
         """Take the lease; from here on the collector leaves alone what the build uses."""
         with store.shared():
-            return cls(store, build, raw, manifest, leases.take(store.leases, build, raw))
+            lease = leases.take(store.leases, build, raw)
+            try:
+                return cls(store, build, raw, manifest, lease)
+            except BaseException:
+                lease.release()
+                raise
 
     def missing(self) -> list[Missing]:
         """What must be put, after the disk was found to have room for it. Raises NoSpaceError."""
@@ -119,14 +125,17 @@ class Upload:
         self.directory.remove_tree(self.contents[index].blake3)
 
     def close(self, *, done: bool) -> None:
-        """Let go of the lease. ``done`` also removes what is staged, which is otherwise kept to resume."""
+        """Let go of the lease. ``done`` also removes what is staged, which is otherwise kept to resume.
+
+        Nothing of it can fail: what cannot be removed is left to the collector.
+        """
         if self._part is not None:
             os.close(self._part.fd)
             self._part = None
-        empty = not self.directory.all_names()
+        with suppress(OSError):
+            if done or not self.directory.all_names():
+                self.store.staging.remove_tree(self._lease.name)
         self.directory.close()
-        if done or empty:
-            self.store.staging.remove_tree(self._lease.name)
         self._lease.release()
 
     def _open_part(self, index: int, offset: int) -> _Part:

@@ -20,7 +20,7 @@ def test_the_second_uploader_of_a_build_gets_a_name_of_its_own(directory: Dir) -
     second = leases.take(directory, BUILD, b"manifest")
     assert first.name == BUILD
     assert second.name.startswith(f"{BUILD}.")
-    assert [name for name, _ in leases.sort_out(directory)] == sorted([first.name, second.name])
+    assert sorted(leases.held(directory)) == sorted([first.name, second.name])
     first.release()
     third = leases.take(directory, BUILD, b"manifest")
     assert third.name == BUILD
@@ -31,7 +31,7 @@ def test_the_second_uploader_of_a_build_gets_a_name_of_its_own(directory: Dir) -
 
 def test_a_lease_that_is_held_protects_its_manifest(directory: Dir) -> None:
     lease = leases.take(directory, BUILD, b"what is uploaded")
-    assert list(leases.sort_out(directory)) == [(BUILD, b"what is uploaded")]
+    assert leases.held(directory) == {BUILD: b"what is uploaded"}
     lease.release()
 
 
@@ -55,7 +55,7 @@ def test_a_lease_lives_as_long_as_its_process(alive: bool, directory: Dir, here:
         if not alive:
             process.kill()
             process.wait()
-        assert list(leases.sort_out(directory)) == [(BUILD, b"manifest" if alive else None)]
+        assert leases.held(directory) == ({BUILD: b"manifest"} if alive else {})
         process.kill()
 
 
@@ -63,5 +63,5 @@ def test_an_abandoned_lease_is_taken_over_with_its_name(directory: Dir, here: Pa
     (here / BUILD).write_bytes(b"a longer manifest than the new one has")
     lease = leases.take(directory, BUILD, b"new")
     assert lease.name == BUILD
-    assert list(leases.sort_out(directory)) == [(BUILD, b"new")]
+    assert leases.held(directory) == {BUILD: b"new"}
     lease.release()

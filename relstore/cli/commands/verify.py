@@ -37,15 +37,16 @@ def verify(ctx: click.Context, repair: bool) -> None:
 
     def show(host: str, found: Report) -> None:
         checked = found.verified
-        mended = len(found.findings) - len(found.left)
+        mended = len(found.problems) - len(found.left)
         here.console.say(
             f"{host}: {text.plural(checked.generations, 'generation')}, "
             f"{text.plural(checked.builds, 'build')}, {text.plural(checked.objects, 'object')}, "
-            f"{text.size(checked.bytes)}: {text.plural(len(found.findings), 'problem')}"
+            f"{text.size(checked.bytes)}: {text.plural(len(found.problems), 'problem')}"
             + (f", {mended} repaired" if mended else "")
         )
         for finding in found.findings:
-            here.console.report(f"{finding.path}: {finding.problem}{' (repaired)' if finding.mended else ''}")
+            remark = " (left alone)" if finding.foreign else " (repaired)" if finding.mended else ""
+            here.console.report(f"{finding.path}: {finding.problem}{remark}")
 
     outcomes = [_judged(one, repair=repair) for one in on_each(here, ask)]
     report("verify", outcomes, here, show, _fields)

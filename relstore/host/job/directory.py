@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Optional, TypeVar
 
 from relstore.errors import DamagedError, FormatError, NotFoundError, ProtocolError, UsageError
 from relstore.formats import pack
-from relstore.formats.names import JobId, random_suffix
+from relstore.formats.names import JobId, is_job, random_suffix
 from relstore.formats.recipe import Recipe
 from relstore.protocol import fields as shape
 from relstore.store import app as apps
@@ -182,12 +182,9 @@ def create(app: App, request: JobRequest, micros: int = 0) -> tuple[Job, int]:
 
 
 def names(app: App) -> list[JobId]:
-    """The ids of all jobs, oldest first."""
+    """The ids of all jobs, oldest first. What has no job's name is passed over."""
     with app.area(apps.JOBS) as jobs:
-        try:
-            return [JobId.parse(name) for name in jobs.names()]
-        except UsageError as error:
-            raise DamagedError(f"among the jobs of {app.name}: {error.what}") from None
+        return [JobId(name) for name in jobs.names() if is_job(name) and jobs.is_directory(name)]
 
 
 def open_job(app: App, ident: Optional[JobId]) -> Job:

@@ -7,7 +7,9 @@ is made whole (``store.repair``).
 
 from __future__ import annotations
 
+import errno
 import os
+import shlex
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -15,10 +17,12 @@ from typing import NamedTuple
 from relstore.errors import RelstoreError
 from relstore.formats import pack
 from relstore.formats.manifest import Manifest
-from relstore.formats.names import AppName, Digest
+from relstore.formats.names import AppName, Digest, as_text
 from relstore.protocol import DamagedBuild, FindingOut, Step, Verified
-from relstore.store import damage, durable, publish, repair
+from relstore.store import damage, durable, journal, journal_repair, publish, repair
+from relstore.store.builds import TREE_NAME
 from relstore.store.directory import TEMPORARY
+from relstore.store.root import account, explain
 from relstore.store.store import Store
 from relstore.store.tree import Finding
 from relstore.store.upload import Upload
@@ -56,14 +60,19 @@ def verify(store: Store, step: Callable[[Step], None], *, mend: bool) -> Report:
     checker = Checker(store, so_far.checked)
     findings: list[FindingOut] = []
     damaged: list[Digest] = []
-    for build, wrong in _builds(store, checker, so_far, step):
-        if not wrong:
-            continue
-        mended = mend and _repair(store, build)
-        if not mended:
-            damage.mark(store, build)
-            damaged.append(build)
-        findings += [FindingOut(*one, mended) for one in wrong]
+    for build, found in _builds(store, checker, so_far, step):
+        repaired = _NOT_TRIED
+        if any(not finding.foreign for finding in found):
+            if mend:
+                repaired = _repair(store, build)
+            if not repaired.done:
+                damage.mark(store, build)
+                damaged.append(build)
+        findings += [_out(finding, mended=repaired.done) for finding in found]
+        if repaired.problem:
+            findings.append(FindingOut(f"builds/{build}", repaired.problem, False))
+    if mend:
+        findings += _mend_journals(store)
     findings += _found(checker.apps, lambda _: _mend_links(store), mend)
     findings += _found(checker.objects, lambda wrong: _clear_shelf(store, wrong), mend)
     durable.remove_name(store.root, PROGRESS)
@@ -76,7 +85,7 @@ def verify(store: Store, step: Callable[[Step], None], *, mend: bool) -> Report:
 def _builds(
     store: Store, checker: Checker, so_far: _Progress, step: Callable[[Step], None]
 ) -> Iterator[tuple[Digest, list[Finding]]]:
-    """Each build with what is wrong with it; without those done before a break, unless they are marked."""
+    """Each build with what was found of it; without those done before a break, unless they are marked."""
     # Not at the top: every session would wait for it, and few check a store.
     from concurrent.futures import ThreadPoolExecutor
 
@@ -87,7 +96,7 @@ def _builds(
     with ThreadPoolExecutor(min(os.cpu_count() or 1, _MAX_THREADS)) as pool:
         for number, (build, wrong) in enumerate(zip(left, pool.map(checker.build, left))):
             step(Step("builds", len(ids) - len(left) + number, len(ids)))
-            if not wrong:
+            if all(finding.foreign for finding in wrong):
                 damage.unmark(store, build)
             yield build, wrong
             if time.monotonic() > noted + _NOTE_EVERY_S and build > last:
@@ -99,16 +108,31 @@ def _found(
     check: Callable[[], Iterable[Finding]], put_right: Callable[[Sequence[Finding]], None], mend: bool
 ) -> list[FindingOut]:
     """What is wrong, and whether it is right afterwards."""
-    wrong = list(check())
+    found = list(check())
+    wrong = [finding for finding in found if not finding.foreign]
     if not wrong or not mend:
-        return [FindingOut(*one, False) for one in wrong]
+        return [_out(finding, mended=False) for finding in found]
     put_right(wrong)
     left = set(check())
-    return [FindingOut(*one, one not in left) for one in wrong]
+    return [_out(finding, mended=finding not in left) for finding in found]
 
 
-def _repair(store: Store, build: Digest) -> bool:
-    """Whether the build is whole again. What was found of it stays staged, for a client to add the rest."""
+def _out(finding: Finding, *, mended: bool) -> FindingOut:
+    return FindingOut(finding.path, finding.problem, mended and not finding.foreign, finding.foreign)
+
+
+class _Repaired(NamedTuple):
+    """What became of a repair. One that is neither done nor has a ``problem`` lacks contents."""
+
+    done: bool
+    problem: str = ""
+
+
+_NOT_TRIED = _Repaired(False)
+
+
+def _repair(store: Store, build: Digest) -> _Repaired:
+    """Make the build whole. What was found of it stays staged, for a client to add the rest."""
     done = False
     try:
         raw = store.builds.manifest_bytes(build)
@@ -121,8 +145,32 @@ def _repair(store: Store, build: Digest) -> bool:
         finally:
             upload.close(done=done)
     except RelstoreError:
-        return False  # its manifest is damaged, or the disk gives back what it wants
-    return done
+        pass  # its manifest is damaged, or the disk gives back what it wants
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EBUSY):
+            raise
+        # Something that another account made, or mounted, is where a part of the build belongs.
+        place = as_text(shlex.quote(f"{store.root.path}/builds/{build}/{TREE_NAME}"))
+        return _Repaired(
+            False,
+            f"could not be repaired: {explain(error, 'another account has changed it').what}. "
+            f"As root: chown -hR {account(os.geteuid())} {place}; then repair again",
+        )
+    return _Repaired(done)
+
+
+def _mend_journals(store: Store) -> list[FindingOut]:
+    """Make the journals readable that are not; what was wrong with each, and what was lost."""
+    findings = []
+    for name in store.app_names():
+        with store.app(name) as app:
+            try:
+                app.events()
+            except RelstoreError as error:
+                repaired = journal_repair.repair(store, app.directory)
+                what = error.what if repaired is None else f"{error.what}: {repaired.words()}"
+                findings.append(FindingOut(f"apps/{name}/{journal.NAME}", what, True))
+    return findings
 
 
 def _mend_links(store: Store) -> None:

@@ -17,9 +17,11 @@ from relstore.formats import journal as journal_format
 from relstore.formats.journal import Event
 from relstore.formats.names import AppName
 from relstore.formats.retention import Policy
+from relstore.gc import left as left_behind
 from relstore.gc import leftovers as gc_remains
 from relstore.gc import roots as gc_roots
 from relstore.gc import sweep, trash
+from relstore.gc.left import Left
 from relstore.gc.measure import measure
 from relstore.gc.plan import Plan, make_plan
 from relstore.gc.roots import Found
@@ -37,6 +39,7 @@ from relstore.store.store import Store
 def collect(store: Store, ask: Collect) -> tuple[Collected, list[Verdict]]:
     """Plan, measure, and unless it is a dry run sweep. Raises NotFoundError, DamagedError, RefusedError."""
     now = int(time.time())
+    left: list[Left] = []
     with trash.alone(store):
         with store.exclusive():
             seen = _look(store, ask, now)
@@ -50,14 +53,17 @@ def collect(store: Store, ask: Collect) -> tuple[Collected, list[Verdict]]:
                 again = _look(store, ask, now)
                 plan = again.plan.only(seen.plan)
                 gone = [one for one in remains if gc_remains.is_dead(store, one, again.in_use, now)]
-                gc_remains.let_go(store, gone)
-                sweep.let_go(store, plan)
-            trash.empty(store)
-            sweep.clear_shelf(store)
-            sweep.record(store, plan, ask.who, now)
+                left += gc_remains.let_go(store, gone)
+                left += sweep.let_go(store, plan)
+            try:
+                left += trash.empty(store)
+                left += sweep.clear_shelf(store)
+            finally:
+                sweep.record(store, plan, ask.who, now)
     kept = sum(1 for verdict in seen.plan.generations if verdict.keep)
     size = measured.bytes + sum(remain.bytes for remain in remains)
-    collected = Collected(measured.objects, size, kept, _warnings(seen.found, bool(seen.plan.dead_builds)))
+    warnings = (*_warnings(seen.found, bool(seen.plan.dead_builds)), *left_behind.warnings(left))
+    collected = Collected(measured.objects, size, kept, warnings)
     return collected, reports.verdicts(seen.plan, measured, remains)
 
 
