@@ -27,6 +27,8 @@ class Roots(NamedTuple):
     """The builds that uploads are making."""
     running: Collection[Digest]
     """The builds that some process executes, maps, has open or stands in."""
+    may_run: Collection[Digest] = frozenset()
+    """The builds that a process which is hidden from this account may have been started from."""
 
 
 class GenerationVerdict(NamedTuple):
@@ -181,6 +183,8 @@ def _judge_builds(
             found.append(BuildVerdict(build, True, "an upload is making it"))
         elif build in roots.running:
             found.append(BuildVerdict(build, True, "a process runs it"))
+        elif build in roots.may_run:
+            found.append(BuildVerdict(build, True, "a hidden process may run it"))
         else:
             found.append(BuildVerdict(build, False, "no generation needs it"))
     return found

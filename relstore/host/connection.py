@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 
 from relstore import protocol
 from relstore.errors import ProtocolError
+from relstore.protocol import fields as shape
 from relstore.protocol import framing
 
 
@@ -60,7 +61,9 @@ class Wire:
     def send(self, value: Any, body: bytes = b"") -> None:
         """One reply or event, with its body. Raises BrokenPipeError, whatever keeps it from the client."""
         try:
-            self._sink.write(framing.encode(framing.MESSAGE, protocol.encode(value, len(body))))
+            self._sink.write(
+                framing.encode(framing.MESSAGE, protocol.encode(shape.readable(value), len(body)))
+            )
             for start in range(0, len(body), framing.DATA_BYTES):
                 self._sink.write(framing.encode(framing.DATA, body[start : start + framing.DATA_BYTES]))
             self._sink.flush()

@@ -17,9 +17,9 @@ from relstore.host import hello as capabilities
 from relstore.host.connection import Wire
 from relstore.host.helpers import Bundle
 from relstore.host.requests import activation as switching
+from relstore.host.requests import bounds, collecting, preflight, status
 from relstore.host.requests import chain as past
 from relstore.host.requests import checking as verifying
-from relstore.host.requests import collecting, preflight, status
 from relstore.host.requests import keeping as words
 from relstore.host.requests import replies as reports
 from relstore.host.requests import unit_file as unit_files
@@ -94,6 +94,7 @@ class Session:
         if message is None:
             return False
         try:
+            bounds.check(message.value)
             self._handlers[type(message.value)](message.value)
         except BrokenPipeError:
             raise

@@ -9,9 +9,9 @@ import pytest
 
 from relstore.errors import RelstoreError
 from relstore.formats.names import AppName
-from relstore.gc import roots
+from relstore.gc import processes, roots
 from relstore.store.store import Store
-from tests.support.host_side import WEB, artifact, begin_upload, build_of, go_live, release
+from tests.support.host_side import NOW, WEB, artifact, begin_upload, build_of, go_live, release
 
 
 def test_every_app_with_its_rows_and_jobs(store: Store) -> None:
@@ -114,3 +114,19 @@ def test_what_is_no_root_by_its_name_ends_nothing(
         foreign.mkdir()
     after = roots.find(store, {})
     assert (after.roots.apps, after.leases) == (before.roots.apps, before.leases)
+
+
+def test_where_processes_are_hidden_what_was_current_since_boot_may_run(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = [go_live(store, {"a": b"%d" % number}) for number in range(4)]
+    builds = [build_of(store, number) for number in numbers]
+    seen = processes.builds_in_use()
+    monkeypatch.setattr(roots, "builds_in_use", lambda: seen._replace(hidden=True))
+    monkeypatch.setattr(roots, "_booted", lambda: NOW + 3600.0)  # its clock was an hour behind then
+    assert roots.find(store, {}).roots.may_run == set(builds)
+    monkeypatch.setattr(roots, "_booted", lambda: NOW + 2 * 24 * 3600.0)
+    assert roots.find(store, {}).roots.may_run == set()
+    monkeypatch.setattr(roots, "builds_in_use", lambda: seen._replace(hidden=False))
+    monkeypatch.setattr(roots, "_booted", lambda: 0.0)
+    assert roots.find(store, {}).roots.may_run == set()

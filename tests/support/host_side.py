@@ -178,7 +178,7 @@ def started_job(
     log = os.open("log", os.O_RDWR | os.O_APPEND, dir_fd=job.directory.fd)
     try:
         process = subprocess.Popen(
-            [*prefix, sys.executable, "-I", "-S", helper, "job", str(store), WEB, job.id],
+            [*prefix, sys.executable, "-I", "-S", "-X", "utf8", helper, "job", str(store), WEB, job.id],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -223,7 +223,7 @@ def program(code: str, *arguments: object) -> list[str]:
     """Run ``code`` as a host runs the helper, with relstore to import; ``arguments`` from ``sys.argv[1]`` on."""
     path = [str(REPOSITORY), str(Path(msgpack.__file__).parent.parent)]
     head = f"import sys; sys.path[:0] = {path!r}\n"
-    return [sys.executable, "-I", "-S", "-B", "-c", head + code, *map(str, arguments)]
+    return [sys.executable, "-I", "-S", "-B", "-X", "utf8", "-c", head + code, *map(str, arguments)]
 
 
 def snapshot(top: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from relstore.errors import RefusedError
@@ -62,7 +63,7 @@ def collect(store: Store, ask: Collect) -> tuple[Collected, list[Verdict]]:
                 sweep.record(store, plan, ask.who, now)
     kept = sum(1 for verdict in seen.plan.generations if verdict.keep)
     size = measured.bytes + sum(remain.bytes for remain in remains)
-    warnings = (*_warnings(seen.found, bool(seen.plan.dead_builds)), *left_behind.warnings(left))
+    warnings = (*_warnings(seen), *left_behind.warnings(left))
     collected = Collected(measured.objects, size, kept, warnings)
     return collected, reports.verdicts(seen.plan, measured, remains)
 
@@ -189,10 +190,15 @@ def _newest_helper(store: Store) -> list[str]:
     return [] if newest is None else [newest]
 
 
-def _warnings(found: Found, removes: bool) -> tuple[str, ...]:
-    if not (removes and found.unreadable_processes):
-        return ()
-    return (
-        f"processes of other accounts that could not be looked into: {found.unreadable_processes}; a build "
-        "that only they run is kept only while it is current, pinned or the one to roll back to.",
-    )
+def _warnings(seen: _Seen) -> Iterator[str]:
+    found, plan = seen.found, seen.plan
+    if found.unreadable_processes and plan.dead_builds:
+        yield (
+            f"processes of other accounts that could not be looked into: {found.unreadable_processes}; "
+            "a build that only they run is kept only while it is current, pinned or the one to roll back to."
+        )
+    if found.hidden_processes and (plan.dead_builds or found.roots.may_run):
+        yield (
+            "this host hides the processes of other accounts (hidepid of /proc): each build that was current "
+            "at some moment since the host was booted is kept, because one of them may still run it."
+        )

@@ -57,4 +57,4 @@ def _app_of(remain: Remain) -> str:
 
 def stream(messages: list[object]) -> bytes:
     """Messages of one class as a reply's body."""
-    return pack.encode_stream(shape.to_values(message) for message in messages)
+    return pack.encode_stream(shape.to_values(shape.readable(message)) for message in messages)
