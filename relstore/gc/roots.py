@@ -37,13 +37,12 @@ def find(store: Store, jobs: Mapping[AppName, Collection[int]]) -> Found:
     """``jobs``: the generations that running or unresolved jobs are about. Raises DamagedError, OSError."""
     rows = {}
     in_use = builds_in_use()
-    since = _booted() - _DAY_S
     may_run: set[Digest] = set()
     for name in store.app_names():
         with store.app(name) as app:
             rows[name] = app.rows()
             if in_use.hidden:
-                may_run |= _switched(rows[name], app.events(), since)
+                may_run |= _switched(rows[name], app.events(), _booted() - _DAY_S)
     held = leases.held(store.leases)
     leased = frozenset(Digest(lease[:64]) for lease in held)
     roots = Roots(rows, jobs, leased, in_use.builds, frozenset(may_run))

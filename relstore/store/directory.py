@@ -123,7 +123,7 @@ class Dir:
         opened = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
         fd = os.open(component(name), opened | flags, mode, dir_fd=self.fd)
         found = os.fstat(fd)
-        if stat.S_ISREG(found.st_mode) and found.st_nlink == 1:
+        if stat.S_ISREG(found.st_mode) and found.st_nlink <= 1:  # 0: its name was removed meanwhile
             return fd
         os.close(fd)
         if stat.S_ISREG(found.st_mode):
