@@ -161,7 +161,7 @@ def test_a_kernel_thread_and_one_that_just_ended(tmp_path: Path) -> None:
     make_process(tmp_path, "2").joinpath("maps").write_bytes(b"")
     (tmp_path / "3").mkdir()
     (tmp_path / "self").mkdir()
-    assert builds_in_use(str(tmp_path)) == (frozenset(), frozenset(), 0)
+    assert builds_in_use(str(tmp_path))[:3] == (frozenset(), frozenset(), 0)
 
 
 def test_another_root_directory_and_bytes_that_are_no_text(tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ def test_the_helpers_that_are_run_are_found(tmp_path: Path) -> None:
     process = tmp_path / "77"
     (process / "fd").mkdir(parents=True)
     (process / "cmdline").write_bytes(f"python3\0-I\0/srv/web/helpers/{helper}\0job\0".encode())
-    assert builds_in_use(str(tmp_path)) == (frozenset(), {helper}, 0)
+    assert builds_in_use(str(tmp_path))[:3] == (frozenset(), {helper}, 0)
 
 
 @pytest.mark.parametrize(
