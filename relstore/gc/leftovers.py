@@ -56,7 +56,7 @@ class InUse(NamedTuple):
 
 
 def find(store: Store, in_use: InUse, now: float) -> list[Remain]:
-    """Everything of it. Raises OSError: what cannot be looked at ends the collection."""
+    """Everything of it. Raises OSError, StoreError: what cannot be read ends the collection."""
     return [
         *_leases(store, in_use.leases),
         *_staging(store, in_use.leases, now),

@@ -86,11 +86,11 @@ def _named(what: re.Pattern[bytes], paths: list[bytes]) -> set[Digest]:
 
 def _paths(process: str) -> tuple[list[bytes], bool]:
     """Every path by which the process uses files, and whether all could be read."""
-    found: list[bytes] = []
+    paths: list[bytes] = []
     complete = True
     for link in ("exe", "cwd", "root"):
         try:
-            found.append(os.fsencode(os.readlink(f"{process}/{link}")))
+            paths.append(os.fsencode(os.readlink(f"{process}/{link}")))
         except PermissionError:
             complete = False
         except OSError:
@@ -98,7 +98,7 @@ def _paths(process: str) -> tuple[list[bytes], bool]:
     for name, limit in (("maps", -1), ("cmdline", _CMDLINE_BYTES)):
         try:
             with open(f"{process}/{name}", "rb") as file:
-                found.append(file.read(limit).replace(b"\0", b"\n"))
+                paths.append(file.read(limit).replace(b"\0", b"\n"))
         except PermissionError:
             complete = False
         except OSError:
@@ -106,14 +106,14 @@ def _paths(process: str) -> tuple[list[bytes], bool]:
     try:
         descriptors = os.listdir(f"{process}/fd")
     except PermissionError:
-        return found, False
+        return paths, False
     except OSError:
-        return found, complete
+        return paths, complete
     for descriptor in descriptors:
         try:
-            found.append(os.fsencode(os.readlink(f"{process}/fd/{descriptor}")))
+            paths.append(os.fsencode(os.readlink(f"{process}/fd/{descriptor}")))
         except PermissionError:
             complete = False
         except OSError:
             pass
-    return found, complete
+    return paths, complete

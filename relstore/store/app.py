@@ -110,15 +110,20 @@ class App:
                 raise DamagedError(f"the record of generation {number} of {self.name} is missing") from None
 
     def append(self, new: NewBuild, description: Description, now: int) -> Generation:
-        """Record the next generation, durably, and make its link. The store's lock must be held."""
+        """Record the next generation, durably, and make its link. The store's lock must be held.
+
+        Raises FormatError for what could not be read again.
+        """
         with self.area(RECORDS) as records:
             while True:
                 numbers = self.numbers()
                 last = numbers[-1] if numbers else 0
                 parent = record_digest(records.read(str(last), MAX_BYTES)) if last else None
                 generation = Generation(self.name, last + 1, new.build, parent, now, *new[1:], description)
+                raw = generation.encode()
+                Generation.parse(raw)
                 try:
-                    durable.create_file(records, str(last + 1), generation.encode())
+                    durable.create_file(records, str(last + 1), raw)
                 except FileExistsError:
                     continue  # another deployer won this number
                 break
@@ -219,7 +224,14 @@ class App:
             durable.remove_name(pins, name)
 
     def events(self) -> list[journal_format.Event]:
-        return journal.read(self.directory).events
+        """The journal. Raises DamagedError."""
+        try:
+            return journal.read(self.directory).events
+        except DamagedError as error:
+            raise DamagedError(
+                f"{self.name}: {error.what}",
+                hint="`relstore verify --repair` keeps what of it is proved, and says what was lost.",
+            ) from None
 
     def rows(self) -> list[history.Row]:
         """The chain with what became of each generation. Raises StoreError for a foreign link."""

@@ -92,13 +92,13 @@ class Dir:
 
     def tighten(self, name: str, mode: int) -> None:
         """Take from ``name`` what rights it has beyond ``mode``, as far as that can be done."""
-        found = self.lstat(name)
-        if found is None or not stat.S_IMODE(found.st_mode) & ~mode:
+        status = self.lstat(name)
+        if status is None or not stat.S_IMODE(status.st_mode) & ~mode:
             return
         with contextlib.suppress(OSError, StoreError):  # on a read-only file system, for example
-            fd = self.sub(name).fd if stat.S_ISDIR(found.st_mode) else self.open_file(name)
+            fd = self.sub(name).fd if stat.S_ISDIR(status.st_mode) else self.open_file(name)
             try:
-                os.fchmod(fd, stat.S_IMODE(found.st_mode) & mode)
+                os.fchmod(fd, stat.S_IMODE(status.st_mode) & mode)
             finally:
                 os.close(fd)
 
@@ -122,11 +122,11 @@ class Dir:
         """
         opened = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
         fd = os.open(component(name), opened | flags, mode, dir_fd=self.fd)
-        found = os.fstat(fd)
-        if stat.S_ISREG(found.st_mode) and found.st_nlink <= 1:  # 0: its name was removed meanwhile
+        status = os.fstat(fd)
+        if stat.S_ISREG(status.st_mode) and status.st_nlink <= 1:  # 0: its name was removed meanwhile
             return fd
         os.close(fd)
-        if stat.S_ISREG(found.st_mode):
+        if stat.S_ISREG(status.st_mode):
             raise StoreError(
                 f"{self.path}/{name} has another name too, somewhere else",
                 hint=f"In {self.path}: cp -p {name} {name}.own && mv {name}.own {name}",
@@ -161,8 +161,8 @@ class Dir:
         return os.listdir(self.fd)
 
     def entries(self) -> Iterator[os.DirEntry[str]]:
-        with os.scandir(self.fd) as found:
-            yield from found
+        with os.scandir(self.fd) as entries:
+            yield from entries
 
     def lstat(self, name: str) -> os.stat_result | None:
         """None when there is no such name."""
@@ -173,8 +173,8 @@ class Dir:
 
     def is_directory(self, name: str) -> bool:
         """Whether ``name`` is a directory, not a symlink to one."""
-        found = self.lstat(name)
-        return found is not None and stat.S_ISDIR(found.st_mode)
+        status = self.lstat(name)
+        return status is not None and stat.S_ISDIR(status.st_mode)
 
     def readlink(self, name: str) -> str | None:
         """None when there is no such name; StoreError when it is no symlink."""
@@ -214,13 +214,13 @@ class Dir:
 
         What cannot be removed stays, and the directories that lead to it; all else goes.
         """
-        found = self.lstat(name)
-        if found is None:
+        status = self.lstat(name)
+        if status is None:
             return
-        if not stat.S_ISDIR(found.st_mode):
+        if not stat.S_ISDIR(status.st_mode):
             self.unlink(name)
             return
-        self.make_accessible(name, found)
+        self.make_accessible(name, status)
         first: OSError | None = None
         with self.sub(name) as inner:
             for child in inner.all_names():
@@ -232,16 +232,16 @@ class Dir:
             raise first
         self.rmdir(name)
 
-    def make_accessible(self, name: str, found: os.stat_result) -> None:
-        """Give the owner all rights on the directory ``name``, if that can be done. ``found``: its lstat."""
-        if stat.S_IMODE(found.st_mode) & 0o700 == 0o700:
+    def make_accessible(self, name: str, status: os.stat_result) -> None:
+        """Give the owner all rights on the directory ``name``, if that can be done. ``status``: its lstat."""
+        if stat.S_IMODE(status.st_mode) & 0o700 == 0o700:
             return
         # Without rights it can be opened only so, and changed only by way of that descriptor.
         path_only = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
         fd = os.open(component(name), path_only, dir_fd=self.fd)
         try:
             with contextlib.suppress(OSError):
-                os.chmod(f"/proc/self/fd/{fd}", stat.S_IMODE(found.st_mode) | 0o700)
+                os.chmod(f"/proc/self/fd/{fd}", stat.S_IMODE(status.st_mode) | 0o700)
         finally:
             os.close(fd)
 

@@ -77,13 +77,13 @@ def held(leases: Dir) -> dict[str, bytes]:
 
     The store's lock must be held alone, so that no lease is half made; one may end at any moment.
     """
-    found = {}
+    manifests = {}
     for name in leases.names():
         if is_held(leases, name):
             manifest = leases.read_or_none(name, MAX_BYTES)
             if manifest is not None:
-                found[name] = manifest
-    return found
+                manifests[name] = manifest
+    return manifests
 
 
 def is_held(leases: Dir, name: str) -> bool:

@@ -71,12 +71,12 @@ class Objects:
 
     def has(self, ref: ObjectRef) -> bool:
         """Whether it is on the shelf with the right kind, size and mode; its bytes are not read."""
-        found = self._shard(ref.blake3).lstat(object_name(ref.blake3, ref.executable))
+        status = self._shard(ref.blake3).lstat(object_name(ref.blake3, ref.executable))
         return (
-            found is not None
-            and stat.S_ISREG(found.st_mode)
-            and found.st_size == ref.size
-            and stat.S_IMODE(found.st_mode) == mode_of(ref.executable)
+            status is not None
+            and stat.S_ISREG(status.st_mode)
+            and status.st_size == ref.size
+            and stat.S_IMODE(status.st_mode) == mode_of(ref.executable)
         )
 
     def has_any(self, ref: ObjectRef) -> bool:

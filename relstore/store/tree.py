@@ -61,15 +61,15 @@ class Proved:
     def __init__(self) -> None:
         self._known: set[int] = set()
 
-    def has(self, found: os.stat_result, sha256: bytes) -> bool:
-        return self._key(found, sha256) in self._known
+    def has(self, status: os.stat_result, sha256: bytes) -> bool:
+        return self._key(status, sha256) in self._known
 
-    def add(self, found: os.stat_result, sha256: bytes) -> None:
-        self._known.add(self._key(found, sha256))
+    def add(self, status: os.stat_result, sha256: bytes) -> None:
+        self._known.add(self._key(status, sha256))
 
     @staticmethod
-    def _key(found: os.stat_result, sha256: bytes) -> int:
-        return found.st_dev << 128 | found.st_ino << 64 | int.from_bytes(sha256[:8], "big")
+    def _key(status: os.stat_result, sha256: bytes) -> int:
+        return status.st_dev << 128 | status.st_ino << 64 | int.from_bytes(sha256[:8], "big")
 
 
 def check_tree(top: Dir, manifest: Manifest, proved: Proved) -> Iterator[Finding]:
@@ -136,27 +136,27 @@ def _by_directory(manifest: Manifest, top: Dir) -> Iterator[tuple[Dir, list[tupl
 
 
 def _problem(directory: Dir, name: str, entry: Entry, proved: Proved, since: int) -> str:
-    found = directory.lstat(name)
-    if found is None:
+    status = directory.lstat(name)
+    if status is None:
         return "is missing"
-    mode = stat.S_IMODE(found.st_mode)
+    mode = stat.S_IMODE(status.st_mode)
     if isinstance(entry, Directory):
-        if not stat.S_ISDIR(found.st_mode):
+        if not stat.S_ISDIR(status.st_mode):
             return "should be a directory"
         return "" if mode in DIRECTORY_MODES else f"has the mode {mode:04o}"
     if isinstance(entry, Symlink):
-        if not stat.S_ISLNK(found.st_mode):
+        if not stat.S_ISLNK(status.st_mode):
             return "should be a symlink"
         return "" if directory.readlink(name) == entry.target else "points elsewhere"
-    if not stat.S_ISREG(found.st_mode):
+    if not stat.S_ISREG(status.st_mode):
         return "should be a regular file"
     if mode != mode_of(entry.content.executable):
         return f"has the mode {mode:04o}"
-    if found.st_size != entry.content.size:
-        return f"has {found.st_size} bytes instead of {entry.content.size}"
-    if found.st_mtime < since:
+    if status.st_size != entry.content.size:
+        return f"has {status.st_size} bytes instead of {entry.content.size}"
+    if status.st_mtime < since:
         return ""
-    if proved.has(found, entry.content.sha256):
+    if proved.has(status, entry.content.sha256):
         return ""
     try:
         sha256 = _sha256_of_name(directory, name)
@@ -164,7 +164,7 @@ def _problem(directory: Dir, name: str, entry: Entry, proved: Proved, since: int
         return f"cannot be read: {error.strerror or error}"
     if sha256 != entry.content.sha256:
         return "has other bytes"
-    proved.add(found, entry.content.sha256)
+    proved.add(status, entry.content.sha256)
     return ""
 
 

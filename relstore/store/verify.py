@@ -75,16 +75,16 @@ class Checker:
             except FormatError:
                 yield Finding(place, "is not the name of an object")
                 continue
-            found = self._store.objects.shard(shard).lstat(name)
-            if found is None:
+            status = self._store.objects.shard(shard).lstat(name)
+            if status is None:
                 continue  # collected meanwhile
             self._objects += 1
-            self._bytes += found.st_size
+            self._bytes += status.st_size
             wanted = EXECUTABLE_MODE if variant == "x" else PLAIN_MODE
             if not digest.startswith(shard) or (dot and variant != "x"):
                 yield Finding(place, "is not the name of an object of this shard")
-            elif found.st_mode & 0o7777 != wanted:
-                yield Finding(place, f"has the mode {found.st_mode & 0o7777:04o} instead of {wanted:04o}")
+            elif status.st_mode & 0o7777 != wanted:
+                yield Finding(place, f"has the mode {status.st_mode & 0o7777:04o} instead of {wanted:04o}")
 
     def _app(self, name: AppName, app: App) -> Iterator[Finding]:
         place = f"apps/{name}"

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from relstore.errors import DamagedError, NotFoundError, StoreError
+from relstore.errors import DamagedError, FormatError, NotFoundError, StoreError
 from relstore.formats.generation import Generation
 from relstore.formats.names import AppName, PinName
-from relstore.store.app import App
+from relstore.store.app import App, NewBuild
 from relstore.store.store import Store
-from tests.support.host_side import DESCRIPTION, WEB, go_live, program, push_build, record, release
+from tests.support.host_side import DESCRIPTION, NOW, WEB, go_live, program, push_build, record, release
 
 
 @pytest.fixture
@@ -141,3 +141,10 @@ def test_rows_tell_what_became_of_each(store: Store, app: App) -> None:
     release(store, {"file": b"4"})
     record(store, 4, "rolled-back", previous=3)
     assert [row.state for row in app.rows()] == ["good", "good", "current", "failed"]
+
+
+def test_a_record_that_could_not_be_read_again_is_not_written(app: App) -> None:
+    before = app.numbers()
+    with pytest.raises(FormatError):
+        app.append(NewBuild(app.generations()[0].build, 1, 1), DESCRIPTION._replace(who="w" * 300), NOW)
+    assert app.numbers() == before

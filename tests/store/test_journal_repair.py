@@ -115,7 +115,7 @@ def test_verify_repairs_it_and_says_what_was_lost(store: Store, path: Path) -> N
     begin, end = ends(raw)[:2]
     assert finding == FindingOut(
         "apps/web/journal",
-        f"the journal was changed at byte {begin}: 9 events are kept; what the bytes {begin} to "
+        f"web: the journal was changed at byte {begin}: 9 events are kept; what the bytes {begin} to "
         f"{end - 1} held is lost; the journal as it was is in quarantine/",
         True,
     )
