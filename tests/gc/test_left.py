@@ -7,6 +7,7 @@ import os
 import pwd
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,8 +15,9 @@ import pytest
 
 from relstore.formats import journal
 from relstore.gc.left import Left, warnings
+from relstore.host.requests import collecting
 from relstore.host.requests.checking import verify
-from relstore.protocol import Step
+from relstore.protocol import Collect, Retention, Step
 from relstore.store.store import Store
 from tests.support.host_side import WEB, build_of, go_live, program, record, release
 from tests.support.hosts.sshd import public_directory
@@ -164,10 +166,54 @@ def test_a_service_that_writes_beside_its_program_does_not_stop_the_way_back(sto
     assert len(store.builds.check(build)) == 1
 
 
-def test_a_directory_of_a_build_is_sealed_and_can_be_removed(store: Store, tmp_path: Path) -> None:
+PLACES = (
+    "", "apps", "apps/web", "apps/web/records", "apps/web/generations", "apps/web/pins", "apps/web/jobs", "builds",
+    "objects", "objects/ab", "staging", "leases", "trash", "helpers", "damaged", "quarantine",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["file", "directory", "link", "fifo"])
+def test_strangers_in_every_directory_of_a_store_stop_nothing(store: Store, kind: str) -> None:
+    go_live(store, {"version": b"1", "whose": b"these tests'"})
+    go_live(store, {"version": b"2", "whose": b"these tests'"})
+    record(store, 1, journal.MARKED_BAD)
+    dead = build_of(store, 1)
+    for place in PLACES:
+        directory = Path(store.root.path) / place
+        directory.mkdir(exist_ok=True)
+        stranger = directory / "READ ME caf\udce9"
+        if kind == "file":
+            stranger.write_bytes(b"of a stranger")
+        elif kind == "directory":
+            (stranger / "deep").mkdir(parents=True)
+        elif kind == "link":
+            stranger.symlink_to("/nowhere")
+        else:
+            os.mkfifo(stranger)
+    for dry_run in (True, False):
+        collecting.collect(store, Collect(None, Retention(1, None), None, "me", dry_run))
+    assert not store.builds.has(dead)
+    report = verify(store, _silent, mend=True)
+    assert report.verified.damaged == ()
+    assert all(finding.foreign or finding.mended for finding in report.findings)
+
+
+def test_what_a_repair_that_died_left_in_a_build_is_collected(store: Store) -> None:
+    go_live(store, {"version": b"1"})
+    build = Path(store.root.path) / "builds" / build_of(store, 1)
+    for name, age in ((".tmp-old", 2), (".tmp-young", 0)):
+        (build / name).write_bytes(b"half a file")
+        os.utime(build / name, (time.time() - age * 86400,) * 2)
+    collecting.collect(store, Collect(None, None, None, "me", False))
+    assert sorted(path.name for path in build.iterdir()) == [".tmp-young", "manifest", "tree"]
+
+
+def test_a_directory_of_a_build_is_sealed_and_can_be_removed(store: Store) -> None:
     release(store, {"deep/er/file": b"1"})
     tree = Path(store.root.path) / "builds" / build_of(store, 1) / "tree"
     assert {path.stat().st_mode & 0o777 for path in (tree, tree / "deep", tree / "deep/er")} == {0o555}
+    store.builds.directory.remove_tree(build_of(store, 1))
+    assert not tree.parent.exists()
 
 
 def _silent(step: Step) -> None:
