@@ -19,7 +19,7 @@ from relstore.host.requests import collecting
 from relstore.host.requests.checking import verify
 from relstore.protocol import Collect, Retention, Step
 from relstore.store.store import Store
-from tests.support.host_side import WEB, build_of, go_live, program, record, release
+from tests.support.host_side import SEALED, WEB, build_of, go_live, program, record, release
 from tests.support.hosts.sshd import public_directory
 
 COLLECT = """
@@ -211,7 +211,7 @@ def test_what_a_repair_that_died_left_in_a_build_is_collected(store: Store) -> N
 def test_a_directory_of_a_build_is_sealed_and_can_be_removed(store: Store) -> None:
     release(store, {"deep/er/file": b"1"})
     tree = Path(store.root.path) / "builds" / build_of(store, 1) / "tree"
-    assert {path.stat().st_mode & 0o777 for path in (tree, tree / "deep", tree / "deep/er")} == {0o555}
+    assert {path.stat().st_mode & 0o777 for path in (tree, tree / "deep", tree / "deep/er")} == {SEALED}
     store.builds.directory.remove_tree(build_of(store, 1))
     assert not tree.parent.exists()
 

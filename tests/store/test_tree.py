@@ -13,7 +13,7 @@ import pytest
 
 from relstore.store.store import Store
 from relstore.store.tree import Finding, Proved, check_tree
-from tests.support.host_side import Content, Link, Program, artifact, push_build
+from tests.support.host_side import SEALED, Content, Link, Program, artifact, push_build
 
 TREE: dict[str, Content] = {
     "bin/run": Program(b"#!/bin/sh\n"),
@@ -43,7 +43,7 @@ def test_a_tree_is_what_its_manifest_says(top: Path, store: Store) -> None:
     assert stat.S_IMODE((tree / "bin/run").stat().st_mode) == 0o555
     assert stat.S_IMODE((tree / "bin/empty").stat().st_mode) == 0o555
     assert stat.S_IMODE((tree / "etc/empty").stat().st_mode) == 0o444
-    assert stat.S_IMODE((tree / "void").stat().st_mode) == 0o555
+    assert stat.S_IMODE((tree / "void").stat().st_mode) == SEALED
     assert os.listdir(tree / "void") == []
     assert os.readlink(tree / "up") == "a/../etc"
     assert store.builds.check(build) == []
