@@ -137,6 +137,25 @@ class DamagedError(StoreError):
     """The store holds something that is not what it should be: content, a record, a journal."""
 
 
+class NotRecordedError(StoreError):
+    """The disk did not take an event into the journal; ``certain``: nothing of it stays there."""
+
+    certain = False
+
+    @classmethod
+    def of(cls, error: OSError, *, certain: bool) -> NotRecordedError:
+        """For the ``error`` of a write or a sync."""
+        made = cls(
+            f"the journal could not be written: {error.strerror or error}",
+            state="It was not recorded."
+            if certain
+            else "Whether it is recorded is not known: it may be gone after the next boot.",
+            hint="The disk reports errors: look at the kernel's log before you go on.",
+        )
+        made.certain = certain
+        return made
+
+
 class NotFoundError(StoreError):
     """The store has no such app, generation, build, job or pin."""
 
@@ -191,6 +210,7 @@ WIRE_KINDS = {
         NoSpaceError,
         ReadOnlyError,
         DamagedError,
+        NotRecordedError,
         NotFoundError,
         RefusedError,
         BusyError,

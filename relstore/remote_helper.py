@@ -1,7 +1,7 @@
 """The entry points on the host: ``serve`` a session, or run as a ``job``.
 
 ``serve`` is called by the first-stage code with the open input; ``main`` is what the unpacked helper
-runs as ``python3 -I -S helpers/<digest> job …``, or ``recover …`` at boot. Not for a person to type.
+runs as ``python3 -I -S -X utf8 helpers/<digest> job …``, or ``recover …`` at boot. Not for a person to type.
 """
 
 from __future__ import annotations

@@ -93,6 +93,7 @@ def service(unit: Service) -> str:
 def recovery(root: str, python: str, *, account: str, user: bool) -> str:
     """The text of a unit that resolves interrupted activations at boot, with the newest helper."""
     helper = f"{root}/helpers/newest"
+    command = (python, "-I", "-S", "-X", "utf8", helper, "recover", root)
     lines = [
         "[Unit]",
         "Description=relstore: finish or undo activations that were interrupted",
@@ -101,7 +102,7 @@ def recovery(root: str, python: str, *, account: str, user: bool) -> str:
         "",
         "[Service]",
         "Type=oneshot",
-        f"ExecStart={' '.join(_word(word) for word in (python, '-I', '-S', helper, 'recover', root))}",
+        f"ExecStart={' '.join(map(_word, command))}",
         *([f"User={_value(account)}"] if account and not user else []),
         "",
         "[Install]",

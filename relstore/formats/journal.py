@@ -6,11 +6,13 @@ Not for reading and appending on a host (``store.journal``).
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any, Final, Literal, NamedTuple
 
 from relstore.errors import DamagedError, FormatError
 from relstore.formats import pack
-from relstore.formats.names import MAX_GENERATION
+from relstore.formats.generation import MAX_WHO
+from relstore.formats.names import MAX_GENERATION, as_text
 
 HEADER = b"relstore-journal 1\n"
 MAX_ENTRY_BYTES = 64 * 1024
@@ -68,7 +70,10 @@ class Event(NamedTuple):
         return entry
 
     def encode(self) -> bytes:
-        return pack.encode(list(self._replace(reason=self.reason[:MAX_REASON])))
+        """Texts that are too long are cut: the outcome of a job must not be lost because of its reason."""
+        return pack.encode(
+            list(self._replace(who=as_text(self.who)[:MAX_WHO], reason=as_text(self.reason)[:MAX_REASON]))
+        )
 
 
 _TYPES = [int, str, int, int, str, str, str]
@@ -86,49 +91,87 @@ class Journal(NamedTuple):
     @classmethod
     def parse(cls, raw: bytes) -> Journal:
         """Read up to a torn tail. Raises DamagedError for anything wrong before the last entry."""
-        if len(raw) < len(HEADER):
-            if not HEADER.startswith(raw):
+        written = raw[: len(HEADER)].rstrip(b"\0")
+        if len(written) < len(HEADER) and HEADER.startswith(written):
+            if raw[len(written) :].strip(b"\0"):
                 raise DamagedError("the journal does not begin as one")
-            return cls([], 0, _first_sum())
+            return cls([], 0, first_sum())  # torn in its first line
         if not raw.startswith(HEADER):
             raise DamagedError("the journal does not begin as one, or is of an unknown version")
         events: list[Event] = []
         position = len(HEADER)
-        checksum = _first_sum()
+        checksum = first_sum()
         while position < len(raw):
-            end = position + _LENGTH_BYTES + _SUM_BYTES
-            length = int.from_bytes(raw[position : position + _LENGTH_BYTES], "big")
-            body = raw[end : end + length]
-            expected = hashlib.sha256(checksum + body).digest()
-            if len(body) != length or length == 0 or raw[position + _LENGTH_BYTES : end] != expected:
-                if _is_torn(raw, position, length, checksum):
+            entry = entry_at(raw, position)
+            if not entry.follows(checksum):
+                if _is_torn(raw, position, entry.length, checksum):
                     break
                 raise DamagedError(f"the journal was changed at byte {position}")
             try:
-                events.append(Event.parse(body))
+                events.append(Event.parse(entry.body))
             except FormatError as error:
                 raise DamagedError(f"the journal at byte {position}: {error.what}") from None
-            position = end + length
-            checksum = expected
+            position = entry.end
+            checksum = entry.sum
         return cls(events, position, checksum)
 
 
-def _first_sum() -> bytes:
+class RawEntry(NamedTuple):
+    """The bytes of one entry, as far as they are there."""
+
+    length: int
+    """That of the body, as the entry gives it."""
+    sum: bytes
+    body: bytes
+    end: int
+    """Where the next entry begins."""
+
+    def follows(self, before: bytes) -> bool:
+        """Whether it is whole and follows the entry that has the checksum ``before``."""
+        whole = self.length > 0 and len(self.body) == self.length
+        return whole and self.sum == hashlib.sha256(before + self.body).digest()
+
+
+def entry_at(raw: bytes, position: int) -> RawEntry:
+    """What stands at ``position`` of a journal, unproved."""
+    begin = position + _LENGTH_BYTES + _SUM_BYTES
+    length = int.from_bytes(raw[position : position + _LENGTH_BYTES], "big")
+    end = begin + length
+    return RawEntry(length, raw[position + _LENGTH_BYTES : begin], raw[begin:end], end)
+
+
+def encode_entries(events: Sequence[Event], before: bytes) -> bytes:
+    """The entries of ``events``, the first of which follows the checksum ``before``.
+
+    Raises FormatError for an event that could not be read again.
+    """
+    written = b""
+    for event in events:
+        body = event.encode()
+        Event.parse(body)
+        before = hashlib.sha256(before + body).digest()
+        written += len(body).to_bytes(_LENGTH_BYTES, "big") + before + body
+    return written
+
+
+def first_sum() -> bytes:
+    """The checksum that the first entry follows."""
     return hashlib.sha256(HEADER).digest()
 
 
 def _is_torn(raw: bytes, position: int, length: int, before: bytes) -> bool:
     """Whether what is wrong at ``position`` can be the write that a crash cut short.
 
-    Then it reaches the end of the file, or is nothing but zeros (a file grown before its data
-    arrived). A length that no entry has is damage, and so is one under which the entry's checksum is
-    wrong while another length makes it right: cutting that off would lose what follows. ``before``:
-    the checksum of the entry before.
+    Then it reaches the end of the file, or everything from some place in it on is zeros (the file grew
+    before all of its data arrived). A length that no entry has is damage, and so is one under which the
+    entry's checksum is wrong while another length makes it right: cutting that off would lose what follows.
+    ``before``: the checksum of the entry before.
     """
     rest = raw[position:]
-    if not rest.strip(b"\0"):
+    written = len(rest.rstrip(b"\0"))
+    if not written:
         return True
-    if length > MAX_ENTRY_BYTES or _LENGTH_BYTES + _SUM_BYTES + length < len(rest):
+    if length > MAX_ENTRY_BYTES or _LENGTH_BYTES + _SUM_BYTES + length < min(len(rest), written + 1):
         return False
     stored = rest[_LENGTH_BYTES : _LENGTH_BYTES + _SUM_BYTES]
     digest = hashlib.sha256(before)

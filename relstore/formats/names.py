@@ -20,6 +20,11 @@ _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 _JOB = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}\Z")
 
 
+def is_name(text: str) -> bool:
+    """Whether ``text`` follows NAME_RULE: it can be the name of an app or a pin."""
+    return _NAME.match(text) is not None
+
+
 class AppName(str):
     """A named line of releases: ``web``."""
 
@@ -28,7 +33,7 @@ class AppName(str):
     @classmethod
     def parse(cls, text: str) -> AppName:
         """Raises UsageError unless ``text`` follows NAME_RULE."""
-        if not _NAME.match(text):
+        if not is_name(text):
             raise UsageError(f"{text!r} cannot be the name of an app", hint=f"A name is {NAME_RULE}.")
         return cls(text)
 
@@ -36,7 +41,7 @@ class AppName(str):
     def from_artifact(cls, name: str) -> AppName | None:
         """The app's name that a file name suggests (``Site.d`` gives ``site.d``), or None."""
         text = re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip("-._")[:64]
-        return cls(text) if _NAME.match(text) else None
+        return cls(text) if is_name(text) else None
 
 
 class PinName(str):
@@ -47,7 +52,7 @@ class PinName(str):
     @classmethod
     def parse(cls, text: str) -> PinName:
         """Raises UsageError unless ``text`` follows NAME_RULE."""
-        if not _NAME.match(text):
+        if not is_name(text):
             raise UsageError(f"{text!r} cannot be the name of a pin", hint=f"A name is {NAME_RULE}.")
         return cls(text)
 
@@ -60,7 +65,7 @@ class Digest(str):
     @classmethod
     def parse(cls, text: str) -> Digest:
         """Raises FormatError unless ``text`` is 64 lower-case hexadecimal digits."""
-        if not _DIGEST.match(text):
+        if not is_digest(text):
             raise FormatError(f"{text[:80]!r} is not a digest")
         return cls(text)
 
@@ -82,6 +87,16 @@ class Digest(str):
         return self[:12]
 
 
+def is_digest(text: str) -> bool:
+    """Whether ``text`` is 64 lower-case hexadecimal digits."""
+    return _DIGEST.match(text) is not None
+
+
+def is_job(text: str) -> bool:
+    """Whether ``text`` looks like the id of a job."""
+    return _JOB.match(text) is not None
+
+
 class JobId(str):
     """The name of one activation: its UTC start to the microsecond and a random part, so that names sort.
 
@@ -93,7 +108,7 @@ class JobId(str):
     @classmethod
     def parse(cls, text: str) -> JobId:
         """Raises UsageError unless ``text`` looks like ``20261123T120000Z-0123abcd``."""
-        if not _JOB.match(text):
+        if not is_job(text):
             raise UsageError(f"{text[:80]!r} is not the id of a job", hint="`relstore log` lists the jobs.")
         return cls(text)
 
@@ -104,11 +119,23 @@ class JobId(str):
         return cls.parse(f"{start}-{micros:05x}{random_suffix()[:3]}")
 
 
+def is_generation(text: str) -> bool:
+    """Whether ``text`` is the number of a generation, 1 to MAX_GENERATION."""
+    return re.match(r"[1-9][0-9]{0,9}\Z", text) is not None and int(text) <= MAX_GENERATION
+
+
 def parse_generation(text: str) -> int:
     """A generation's number, 1 to MAX_GENERATION. Raises FormatError."""
-    if not re.match(r"[1-9][0-9]{0,9}\Z", text) or int(text) > MAX_GENERATION:
+    if not is_generation(text):
         raise FormatError(f"{text[:80]!r} is not the number of a generation")
     return int(text)
+
+
+def as_text(name: str) -> str:
+    """``name`` for people and messages: bytes that are not UTF-8 become escapes (``caf\\xe9``)."""
+    if name.isascii():
+        return name
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def random_suffix() -> str:

@@ -14,8 +14,9 @@ from contextlib import suppress
 from typing import Final, Literal, NamedTuple
 
 from relstore.gc import trash
+from relstore.gc.left import Left
 from relstore.store import app as apps
-from relstore.store import damage
+from relstore.store import damage, root
 from relstore.store.directory import TEMPORARY, Dir
 from relstore.store.store import Store
 
@@ -31,6 +32,7 @@ LAST_JOBS = 20
 
 LeftoverKind = Literal["lease", "staged upload", "half-written file", "job", "helper", "damaged file"]
 
+_OURS = (*root.AREAS, damage.MARKS, damage.QUARANTINE)
 LEASE: Final = "lease"
 STAGED: Final = "staged upload"
 HALF_WRITTEN: Final = "half-written file"
@@ -61,7 +63,7 @@ class Needed(NamedTuple):
 
 
 def find(store: Store, needed: Needed, now: float) -> list[Remain]:
-    """All leftovers. Raises OSError: one that cannot be read ends the collection."""
+    """All leftovers. Raises OSError, StoreError: one that cannot be read ends the collection."""
     return [
         *_leases(store, needed.leases),
         *_staging(store, needed.leases, now),
@@ -84,12 +86,17 @@ def is_dead(store: Store, remain: Remain, needed: Needed, now: float) -> bool:
     return remain.kind != HELPER or name not in needed.helpers
 
 
-def let_go(store: Store, remains: Iterable[Remain]) -> None:
-    """Move it to the trash; what is gone already is no error. The store's lock must be held alone."""
+def let_go(store: Store, remains: Iterable[Remain]) -> list[Left]:
+    """Move it to the trash; what is gone already is no error. The store's lock must be held alone.
+
+    What had to be left.
+    """
+    left = []
     for remain in remains:
         *above, name = remain.place
         with suppress(FileNotFoundError), store.root.below(above) as directory:
-            trash.put(store, directory, name)
+            left += trash.put(store, directory, name)
+    return left
 
 
 def _set_aside(store: Store, now: float) -> Iterator[Remain]:
@@ -120,7 +127,7 @@ def _staging(store: Store, held: Collection[str], now: float) -> Iterator[Remain
 
 def _half_written(store: Store, now: float) -> Iterator[Remain]:
     for place in _writable(store):
-        with store.root.below(place) as directory:
+        with suppress(FileNotFoundError, PermissionError), store.root.below(place) as directory:
             for name in directory.all_names():
                 if name.startswith(TEMPORARY) and _age(directory, name, now) > TEMPORARY_S:
                     size = _size(directory, name)
@@ -130,19 +137,20 @@ def _half_written(store: Store, now: float) -> Iterator[Remain]:
 def _writable(store: Store) -> Iterator[tuple[str, ...]]:
     """The directories in which names are made by way of a temporary one."""
     yield ()
-    yield from ((area,) for area in store.root.names() if _is_directory(store.root, area))
-    yield from (("objects", shard) for shard in _directories(store.root, "objects"))
-    for name in _directories(store.root, "apps"):
+    yield from ((area,) for area in _OURS if store.root.is_directory(area))
+    yield from (("objects", shard) for shard in store.objects.shards())
+    yield from (("builds", build) for build in store.builds.ids())
+    for name in store.app_names():
         yield "apps", name
         yield from (("apps", name, area) for area in apps.AREAS)
         with store.root.below(("apps", name, apps.JOBS)) as jobs:
-            yield from (("apps", name, apps.JOBS, job) for job in jobs.names())
+            yield from (("apps", name, apps.JOBS, job) for job in _job_names(jobs))
 
 
 def _jobs(store: Store, needed: Collection[tuple[str, str]], now: float) -> Iterator[Remain]:
     for name in store.app_names():
         with store.root.below(("apps", name, apps.JOBS)) as jobs:
-            for job in jobs.names()[:-LAST_JOBS]:  # their names sort by time
+            for job in _job_names(jobs)[:-LAST_JOBS]:  # their names sort by time
                 if (name, job) not in needed and _age(jobs, job, now) > UNUSED_S:
                     place = ("apps", name, apps.JOBS, job)
                     yield Remain(place, JOB, "ended over 30 days ago", _size(jobs, job))
@@ -154,20 +162,14 @@ def _helpers(store: Store, used: Collection[str], now: float) -> Iterator[Remain
         return
     with helpers:
         for name in helpers.names():
-            if name in used or not _is_directory(helpers, name):
+            if name in used or not helpers.is_directory(name):
                 continue
             if _age(helpers, name, now) > UNUSED_S:
                 yield Remain(("helpers", name), HELPER, "not used for over 30 days", _size(helpers, name))
 
 
-def _directories(root: Dir, area: str) -> list[str]:
-    with root.below((area,)) as directory:
-        return [name for name in directory.names() if _is_directory(directory, name)]
-
-
-def _is_directory(directory: Dir, name: str) -> bool:
-    found = directory.lstat(name)
-    return found is not None and stat.S_ISDIR(found.st_mode)
+def _job_names(jobs: Dir) -> list[str]:
+    return [name for name in jobs.names() if jobs.is_directory(name)]
 
 
 def _age(directory: Dir, name: str, now: float) -> float:
@@ -183,8 +185,10 @@ def _size(directory: Dir, name: str) -> int:
         return 0
     if not stat.S_ISDIR(found.st_mode):
         return found.st_size if stat.S_ISREG(found.st_mode) and found.st_nlink == 1 else 0
-    inner = directory.sub_or_none(name)  # no lock is held: it may be gone
-    if inner is None:
+    try:
+        inner = directory.sub(name)
+    except (FileNotFoundError, PermissionError):
+        # No lock is held: it may be gone. Or it is another account's.
         return 0
     with inner:
         return sum(_size(inner, child) for child in inner.all_names())

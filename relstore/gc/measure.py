@@ -90,8 +90,10 @@ def _files(parent: Dir, name: str) -> Iterator[os.stat_result]:
     if stat.S_ISREG(found.st_mode):
         yield found
     elif stat.S_ISDIR(found.st_mode):
-        directory = parent.sub_or_none(name)  # an upload that was resumed may have ended
-        if directory is not None:
-            with directory:
-                for child in directory.all_names():
-                    yield from _files(directory, child)
+        try:
+            directory = parent.sub(name)
+        except (FileNotFoundError, PermissionError):
+            return  # an upload that was resumed may have ended; or a service made it for itself alone
+        with directory:
+            for child in directory.all_names():
+                yield from _files(directory, child)

@@ -27,6 +27,8 @@ class Roots(NamedTuple):
     """The builds that uploads are making."""
     running: Collection[Digest]
     """The builds that some process executes, maps, has open or has as its working directory."""
+    may_run: Collection[Digest] = frozenset()
+    """The builds that a process which is hidden from this account may have been started from."""
 
 
 class GenerationVerdict(NamedTuple):
@@ -185,6 +187,8 @@ def _judge_builds(
             verdicts.append(BuildVerdict(build, True, "an upload is making it"))
         elif build in roots.running:
             verdicts.append(BuildVerdict(build, True, "a process runs it"))
+        elif build in roots.may_run:
+            verdicts.append(BuildVerdict(build, True, "a hidden process may run it"))
         else:
             verdicts.append(BuildVerdict(build, False, "no generation needs it"))
     return verdicts

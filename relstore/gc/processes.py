@@ -2,7 +2,7 @@
 
 A build is recognised by its id in any path, so that bind mounts, containers and deleted files are
 seen too. Looking into another account's processes needs root; those that could not be looked into
-are counted, never passed over in silence.
+are counted, and those that are hidden altogether are told of: neither counts as ended.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from relstore.formats.names import Digest
 _BUILD = re.compile(rb"/builds/([0-9a-f]{64})(?![0-9a-f])")
 _HELPER = re.compile(rb"/helpers/([0-9a-f]{64})(?![0-9a-f])")
 _CMDLINE_BYTES = 64 * 1024
+_HIDING = frozenset(("hidepid=2", "hidepid=invisible", "hidepid=4", "hidepid=ptraceable"))
 
 
 class InUse(NamedTuple):
@@ -24,10 +25,12 @@ class InUse(NamedTuple):
     """The digests of the helpers that are run."""
     unreadable: int
     """How many processes could not be looked into."""
+    hidden: bool
+    """Whether there may be processes of other accounts that are not even listed."""
 
 
 def builds_in_use(proc: str = "/proc") -> InUse:
-    """Scan all processes. A process that ends meanwhile counts as gone."""
+    """Scan all processes that are listed. A process that ends meanwhile counts as ended."""
     builds: set[Digest] = set()
     helpers: set[str] = set()
     unreadable = 0
@@ -37,13 +40,44 @@ def builds_in_use(proc: str = "/proc") -> InUse:
             unreadable += not complete
             builds |= _named(_BUILD, paths)
             helpers |= _named(_HELPER, paths)
-    return InUse(frozenset(builds), frozenset(helpers), unreadable)
+    return InUse(frozenset(builds), frozenset(helpers), unreadable, are_hidden(proc))
+
+
+def are_hidden(proc: str = "/proc") -> bool:
+    """Whether ``proc`` is mounted so that it lists only what this account may look into (proc(5))."""
+    try:
+        with open(f"{proc}/self/mounts", encoding="utf-8", errors="surrogateescape") as lines:
+            mounts = [line.split() for line in lines]
+    except OSError:
+        return True
+    options = [words[3].split(",") for words in mounts if words[1] == proc and words[2] == "proc"]
+    if not options or not _HIDING.intersection(options[-1]):
+        return False
+    if os.geteuid() == 0:
+        return not os.path.exists(
+            f"{proc}/1"
+        )  # without its usual capabilities, root is an account like others
+    groups = {f"gid={group}" for group in (os.getegid(), *os.getgroups())}
+    return not groups.intersection(options[-1])
 
 
 def builds_used_by(pid: int, proc: str = "/proc") -> tuple[frozenset[Digest], bool]:
     """The builds that one process uses, and whether all of it could be looked into."""
     paths, complete = _paths(f"{proc}/{pid}")
-    return frozenset(_named(_BUILD, paths)), complete
+    return frozenset(_named(_BUILD, paths)), complete and not _is_hidden(pid, proc)
+
+
+def _is_hidden(pid: int, proc: str) -> bool:
+    """Whether the process exists and is not listed."""
+    if os.path.exists(f"{proc}/{pid}"):
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # it is another account's, so it exists
+    return True
 
 
 def _named(what: re.Pattern[bytes], paths: list[bytes]) -> set[Digest]:
@@ -52,11 +86,11 @@ def _named(what: re.Pattern[bytes], paths: list[bytes]) -> set[Digest]:
 
 def _paths(process: str) -> tuple[list[bytes], bool]:
     """Every path by which the process uses files, and whether all could be read."""
-    found: list[bytes] = []
+    paths: list[bytes] = []
     complete = True
     for link in ("exe", "cwd", "root"):
         try:
-            found.append(os.fsencode(os.readlink(f"{process}/{link}")))
+            paths.append(os.fsencode(os.readlink(f"{process}/{link}")))
         except PermissionError:
             complete = False
         except OSError:
@@ -64,7 +98,7 @@ def _paths(process: str) -> tuple[list[bytes], bool]:
     for name, limit in (("maps", -1), ("cmdline", _CMDLINE_BYTES)):
         try:
             with open(f"{process}/{name}", "rb") as file:
-                found.append(file.read(limit).replace(b"\0", b"\n"))
+                paths.append(file.read(limit).replace(b"\0", b"\n"))
         except PermissionError:
             complete = False
         except OSError:
@@ -72,14 +106,14 @@ def _paths(process: str) -> tuple[list[bytes], bool]:
     try:
         descriptors = os.listdir(f"{process}/fd")
     except PermissionError:
-        return found, False
+        return paths, False
     except OSError:
-        return found, complete
+        return paths, complete
     for descriptor in descriptors:
         try:
-            found.append(os.fsencode(os.readlink(f"{process}/fd/{descriptor}")))
+            paths.append(os.fsencode(os.readlink(f"{process}/fd/{descriptor}")))
         except PermissionError:
             complete = False
         except OSError:
             pass
-    return found, complete
+    return paths, complete

@@ -6,14 +6,20 @@ A root that cannot be read ends the collection before anything is removed: an er
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import time
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
+from relstore.formats.journal import OUTCOMES, SWITCHING, Event
 from relstore.formats.names import AppName, Digest
 from relstore.gc.plan import Roots
 from relstore.gc.processes import builds_in_use
 from relstore.store import leases
+from relstore.store.history import Row
 from relstore.store.store import Store
+
+_DAY_S = 24 * 3600
+"""By so much, the host's clock may have been put right since it was booted."""
 
 
 class Found(NamedTuple):
@@ -23,15 +29,40 @@ class Found(NamedTuple):
     helpers: Collection[str]
     """The helpers that some process runs, by digest."""
     unreadable_processes: int
+    hidden_processes: bool
+    """Whether there may be processes that are not even listed."""
 
 
 def find(store: Store, jobs: Mapping[AppName, Collection[int]]) -> Found:
     """``jobs``: the generations that running or unresolved jobs need. Raises DamagedError, OSError."""
     rows = {}
+    in_use = builds_in_use()
+    may_run: set[Digest] = set()
     for name in store.app_names():
         with store.app(name) as app:
             rows[name] = app.rows()
-    held = {lease: manifest for lease, manifest in leases.sort_out(store.leases) if manifest is not None}
-    in_use = builds_in_use()
-    roots = Roots(rows, jobs, frozenset(Digest(lease[:64]) for lease in held), in_use.builds)
-    return Found(roots, held, in_use.helpers, in_use.unreadable)
+            if in_use.hidden:
+                may_run |= _switched(rows[name], app.events(), _booted() - _DAY_S)
+    held = leases.held(store.leases)
+    leased = frozenset(Digest(lease[:64]) for lease in held)
+    roots = Roots(rows, jobs, leased, in_use.builds, frozenset(may_run))
+    return Found(roots, held, in_use.helpers, in_use.unreadable, in_use.hidden)
+
+
+def _switched(rows: Sequence[Row], events: Sequence[Event], since: float) -> set[Digest]:
+    """The builds that were current after ``since``: a process may have been started from any of them."""
+    builds = {row.generation.number: row.generation.build for row in rows}
+    numbers: set[int] = set()
+    for event in events:
+        if event.time >= since and event.event in (SWITCHING, *OUTCOMES):
+            numbers.update((event.generation, event.previous))
+    return {builds[number] for number in numbers if number in builds}
+
+
+def _booted(uptime: str = "/proc/uptime") -> float:
+    """When the host was booted, in seconds since 1970; 0 where that is not told."""
+    try:
+        with open(uptime, encoding="ascii") as file:
+            return time.time() - float(file.read().split()[0])
+    except (OSError, ValueError, IndexError):
+        return 0.0

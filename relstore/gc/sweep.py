@@ -8,9 +8,9 @@ is room only then. Not for deciding anything (``plan``).
 
 from __future__ import annotations
 
+import stat
 import time
 from collections.abc import Collection, Sequence
-from contextlib import suppress
 from itertools import chain
 
 from relstore.errors import RefusedError
@@ -19,8 +19,9 @@ from relstore.formats.journal import Event
 from relstore.formats.manifest import MAX_BYTES, Manifest
 from relstore.formats.names import AppName
 from relstore.gc import trash
+from relstore.gc.left import Left
 from relstore.gc.plan import GenerationVerdict, Plan
-from relstore.store import damage, journal
+from relstore.store import damage, journal, leases
 from relstore.store.directory import Dir
 from relstore.store.durable import sync_directory
 from relstore.store.objects import object_name
@@ -43,42 +44,61 @@ def leased_objects(manifests: Collection[bytes]) -> frozenset[str]:
     )
 
 
-def let_go(store: Store, plan: Plan) -> None:
-    """Take from the store what the plan says. Its lock must be held alone, since the roots were read."""
+def let_go(store: Store, plan: Plan) -> list[Left]:
+    """Take from the store what the plan says. Its lock must be held alone, since the roots were read.
+
+    What had to be left.
+    """
     dead = _by_app(plan.dead_generations)
     _look_again(store, dead)
     for name, verdicts in dead.items():
         with store.app(name) as app:
             app.unlink_generations([verdict.number for verdict in verdicts])
+    left = []
     for build in plan.dead_builds:
-        trash.put(store, store.builds.directory, build)
+        left += trash.put(store, store.builds.directory, build)
     sync_directory(store.builds.directory)
     sync_directory(store.trash)
     for build in plan.dead_builds:
-        damage.unmark(store, build)
+        if not store.builds.has(build):
+            damage.unmark(store, build)
+    return left
 
 
-def clear_shelf(store: Store) -> None:
-    """Remove the objects that nothing links to and no upload relies on, in slices."""
-    leases = _Leases(store.leases)
+def clear_shelf(store: Store) -> list[Left]:
+    """Remove the objects that nothing links to and no upload relies on, in slices. What had to be left.
+
+    Raises FormatError for the lease of a running upload that is no manifest: it may need any object.
+    """
+    relied_on = _Leases(store.leases)
     names = store.objects.refs()
-    for next_one in names:
+    left = []
+    for next_name in names:
         with store.exclusive():
-            leased = leases.read()
+            leased = relied_on.read()
             until = time.monotonic() + _SLICE_S
-            for shard, name in chain([next_one], names):
-                _unshelve(store.objects.shard(shard), name, leased)
+            for shard, name in chain([next_name], names):
+                left += _unshelve(store.objects.shard(shard), name, leased)
                 if time.monotonic() > until:
                     break
         time.sleep(_PAUSE_S)
+    return left
 
 
-def _unshelve(shard: Dir, name: str, leased: Collection[frozenset[str]]) -> None:
-    """Remove an object, unless something needs it now."""
+def _unshelve(shard: Dir, name: str, leased: Collection[frozenset[str]]) -> list[Left]:
+    """Remove an object, unless something needs it now. What had to be left."""
     found = shard.lstat(name)
-    if found is not None and found.st_nlink == 1 and not any(name in names for names in leased):
-        with suppress(FileNotFoundError):
-            shard.unlink(name)
+    if found is None or found.st_nlink != 1 or any(name in names for names in leased):
+        return []
+    if not stat.S_ISREG(found.st_mode):
+        return []  # no object: the check of the store names it
+    try:
+        shard.unlink(name)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        return [Left.of(f"{shard.path}/{name}", error)]
+    return []
 
 
 def record(store: Store, plan: Plan, who: str, now: int) -> None:
@@ -93,7 +113,7 @@ def record(store: Store, plan: Plan, who: str, now: int) -> None:
 
 
 class _Leases:
-    """What uploads rely on, read anew as they come; each lease is parsed once."""
+    """What running uploads rely on, read anew as they come; each lease is parsed once."""
 
     def __init__(self, directory: Dir) -> None:
         self._directory = directory
@@ -104,21 +124,22 @@ class _Leases:
         before, self._known = self._known, {}
         for name in self._directory.names():
             found = self._directory.lstat(name)
-            if found is None:
+            if found is None or not leases.is_held(self._directory, name):
                 continue
             key = (found.st_ino, found.st_mtime_ns, found.st_size)
             known = before.get(key)
-            self._known[key] = (
-                leased_objects([self._directory.read(name, MAX_BYTES)]) if known is None else known
-            )
+            if known is None:
+                manifest = self._directory.read_or_none(name, MAX_BYTES)
+                known = leased_objects([] if manifest is None else [manifest])
+            self._known[key] = known
         return list(self._known.values())
 
 
 def _by_app(verdicts: Sequence[GenerationVerdict]) -> dict[AppName, list[GenerationVerdict]]:
-    found: dict[AppName, list[GenerationVerdict]] = {}
+    by_app: dict[AppName, list[GenerationVerdict]] = {}
     for verdict in verdicts:
-        found.setdefault(verdict.app, []).append(verdict)
-    return found
+        by_app.setdefault(verdict.app, []).append(verdict)
+    return by_app
 
 
 def _look_again(store: Store, dead: dict[AppName, list[GenerationVerdict]]) -> None:

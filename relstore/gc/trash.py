@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from relstore.formats.names import random_suffix
+from relstore.gc.left import Left
+from relstore.store import locks
 from relstore.store.directory import Dir
 from relstore.store.store import Store
 
@@ -20,17 +23,25 @@ _MAX_NAME = 200
 @contextmanager
 def alone(store: Store) -> Iterator[None]:
     """One collection at a time. The lock is on the directory: a full disk could not hold a file for it."""
-    fcntl.flock(store.trash.fd, fcntl.LOCK_EX)
+    locks.wait_for(store.trash.fd, store.trash.path, exclusive=True)
     try:
         yield
     finally:
         fcntl.flock(store.trash.fd, fcntl.LOCK_UN)
 
 
-def put(store: Store, directory: Dir, name: str) -> None:
-    """Move ``name`` there; nothing when it is gone. The store's lock must be held alone."""
+def put(store: Store, directory: Dir, name: str) -> list[Left]:
+    """Move ``name`` there; nothing when it is gone. The store's lock must be held alone.
+
+    What had to be left.
+    """
     new = f"{name[:_MAX_NAME]}.{random_suffix()}"
-    with suppress(FileNotFoundError):
+    found = directory.lstat(name)
+    if found is None:
+        return []
+    try:
+        if stat.S_ISDIR(found.st_mode):
+            directory.make_accessible(name, found)  # else it could not be moved
         try:
             directory.rename(name, store.trash, new)
         except OSError as error:
@@ -39,9 +50,19 @@ def put(store: Store, directory: Dir, name: str) -> None:
             # Not even the trash can grow. What it holds makes room in it, and on the disk.
             empty(store)
             directory.rename(name, store.trash, new)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        return [Left.of(f"{directory.path}/{name}", error)]
+    return []
 
 
-def empty(store: Store) -> None:
-    """Remove all that is there, also what an interrupted sweep left."""
+def empty(store: Store) -> list[Left]:
+    """Remove all that is there, also what an interrupted sweep left. What had to be left."""
+    left = []
     for name in store.trash.all_names():
-        store.trash.remove_tree(name)
+        try:
+            store.trash.remove_tree(name)
+        except OSError as error:
+            left.append(Left.of(f"{store.trash.path}/{name}", error))
+    return left

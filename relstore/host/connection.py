@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 from relstore import protocol
 from relstore.errors import ProtocolError
-from relstore.protocol import conversation
+from relstore.protocol import conversation, fields
 from relstore.protocol.conversation import Incoming
 
 
@@ -62,7 +62,7 @@ class Wire:
         if type(value) not in (*self._allowed, protocol.Failure):
             raise protocol.WrongReplyError(f"{type(value).__name__} does not answer the last request")
         try:
-            for frame in conversation.frames(value, body):
+            for frame in conversation.frames(fields.readable(value), body):
                 self._sink.write(frame)
             self._sink.flush()
         except OSError as error:

@@ -16,6 +16,7 @@ from relstore.host.hello import hello
 from relstore.host.helpers import Bundle
 from relstore.host.requests import (
     activation,
+    bounds,
     checking,
     collecting,
     keeping,
@@ -99,6 +100,7 @@ class RequestServer:
         if message is None:
             return False
         try:
+            bounds.check(message.value)
             self._handlers[type(message.value)](message.value)
         except BrokenPipeError:
             raise

@@ -23,6 +23,8 @@ class FindingOut(NamedTuple):
     path: str
     problem: str
     mended: bool
+    foreign: bool = False
+    """Whether it is something that relstore did not put there, which damages nothing and is left alone."""
 
 
 class DamagedBuild(NamedTuple):

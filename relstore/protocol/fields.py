@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any, Literal, TypeVar, Union
 
 from relstore.errors import ProtocolError
-from relstore.formats.names import AppName, Digest, JobId, PinName, UnitName
+from relstore.formats.names import AppName, Digest, JobId, PinName, UnitName, as_text
 
 MAX_INT = (1 << 63) - 1
 
@@ -40,6 +40,17 @@ def from_values(kind: type[T], values: Any) -> T:
     if not isinstance(values, list) or len(values) != len(readers):
         raise ProtocolError(f"a {kind.__name__} message without its {len(readers)} fields")
     return kind(*(reader(value) for reader, value in zip(readers, values)))
+
+
+def readable(message: T) -> T:
+    """``message`` with escapes for what of its texts is not UTF-8, as the names of a host's files may be."""
+    value: Any = message
+    if isinstance(value, tuple):
+        items = [readable(item) for item in value]
+        value = value._make(items) if hasattr(value, "_make") else tuple(items)
+    elif isinstance(value, str):
+        value = as_text(value)
+    return typing.cast(T, value)
 
 
 def _plain(field: Any) -> Any:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from relstore.errors import DamagedError, FormatError, NotFoundError, StoreError
 from relstore.formats import journal as journal_format
 from relstore.formats.generation import MAX_BYTES, Description, Generation, record_digest
-from relstore.formats.names import AppName, Digest, PinName, parse_generation
+from relstore.formats.names import AppName, Digest, PinName, is_generation, is_name, parse_generation
 from relstore.formats.retention import Policy
 from relstore.store import durable, history, journal, retention
 from relstore.store.directory import Dir
@@ -61,12 +61,9 @@ class App:
     # -- the chain -------------------------------------------------------------------------------
 
     def numbers(self) -> list[int]:
-        """The numbers of all records, ascending. Raises DamagedError for a name that is none."""
+        """The numbers of all records, ascending."""
         with self.area(RECORDS) as records:
-            try:
-                return sorted(parse_generation(name) for name in records.names())
-            except FormatError as error:
-                raise DamagedError(f"among the records of {self.name}: {error.what}") from None
+            return _numbers_in(records)
 
     def generations(self) -> list[Generation]:
         """The whole chain, proved link by link. Raises DamagedError."""
@@ -113,15 +110,20 @@ class App:
                 raise DamagedError(f"the record of generation {number} of {self.name} is missing") from None
 
     def append(self, new: NewBuild, description: Description, now: int) -> Generation:
-        """Record the next generation, durably, and make its link. The store's lock must be held."""
+        """Record the next generation, durably, and make its link. The store's lock must be held.
+
+        Raises FormatError for what could not be read again.
+        """
         with self.area(RECORDS) as records:
             while True:
                 numbers = self.numbers()
                 last = numbers[-1] if numbers else 0
                 parent = record_digest(records.read(str(last), MAX_BYTES)) if last else None
                 generation = Generation(self.name, last + 1, new.build, parent, now, *new[1:], description)
+                raw = generation.encode()
+                Generation.parse(raw)
                 try:
-                    durable.create_file(records, str(last + 1), generation.encode())
+                    durable.create_file(records, str(last + 1), raw)
                 except FileExistsError:
                     continue  # another deployer won this number
                 break
@@ -138,7 +140,7 @@ class App:
     def linked(self) -> list[int]:
         """The numbers that have a link, which keeps their build alive."""
         with self.area(GENERATIONS) as links:
-            return sorted(parse_generation(name) for name in links.names())
+            return _numbers_in(links)
 
     def unlink_generations(self, numbers: Iterable[int]) -> None:
         """Let go of the builds of ``numbers``; their records stay."""
@@ -182,13 +184,33 @@ class App:
     def pins(self) -> list[tuple[str, int]]:
         """The (pin, number) pairs, sorted."""
         with self.area(PINS) as pins:
-            found = []
+            pinned = []
             for name in pins.names():
+                if not is_name(name):
+                    continue
                 try:
-                    found.append((name, parse_generation(pins.read(name, 64).decode("ascii").strip())))
+                    pinned.append((name, parse_generation(pins.read(name, 64).decode("ascii").strip())))
                 except (FormatError, UnicodeDecodeError):
-                    raise DamagedError(f"the pin {name!r} of {self.name} holds no number") from None
-        return found
+                    raise DamagedError(
+                        f"the pin {name!r} of {self.name} does not hold the number of a generation",
+                        hint=f"`relstore unpin {name}` removes it.",
+                    ) from None
+        return pinned
+
+    def foreign_names(self) -> list[str]:
+        """The paths, from the app's directory, of what is not named as anything that relstore keeps there."""
+        with self.area(RECORDS) as records, self.area(GENERATIONS) as links, self.area(PINS) as pins:
+            areas = (
+                (RECORDS, records, is_generation),
+                (GENERATIONS, links, is_generation),
+                (PINS, pins, is_name),
+            )
+            return [
+                f"{area}/{name}"
+                for area, directory, is_known in areas
+                for name in directory.names()
+                if not is_known(name)
+            ]
 
     def pin(self, name: PinName, number: int) -> None:
         with self.area(PINS) as pins:
@@ -202,7 +224,14 @@ class App:
             durable.remove_name(pins, name)
 
     def events(self) -> list[journal_format.Event]:
-        return journal.read(self.directory).events
+        """The journal. Raises DamagedError."""
+        try:
+            return journal.read(self.directory).events
+        except DamagedError as error:
+            raise DamagedError(
+                f"{self.name}: {error.what}",
+                hint="`relstore verify --repair` keeps what of it is proved, and says what was lost.",
+            ) from None
 
     def rows(self) -> list[history.Row]:
         """The chain with what became of each generation. Raises StoreError for a foreign link."""
@@ -211,6 +240,11 @@ class App:
     def rows_with(self, current: int | None) -> list[history.Row]:
         """As ``rows``, for a ``current`` that was read already (None: none is, or it is unclear)."""
         return history.rows(self.generations(), self.events(), current, frozenset(self.linked()), self.pins())
+
+
+def _numbers_in(directory: Dir) -> list[int]:
+    """The generations that have a name in ``directory``, ascending. What else is there is passed over."""
+    return sorted(int(name) for name in directory.names() if is_generation(name))
 
 
 def link_target(build: Digest) -> str:

@@ -10,7 +10,7 @@ from relstore.errors import DamagedError, FormatError, NotFoundError
 from relstore.formats import manifest as manifests
 from relstore.formats.blake3 import digest as blake3_digest
 from relstore.formats.manifest import Manifest
-from relstore.formats.names import Digest
+from relstore.formats.names import Digest, is_digest
 from relstore.store.directory import Dir
 from relstore.store.tree import Finding, Proved, check_tree
 
@@ -38,7 +38,7 @@ class Builds:
 
     def ids(self) -> list[Digest]:
         """All builds, sorted. What is not named as one is left out."""
-        return [Digest(name) for name in self.directory.names() if len(name) == 64]
+        return [Digest(name) for name in self.directory.names() if is_digest(name)]
 
     def manifest_bytes(self, build: Digest) -> bytes:
         """The manifest's bytes, proved against the build's name. Raises NotFoundError, DamagedError."""
@@ -57,8 +57,15 @@ class Builds:
         except FormatError as error:
             raise DamagedError(f"the manifest of the build {build.short}: {error.what}") from None
 
-    def check(self, build: Digest, proved: Proved | None = None) -> list[Finding]:
-        """Everything about the build that is not what its name promises; empty when all is well.
+    def check(self, build: Digest) -> list[Finding]:
+        """Everything of the build that is not what its name promises; empty when it is whole.
+
+        What somebody added to its tree is none of that: a service may write beside its program.
+        """
+        return [finding for finding in self.survey(build) if not finding.foreign]
+
+    def survey(self, build: Digest, proved: Proved | None = None) -> list[Finding]:
+        """As ``check``, and what is foreign in its tree.
 
         ``proved`` carries what was read from one call to the next.
         """
@@ -69,8 +76,10 @@ class Builds:
         try:
             with self.directory.sub(build) as directory, directory.sub(TREE_NAME) as tree:
                 return [
-                    Finding(f"builds/{build}/{TREE_NAME}/{path}", problem)
-                    for path, problem in check_tree(tree, manifest, proved or Proved())
+                    finding._replace(path=f"builds/{build}/{TREE_NAME}/{finding.path}")
+                    for finding in check_tree(tree, manifest, proved or Proved())
                 ]
         except (FileNotFoundError, NotADirectoryError):
             return [Finding(f"builds/{build}/{TREE_NAME}", "is missing")]
+        except PermissionError:
+            return [Finding(f"builds/{build}/{TREE_NAME}", "may not be opened by this account")]

@@ -49,25 +49,28 @@ def set_aside(store: Store, directory: Dir, name: str) -> None:
     A file stays where it is as well, so that its name can be replaced without a moment without one.
     A symlink is not kept: what it said is in the report.
     """
-    found = directory.lstat(name)
-    if found is None or stat.S_ISLNK(found.st_mode):
+    status = directory.lstat(name)
+    if status is None or stat.S_ISLNK(status.st_mode):
         return
     with store.root.make_or_open(QUARANTINE) as quarantine:
         kept = f"{random_suffix()}.{name[:_MAX_NAME]}"
-        if stat.S_ISREG(found.st_mode):
-            with _unless_linked_too_often():
+        if stat.S_ISREG(status.st_mode):
+            with _unless_it_cannot_be_linked():
                 directory.link(name, quarantine, kept)
         else:
+            if stat.S_ISDIR(status.st_mode):
+                directory.make_accessible(name, status)  # else it could not be moved
             directory.rename(name, quarantine, kept)
         sync_directory(quarantine)
 
 
 @contextlib.contextmanager
-def _unless_linked_too_often() -> Iterator[None]:
+def _unless_it_cannot_be_linked() -> Iterator[None]:
+    """It has too many links, or is a file of another account (``fs.protected_hardlinks``)."""
     try:
         yield
     except OSError as error:
-        if error.errno != errno.EMLINK:
+        if error.errno not in (errno.EMLINK, errno.EPERM):
             raise
 
 

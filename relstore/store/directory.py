@@ -18,6 +18,10 @@ from relstore.errors import StoreError
 
 _OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 DIRECTORY_MODE = 0o755
+SEALED_MODE = 0o555
+"""Of a directory of a build: a service that runs as the same account cannot write into it by accident."""
+PRIVATE_MODE = 0o700
+"""Of a directory that other accounts may not look into."""
 
 
 class Dir:
@@ -75,16 +79,28 @@ class Dir:
         os.fchmod(made.fd, mode)
         return made
 
-    def make_or_open(self, name: str) -> Dir:
-        """``sub``, made first where it is missing. The making is durable when this returns."""
+    def make_or_open(self, name: str, mode: int = DIRECTORY_MODE) -> Dir:
+        """``sub``, made first, of ``mode``, where it is missing. The making is durable when this returns."""
         try:
             return self.sub(name)
         except FileNotFoundError:
             pass
         with contextlib.suppress(FileExistsError):  # another process was faster
-            self.make(name).close()
+            self.make(name, mode).close()
             os.fsync(self.fd)
         return self.sub(name)
+
+    def tighten(self, name: str, mode: int) -> None:
+        """Take from ``name`` what rights it has beyond ``mode``, as far as that can be done."""
+        status = self.lstat(name)
+        if status is None or not stat.S_IMODE(status.st_mode) & ~mode:
+            return
+        with contextlib.suppress(OSError, StoreError):  # on a read-only file system, for example
+            fd = self.sub(name).fd if stat.S_ISDIR(status.st_mode) else self.open_file(name)
+            try:
+                os.fchmod(fd, stat.S_IMODE(status.st_mode) & mode)
+            finally:
+                os.close(fd)
 
     def open_file(self, name: str) -> int:
         """A descriptor to read the regular file ``name``. Raises OSError, StoreError for another kind."""
@@ -96,19 +112,21 @@ class Dir:
             raise StoreError(f"{self.path}/{name} is not a regular file")
         return fd
 
-    def open_to_write(self, name: str, flags: int = 0) -> int:
+    def open_to_write(self, name: str, flags: int = 0, mode: int = 0o644) -> int:
         """A descriptor to read and write the regular file ``name``, with more ``flags`` of open(2).
+
+        ``mode``: that of a file that O_CREAT makes.
 
         Raises OSError, StoreError for another kind, and for a file with a second name: a hard link leads out
         of the store as a symlink does.
         """
         opened = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-        fd = os.open(component(name), opened | flags, 0o644, dir_fd=self.fd)
-        found = os.fstat(fd)
-        if stat.S_ISREG(found.st_mode) and found.st_nlink == 1:
+        fd = os.open(component(name), opened | flags, mode, dir_fd=self.fd)
+        status = os.fstat(fd)
+        if stat.S_ISREG(status.st_mode) and status.st_nlink <= 1:  # 0: its name was removed meanwhile
             return fd
         os.close(fd)
-        if stat.S_ISREG(found.st_mode):
+        if stat.S_ISREG(status.st_mode):
             raise StoreError(
                 f"{self.path}/{name} has another name too, somewhere else",
                 hint=f"In {self.path}: cp -p {name} {name}.own && mv {name}.own {name}",
@@ -143,8 +161,8 @@ class Dir:
         return os.listdir(self.fd)
 
     def entries(self) -> Iterator[os.DirEntry[str]]:
-        with os.scandir(self.fd) as found:
-            yield from found
+        with os.scandir(self.fd) as entries:
+            yield from entries
 
     def lstat(self, name: str) -> os.stat_result | None:
         """None when there is no such name."""
@@ -152,6 +170,11 @@ class Dir:
             return os.stat(component(name), dir_fd=self.fd, follow_symlinks=False)
         except FileNotFoundError:
             return None
+
+    def is_directory(self, name: str) -> bool:
+        """Whether ``name`` is a directory, not a symlink to one."""
+        status = self.lstat(name)
+        return status is not None and stat.S_ISDIR(status.st_mode)
 
     def readlink(self, name: str) -> str | None:
         """None when there is no such name; StoreError when it is no symlink."""
@@ -187,17 +210,53 @@ class Dir:
         )
 
     def remove_tree(self, name: str) -> None:
-        """Remove whatever ``name`` is, with all below it; nothing when it is not there."""
-        found = self.lstat(name)
-        if found is None:
+        """Remove whatever ``name`` is, with all below it; nothing when it is not there. Raises OSError.
+
+        What cannot be removed stays, and the directories that lead to it; all else goes.
+        """
+        status = self.lstat(name)
+        if status is None:
             return
-        if not stat.S_ISDIR(found.st_mode):
+        if not stat.S_ISDIR(status.st_mode):
             self.unlink(name)
             return
+        self.make_accessible(name, status)
+        first: OSError | None = None
         with self.sub(name) as inner:
             for child in inner.all_names():
-                inner.remove_tree(child)
+                try:
+                    inner.remove_tree(child)
+                except OSError as error:
+                    first = first or error
+        if first is not None:
+            raise first
         self.rmdir(name)
+
+    def make_accessible(self, name: str, status: os.stat_result) -> None:
+        """Give the owner all rights on the directory ``name``, if that can be done. ``status``: its lstat."""
+        if stat.S_IMODE(status.st_mode) & 0o700 == 0o700:
+            return
+        # Without rights it can be opened only so, and changed only by way of that descriptor.
+        path_only = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+        fd = os.open(component(name), path_only, dir_fd=self.fd)
+        try:
+            with contextlib.suppress(OSError):
+                os.chmod(f"/proc/self/fd/{fd}", stat.S_IMODE(status.st_mode) | 0o700)
+        finally:
+            os.close(fd)
+
+    @contextlib.contextmanager
+    def writable(self) -> Iterator[None]:
+        """Let the owner make and remove names in here for a block, also where the directory is sealed."""
+        mode = stat.S_IMODE(os.fstat(self.fd).st_mode)
+        if mode & 0o200:
+            yield
+            return
+        os.fchmod(self.fd, mode | 0o200)
+        try:
+            yield
+        finally:
+            os.fchmod(self.fd, mode)
 
 
 _LINK_WORD = sys.implementation.name == "pypy"

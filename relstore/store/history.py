@@ -71,7 +71,7 @@ def rows(
             was_good.add(event.generation)
         elif event.event in _SAY_BAD:
             was_good.discard(event.generation)
-    found = []
+    table = []
     for generation in generations:
         number = generation.number
         judgement = last.get(number)
@@ -88,51 +88,51 @@ def rows(
             state = NEVER_ACTIVE
         names = tuple(name for name, pinned in pins if pinned == number)
         if judgement is None:
-            found.append(Row(generation, state, "", 0, "", names))
+            table.append(Row(generation, state, "", 0, "", names))
         else:
-            found.append(Row(generation, state, judgement.event, judgement.time, judgement.reason, names))
-    return found
+            table.append(Row(generation, state, judgement.event, judgement.time, judgement.reason, names))
+    return table
 
 
-def rollback_target(found: Sequence[Row]) -> Row | None:
+def rollback_target(table: Sequence[Row]) -> Row | None:
     """The generation that ``-1`` means: the last good one before the current one, or None."""
-    current = _current(found)
-    before = [row for row in found if row.is_good and (current is None or row is not current)]
+    current = _current(table)
+    before = [row for row in table if row.is_good and (current is None or row is not current)]
     if current is not None:
         before = [row for row in before if row.generation.number < current.generation.number]
     return before[-1] if before else None
 
 
-def resolve(spec: str, found: Sequence[Row]) -> Row:
+def resolve(spec: str, table: Sequence[Row]) -> Row:
     """The generation that ``spec`` means. Raises UsageError, NotFoundError, RefusedError."""
-    here = [row for row in found if row.state != DELETED]
+    present = [row for row in table if row.state != DELETED]
     if re.match(r"[+-][1-9][0-9]{0,8}\Z", spec):
-        return _relative(int(spec), here)
+        return _relative(int(spec), present)
     # Six digits and more may be a build that happens to have no letters; a number that exists wins.
-    numbers = {row.generation.number for row in found}
+    numbers = {row.generation.number for row in table}
     if re.match(r"[1-9][0-9]{0,9}\Z", spec) and (len(spec) < _PREFIX or int(spec) in numbers):
-        return _numbered(int(spec), found)
+        return _numbered(int(spec), table)
     if re.match(r"commit:[0-9a-f]{4,64}\Z", spec):
         prefix = spec[len("commit:") :]
         return _newest(
-            [row for row in here if (row.generation.description.commit or "").startswith(prefix)],
+            [row for row in present if (row.generation.description.commit or "").startswith(prefix)],
             spec,
         )
     if re.match(rf"[0-9a-f]{{{_PREFIX},64}}\Z", spec):
-        return _newest([row for row in here if row.generation.build.startswith(spec)], spec)
+        return _newest([row for row in present if row.generation.build.startswith(spec)], spec)
     raise UsageError(f"{spec[:80]!r} does not name a generation", hint=f"Give {SPEC_HELP}.")
 
 
-def _current(found: Sequence[Row]) -> Row | None:
-    return next((row for row in found if row.state == CURRENT), None)
+def _current(table: Sequence[Row]) -> Row | None:
+    return next((row for row in table if row.state == CURRENT), None)
 
 
-def _relative(step: int, here: list[Row]) -> Row:
-    current = _current(here)
+def _relative(step: int, present: list[Row]) -> Row:
+    current = _current(present)
     if current is None and step > 0:
         raise NotFoundError("no generation is current, so none comes after it", hint=f"Give {SPEC_HELP}.")
     number = current.generation.number if current else None
-    good = [row for row in here if row.is_good and row is not current]
+    good = [row for row in present if row.is_good and row is not current]
     if step < 0:
         side = [row for row in good if number is None or row.generation.number < number][::-1]
     else:
@@ -151,8 +151,8 @@ def _relative(step: int, here: list[Row]) -> Row:
     return side[abs(step) - 1]
 
 
-def _numbered(number: int, found: Sequence[Row]) -> Row:
-    for row in found:
+def _numbered(number: int, table: Sequence[Row]) -> Row:
+    for row in table:
         if row.generation.number == number:
             if row.state == DELETED:
                 raise RefusedError(

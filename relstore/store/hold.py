@@ -30,12 +30,14 @@ def read(app: Dir) -> AppHold | None:
 
 
 def place(app: Dir, hold: AppHold) -> None:
-    """Durable when this returns; it takes the place of a former one."""
-    durable.replace_file(app, NAME, hold.encode())
+    """Durable when this returns; it replaces an earlier one. Raises FormatError."""
+    raw = hold.encode()
+    AppHold.parse(raw)
+    durable.replace_file(app, NAME, raw)
 
 
 def lift(app: Dir) -> bool:
     """Whether there was one."""
-    found = app.lstat(NAME) is not None
+    was_held = app.lstat(NAME) is not None
     durable.remove_name(app, NAME)
-    return found
+    return was_held

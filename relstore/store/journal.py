@@ -1,22 +1,17 @@
 """The journal: an app's append-only record of activations and their outcomes.
 
 Every entry is durable before anyone is told of it, and its checksum covers the entry before, so
-that the past cannot be edited unseen. A crash can tear only the last entry; the next writer cuts
-that off. The format is in ``docs/formats/journal.md``.
+that the past cannot be edited unseen. A crash can tear only what one append wrote; the next writer cuts
+that off. The format is in ``docs/formats/journal.md``. Not for one that was changed (``journal_repair``).
 """
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import os
 
-from relstore.formats.journal import (
-    _LENGTH_BYTES,
-    HEADER,
-    Event,
-    Journal,
-)
+from relstore.errors import NotRecordedError
+from relstore.formats.journal import HEADER, Event, Journal, encode_entries
+from relstore.store import locks
 from relstore.store.directory import Dir
 from relstore.store.durable import write_all
 
@@ -30,22 +25,40 @@ def read(directory: Dir) -> Journal:
 
 
 def append(directory: Dir, *events: Event) -> None:
-    """Durable when this returns. Writers take turns by a lock on the file. Raises DamagedError, OSError."""
-    fd = directory.open_to_write(NAME, os.O_CREAT)
+    """Durable when this returns. Writers take turns by a lock on the file.
+
+    Raises DamagedError, BusyError, FormatError for an event that could not be read again, and
+    NotRecordedError. After an OSError nothing is recorded.
+    """
+    # A job, a collector and a person's mark may all want to write; each is done in an instant.
+    fd = locks.open_locked(directory, NAME, exclusive=True)
     try:
-        # A job, a collector and a person's mark may all want to write; each is done in an instant.
-        fcntl.flock(fd, fcntl.LOCK_EX)
         journal = read(directory)
+        entries = encode_entries(events, journal.sum)
         os.ftruncate(fd, journal.length)
         os.lseek(fd, 0, os.SEEK_END)
-        written = b"" if journal.length else HEADER
-        checksum = journal.sum
-        for event in events:
-            body = event.encode()
-            checksum = hashlib.sha256(checksum + body).digest()
-            written += len(body).to_bytes(_LENGTH_BYTES, "big") + checksum + body
-        write_all(fd, written)
-        os.fsync(fd)
+        try:
+            write_all(fd, entries if journal.length else HEADER + entries)
+        except OSError as error:
+            _take_back(fd, journal.length, error)
+            raise
+        try:
+            os.fsync(fd)
+            os.fsync(directory.fd)
+        except OSError as error:
+            _take_back(fd, journal.length, error)
+            raise NotRecordedError.of(error, certain=True) from None
     finally:
         os.close(fd)
-    os.fsync(directory.fd)
+
+
+def _take_back(fd: int, length: int, error: OSError) -> None:
+    """Cut off what ``error`` kept from the disk, which would be read until the next boot, and maybe after it.
+
+    Raises NotRecordedError when that fails too.
+    """
+    try:
+        os.ftruncate(fd, length)
+        os.fsync(fd)
+    except OSError:
+        raise NotRecordedError.of(error, certain=False) from None

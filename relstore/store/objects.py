@@ -10,6 +10,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import re
 import stat
 from collections.abc import Iterator
 
@@ -20,6 +21,7 @@ from relstore.store.directory import TEMPORARY, Dir
 from relstore.store.durable import Durability, write_all
 
 CHUNK_BYTES = 1024 * 1024
+_SHARD = re.compile(r"[0-9a-f]{2}\Z")
 PLAIN_MODE = 0o444
 EXECUTABLE_MODE = 0o555
 
@@ -69,12 +71,12 @@ class Objects:
 
     def has(self, ref: ObjectRef) -> bool:
         """Whether it is on the shelf with the right kind, size and mode; its bytes are not read."""
-        found = self._shard(ref.blake3).lstat(object_name(ref.blake3, ref.executable))
+        status = self._shard(ref.blake3).lstat(object_name(ref.blake3, ref.executable))
         return (
-            found is not None
-            and stat.S_ISREG(found.st_mode)
-            and found.st_size == ref.size
-            and stat.S_IMODE(found.st_mode) == mode_of(ref.executable)
+            status is not None
+            and stat.S_ISREG(status.st_mode)
+            and status.st_size == ref.size
+            and stat.S_IMODE(status.st_mode) == mode_of(ref.executable)
         )
 
     def has_any(self, ref: ObjectRef) -> bool:
@@ -150,7 +152,11 @@ class Objects:
 
     def shards(self) -> list[str]:
         """The names of the directories that objects are in, sorted."""
-        return self._directory.names()
+        return [
+            name
+            for name in self._directory.names()
+            if _SHARD.match(name) and self._directory.is_directory(name)
+        ]
 
     def shard(self, name: str) -> Dir:
         """The open directory of a shard by its two digits."""

@@ -17,7 +17,7 @@ from relstore.formats.manifest import Directory, Entry, Manifest, ObjectRef
 from relstore.formats.names import Digest, random_suffix
 from relstore.store import damage, publish
 from relstore.store.builds import MANIFEST_NAME, TREE_NAME
-from relstore.store.directory import DIRECTORY_MODE, TEMPORARY, Dir
+from relstore.store.directory import SEALED_MODE, TEMPORARY, Dir
 from relstore.store.durable import replace_file, sync_directory
 from relstore.store.objects import CHUNK_BYTES, PLAIN_MODE
 from relstore.store.publish import Survey
@@ -55,7 +55,7 @@ def restore(upload: Upload, surveyed: Survey) -> list[Finding]:
     store, build = upload.store, upload.build
     with store.shared():
         publish.shelve(upload, surveyed.sound)
-        mended = _mend_build(upload)
+        repaired = _repair_build(upload)
         left = store.builds.check(build)
         if left:
             raise DamagedError(
@@ -64,7 +64,7 @@ def restore(upload: Upload, surveyed: Survey) -> list[Finding]:
                 hint="Look at the disk: what was just written does not read back.",
             )
         damage.unmark(store, build)
-    return mended
+    return repaired
 
 
 def _copies(store: Store, wanted: Collection[Digest]) -> Iterator[_Copy]:
@@ -87,10 +87,10 @@ def _put(upload: Upload, index: int, copy: _Copy, tried: set[tuple[int, int]]) -
     except (OSError, StoreError):
         return False
     try:
-        found = os.fstat(fd)
-        if found.st_size != copy.ref.size or (found.st_dev, found.st_ino) in tried:
+        status = os.fstat(fd)
+        if status.st_size != copy.ref.size or (status.st_dev, status.st_ino) in tried:
             return False
-        tried.add((found.st_dev, found.st_ino))
+        tried.add((status.st_dev, status.st_ino))
         upload.discard(index)
         offset = 0
         while offset < copy.ref.size:
@@ -106,10 +106,10 @@ def _put(upload: Upload, index: int, copy: _Copy, tried: set[tuple[int, int]]) -
     return index in upload.received
 
 
-def _mend_build(upload: Upload) -> list[Finding]:
+def _repair_build(upload: Upload) -> list[Finding]:
     store, build = upload.store, upload.build
     place = f"builds/{build}"
-    mended = []
+    repaired = []
     with store.builds.directory.sub(build) as directory:
         for name in directory.all_names():
             if name.startswith(TEMPORARY):
@@ -117,29 +117,29 @@ def _mend_build(upload: Upload) -> list[Finding]:
         if directory.read_or_none(MANIFEST_NAME, len(upload.raw_manifest)) != upload.raw_manifest:
             damage.set_aside(store, directory, MANIFEST_NAME)
             replace_file(directory, MANIFEST_NAME, upload.raw_manifest, PLAIN_MODE)
-            mended.append(Finding(f"{place}/{MANIFEST_NAME}", "was not what its name says"))
+            repaired.append(Finding(f"{place}/{MANIFEST_NAME}", "was not what its name says"))
         with directory.make_or_open(TREE_NAME) as tree:
-            for finding in _mend_tree(store, directory, tree, upload.manifest):
-                mended.append(Finding(f"{place}/{TREE_NAME}/{finding.path}", finding.problem))
-    return mended
+            for finding in _repair_tree(store, directory, tree, upload.manifest):
+                repaired.append(Finding(f"{place}/{TREE_NAME}/{finding.path}", finding.problem))
+    return repaired
 
 
-def _mend_tree(store: Store, scratch: Dir, tree: Dir, manifest: Manifest) -> Iterator[Finding]:
-    """Each thing that was wrong, as soon as it is right: what is in a directory is looked at after that."""
+def _repair_tree(store: Store, scratch: Dir, tree: Dir, manifest: Manifest) -> Iterator[Finding]:
+    """Each thing that was wrong, once it is right: a directory comes before what is in it."""
     entries = {entry.path: entry for entry in manifest.entries}
     for finding in check_tree(tree, manifest, Proved()):
+        if finding.foreign:
+            continue
         *above, name = finding.path.split("/")
-        with tree.below(above) as directory:
-            _mend(store, scratch, directory, name, entries.get(finding.path))
+        with tree.below(above) as directory, directory.writable():
+            _repair_entry(store, scratch, directory, name, entries[finding.path])
         yield finding
 
 
-def _mend(store: Store, scratch: Dir, directory: Dir, name: str, entry: Entry | None) -> None:
-    """Make ``name`` what the manifest says: ``entry``, or nothing."""
-    if entry is None:
-        damage.move_away(store, directory, name)
-    elif isinstance(entry, Directory):
-        _mend_directory(store, directory, name)
+def _repair_entry(store: Store, scratch: Dir, directory: Dir, name: str, entry: Entry) -> None:
+    """Make ``name`` what the manifest says."""
+    if isinstance(entry, Directory):
+        _repair_directory(store, directory, name)
     else:
         new = TEMPORARY + random_suffix()
         make_entry(scratch, new, entry, store.objects, store.durability)
@@ -151,10 +151,13 @@ def _mend(store: Store, scratch: Dir, directory: Dir, name: str, entry: Entry | 
     sync_directory(directory)
 
 
-def _mend_directory(store: Store, directory: Dir, name: str) -> None:
+def _repair_directory(store: Store, directory: Dir, name: str) -> None:
     try:
-        with directory.sub(name) as there:
-            os.fchmod(there.fd, DIRECTORY_MODE)
+        status = directory.lstat(name)
+        if status is not None:
+            directory.make_accessible(name, status)
+        with directory.sub(name) as existing:
+            os.fchmod(existing.fd, SEALED_MODE)
     except OSError:  # it is missing, or no directory
         damage.move_away(store, directory, name)
-        directory.make(name, DIRECTORY_MODE).close()
+        directory.make(name, SEALED_MODE).close()

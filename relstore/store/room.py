@@ -13,8 +13,8 @@ RESERVE_BYTES = 4 * 1024 * 1024
 
 def free(root: Dir) -> tuple[int, int | None]:
     """The (bytes, inodes) that this account can still use; None where inodes are not counted (btrfs)."""
-    found = os.fstatvfs(root.fd)
-    return found.f_bavail * found.f_frsize, found.f_favail if found.f_files else None
+    file_system = os.fstatvfs(root.fd)
+    return file_system.f_bavail * file_system.f_frsize, file_system.f_favail if file_system.f_files else None
 
 
 def require(root: Dir, needed_bytes: int, needed_inodes: int) -> None:

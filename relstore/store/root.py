@@ -12,12 +12,17 @@ import os
 import pwd
 
 from relstore.errors import NoSpaceError, NoStoreError, ReadOnlyError, StoreError, UnsafeStoreError
-from relstore.store.directory import DIRECTORY_MODE, TEMPORARY, Dir
+from relstore.store.directory import DIRECTORY_MODE, PRIVATE_MODE, TEMPORARY, Dir
 from relstore.store.durable import Durability, create_file, sync_directory
 
 FORMAT = b"relstore-store 1\n"
 FORMAT_NAME = "format"
-AREAS = ("helpers", "objects", "builds", "staging", "leases", "apps", "trash")
+LOCK = "lock"
+LEASES = "leases"
+TRASH = "trash"
+AREAS = ("helpers", "objects", "builds", "staging", LEASES, "apps", TRASH)
+PRIVATE = (LEASES, TRASH)
+"""Those that others may not open, since whoever opens what is locked can lock it."""
 SHARDS = tuple(f"{number:02x}" for number in range(256))
 
 
@@ -83,24 +88,24 @@ def _make_directories(path: str) -> None:
 
 
 def _check_owner(root: Dir) -> None:
-    found = os.fstat(root.fd)
-    if found.st_uid != os.geteuid():
+    status = os.fstat(root.fd)
+    if status.st_uid != os.geteuid():
         raise UnsafeStoreError(
-            f"{root.path} belongs to {account(found.st_uid)}, not to {account(os.geteuid())}",
+            f"{root.path} belongs to {account(status.st_uid)}, not to {account(os.geteuid())}",
             state="Nothing was changed.",
-            hint=f"Deploy as {account(found.st_uid)}, or name a place of your own.",
+            hint=f"Deploy as {account(status.st_uid)}, or name a place of your own.",
         )
-    if found.st_mode & 0o022:
+    if status.st_mode & 0o022:
         raise UnsafeStoreError(
-            f"others than its owner may write to {root.path} (mode {found.st_mode & 0o7777:04o})",
+            f"others than its owner may write to {root.path} (mode {status.st_mode & 0o7777:04o})",
             state="Nothing was changed.",
             hint=f"chmod go-w {root.path}",
         )
 
 
 def _check_format(root: Dir, *, create: bool) -> None:
-    found = root.read_or_none(FORMAT_NAME, 4096)
-    if found is None:
+    text = root.read_or_none(FORMAT_NAME, 4096)
+    if text is None:
         foreign = [name for name in root.all_names() if name not in _OURS and TEMPORARY not in name]
         if foreign:
             raise NoStoreError(
@@ -111,9 +116,9 @@ def _check_format(root: Dir, *, create: bool) -> None:
         if not create:
             raise NoStoreError(f"{root.path} is empty", hint="The first `relstore push` makes the store.")
         _initialise(root)
-    elif found != FORMAT:
+    elif text != FORMAT:
         raise StoreError(
-            f"the store at {root.path} has the format {found[:40]!r}, which this relstore does not know",
+            f"the store at {root.path} has the format {text[:40]!r}, which this relstore does not know",
             state="Nothing was changed.",
             hint="Use the relstore that made it, or a newer one.",
         )
@@ -122,7 +127,7 @@ def _check_format(root: Dir, *, create: bool) -> None:
 def _initialise(root: Dir) -> None:
     """Everything first, ``format`` last: a store that has it is whole."""
     for area in AREAS:
-        root.make_or_open(area).close()
+        root.make_or_open(area, PRIVATE_MODE if area in PRIVATE else DIRECTORY_MODE).close()
     with root.sub("objects") as objects:
         for shard in SHARDS:
             with contextlib.suppress(FileExistsError):
@@ -156,4 +161,4 @@ def explain(error: OSError, doing: str) -> StoreError:
     return StoreError(what)
 
 
-_OURS = frozenset((*AREAS, "lock"))
+_OURS = frozenset((*AREAS, LOCK))

@@ -10,17 +10,16 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from types import TracebackType
 
-from relstore.errors import DamagedError, NotFoundError, UsageError
-from relstore.formats.names import AppName, random_suffix
-from relstore.store import locks
-from relstore.store.app import AREAS, App
+from relstore.errors import NotFoundError
+from relstore.formats.names import AppName, is_name, random_suffix
+from relstore.store import app as app_files
+from relstore.store import journal, locks
+from relstore.store.app import App
 from relstore.store.builds import Builds
-from relstore.store.directory import TEMPORARY, Dir
+from relstore.store.directory import DIRECTORY_MODE, PRIVATE_MODE, TEMPORARY, Dir
 from relstore.store.durable import Durability, sync_directory
 from relstore.store.objects import Objects
-from relstore.store.root import open_root
-
-LOCK = "lock"
+from relstore.store.root import LEASES, LOCK, PRIVATE, TRASH, open_root
 
 
 class Store:
@@ -33,8 +32,11 @@ class Store:
         self._stack.callback(root.close)
         self.apps = self._area("apps")
         self.staging = self._area("staging")
-        self.leases = self._area("leases")
-        self.trash = self._area("trash")
+        self.leases = self._area(LEASES)
+        self.trash = self._area(TRASH)
+        root.tighten(LOCK, locks.MODE)
+        for name in PRIVATE:
+            root.tighten(name, PRIVATE_MODE)
         self.builds = Builds(self._area("builds"))
         self.objects = Objects(self._area("objects"), durability)
         self._stack.callback(self.objects.close)
@@ -71,11 +73,8 @@ class Store:
             yield
 
     def app_names(self) -> list[AppName]:
-        """All apps, sorted. Raises DamagedError for a directory that cannot be one."""
-        try:
-            return [AppName.parse(name) for name in self.apps.names()]
-        except UsageError as error:
-            raise DamagedError(f"among the apps of the store: {error.what}") from None
+        """All apps, sorted. What is not a directory with the name of an app is passed over."""
+        return [AppName(name) for name in self.apps.names() if is_name(name) and self.apps.is_directory(name)]
 
     @contextmanager
     def app(self, name: AppName) -> Iterator[App]:
@@ -86,6 +85,9 @@ class Store:
             have = f"It has {', '.join(known[:10])}." if known else "It has no apps yet."
             raise NotFoundError(f"there is no app {name!r} in the store at {self.root.path}", hint=have)
         with directory:
+            for lock in (app_files.LOCK, journal.NAME):
+                directory.tighten(lock, locks.MODE)
+            directory.tighten(app_files.JOBS, PRIVATE_MODE)
             yield App(name, directory, self.durability)
 
     def make_app(self, name: AppName) -> None:
@@ -94,8 +96,8 @@ class Store:
             return
         temporary = TEMPORARY + random_suffix()
         with self.apps.make(temporary) as directory:
-            for area in AREAS:
-                directory.make(area).close()
+            for area in app_files.AREAS:
+                directory.make(area, PRIVATE_MODE if area == app_files.JOBS else DIRECTORY_MODE).close()
             sync_directory(directory)
         try:
             self.apps.rename(temporary, self.apps, name)

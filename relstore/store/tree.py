@@ -13,9 +13,12 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from relstore.formats.manifest import Directory, Entry, File, Manifest, Symlink
-from relstore.store.directory import DIRECTORY_MODE, Dir
+from relstore.store.directory import DIRECTORY_MODE, SEALED_MODE, Dir
 from relstore.store.durable import Durability
 from relstore.store.objects import Objects, mode_of, sha256_of
+
+DIRECTORY_MODES = (SEALED_MODE, DIRECTORY_MODE)
+"""Those that a directory of a build may have. Builds of older relstores have the second."""
 
 
 class Finding(NamedTuple):
@@ -23,6 +26,8 @@ class Finding(NamedTuple):
 
     path: str
     problem: str
+    foreign: bool = False
+    """Whether it is something that the release does not have; what the release has is not damaged by it."""
 
 
 def write_tree(manifest: Manifest, top: Dir, objects: Objects, durability: Durability) -> None:
@@ -30,6 +35,7 @@ def write_tree(manifest: Manifest, top: Dir, objects: Objects, durability: Durab
     for directory, entries in _by_directory(manifest, top):
         for name, entry in entries:
             make_entry(directory, name, entry, objects, durability)
+        os.fchmod(directory.fd, SEALED_MODE)
         durability.directory_filled(directory)
 
 
@@ -55,19 +61,19 @@ class Proved:
     def __init__(self) -> None:
         self._known: set[int] = set()
 
-    def has(self, found: os.stat_result, sha256: bytes) -> bool:
-        return self._key(found, sha256) in self._known
+    def has(self, status: os.stat_result, sha256: bytes) -> bool:
+        return self._key(status, sha256) in self._known
 
-    def add(self, found: os.stat_result, sha256: bytes) -> None:
-        self._known.add(self._key(found, sha256))
+    def add(self, status: os.stat_result, sha256: bytes) -> None:
+        self._known.add(self._key(status, sha256))
 
     @staticmethod
-    def _key(found: os.stat_result, sha256: bytes) -> int:
-        return found.st_dev << 128 | found.st_ino << 64 | int.from_bytes(sha256[:8], "big")
+    def _key(status: os.stat_result, sha256: bytes) -> int:
+        return status.st_dev << 128 | status.st_ino << 64 | int.from_bytes(sha256[:8], "big")
 
 
 def check_tree(top: Dir, manifest: Manifest, proved: Proved) -> Iterator[Finding]:
-    """Compare a tree with its manifest: kinds, modes, bytes, symlinks, and that nothing is added."""
+    """Compare a tree with its manifest: kinds, modes, bytes, symlinks; and name what is foreign."""
     return _compare(top, manifest, proved, 0)
 
 
@@ -86,13 +92,13 @@ def _compare(top: Dir, manifest: Manifest, proved: Proved, since: int) -> Iterat
             if problem:
                 yield Finding(entry.path, problem)
         for name in sorted(set(directory.all_names()) - known):
-            yield Finding(f"{prefix}/{name}" if prefix else name, "is not in the manifest")
+            yield Finding(f"{prefix}/{name}" if prefix else name, "is not part of the release", foreign=True)
 
 
 def _by_directory(manifest: Manifest, top: Dir) -> Iterator[tuple[Dir, list[tuple[str, Entry]]]]:
     """Each directory of the build, open, with its own entries; a parent before its children.
 
-    A directory that is missing in the tree, or is a symlink there, is passed over.
+    A directory that is missing in the tree, is a symlink there, or may not be opened, is passed over.
     """
     inside: dict[str, list[tuple[str, Entry]]] = {"": []}
     for entry in manifest.entries:
@@ -116,7 +122,7 @@ def _by_directory(manifest: Manifest, top: Dir) -> Iterator[tuple[Dir, list[tupl
                 continue  # below a directory that could not be opened
             try:
                 directory = (open_dirs[-1][1] if open_dirs else top).sub(path.rpartition("/")[2])
-            except (FileNotFoundError, NotADirectoryError):
+            except (FileNotFoundError, NotADirectoryError, PermissionError):
                 continue
             except OSError as error:
                 if error.errno != errno.ELOOP:
@@ -130,36 +136,44 @@ def _by_directory(manifest: Manifest, top: Dir) -> Iterator[tuple[Dir, list[tupl
 
 
 def _problem(directory: Dir, name: str, entry: Entry, proved: Proved, since: int) -> str:
-    found = directory.lstat(name)
-    if found is None:
+    status = directory.lstat(name)
+    if status is None:
         return "is missing"
-    mode = stat.S_IMODE(found.st_mode)
+    mode = stat.S_IMODE(status.st_mode)
     if isinstance(entry, Directory):
-        if not stat.S_ISDIR(found.st_mode):
+        if not stat.S_ISDIR(status.st_mode):
             return "should be a directory"
-        return "" if mode == DIRECTORY_MODE else f"has the mode {mode:04o}"
+        return "" if mode in DIRECTORY_MODES else f"has the mode {mode:04o}"
     if isinstance(entry, Symlink):
-        if not stat.S_ISLNK(found.st_mode):
+        if not stat.S_ISLNK(status.st_mode):
             return "should be a symlink"
         return "" if directory.readlink(name) == entry.target else "points elsewhere"
-    if not stat.S_ISREG(found.st_mode):
+    if not stat.S_ISREG(status.st_mode):
         return "should be a regular file"
     if mode != mode_of(entry.content.executable):
         return f"has the mode {mode:04o}"
-    if found.st_size != entry.content.size:
-        return f"has {found.st_size} bytes instead of {entry.content.size}"
-    if found.st_mtime < since:
+    if status.st_size != entry.content.size:
+        return f"has {status.st_size} bytes instead of {entry.content.size}"
+    if status.st_mtime < since:
         return ""
-    if proved.has(found, entry.content.sha256):
+    if proved.has(status, entry.content.sha256):
         return ""
+    try:
+        sha256 = _sha256_of_name(directory, name)
+    except OSError as error:
+        return f"cannot be read: {error.strerror or error}"
+    if sha256 != entry.content.sha256:
+        return "has other bytes"
+    proved.add(status, entry.content.sha256)
+    return ""
+
+
+def _sha256_of_name(directory: Dir, name: str) -> bytes:
     fd = directory.open_file(name)
     try:
-        if sha256_of(fd) != entry.content.sha256:
-            return "has other bytes"
+        return sha256_of(fd)
     finally:
         os.close(fd)
-    proved.add(found, entry.content.sha256)
-    return ""
 
 
 def _make_empty(directory: Dir, name: str, entry: File, durability: Durability) -> None:

@@ -11,6 +11,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from relstore.errors import DamagedError, ProtocolError
@@ -42,10 +43,10 @@ def lacking(
 
 
 def _staged_bytes(staged: Dir, ref: ObjectRef) -> int:
-    found = staged.lstat(ref.blake3)
+    status = staged.lstat(ref.blake3)
     # A whole part was not verified by this upload; its last byte is asked for again, so that it is.
-    if found is not None and stat.S_ISREG(found.st_mode) and found.st_size <= ref.size:
-        return min(found.st_size, ref.size - 1)
+    if status is not None and stat.S_ISREG(status.st_mode) and status.st_size <= ref.size:
+        return min(status.st_size, ref.size - 1)
     return 0
 
 
@@ -77,15 +78,20 @@ class Upload:
     def begin(cls, store: Store, build: Digest, raw: bytes, manifest: Manifest) -> Upload:
         """Take the lease; from here on the collector leaves alone what the build uses."""
         with store.shared():
-            return cls(store, build, raw, manifest, leases.take(store.leases, build, raw))
+            lease = leases.take(store.leases, build, raw)
+            try:
+                return cls(store, build, raw, manifest, lease)
+            except BaseException:
+                lease.release()
+                raise
 
     def missing(self) -> list[Missing]:
         """What must be put, after the disk was found to have room for it. Raises NoSpaceError."""
-        found = lacking(self.store.objects.has_any, self.contents, self.directory)
-        files = sum(1 for _ in self.manifest.entries) + len(found)
-        needed = sum(self.contents[item.content].size - item.offset for item in found)
+        missing = lacking(self.store.objects.has_any, self.contents, self.directory)
+        files = sum(1 for _ in self.manifest.entries) + len(missing)
+        needed = sum(self.contents[item.content].size - item.offset for item in missing)
         room.require(self.store.root, needed, files)
-        return found
+        return missing
 
     def offset(self, index: int) -> int:
         """How much of a content is staged: where it goes on."""
@@ -119,14 +125,17 @@ class Upload:
         self.directory.remove_tree(self.contents[index].blake3)
 
     def close(self, *, done: bool) -> None:
-        """Let go of the lease. ``done`` also removes what is staged, which is otherwise kept to resume."""
+        """Let go of the lease. ``done`` also removes what is staged, which is otherwise kept to resume.
+
+        Nothing of it can fail: what cannot be removed is left to the collector.
+        """
         if self._part is not None:
             os.close(self._part.fd)
             self._part = None
-        empty = not self.directory.all_names()
+        with suppress(OSError):
+            if done or not self.directory.all_names():
+                self.store.staging.remove_tree(self._lease.name)
         self.directory.close()
-        if done or empty:
-            self.store.staging.remove_tree(self._lease.name)
         self._lease.release()
 
     def _open_part(self, index: int, offset: int) -> _Part:
@@ -145,20 +154,20 @@ class Upload:
 
     def _staged(self, ref: ObjectRef) -> int | None:
         """What is staged of a content, to read and write. What cannot be of ours is removed."""
-        found = self.directory.lstat(ref.blake3)
-        if found is None:
+        status = self.directory.lstat(ref.blake3)
+        if status is None:
             return None
-        fd = self._open_ours(ref) if stat.S_ISREG(found.st_mode) else None
+        fd = self._open_ours(ref) if stat.S_ISREG(status.st_mode) else None
         if fd is None:
             self.directory.remove_tree(ref.blake3)
         return fd
 
     def _open_ours(self, ref: ObjectRef) -> int | None:
-        # By descriptor: whatever is under the name a moment later, only what was looked at is changed.
+        # By descriptor: whatever is under the name a moment later, only what was checked is changed.
         reading = self.directory.open_file(ref.blake3)
         try:
-            found = os.fstat(reading)
-            if found.st_uid != os.geteuid() or found.st_nlink != 1 or found.st_size > ref.size:
+            status = os.fstat(reading)
+            if status.st_uid != os.geteuid() or status.st_nlink != 1 or status.st_size > ref.size:
                 return None
             os.fchmod(reading, 0o600)  # a part that was whole is read-only already
             writing = self.directory.open_to_write(ref.blake3)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from relstore.errors import FormatError, RelstoreError
 from relstore.formats.names import AppName, Digest
 from relstore.store import app as apps
+from relstore.store import journal
 from relstore.store.app import App, link_target
 from relstore.store.objects import EXECUTABLE_MODE, PLAIN_MODE
 from relstore.store.store import Store
@@ -48,7 +49,7 @@ class Checker:
 
         Several threads may do it at once.
         """
-        findings = self._store.builds.check(build, self._proved)
+        findings = self._store.builds.survey(build, self._proved)
         if not self._store.builds.has(build):
             return []  # collected meanwhile
         with self._counting:
@@ -57,9 +58,12 @@ class Checker:
 
     def apps(self) -> Iterator[Finding]:
         """Each app's chain, journal, pins and links."""
-        for name in self._store.app_names():
+        names = self._store.app_names()
+        for name in names:
             with self._store.app(name) as app:
                 yield from self._app(name, app)
+        for other in sorted({*self._store.apps.names()} - {*names}):
+            yield Finding(f"apps/{other}", "is not an app", foreign=True)
 
     def objects(self) -> Iterator[Finding]:
         """The shelf: names, kinds and modes."""
@@ -71,22 +75,23 @@ class Checker:
             except FormatError:
                 yield Finding(place, "is not the name of an object")
                 continue
-            found = self._store.objects.shard(shard).lstat(name)
-            if found is None:
+            status = self._store.objects.shard(shard).lstat(name)
+            if status is None:
                 continue  # collected meanwhile
             self._objects += 1
-            self._bytes += found.st_size
+            self._bytes += status.st_size
             wanted = EXECUTABLE_MODE if variant == "x" else PLAIN_MODE
             if not digest.startswith(shard) or (dot and variant != "x"):
                 yield Finding(place, "is not the name of an object of this shard")
-            elif found.st_mode & 0o7777 != wanted:
-                yield Finding(place, f"has the mode {found.st_mode & 0o7777:04o} instead of {wanted:04o}")
+            elif status.st_mode & 0o7777 != wanted:
+                yield Finding(place, f"has the mode {status.st_mode & 0o7777:04o} instead of {wanted:04o}")
 
     def _app(self, name: AppName, app: App) -> Iterator[Finding]:
         place = f"apps/{name}"
         try:
             generations = app.generations()
             app.pins()
+            foreign = app.foreign_names()
             current = app.current()
             linked = set(app.linked())
         except RelstoreError as error:
@@ -95,7 +100,9 @@ class Checker:
         try:
             app.events()
         except RelstoreError as error:
-            yield Finding(f"{place}/journal", error.what)
+            yield Finding(f"{place}/{journal.NAME}", error.what)
+        for name_in_app in foreign:
+            yield Finding(f"{place}/{name_in_app}", "is nothing that relstore keeps there", foreign=True)
         self._generations += len(generations)
         if current is not None and current not in linked:
             yield Finding(f"{place}/{apps.CURRENT}", f"names generation {current}, which is not there")

@@ -81,7 +81,7 @@ def test_the_tree_on_disk_is_as_designed(server: Sshd, store_path: Path, user: U
     assert mode(current / "index.html") == 0o444
     assert mode(current / "run") == 0o555
     assert mode(current / "same-bytes-plain") == 0o444
-    assert mode(current / "deep") == 0o755
+    assert mode(current / "deep") == 0o555
     assert os.readlink(current / "link") == "deep/er"
     assert (current / "empty-file").lstat().st_nlink == 1
     assert list((current / "empty-directory").iterdir()) == []

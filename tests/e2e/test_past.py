@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.user import User, make_site, target_of
+from tests.support.host_side import remove_store
 from tests.support.hosts.sshd import Sshd
 
 
@@ -24,7 +25,7 @@ def test_a_backup_that_was_restored(server: Sshd, store_path: Path, user: User, 
     assert "history" not in push(user, site, "1", *to)
     shutil.copytree(store_path, backup, symlinks=True)
     assert "history" not in push(user, site, "2", *to)
-    shutil.rmtree(store_path)
+    remove_store(store_path)
     shutil.copytree(backup, store_path, symlinks=True)
     shutil.chown(store_path, server.user)
     for path in store_path.rglob("*"):
@@ -41,7 +42,7 @@ def test_a_history_that_was_written_anew(user: User, tmp_path: Path) -> None:
     to = ("--to", store)
     for version in ("1", "2"):
         push(user, site, version, *to)
-    shutil.rmtree(store)
+    remove_store(store)
     somebody = User.create(tmp_path / "somebody")
     for version in ("1", "another 2", "3"):
         push(somebody, site, version, *to)

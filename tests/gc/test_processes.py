@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from relstore.formats.names import Digest
-from relstore.gc.processes import builds_in_use
+from relstore.gc.processes import are_hidden, builds_in_use, builds_used_by
 
 BUILD = Digest("5eed" * 16)
 OTHER = Digest("beef" * 16)
@@ -161,7 +161,7 @@ def test_a_kernel_thread_and_one_that_just_ended(tmp_path: Path) -> None:
     make_process(tmp_path, "2").joinpath("maps").write_bytes(b"")
     (tmp_path / "3").mkdir()
     (tmp_path / "self").mkdir()
-    assert builds_in_use(str(tmp_path)) == (frozenset(), frozenset(), 0)
+    assert builds_in_use(str(tmp_path))[:3] == (frozenset(), frozenset(), 0)
 
 
 def test_another_root_directory_and_bytes_that_are_no_text(tmp_path: Path) -> None:
@@ -177,4 +177,36 @@ def test_the_helpers_that_are_run_are_found(tmp_path: Path) -> None:
     process = tmp_path / "77"
     (process / "fd").mkdir(parents=True)
     (process / "cmdline").write_bytes(f"python3\0-I\0/srv/web/helpers/{helper}\0job\0".encode())
-    assert builds_in_use(str(tmp_path)) == (frozenset(), {helper}, 0)
+    assert builds_in_use(str(tmp_path))[:3] == (frozenset(), {helper}, 0)
+
+
+@pytest.mark.parametrize(
+    ("options", "hidden"),
+    [
+        ("rw,nosuid,relatime", False),
+        ("rw,hidepid=1", False),
+        ("rw,hidepid=noaccess", False),
+        ("rw,hidepid=2", True),
+        ("rw,hidepid=invisible,gid=987654", True),
+        ("rw,hidepid=ptraceable", True),
+        (f"rw,gid={os.getegid()},hidepid=invisible", os.geteuid() == 0),
+    ],
+)
+def test_where_other_accounts_are_not_listed(tmp_path: Path, options: str, hidden: bool) -> None:
+    """Root sees them nevertheless, which shows by the first process."""
+    (tmp_path / "self").mkdir()
+    (tmp_path / "self/mounts").write_text(
+        f"/dev/sda1 / ext4 rw 0 0\nproc {tmp_path} proc rw,hidepid=2 0 0\nproc {tmp_path} proc {options} 0 0\n"
+    )
+    assert are_hidden(str(tmp_path)) is hidden
+    assert builds_in_use(str(tmp_path)).hidden is hidden
+    if os.geteuid() == 0:
+        (tmp_path / "1").mkdir()
+        assert are_hidden(str(tmp_path)) is False
+
+
+def test_one_that_is_not_listed_is_not_taken_for_ended(tmp_path: Path) -> None:
+    assert builds_used_by(os.getpid(), str(tmp_path)) == (frozenset(), False)
+    with subprocess.Popen(["true"]) as ended:
+        ended.wait()
+    assert builds_used_by(ended.pid, str(tmp_path)) == (frozenset(), True)

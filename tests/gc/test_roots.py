@@ -9,9 +9,9 @@ import pytest
 
 from relstore.errors import RelstoreError
 from relstore.formats.names import AppName
-from relstore.gc import roots
+from relstore.gc import processes, roots
 from relstore.store.store import Store
-from tests.support.host_side import WEB, artifact, begin_upload, build_of, go_live, release
+from tests.support.host_side import NOW, WEB, artifact, begin_upload, build_of, go_live, release
 
 
 def test_every_app_with_its_rows_and_jobs(store: Store) -> None:
@@ -70,7 +70,7 @@ def test_a_process_that_runs_a_build_is_a_root(store: Store, tmp_path: Path) -> 
     assert build not in roots.find(store, {}).roots.running
 
 
-@pytest.mark.parametrize("what", ["record", "journal", "link", "pin", "app", "lease"])
+@pytest.mark.parametrize("what", ["record", "journal", "link", "pin"])
 def test_a_root_that_cannot_be_read_ends_it(store: Store, tmp_path: Path, what: str) -> None:
     go_live(store, {"a": b"one"})
     app = tmp_path / "store" / "apps" / WEB
@@ -82,11 +82,51 @@ def test_a_root_that_cannot_be_read_ends_it(store: Store, tmp_path: Path, what: 
     elif what == "link":
         (app / "current").unlink()
         (app / "current").symlink_to("/somewhere/else")
-    elif what == "pin":
-        (app / "pins" / "stable").write_bytes(b"else")
-    elif what == "app":
-        (tmp_path / "store" / "apps" / "Not An App").mkdir()
     else:
-        (tmp_path / "store" / "leases" / "a").mkdir()
+        (app / "pins" / "stable").write_bytes(b"else")
     with pytest.raises((RelstoreError, OSError)):
         roots.find(store, {})
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "apps/Not An App",
+        "apps/notes",
+        "apps/web/records/1.bak",
+        "apps/web/generations/old",
+        "apps/web/pins/x~",
+        "leases/a",
+    ],
+)
+@pytest.mark.parametrize("kind", ["file", "directory"])
+def test_what_is_no_root_by_its_name_ends_nothing(
+    store: Store, tmp_path: Path, place: str, kind: str
+) -> None:
+    if place == "apps/notes" and kind == "directory":
+        pytest.skip("that is an app without its parts")
+    go_live(store, {"a": b"one"})
+    before = roots.find(store, {})
+    foreign = tmp_path / "store" / place
+    if kind == "file":
+        foreign.write_bytes(b"else")
+    else:
+        foreign.mkdir()
+    after = roots.find(store, {})
+    assert (after.roots.apps, after.leases) == (before.roots.apps, before.leases)
+
+
+def test_where_processes_are_hidden_what_was_current_since_boot_may_run(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = [go_live(store, {"a": b"%d" % number}) for number in range(4)]
+    builds = [build_of(store, number) for number in numbers]
+    seen = processes.builds_in_use()
+    monkeypatch.setattr(roots, "builds_in_use", lambda: seen._replace(hidden=True))
+    monkeypatch.setattr(roots, "_booted", lambda: NOW + 3600.0)  # its clock was an hour behind then
+    assert roots.find(store, {}).roots.may_run == set(builds)
+    monkeypatch.setattr(roots, "_booted", lambda: NOW + 2 * 24 * 3600.0)
+    assert roots.find(store, {}).roots.may_run == set()
+    monkeypatch.setattr(roots, "builds_in_use", lambda: seen._replace(hidden=False))
+    monkeypatch.setattr(roots, "_booted", lambda: 0.0)
+    assert roots.find(store, {}).roots.may_run == set()

@@ -1,17 +1,20 @@
 """P1, P3, P5, P6: the power fails at any moment, and the disk keeps what it had flushed and any part of the rest.
 
-Releases are pushed, switched to and collected on a file system whose disk records every write. Then disks are
-created as a power cut at each flush would have left them, with none, all, or a random part of the unflushed
-writes; each is mounted and checked. The same run with syncs that do nothing must be caught.
+Releases are pushed, switched to and collected, and events are recorded beside another program that syncs, on a file
+system whose disk records every write. Then disks are created as a power cut at each flush would have left them, with
+none, all, or a random part of the unflushed writes; each is mounted and checked. The same run with syncs that do nothing
+must be caught.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import shutil
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -23,7 +26,7 @@ from relstore.store.store import Store
 from tests.e2e.host_state import problems
 from tests.host.conversation import Client
 from tests.proof.disk import Disk, Flush, Write, attached, loop, mounted
-from tests.proof.scenarios import KEEP_ONE, Ended, Kit, job, push_of, session
+from tests.proof.scenarios import KEEP_ONE, Ended, Kit, job, push_of, run_code, session
 from tests.proof.tally import Tally, some
 from tests.support.host_side import WEB, Content, Program
 
@@ -46,6 +49,16 @@ RELEASES: tuple[dict[str, Content], ...] = tuple(
     }
     for number in range(1, 5)
 )
+
+APPENDS = 4
+APPEND = """
+from relstore.formats.journal import MARKED_GOOD, Event
+from relstore.store import journal
+from relstore.store.directory import Dir
+with Dir.open_path(sys.argv[1]) as app:
+    journal.append(app, *[Event(1, MARKED_GOOD, 1, 0, "", "me@desk", "x" * 200)] * 30)
+"""
+"""Several events at once, over the ends of two blocks, as a collection writes them."""
 
 
 class Mark(NamedTuple):
@@ -163,10 +176,35 @@ def _run(kit: Kit, directory: Path, store: Path, prefix: list[str], disk: Disk, 
         mark(number, current, number)
         _went_well(job(kit, number, store, prefix))
         mark(number, number, number)
+    with _neighbour(store.parent):
+        for _ in range(APPENDS):
+            _went_well(run_code(APPEND, store, prefix))
+    mark(len(RELEASES), len(RELEASES), len(RELEASES))
     _went_well(session(kit, directory, "collect", Client().say(KEEP_ONE))(store, prefix))
     mark(len(RELEASES), len(RELEASES), len(RELEASES) - 1)
     _went_well(job(kit, len(RELEASES) - 1, store, prefix))
     mark(len(RELEASES), len(RELEASES) - 1, len(RELEASES) - 1)
+
+
+@contextlib.contextmanager
+def _neighbour(top: Path) -> Iterator[None]:
+    """Another program that writes to the same disk and syncs, so that what it finds half written goes to disk too."""
+    stop = threading.Event()
+
+    def sync() -> None:
+        with open(top / "neighbour", "wb") as file:
+            while not stop.wait(0.002):
+                file.write(b"of another program")
+                file.flush()
+                os.fsync(file.fileno())
+
+    thread = threading.Thread(target=sync)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
 
 def _went_well(ended: Ended) -> None:

@@ -356,7 +356,7 @@ def said_done(top: Path, ended: Ended) -> bool:
 
 
 def _helper(kit: Kit, *words: str) -> list[str]:
-    return [sys.executable, "-I", "-S", kit.unpacked, *words]
+    return [sys.executable, "-I", "-S", "-X", "utf8", kit.unpacked, *words]
 
 
 def _ended(process: subprocess.CompletedProcess[bytes]) -> Ended:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from relstore.errors import DamagedError, NotFoundError, StoreError
+from relstore.errors import DamagedError, FormatError, NotFoundError, StoreError
 from relstore.formats.generation import Generation
 from relstore.formats.names import AppName, PinName
-from relstore.store.app import App
+from relstore.store.app import App, NewBuild
 from relstore.store.store import Store
-from tests.support.host_side import DESCRIPTION, WEB, go_live, program, push_build, record, release
+from tests.support.host_side import DESCRIPTION, NOW, WEB, go_live, program, push_build, record, release
 
 
 @pytest.fixture
@@ -62,10 +62,11 @@ def test_a_missing_record_is_damage(app: App) -> None:
 
 
 @pytest.mark.parametrize("name", ["4x", "04", "-1", "0", "2147483648"])
-def test_a_foreign_name_among_the_records_is_damage(app: App, name: str) -> None:
+def test_a_foreign_name_among_the_records_is_passed_over_and_named(app: App, name: str) -> None:
+    before = app.numbers()
     (Path(app.directory.path) / "records" / name).write_bytes(b"")
-    with pytest.raises(DamagedError, match="among the records"):
-        app.numbers()
+    assert app.numbers() == before
+    assert app.foreign_names() == [f"records/{name}"]
 
 
 @pytest.mark.parametrize(
@@ -140,3 +141,10 @@ def test_rows_tell_what_became_of_each(store: Store, app: App) -> None:
     release(store, {"file": b"4"})
     record(store, 4, "rolled-back", previous=3)
     assert [row.state for row in app.rows()] == ["good", "good", "current", "failed"]
+
+
+def test_a_record_that_could_not_be_read_again_is_not_written(app: App) -> None:
+    before = app.numbers()
+    with pytest.raises(FormatError):
+        app.append(NewBuild(app.generations()[0].build, 1, 1), DESCRIPTION._replace(who="w" * 300), NOW)
+    assert app.numbers() == before

@@ -10,6 +10,7 @@ import pytest
 from relstore.errors import DamagedError, NotFoundError
 from relstore.formats.names import Digest
 from relstore.store.store import Store
+from relstore.store.tree import Finding
 from tests.support.host_side import artifact, push_build
 
 TREE = {"file": b"content"}
@@ -40,7 +41,7 @@ def test_a_manifest_that_was_changed_is_damage(top: Path, store: Store) -> None:
 def test_a_build_without_its_tree_is_damage(top: Path, store: Store) -> None:
     build = push_build(store, TREE)
     shutil.rmtree(top / "builds" / build / "tree")
-    assert store.builds.check(build) == [(f"builds/{build}/tree", "is missing")]
+    assert store.builds.check(build) == [Finding(f"builds/{build}/tree", "is missing")]
 
 
 def test_what_is_not_named_as_a_build_is_none(top: Path, store: Store) -> None:

@@ -15,7 +15,7 @@ from relstore.formats import pack
 from relstore.formats.journal import EVENTS, HEADER, MAX_REASON, Event, Journal
 from relstore.store import journal
 from relstore.store.directory import Dir
-from tests.support.host_side import program
+from tests.support.host_side import need_strace, program, strace
 
 EVENT = Event(1_790_000_000, journal_format.ACTIVE, 2, 1, "20261123T044741Z-0a1b2c3d", "me@desk", "")
 
@@ -57,6 +57,47 @@ def test_zeros_at_the_end_are_a_tear(directory: Dir) -> None:
     """A file system may grow the file before the data arrives."""
     events, raw, _ = three(directory)
     assert Journal.parse(raw + b"\0" * 4096).events == events
+
+
+def append_at_once(directory: Dir, count: int) -> tuple[int, bytes, list[Event]]:
+    """Several events in one append after three others: where it begins, all bytes, and the three events."""
+    before, raw, _ = three(directory)
+    journal.append(
+        directory, *(EVENT._replace(generation=number, reason="y" * 90) for number in range(4, 4 + count))
+    )
+    return len(raw), (Path(directory.path) / "journal").read_bytes(), before
+
+
+@pytest.mark.slow
+def test_zeros_from_any_point_of_an_append_on_are_a_tear(directory: Dir, here: Path) -> None:
+    """What ext4 leaves of an append of several events, when another process syncs at the wrong moment."""
+    begin, raw, before = append_at_once(directory, 5)
+    for cut in range(begin, len(raw)):
+        torn = Journal.parse(raw[:cut] + b"\0" * (len(raw) - cut))
+        assert torn.events[:3] == before
+        assert len(torn.events) < 8
+        assert torn.length <= cut
+    (here / "journal").write_bytes(raw[: begin + 200] + b"\0" * (len(raw) - begin - 200))
+    journal.append(directory, EVENT._replace(generation=9))
+    events = journal.read(directory).events
+    assert [event.generation for event in events] == [1, 2, 3, 4, 9]
+
+
+def test_zeros_in_the_middle_are_a_change(directory: Dir) -> None:
+    begin, raw, _ = append_at_once(directory, 5)
+    for first, last in ((begin, begin + 60), (begin + 40, begin + 100), (begin + 4, begin + 36)):
+        with pytest.raises(DamagedError):
+            Journal.parse(raw[:first] + b"\0" * (last - first) + raw[last:])
+    with pytest.raises(DamagedError):  # a change in an entry before the torn one
+        Journal.parse(raw[: begin - 3] + b"?" + raw[begin - 2 : begin + 200] + b"\0" * 500)
+
+
+@pytest.mark.parametrize("written", [0, 7, len(HEADER)])
+def test_the_first_append_may_be_torn_too(directory: Dir, here: Path, written: int) -> None:
+    (here / "journal").write_bytes(HEADER[:written] + b"\0" * 200)
+    assert journal.read(directory).events == []
+    journal.append(directory, EVENT)
+    assert journal.read(directory).events == [EVENT]
 
 
 @pytest.mark.slow
@@ -130,6 +171,56 @@ def test_an_entry_that_none_would_write_is_refused(values: pack.Value) -> None:
 def test_a_long_reason_is_cut_and_not_refused(directory: Dir) -> None:
     journal.append(directory, EVENT._replace(reason="é" * 100_000))
     assert journal.read(directory).events[0].reason == "é" * MAX_REASON
+
+
+def test_a_text_that_is_too_long_or_not_utf_8_leaves_the_journal_readable(directory: Dir) -> None:
+    journal.append(directory, EVENT._replace(who="w" * 70_000, reason="caf\udce9"))
+    (event,) = journal.read(directory).events
+    assert (event.who, event.reason) == ("w" * 255, "caf\\xe9")
+
+
+@pytest.mark.parametrize("wrong", [{"event": "won"}, {"generation": 0}, {"job": "j" * 70_000}])
+def test_what_could_not_be_read_again_is_not_written(
+    directory: Dir, here: Path, wrong: dict[str, str | int]
+) -> None:
+    _, raw, _ = three(directory)
+    with pytest.raises(FormatError):
+        journal.append(directory, EVENT, Event(**{**EVENT._asdict(), **wrong}))
+    assert (here / "journal").read_bytes() == raw
+
+
+FAILING = """
+from relstore.errors import NotRecordedError
+from relstore.store import journal
+from relstore.store.directory import Dir
+with Dir.open_path(sys.argv[1]) as directory:
+    try:
+        journal.append(directory, journal.Event(1, "active", 7, 0, "", "me", ""))
+    except NotRecordedError as error:
+        sys.exit(10 + error.certain)
+    except OSError:
+        sys.exit(20)
+"""
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        ("fsync:error=EIO:when=1", 11),
+        ("fsync:error=EIO:when=2", 11),
+        ("fsync:error=EIO:when=1+", 10),
+        ("write:error=ENOSPC:when=1", 20),
+    ],
+)
+def test_what_the_disk_did_not_take_is_taken_back(directory: Dir, here: Path, fault: str, code: int) -> None:
+    """The page cache would show it, and a restart would not."""
+    need_strace()
+    events, raw, _ = three(directory)
+    call, _, rest = fault.partition(":")
+    words = [*strace(call, rest), *program(FAILING, here)]
+    assert subprocess.run(words, capture_output=True).returncode == code
+    assert (here / "journal").read_bytes() == raw
+    assert journal.read(directory).events == events
 
 
 APPEND = """

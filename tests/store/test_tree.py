@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from relstore.store.store import Store
-from relstore.store.tree import Proved, check_tree
-from tests.support.host_side import Content, Link, Program, artifact, push_build
+from relstore.store.tree import Finding, Proved, check_tree
+from tests.support.host_side import SEALED, Content, Link, Program, artifact, push_build
 
 TREE: dict[str, Content] = {
     "bin/run": Program(b"#!/bin/sh\n"),
@@ -43,7 +43,7 @@ def test_a_tree_is_what_its_manifest_says(top: Path, store: Store) -> None:
     assert stat.S_IMODE((tree / "bin/run").stat().st_mode) == 0o555
     assert stat.S_IMODE((tree / "bin/empty").stat().st_mode) == 0o555
     assert stat.S_IMODE((tree / "etc/empty").stat().st_mode) == 0o444
-    assert stat.S_IMODE((tree / "void").stat().st_mode) == 0o755
+    assert stat.S_IMODE((tree / "void").stat().st_mode) == SEALED
     assert os.listdir(tree / "void") == []
     assert os.readlink(tree / "up") == "a/../etc"
     assert store.builds.check(build) == []
@@ -97,8 +97,8 @@ def _directory_as_file(tree: Path) -> None:
         (lambda tree: (tree / "bin/run").chmod(0o755), "bin/run", "has the mode 0755"),
         (lambda tree: (tree / "void").chmod(0o700), "void", "has the mode 0700"),
         (lambda tree: (tree / "etc/empty").unlink(), "etc/empty", "is missing"),
-        (lambda tree: (tree / "new").write_text("x"), "new", "is not in the manifest"),
-        (lambda tree: (tree / "void/new").symlink_to("x"), "void/new", "is not in the manifest"),
+        (lambda tree: (tree / "new").write_text("x"), "new", "is not part of the release"),
+        (lambda tree: (tree / "void/new").symlink_to("x"), "void/new", "is not part of the release"),
         (lambda tree: shutil.rmtree(tree / "a"), "a", "is missing"),
     ],
 )
@@ -107,24 +107,25 @@ def test_a_change_is_found_where_it_is(
 ) -> None:
     build = push_build(store, TREE)
     change(top / "builds" / build / "tree")
-    found = store.builds.check(build)
-    assert (f"builds/{build}/tree/{path}", problem) in found
+    findings = store.builds.survey(build)
+    foreign = problem == "is not part of the release"
+    assert Finding(f"builds/{build}/tree/{path}", problem, foreign) in findings
     # Below a directory that is gone there is nothing more to say.
-    assert [one for one in found if not one.path.startswith(f"builds/{build}/tree/{path}")] == []
+    assert [one for one in findings if not one.path.startswith(f"builds/{build}/tree/{path}")] == []
+    assert store.builds.check(build) == ([] if foreign else findings)
 
 
 def test_bytes_that_trees_share_are_read_once(store: Store, top: Path) -> None:
     """Shown by what changes after it was read: in a file that both share, and in one of the second's own."""
     first, second = push_build(store, {"a": b"1"}), push_build(store, {"a": b"1", "more": b"z"})
     proved = Proved()
-    assert store.builds.check(first, proved) == []
+    assert store.builds.survey(first, proved) == []
     for name in ("a", "more"):
         file = top / "builds" / second / "tree" / name
         file.chmod(0o644)
         file.write_bytes(b"x")
         file.chmod(0o444)
-    found = store.builds.check(second, proved)
-    assert found == [(f"builds/{second}/tree/more", "has other bytes")]
+    assert store.builds.survey(second, proved) == [Finding(f"builds/{second}/tree/more", "has other bytes")]
 
 
 def test_a_tree_is_not_followed_out_of_itself(top: Path, store: Store, tmp_path: Path) -> None:
@@ -135,4 +136,4 @@ def test_a_tree_is_not_followed_out_of_itself(top: Path, store: Store, tmp_path:
     (tree / "a").rename(tmp_path / "a")
     (tree / "a").symlink_to(tmp_path / "a")
     with store.builds.directory.sub(build) as directory, directory.sub("tree") as opened:
-        assert list(check_tree(opened, made.manifest, Proved())) == [("a", "should be a directory")]
+        assert list(check_tree(opened, made.manifest, Proved())) == [Finding("a", "should be a directory")]

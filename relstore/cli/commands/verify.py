@@ -36,17 +36,16 @@ def verify(ctx: click.Context, repair: bool) -> None:
 
     def show(host: str, result: Report) -> None:
         checked = result.verified
-        repaired = len(result.findings) - len(result.left)
+        repaired = len(result.problems) - len(result.left)
         invocation.console.say(
             f"{host}: {text.plural(checked.generations, 'generation')}, "
             f"{text.plural(checked.builds, 'build')}, {text.plural(checked.objects, 'object')}, "
-            f"{text.size(checked.bytes)}: {text.plural(len(result.findings), 'problem')}"
+            f"{text.size(checked.bytes)}: {text.plural(len(result.problems), 'problem')}"
             + (f", {repaired} repaired" if repaired else "")
         )
         for finding in result.findings:
-            invocation.console.report(
-                f"{finding.path}: {finding.problem}{' (repaired)' if finding.mended else ''}"
-            )
+            remark = " (left alone)" if finding.foreign else " (repaired)" if finding.mended else ""
+            invocation.console.report(f"{finding.path}: {finding.problem}{remark}")
 
     outcomes = [_judged(outcome, repair=repair) for outcome in on_each(invocation, at_host)]
     report("verify", outcomes, invocation, show, _fields)

@@ -24,7 +24,7 @@ COMMAND = (
     f"r={NO_PYTHON}; "
     "for c in ${p:-python3 /usr/libexec/platform-python}; do "
     'command -v "$c" >/dev/null 2>&1 || continue; '
-    '"$c" -I -S -c "import sys; '
+    '"$c" -I -S -X utf8 -c "import sys; '
     f"sys.version_info < (3, 9) and sys.exit({OLD_PYTHON}); "
     "f = sys.stdin.buffer; "
     'exec(f.read(int(f.readline(9))))"; '

@@ -21,7 +21,12 @@ class Report(NamedTuple):
     @property
     def left(self) -> list[FindingOut]:
         """What is still wrong."""
-        return [finding for finding in self.findings if not finding.mended]
+        return [finding for finding in self.problems if not finding.mended]
+
+    @property
+    def problems(self) -> list[FindingOut]:
+        """What is or was wrong."""
+        return [finding for finding in self.findings if not finding.foreign]
 
 
 async def verify(session: Session, options: SendOptions | None, reporter: Reporter) -> Report:

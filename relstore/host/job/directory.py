@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Optional, TypeVar
 
 from relstore.errors import DamagedError, FormatError, NotFoundError, ProtocolError, UsageError
 from relstore.formats import pack
-from relstore.formats.names import JobId, random_suffix
+from relstore.formats.names import JobId, is_job, random_suffix
 from relstore.formats.recipe import Recipe
 from relstore.protocol import fields as shape
 from relstore.store import app as apps
@@ -30,6 +30,9 @@ METHOD = "method"
 CANCEL = "cancel"
 VERDICT = "verdict"
 _LIMIT = 256 * 1024
+_MAX_REASON = 16_000
+"""Characters. The state must be readable, however much a release printed."""
+
 _MAGIC = "relstore-job"
 _VERSION = 2
 
@@ -89,7 +92,8 @@ class Job:
 
     def write_state(self, state: JobState) -> None:
         """Durable when this returns."""
-        durable.replace_file(self.directory, STATE, _encode(state))
+        raw = _encode(state._replace(reason=state.reason[:_MAX_REASON]))
+        durable.replace_file(self.directory, STATE, raw)
 
     def method(self) -> str:
         """How its process is kept alive, in its own words; ``""`` before it began."""
@@ -164,8 +168,10 @@ class Job:
 def create(app: App, request: JobRequest, micros: int = 0) -> tuple[Job, int]:
     """A new job's directory and the descriptor of its held lock, which its process inherits.
 
+    Raises FormatError.
     ``micros``: of the second in which the request was made, so that two in one second keep their order.
     """
+    encoded = _encode(request)
     with app.area(apps.JOBS) as jobs:
         ident = JobId.new(request.created, micros)
         # It gets its name when it is whole and its lock is held, so that nobody finds half a job.
@@ -174,7 +180,7 @@ def create(app: App, request: JobRequest, micros: int = 0) -> tuple[Job, int]:
         lock = locks.open_lock(directory, LOCK)
         locks.try_lock(lock, exclusive=True)
         os.close(directory.create_file(LOG, 0o644))
-        durable.replace_file(directory, REQUEST, _encode(request))
+        durable.replace_file(directory, REQUEST, encoded)
         jobs.rename(temporary, jobs, ident)
         durable.sync_directory(jobs)
         directory.path = f"{jobs.path}/{ident}"
@@ -182,12 +188,9 @@ def create(app: App, request: JobRequest, micros: int = 0) -> tuple[Job, int]:
 
 
 def names(app: App) -> list[JobId]:
-    """The ids of all jobs, oldest first."""
+    """The ids of all jobs, oldest first. What has no job's name is passed over."""
     with app.area(apps.JOBS) as jobs:
-        try:
-            return [JobId.parse(name) for name in jobs.names()]
-        except UsageError as error:
-            raise DamagedError(f"among the jobs of {app.name}: {error.what}") from None
+        return [JobId(name) for name in jobs.names() if is_job(name) and jobs.is_directory(name)]
 
 
 def open_job(app: App, ident: Optional[JobId]) -> Job:
@@ -222,4 +225,8 @@ def running(app: App) -> Optional[JobId]:
 
 
 def _encode(value: Any) -> bytes:
-    return pack.encode_fields(_MAGIC, _VERSION, [shape.to_values(value)])
+    """Raises FormatError for what could not be read again."""
+    raw = pack.encode_fields(_MAGIC, _VERSION, [shape.to_values(shape.readable(value))])
+    if len(raw) > _LIMIT:
+        raise FormatError(f"the {type(value).__name__} of a job has {len(raw):,} bytes; at most {_LIMIT:,}")
+    return raw

@@ -8,7 +8,9 @@ repaired (``store.repair``).
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import shlex
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -16,11 +18,13 @@ from typing import NamedTuple
 from relstore.errors import RelstoreError
 from relstore.formats import pack
 from relstore.formats.manifest import Manifest
-from relstore.formats.names import AppName, Digest
+from relstore.formats.names import AppName, Digest, as_text
 from relstore.protocol import DamagedBuild, FindingOut, Step, Verified
-from relstore.store import damage, durable, publish, repair
+from relstore.store import damage, durable, journal, journal_repair, publish, repair
+from relstore.store.builds import TREE_NAME
 from relstore.store.directory import TEMPORARY
 from relstore.store.parallel import map_in_threads
+from relstore.store.root import account, explain
 from relstore.store.store import Store
 from relstore.store.tree import Finding
 from relstore.store.upload import Upload
@@ -58,14 +62,19 @@ def verify(store: Store, step: Callable[[Step], None], *, fix: bool) -> CheckRes
     checker = Checker(store, so_far.checked)
     findings: list[FindingOut] = []
     damaged: list[Digest] = []
-    for build, wrong in _builds(store, checker, so_far, step):
-        if not wrong:
-            continue
-        fixed = fix and _repair(store, build)
-        if not fixed:
-            damage.mark(store, build)
-            damaged.append(build)
-        findings += [FindingOut(*one, fixed) for one in wrong]
+    for build, found in _builds(store, checker, so_far, step):
+        repaired = _NOT_TRIED
+        if any(not finding.foreign for finding in found):
+            if fix:
+                repaired = _repair(store, build)
+            if not repaired.done:
+                damage.mark(store, build)
+                damaged.append(build)
+        findings += [_out(finding, repaired=repaired.done) for finding in found]
+        if repaired.problem:
+            findings.append(FindingOut(f"builds/{build}", repaired.problem, False))
+    if fix:
+        findings += _repair_journals(store)
     findings += _found(checker.apps, lambda _: _fix_links(store), fix)
     findings += _found(checker.objects, lambda wrong: _clear_shelf(store, wrong), fix)
     durable.remove_name(store.root, PROGRESS)
@@ -78,7 +87,7 @@ def verify(store: Store, step: Callable[[Step], None], *, fix: bool) -> CheckRes
 def _builds(
     store: Store, checker: Checker, so_far: _Progress, step: Callable[[Step], None]
 ) -> Iterator[tuple[Digest, list[Finding]]]:
-    """Each build with what is wrong with it. Those that were checked before an interruption come only if they
+    """Each build with what was found in it. Those that were checked before an interruption come only if they
     are marked as damaged."""
     ids = store.builds.ids()
     last = so_far.build
@@ -88,7 +97,7 @@ def _builds(
     with contextlib.closing(map_in_threads(checker.build, left, threads)) as checked:
         for number, (build, wrong) in enumerate(zip(left, checked)):
             step(Step("builds", len(ids) - len(left) + number, len(ids)))
-            if not wrong:
+            if all(finding.foreign for finding in wrong):
                 damage.unmark(store, build)
             yield build, wrong
             if time.monotonic() > noted + _NOTE_EVERY_S and build > last:
@@ -100,16 +109,31 @@ def _found(
     check: Callable[[], Iterable[Finding]], put_right: Callable[[Sequence[Finding]], None], fix: bool
 ) -> list[FindingOut]:
     """What is wrong, and whether it was repaired."""
-    wrong = list(check())
+    found = list(check())
+    wrong = [finding for finding in found if not finding.foreign]
     if not wrong or not fix:
-        return [FindingOut(*one, False) for one in wrong]
+        return [_out(finding, repaired=False) for finding in found]
     put_right(wrong)
     left = set(check())
-    return [FindingOut(*one, one not in left) for one in wrong]
+    return [_out(finding, repaired=finding not in left) for finding in found]
 
 
-def _repair(store: Store, build: Digest) -> bool:
-    """Whether the build is whole again. What was found of it stays staged, for a client to add the rest."""
+def _out(finding: Finding, *, repaired: bool) -> FindingOut:
+    return FindingOut(finding.path, finding.problem, repaired and not finding.foreign, finding.foreign)
+
+
+class _Repaired(NamedTuple):
+    """What became of a repair. One that is neither done nor has a ``problem`` lacks contents."""
+
+    done: bool
+    problem: str = ""
+
+
+_NOT_TRIED = _Repaired(False)
+
+
+def _repair(store: Store, build: Digest) -> _Repaired:
+    """Make the build whole. What was found of it stays staged, for a client to add the rest."""
     done = False
     try:
         raw = store.builds.manifest_bytes(build)
@@ -122,8 +146,32 @@ def _repair(store: Store, build: Digest) -> bool:
         finally:
             upload.close(done=done)
     except RelstoreError:
-        return False  # its manifest is damaged, or the disk returns other bytes than were written
-    return done
+        pass  # its manifest is damaged, or the disk returns other bytes than were written
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EBUSY):
+            raise
+        # Something that another account made, or mounted, is where a part of the build belongs.
+        place = as_text(shlex.quote(f"{store.root.path}/builds/{build}/{TREE_NAME}"))
+        return _Repaired(
+            False,
+            f"could not be repaired: {explain(error, 'another account has changed it').what}. "
+            f"As root: chown -hR {account(os.geteuid())} {place}; then repair again",
+        )
+    return _Repaired(done)
+
+
+def _repair_journals(store: Store) -> list[FindingOut]:
+    """Make the journals readable that are not; what was wrong with each, and what was lost."""
+    findings = []
+    for name in store.app_names():
+        with store.app(name) as app:
+            try:
+                app.events()
+            except RelstoreError as error:
+                repaired = journal_repair.repair(store, app.directory)
+                what = error.what if repaired is None else f"{error.what}: {repaired.words()}"
+                findings.append(FindingOut(f"apps/{name}/{journal.NAME}", what, True))
+    return findings
 
 
 def _fix_links(store: Store) -> None:

@@ -8,13 +8,16 @@ the host side knows.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from relstore.formats.names import AppName
 from relstore.formats.retention import Policy
+from relstore.gc import left as left_behind
 from relstore.gc import leftovers as gc_remains
 from relstore.gc import roots as gc_roots
 from relstore.gc import sweep, trash
+from relstore.gc.left import Left
 from relstore.gc.measure import measure
 from relstore.gc.plan import Plan, make_plan
 from relstore.gc.roots import Found
@@ -27,6 +30,7 @@ from relstore.store.store import Store
 def collect(store: Store, request: Collect) -> tuple[Collected, list[PlanLine]]:
     """Plan, measure, and unless it is a dry run sweep. Raises NotFoundError, DamagedError, RefusedError."""
     now = int(time.time())
+    left: list[Left] = []
     with trash.alone(store):
         with store.exclusive():
             seen = _look(store, request, now)
@@ -39,15 +43,20 @@ def collect(store: Store, request: Collect) -> tuple[Collected, list[PlanLine]]:
                 # What somebody needs since then stays; what nobody needs since then waits for the next time.
                 again = _look(store, request, now)
                 plan = again.plan.only(seen.plan)
-                gone = [one for one in remains if gc_remains.is_dead(store, one, again.needed, now)]
-                gc_remains.let_go(store, gone)
-                sweep.let_go(store, plan)
-            trash.empty(store)
-            sweep.clear_shelf(store)
-            sweep.record(store, plan, request.who, now)
+                gone = [
+                    leftover for leftover in remains if gc_remains.is_dead(store, leftover, again.needed, now)
+                ]
+                left += gc_remains.let_go(store, gone)
+                left += sweep.let_go(store, plan)
+            try:
+                left += trash.empty(store)
+                left += sweep.clear_shelf(store)
+            finally:
+                sweep.record(store, plan, request.who, now)
     kept = sum(1 for verdict in seen.plan.generations if verdict.keep)
     size = measured.bytes + sum(remain.bytes for remain in remains)
-    collected = Collected(measured.objects, size, kept, _warnings(seen.found, bool(seen.plan.dead_builds)))
+    warnings = (*_warnings(seen), *left_behind.warnings(left))
+    collected = Collected(measured.objects, size, kept, warnings)
     return collected, replies.plan_lines(seen.plan, measured, remains)
 
 
@@ -111,10 +120,15 @@ def _newest_helper(store: Store) -> list[str]:
     return [] if newest is None else [newest]
 
 
-def _warnings(found: Found, removes: bool) -> tuple[str, ...]:
-    if not (removes and found.unreadable_processes):
-        return ()
-    return (
-        f"processes of other accounts that could not be looked into: {found.unreadable_processes}; a build "
-        "that only they run is kept only while it is current, pinned or the one to roll back to.",
-    )
+def _warnings(seen: _Seen) -> Iterator[str]:
+    found, plan = seen.found, seen.plan
+    if found.unreadable_processes and plan.dead_builds:
+        yield (
+            f"processes of other accounts that could not be looked into: {found.unreadable_processes}; "
+            "a build that only they run is kept only while it is current, pinned or the one to roll back to."
+        )
+    if found.hidden_processes and (plan.dead_builds or found.roots.may_run):
+        yield (
+            "this host hides the processes of other accounts (hidepid of /proc): each build that was current "
+            "at some moment since the host was booted is kept, because one of them may still run it."
+        )

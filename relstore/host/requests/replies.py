@@ -53,4 +53,4 @@ def _app_of(remain: Remain) -> str:
 
 def stream(messages: Iterable[Any]) -> bytes:
     """Messages of one class as a reply's body."""
-    return pack.encode_stream(fields.to_values(message) for message in messages)
+    return pack.encode_stream(fields.to_values(fields.readable(message)) for message in messages)

@@ -129,8 +129,9 @@ class Uploading:
         return upload, survey
 
     def _end(self, upload: Upload) -> None:
-        upload.close(done=True)
+        """The reply is on its way: from here on nothing can fail."""
         self._upload = self._receiving = None
+        upload.close(done=True)
 
     def _unless_failed(self, work: Callable[[], None]) -> None:
         if self._failed:

@@ -128,7 +128,15 @@ def test_going_back_that_fails_too_is_said_loudly_and_does_not_flap(store: Store
     assert Path(app.directory.path, "../../../tries").read_text() == "2\n1\n"
 
 
-@pytest.mark.parametrize("damage", ["bytes", "missing", "added", "mode", "manifest"])
+def test_what_a_service_wrote_into_its_release_is_no_obstacle(store: Store, app: App, top: Path) -> None:
+    tree = top / "builds" / build_of(store, 2) / "tree"
+    (tree / "__pycache__").mkdir()
+    (tree / "web.pid").write_text("17")
+    assert activate_here(store, app, 2).ending.outcome == journal.ACTIVE
+    assert (tree / "web.pid").read_text() == "17"
+
+
+@pytest.mark.parametrize("damage", ["bytes", "missing", "mode", "manifest"])
 def test_a_damaged_build_is_never_switched_to(store: Store, app: App, top: Path, damage: str) -> None:
     build = top / "builds" / build_of(store, 2)
     version = build / "tree" / "version"
@@ -138,8 +146,6 @@ def test_a_damaged_build_is_never_switched_to(store: Store, app: App, top: Path,
         version.chmod(0o444)
     elif damage == "missing":
         version.unlink()
-    elif damage == "added":
-        (build / "tree" / "more").write_bytes(b"")
     elif damage == "mode":
         version.chmod(0o4555)
     else:

@@ -51,7 +51,7 @@ def test_its_files_have_the_right_modes_whatever_the_umask(helper: str, app: App
     finally:
         os.umask(before)
     assert text_of(job).splitlines()[1] == "0022"
-    assert (root_of(app) / "apps" / "web" / "journal").stat().st_mode & 0o777 == 0o644
+    assert (root_of(app) / "apps" / "web" / "journal").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_hangup_is_ignored_by_the_job_and_its_command(helper: str, app: App) -> None:

@@ -1,0 +1,49 @@
+"""How long the texts of a request may be: whatever a request writes must be readable afterwards.
+
+Not for what they mean; the handlers of the requests check that.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from relstore.errors import FormatError
+from relstore.formats.generation import MAX_NOTE, MAX_WHO
+from relstore.formats.hold import MAX_MESSAGE
+from relstore.formats.journal import MAX_REASON
+
+MAX_TEXT = 32 * 1024
+"""Of any text that has no bound of its own: a word of a command, for example. Characters or bytes."""
+
+MAX_UNIT_FILE = 256 * 1024
+
+_BOUNDS = {
+    ("InstallUnit", "text"): MAX_UNIT_FILE,
+    "who": MAX_WHO,
+    "note": MAX_NOTE,
+    "reason": MAX_REASON,
+    "message": MAX_MESSAGE,
+    "password": 1024,
+    "spec": 255,
+    "specs": 255,
+}
+
+
+def check(request: Any) -> None:
+    """Raises FormatError for a request with a text that is too long."""
+    kind = type(request).__name__
+    for name, value in zip(request._fields, request):
+        _check(
+            value, f"{name!r} of the request {kind}", _BOUNDS.get((kind, name), _BOUNDS.get(name, MAX_TEXT))
+        )
+
+
+def _check(value: Any, what: str, most: int) -> None:
+    if isinstance(value, (str, bytes)):
+        if len(value) > most:
+            raise FormatError(
+                f"{what} has {len(value):,} characters; at most {most:,}", state="Nothing was changed."
+            )
+    elif isinstance(value, tuple):
+        for item in value:
+            _check(item, what, most)
