@@ -12,10 +12,18 @@ import os
 from collections.abc import Iterator
 from typing import Any, NamedTuple, Optional, TypeVar
 
-from relstore.errors import DamagedError, FormatError, NotFoundError, ProtocolError, UsageError
+from relstore.errors import (
+    DamagedError,
+    FormatError,
+    NotFoundError,
+    ProtocolError,
+    StoreError,
+    UsageError,
+)
 from relstore.formats import pack
 from relstore.formats.names import JobId, random_suffix
 from relstore.formats.recipe import Recipe
+from relstore.host.machine.clock import Moment
 from relstore.protocol import fields as shape
 from relstore.store import app as apps
 from relstore.store import durable, locks
@@ -29,6 +37,9 @@ LOCK = "lock"
 METHOD = "method"
 CANCEL = "cancel"
 VERDICT = "verdict"
+SWITCHED = "switched"
+SPARE = "spare"
+_SPARE_BYTES = 16 * 1024
 _LIMIT = 256 * 1024
 _MAGIC = "relstore-job"
 _VERSION = 2
@@ -91,6 +102,46 @@ class Job:
         """Durable when this returns."""
         durable.replace_file(self.directory, STATE, _encode(state))
 
+    def set_aside(self, switching: Moment) -> None:
+        """Before the switch: room for the last state, which may have to be written to a full disk, and the
+        moment that tells processes of the release from those before it."""
+        durable.replace_file(self.directory, SWITCHED, f"{switching}\n".encode())
+        with contextlib.suppress(FileExistsError):  # a file system may not know how to allocate; write then
+            fd = self.directory.create_file(SPARE)
+            try:
+                with contextlib.suppress(OSError):
+                    os.posix_fallocate(fd, 0, _SPARE_BYTES)
+            finally:
+                os.close(fd)
+
+    def switched(self) -> Moment | None:
+        """A moment shortly before the switch; None where none is known."""
+        try:
+            return Moment.parse(self.directory.read(SWITCHED, 200).decode("ascii", "replace"))
+        except (OSError, StoreError):
+            return None
+
+    def finish(self, state: JobState) -> None:
+        """Write the last state, where there is no room into what was set aside for it. Raises OSError."""
+        try:
+            self.write_state(state)
+        except OSError:
+            self._write_spare(_encode(state))
+        with contextlib.suppress(OSError):
+            self.directory.unlink(SPARE)
+
+    def _write_spare(self, data: bytes) -> None:
+        fd = self.directory.open_to_write(SPARE)
+        try:
+            durable.write_all(fd, data)
+            os.ftruncate(fd, len(data))
+            os.fchmod(fd, 0o644)
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        self.directory.rename(SPARE, self.directory, STATE)
+        durable.sync_directory(self.directory)
+
     def method(self) -> str:
         """How its process is kept alive, in its own words; ``""`` before it began."""
         return (self.directory.read_or_none(METHOD, 200) or b"").decode("utf-8", "replace")
@@ -141,6 +192,23 @@ class Job:
             return b""
         try:
             return os.pread(fd, limit, offset)
+        finally:
+            os.close(fd)
+
+    def cut_log(self, keep: int) -> int:
+        """Leave only the last ``keep`` bytes of the log; how many went. They take the place of the first
+        ones, so that no room is needed. Raises OSError."""
+        try:
+            fd = self.directory.open_to_write(LOG)
+        except FileNotFoundError:
+            return 0
+        try:
+            size = os.fstat(fd).st_size
+            if size <= keep:
+                return 0
+            os.pwrite(fd, os.pread(fd, keep, size - keep), 0)
+            os.ftruncate(fd, keep)
+            return size - keep
         finally:
             os.close(fd)
 

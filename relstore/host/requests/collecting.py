@@ -11,11 +11,11 @@ import contextlib
 import time
 from typing import NamedTuple
 
-from relstore.errors import RefusedError
+from relstore.errors import RefusedError, StoreError
 from relstore.formats import generation as generation_format
 from relstore.formats import journal as journal_format
 from relstore.formats.journal import Event
-from relstore.formats.names import AppName
+from relstore.formats.names import AppName, JobId
 from relstore.formats.retention import Policy
 from relstore.gc import leftovers as gc_remains
 from relstore.gc import roots as gc_roots
@@ -26,17 +26,25 @@ from relstore.gc.roots import Found
 from relstore.host import helpers
 from relstore.host.job import directory as jobs
 from relstore.host.job import recovery
+from relstore.host.job.log import LIMIT
 from relstore.host.requests import replies as reports
 from relstore.protocol import Collect, Collected, Delete, Verdict
-from relstore.store import history, journal
+from relstore.store import history, journal, reserve
 from relstore.store.app import App
 from relstore.store.history import Row
 from relstore.store.store import Store
+
+_LAST_WORDS = 16 * 1024
+"""What is left of a log on a full disk."""
 
 
 def collect(store: Store, ask: Collect) -> tuple[Collected, list[Verdict]]:
     """Plan, measure, and unless it is a dry run sweep. Raises NotFoundError, DamagedError, RefusedError."""
     now = int(time.time())
+    cut = 0
+    if not ask.dry_run:
+        # First of all: that needs no room, and may be all there is to free.
+        cut = _cut_logs(store, full=reserve.release_if_full(store.root))
     with trash.alone(store):
         with store.exclusive():
             seen = _look(store, ask, now)
@@ -55,10 +63,29 @@ def collect(store: Store, ask: Collect) -> tuple[Collected, list[Verdict]]:
             trash.empty(store)
             sweep.clear_shelf(store)
             sweep.record(store, plan, ask.who, now)
+            reserve.fill(store.root)
     kept = sum(1 for verdict in seen.plan.generations if verdict.keep)
-    size = measured.bytes + sum(remain.bytes for remain in remains)
+    size = cut + measured.bytes + sum(remain.bytes for remain in remains)
     collected = Collected(measured.objects, size, kept, _warnings(seen.found, bool(seen.plan.dead_builds)))
     return collected, reports.verdicts(seen.plan, measured, remains)
+
+
+def _cut_logs(store: Store, *, full: bool) -> int:
+    """Cut the logs of jobs that have ended, on a full disk to little more than their last words; the bytes
+    that this frees."""
+    freed = 0
+    for name in store.app_names():
+        with store.app(name) as app:
+            for ident in jobs.names(app):
+                freed += _cut_log(app, ident, _LAST_WORDS if full else LIMIT)
+    return freed
+
+
+def _cut_log(app: App, ident: JobId, keep: int) -> int:
+    # A log that is not as a job made it is nothing to stop for.
+    with contextlib.suppress(OSError, StoreError), contextlib.closing(jobs.open_job(app, ident)) as job:
+        return 0 if job.is_alive() else job.cut_log(keep)
+    return 0
 
 
 class _Seen(NamedTuple):

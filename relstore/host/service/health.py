@@ -14,8 +14,8 @@ from relstore.formats.names import Digest, UnitName
 from relstore.formats.recipe import Recipe
 from relstore.host.service import probes
 from relstore.host.service import running_build as executes
+from relstore.host.service.pump import Output
 from relstore.host.service.services import Services
-from relstore.host.service.systemd import UnitState
 from relstore.host.service.unit_health import BAD, WAIT, WELL, Seen, judge
 
 _PROBE_S = 5.0
@@ -29,7 +29,7 @@ class Subject(NamedTuple):
     current: str
     """The absolute path of the app's link."""
     switched: float
-    """When the link was switched, in seconds since 1970."""
+    """When the link was switched, in seconds of the monotonic clock."""
     variables: Mapping[str, str]
     """For probes that are commands."""
 
@@ -37,12 +37,12 @@ class Subject(NamedTuple):
 class Checker:
     """Checks one release as a recipe says."""
 
-    def __init__(self, recipe: Recipe, services: Services, *, directory: str, log: int) -> None:
+    def __init__(self, recipe: Recipe, services: Services, *, directory: str, output: Output) -> None:
         self._recipe = recipe
         self._health = recipe.health
         self._services = services
         self._directory = directory
-        self._log = log
+        self._output = output
 
     @property
     def is_empty(self) -> bool:
@@ -73,7 +73,7 @@ class Checker:
         """One look at everything, in order; the first that is not well decides."""
         for unit, looks in seen.items():
             looks.append(self._see(unit, subject, restarted))
-            verdict = judge(unit, looks, self._health.stable / 1000)
+            verdict = judge(unit, looks, self._health.stable / 1000, self._services.restarts_before(unit))
             if verdict.kind != WELL:
                 return verdict.kind, verdict.reason
         return self._probe(subject, deadline)
@@ -94,7 +94,7 @@ class Checker:
                 return WAIT, answer
         for command in self._health.commands:
             answer = probes.command(
-                command, subject.variables, directory=self._directory, log=self._log, seconds=left()
+                command, subject.variables, directory=self._directory, output=self._output, seconds=left()
             )
             if answer:
                 return WAIT, answer
@@ -108,12 +108,7 @@ class Checker:
             state.main_pid,
             subject.build,
             subject.current,
-            young=_started(state) >= subject.switched,
+            young=state.started / 1e6 >= subject.switched,
             through=subject.current in state.places,
         )
         return Seen(time.monotonic(), state, found.runs, found.program)
-
-
-def _started(state: UnitState) -> float:
-    """When the main process was started, in seconds since 1970; systemd tells it by the monotonic clock."""
-    return time.time() - (time.monotonic() - state.started / 1e6)

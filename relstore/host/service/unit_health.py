@@ -48,15 +48,20 @@ class Verdict(NamedTuple):
     reason: str
 
 
-def judge(unit: str, seen: Sequence[Seen], stable: float) -> Verdict:
-    """``seen``: from the first look after the restart to the last; ``stable``: seconds."""
+def judge(unit: str, seen: Sequence[Seen], stable: float, restarts_before: int = 0) -> Verdict:
+    """``seen``: from the first look after the restart to the last; ``stable``: seconds.
+
+    ``restarts_before``: how many of its restarts are older than the restart or reload that is judged.
+    """
     last = seen[-1]
     state = last.state
     if state.load != "loaded":
         return Verdict(BAD, f"{unit} is {state.load or 'not known to systemd'}")
-    if state.restarts >= CRASHES:
+    # A lower count began anew.
+    restarts = state.restarts - (restarts_before if state.restarts >= restarts_before else 0)
+    if restarts >= CRASHES:
         reason = how(state)
-        loop = f"{unit} is in a crash loop: restarted {state.restarts} times"
+        loop = f"{unit} is in a crash loop: restarted {restarts} times"
         return Verdict(BAD, f"{loop}; {reason}" if reason else loop)
     if state.active == "failed":
         return Verdict(BAD, f"{unit} failed: {how(state)}")

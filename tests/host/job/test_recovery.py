@@ -11,13 +11,13 @@ from relstore.formats import journal
 from relstore.formats.journal import Event
 from relstore.host.job import activation, recovery
 from relstore.host.job import directory as jobs
-from relstore.host.job.activation import Ending
 from relstore.host.job.directory import Job, JobState
+from relstore.host.job.record import Ending
 from relstore.store.app import App
 from relstore.store.store import Store
 from tests.e2e.host_state import problems
 from tests.host.jobs_by_hand import leave_half_done, root_of
-from tests.support.host_side import NOW, outcomes
+from tests.support.host_side import NOW, outcomes, release
 
 FAILS_ON_2 = "echo trying $RELSTORE_GENERATION; test $RELSTORE_GENERATION != 2"
 
@@ -191,12 +191,24 @@ def test_without_its_request_the_first_one_leaves_no_link(store: Store, app: App
     assert is_settled(store, app, tmp_path)
 
 
-def test_a_link_moved_by_hand_since_then_stays(store: Store, app: App, tmp_path: Path) -> None:
-    """Somebody put it back meanwhile: what is current is not what the dead job was about."""
-    died(app, activation.RESTARTING, "echo restarted", switched=True)
+def test_a_link_that_went_back_without_a_word_is_followed(store: Store, app: App, tmp_path: Path) -> None:
+    """The job died between the link and the state, or somebody put it back by hand: what runs may be either."""
+    died(app, activation.RESTARTING, "echo restarted $RELSTORE_GENERATION", switched=True)
     app.switch(1)
+    ending = recover(store, app, tmp_path)
+    assert ending == (journal.INTERRUPTED, 1, "the job died after the link had gone back")
+    assert log_of(tmp_path).endswith("restarted 1\n")
+    assert app.current() == 1
+    assert is_settled(store, app, tmp_path)
+
+
+def test_a_link_moved_by_hand_to_a_third_one_stays(store: Store, app: App, tmp_path: Path) -> None:
+    release(store, {"version": b"3"})
+    died(app, activation.RESTARTING, "echo restarted", switched=True)
+    app.switch(3)
     ending = recover(store, app, tmp_path)
     assert ending is not None
     assert ending.outcome == journal.INTERRUPTED
-    assert app.current() == 1
+    assert app.current() == 3
+    assert log_of(tmp_path) == ""
     assert is_settled(store, app, tmp_path)
