@@ -86,6 +86,10 @@ class FormatError(RelstoreError):
     """Bytes that claim to be one of our formats and are not exactly that."""
 
 
+class NewerFormatError(FormatError):
+    """Bytes in a version of one of our formats that is newer than this relstore."""
+
+
 # --- the store ----------------------------------------------------------------------------------
 
 
@@ -111,6 +115,10 @@ class ReadOnlyError(StoreError):
 
 class DamagedError(StoreError):
     """Bytes in the store are not what their name says."""
+
+
+class NewerStoreError(StoreError):
+    """A newer relstore wrote what this one would have to understand first."""
 
 
 class NotFoundError(StoreError):
@@ -150,6 +158,7 @@ WIRE_KINDS = {
         NoSpaceError,
         ReadOnlyError,
         DamagedError,
+        NewerStoreError,
         NotFoundError,
         RefusedError,
         BusyError,

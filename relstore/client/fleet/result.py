@@ -72,6 +72,7 @@ def _failure(target: Target, ended: protocol.Ended) -> RelstoreError | None:
         return None
     now = f"generation {ended.current} is current" if ended.current else "no generation is current"
     first = ended.reason.partition("\n")[0]
+    nothing = "" if ended.current == ended.generation else "; nothing was switched"
     error: RelstoreError
     if ended.outcome == ROLLED_BACK:
         error = ReleaseFailedError(
@@ -94,7 +95,8 @@ def _failure(target: Target, ended: protocol.Ended) -> RelstoreError | None:
     elif ended.outcome == FAILED:
         error = RelstoreError(
             f"generation {ended.generation} was not activated: {ended.reason}",
-            state=f"{now[0].upper()}{now[1:]}; nothing was switched.",
+            # The link decides: a host whose disk failed may say that it failed with the link moved.
+            state=f"{now[0].upper()}{now[1:]}{nothing}.",
             hint=f"`relstore show {ended.generation}` has all of the reason; mend it and push again.",
         )
     else:

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple, Optional, TypeVar
 from relstore.errors import (
     DamagedError,
     FormatError,
+    NewerFormatError,
+    NewerStoreError,
     NotFoundError,
     ProtocolError,
     StoreError,
@@ -89,11 +91,11 @@ class Job:
         self.directory.close()
 
     def request(self) -> JobRequest:
-        """Raises DamagedError."""
+        """Raises DamagedError, NewerStoreError."""
         return self._read(REQUEST, JobRequest)
 
     def state(self) -> JobState:
-        """Raises DamagedError."""
+        """Raises DamagedError, NewerStoreError."""
         if self.directory.lstat(STATE) is None:
             return JobState(QUEUED, 0, "", 0, "")
         return self._read(STATE, JobState)
@@ -223,6 +225,12 @@ class Job:
                 limit=_LIMIT,
             )
             return shape.from_values(kind, value)
+        except NewerFormatError as error:
+            raise NewerStoreError(
+                f"a newer relstore wrote the {name} of job {self.id}: {error.what}",
+                state="This one changed nothing.",
+                hint="Use that version of relstore, or a later one.",
+            ) from None
         except (FormatError, ProtocolError, UsageError) as error:
             raise DamagedError(f"the {name} of job {self.id}: {error.what}") from None
         except FileNotFoundError:
@@ -232,10 +240,14 @@ class Job:
 def create(app: App, request: JobRequest, micros: int = 0) -> tuple[Job, int]:
     """A new job's directory and the descriptor of its held lock, which its process inherits.
 
-    ``micros``: of the second in which the request was made, so that two in one second keep their order.
+    ``micros``: of the second in which the request was made, so that two in one second keep their order. They
+    keep it too when the clock was set back since the last one: the new id is then the next after that.
     """
     with app.area(apps.JOBS) as jobs:
         ident = JobId.new(request.created, micros)
+        known = names(app)
+        if known and known[-1].moment >= ident.moment:
+            ident = known[-1].next()
         # It gets its name when it is whole and its lock is held, so that nobody finds half a job.
         temporary = TEMPORARY + random_suffix()
         directory = jobs.make(temporary)

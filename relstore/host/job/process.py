@@ -11,7 +11,7 @@ import os
 import signal
 import time
 
-from relstore.errors import RelstoreError
+from relstore.errors import NewerStoreError, RelstoreError
 from relstore.formats import journal
 from relstore.formats.hold import Hold
 from relstore.formats.names import AppName, JobId
@@ -57,6 +57,8 @@ def _guarded(store: Store, app: App, job: Job, password: str) -> JobState:
     except UnrecordedError as error:
         _say(f"the outcome cannot be recorded yet: {error.what}")
         return error.job_state
+    except NewerStoreError as error:
+        return _done(app, Ending(journal.FAILED, 0, f"{error.what}. {error.hint}"))
     except RelstoreError as error:
         problem = error.what
     except OSError as error:
