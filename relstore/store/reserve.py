@@ -37,7 +37,9 @@ def fill(root: Dir) -> None:
             return
         if have_inodes is not None and have_inodes < FILES + _SPARE_INODES:
             return
-        with root.make_or_open(NAME) as reserve:
+        with contextlib.suppress(FileExistsError):
+            root.make(NAME).close()
+        with root.sub(NAME) as reserve:
             present = set(reserve.names())
             for number in range(FILES):
                 if str(number) not in present:

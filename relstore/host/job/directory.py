@@ -123,14 +123,18 @@ class Job:
         except (OSError, StoreError):
             return None
 
-    def finish(self, state: JobState) -> None:
-        """Write the last state, where there is no room into what was set aside for it. Raises OSError."""
+    def finish(self, state: JobState) -> str:
+        """Write the last state, into what was set aside for it where that does not go otherwise; ``""``, or
+        why it did not. Raises OSError."""
+        problem = ""
         try:
             self.write_state(state)
-        except OSError:
+        except OSError as error:
+            problem = str(error)
             self._write_spare(_encode(state))
         with contextlib.suppress(OSError):
             self.directory.unlink(SPARE)
+        return problem
 
     def _write_spare(self, data: bytes) -> None:
         fd = self.directory.open_to_write(SPARE)

@@ -42,7 +42,9 @@ def run(root: str, app_name: str, job_id: str, password: str = "") -> int:
     try:
         with Store.open(root) as store, store.app(AppName.parse(app_name)) as app:
             job = jobs.open_job(app, JobId.parse(job_id))
-            job.finish(_guarded(store, app, job, password))
+            problem = job.finish(_guarded(store, app, job, password))
+            if problem:
+                _say(f"the job's state cannot be written: {problem}; the room set aside for it took it")
     except (RelstoreError, OSError) as error:
         _say(f"the job's state cannot be written: {error}")
         return 1
