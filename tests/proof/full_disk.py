@@ -5,6 +5,8 @@ On a small tmpfs of its own, mounted for the case (root only); each push is a li
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
 import subprocess
 import tempfile
@@ -77,10 +79,15 @@ def _try(limits: str, place: Path) -> Iterator[str]:
             yield "the old version is not live"
         yield from problems(store)
         _fill(disk)
+        back = user.run("switch-generation", "-1", *to)
+        if back.code != 0 or (store / "apps/site/current/version").read_text() != str(number - 2):
+            yield f"a switch back fails on the full disk: {back.code} {back.err}"
+        _fill(disk)
         freed = user.run("gc", "--keep", "1", *to)
         if freed.code != 0:
             yield f"gc fails on the full disk: {freed.err}"
-        (disk / "filler").unlink(missing_ok=True)
+        for filler in disk.glob("filler*"):
+            filler.unlink()
         if (again := push(number)).code != 0:
             yield f"the push fails after gc: {again.err}"
         if (store / "apps/site/current/version").read_text() != str(number):
@@ -89,10 +96,10 @@ def _try(limits: str, place: Path) -> Iterator[str]:
 
 
 def _fill(disk: Path) -> None:
-    """Not a byte is left, where bytes are what is short."""
-    try:
-        with open(disk / "filler", "wb", buffering=0) as file:
-            while True:
-                file.write(b"\0" * 4096)
-    except OSError:
-        pass
+    """Not a byte is left where bytes are what is short, and not an inode."""
+    with contextlib.suppress(OSError), open(disk / "filler", "ab", buffering=0) as file:
+        while True:
+            file.write(b"\0" * 4096)
+    with contextlib.suppress(OSError):
+        for number in itertools.count():
+            (disk / f"filler-{number}").touch(exist_ok=True)

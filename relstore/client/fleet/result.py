@@ -90,7 +90,7 @@ def _failure(target: Target, ended: protocol.Ended) -> RelstoreError | None:
         error = RelstoreError(
             f"the activation was cut off: {first}",
             state=f"{now[0].upper()}{now[1:]}.",
-            hint="The next push or switch finishes or undoes it; `relstore status` shows what is.",
+            hint="`relstore status` shows what is; what is not settled, the next push or switch settles.",
         )
     elif ended.outcome == FAILED:
         error = RelstoreError(

@@ -67,6 +67,16 @@ def test_what_a_history_means(seen: Sequence[Seen], kind: str, reason: str) -> N
     assert bool(verdict.reason) is (kind != WELL)
 
 
+@pytest.mark.parametrize(
+    ("restarts", "before", "kind"),
+    [(7, 7, WELL), (9, 7, WELL), (10, 7, BAD), (3, 0, BAD), (2, 7, WELL), (3, 7, BAD)],
+)
+def test_restarts_are_counted_from_the_reload_on(restarts: int, before: int, kind: str) -> None:
+    """The unit's own counter is of its whole life; where it is lower than before it began anew."""
+    seen = looks(*[but(restarts=restarts)] * 4)
+    assert judge("web.service", seen, 3.0, before).kind == kind
+
+
 def test_without_a_window_one_look_is_enough() -> None:
     assert judge("web.service", looks(RUNNING), 0.0).kind == WELL
 
