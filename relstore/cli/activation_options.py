@@ -41,7 +41,10 @@ _HELP = {
     "ask-become-pass": ("", "Ask for sudo's password, once for all hosts."),
     "restart": ("COMMAND", "Run this on the host (sh -c) after the switch."),
     "reload": ("COMMAND", "Run this instead of --restart where a previous version runs."),
-    "restart-timeout": ("TIME", "How long a restart may take; a unit gets as long as systemd gives it.  [default: 60s]"),
+    "restart-timeout": (
+        "TIME",
+        "How long a restart may take; a unit gets as long as systemd gives it.  [default: 60s]",
+    ),
     "http": ("URL", "Healthy once this URL answers with status 200 to 399. Repeatable."),
     "http-status": ("NUMBER", "Require this status instead."),
     "http-body": ("REGEX", "Require that the body matches this pattern."),

@@ -58,19 +58,14 @@ def test_a_wait_that_is_given_up_is_not_the_releases_failure(deployer: Deployer)
     install(
         deployer, SLOW_TO_END.format(limit="infinity").replace("[Service]", "[Service]\nTimeoutStartSec=1s")
     )
-    deployer.does("push", worker(deployer, "first", 20), *WORDS)
+    deployer.does("push", worker(deployer, "first", 13), *WORDS)
     ran = deployer.run("push", worker(deployer, "second", 0), *WORDS, "--restart-timeout", "3s")
     assert ran.code == 1, ran.err
-    deadline = time.monotonic() + 30
-    finished = deployer.host.root_path / "srv/finished"
-    while not finished.exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    kind, number = deployer.events()[-1]
-    assert (kind, number) in (("interrupted", 2), ("stuck", 2))
-    assert (deployer.host.root_path / "srv/web/apps/web/current/version").exists()
+    assert "did not end within 9 s" in ran.err
+    assert (deployer.host.root_path / "srv/finished").read_text() == "finished\n"
+    assert deployer.events()[-1] == ("interrupted", 2)
     rows = deployer.does("list-generations", "--app", "web", "--json").document["hosts"][0]["generations"]
-    assert [row["state"] for row in rows][:2] != ["good", "failed"]
+    assert sorted(row["state"] for row in rows) == ["current", "never-active"]
 
 
 def test_a_reload_counts_no_restarts_of_long_ago(deployer: Deployer) -> None:
