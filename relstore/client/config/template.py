@@ -45,8 +45,8 @@ TEMPLATE = """\
 #restart = "supervisorctl restart web"
 #reload = "supervisorctl signal HUP web"
 
-# How long restarting may take; a unit gets as long as systemd gives it. Durations are a number and s, m, h or d.
-# Default: 60s.
+# How long restarting may take; a unit gets as long as systemd gives it. Durations are a number
+# and s, m, h or d. Default: 60s.
 #restart-timeout = "60s"
 
 # When a release is well. A unit's process must stand still for so long, and then these must be answered: a
