@@ -110,6 +110,10 @@ class FormatError(RelstoreError):
     """Bytes are not in the format that they should be in."""
 
 
+class NewerFormatError(FormatError):
+    """Bytes in a version of one of our formats that is newer than this relstore."""
+
+
 # --- the store ----------------------------------------------------------------------------------
 
 
@@ -154,6 +158,10 @@ class NotRecordedError(StoreError):
         )
         made.certain = certain
         return made
+
+
+class NewerStoreError(StoreError):
+    """A newer relstore wrote what this one would have to understand first."""
 
 
 class NotFoundError(StoreError):
@@ -211,6 +219,7 @@ WIRE_KINDS = {
         ReadOnlyError,
         DamagedError,
         NotRecordedError,
+        NewerStoreError,
         NotFoundError,
         RefusedError,
         BusyError,

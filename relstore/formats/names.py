@@ -118,6 +118,17 @@ class JobId(str):
         start = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(seconds))
         return cls.parse(f"{start}-{micros:05x}{random_suffix()[:3]}")
 
+    @property
+    def moment(self) -> str:
+        """All but the random part: what jobs are sorted by."""
+        return self[:-3]
+
+    def next(self) -> JobId:
+        """One that sorts after it: a microsecond later, without a carry into the second."""
+        start, _, rest = self.partition("-")
+        micros = min(int(rest[:5], 16) + 1, 0xFFFFF)
+        return JobId.parse(f"{start}-{micros:05x}{random_suffix()[:3]}")
+
 
 def is_generation(text: str) -> bool:
     """Whether ``text`` is the number of a generation, 1 to MAX_GENERATION."""

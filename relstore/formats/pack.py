@@ -14,7 +14,7 @@ from typing import Any
 
 import msgpack
 
-from relstore.errors import FormatError
+from relstore.errors import FormatError, NewerFormatError
 
 Value = Any
 """None, bool, int, str, bytes, and lists and str-keyed dicts of these. No floats, no extensions."""
@@ -54,12 +54,15 @@ def encode_fields(magic: str, version: int, fields: Iterable[Value]) -> bytes:
 
 
 def decode_fields(raw: bytes, *, what: str, magic: str, version: int, count: int, limit: int) -> list[Value]:
-    """The ``count`` fields that ``encode_fields`` wrote. Raises FormatError, saying which part is wrong."""
+    """The ``count`` fields that ``encode_fields`` wrote. Raises FormatError, saying which part is wrong, and
+    NewerFormatError for a later version."""
     value = decode(raw, what=what, limit=limit)
     if not isinstance(value, list) or len(value) < 2 or value[0] != magic:
         raise FormatError(f"not a {what}: it does not begin like one")
     if type(value[1]) is not int or value[1] != version:
-        raise FormatError(f"a {what} of version {value[1]!r}; this relstore knows {version}")
+        newer = type(value[1]) is int and value[1] > version
+        kind = NewerFormatError if newer else FormatError
+        raise kind(f"a {what} of version {value[1]!r}; this relstore knows {version}")
     fields = value[2:]
     if len(fields) != count:
         raise FormatError(f"a {what} of {len(fields)} fields, not {count}")

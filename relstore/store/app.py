@@ -6,6 +6,7 @@ rename alone. What to switch to, and whether it went well, is decided elsewhere 
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -20,6 +21,7 @@ from relstore.store.directory import Dir
 from relstore.store.durable import Durability
 
 CURRENT = "current"
+RETURN = "return"
 GENERATIONS = "generations"
 RECORDS = "records"
 PINS = "pins"
@@ -168,7 +170,26 @@ class App:
         if number is None:
             durable.remove_name(self.directory, CURRENT)
         else:
-            durable.replace_symlink(self.directory, CURRENT, f"{GENERATIONS}/{number}", self._durability)
+            durable.replace_symlink(self.directory, CURRENT, _current_target(number), self._durability)
+
+    def prepare_return(self, number: int | None) -> None:
+        """Make the link that ``switch_back`` needs, while that is possible; durable with the next sync."""
+        self.forget_return()
+        if number is not None:
+            self.directory.symlink(_current_target(number), RETURN)
+
+    def switch_back(self, number: int | None) -> None:
+        """As ``switch``, with the link that was prepared: nothing that a full disk could refuse is needed."""
+        if number is None or self.directory.readlink(RETURN) != _current_target(number):
+            self.switch(number)
+            return
+        self.directory.rename(RETURN, self.directory, CURRENT)
+        durable.sync_directory(self.directory)
+
+    def forget_return(self) -> None:
+        """The way back is not needed any more."""
+        with contextlib.suppress(FileNotFoundError):
+            self.directory.unlink(RETURN)
 
     def retention(self) -> Policy:
         """What holds for the app; empty where nothing was said. Raises DamagedError."""
@@ -245,6 +266,10 @@ class App:
 def _numbers_in(directory: Dir) -> list[int]:
     """The generations that have a name in ``directory``, ascending. What else is there is passed over."""
     return sorted(int(name) for name in directory.names() if is_generation(name))
+
+
+def _current_target(number: int) -> str:
+    return f"{GENERATIONS}/{number}"
 
 
 def link_target(build: Digest) -> str:

@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from relstore.formats import journal
+from relstore.formats.retention import Policy
 from relstore.gc.left import Left, warnings
 from relstore.host.requests import collecting
 from relstore.host.requests.checking import verify
-from relstore.protocol import Collect, Retention, Step
+from relstore.protocol import Collect, Step
 from relstore.store.store import Store
 from tests.support.host_side import SEALED, WEB, build_of, go_live, program, record, release
 from tests.support.hosts.sshd import public_directory
@@ -26,7 +27,8 @@ COLLECT = """
 import json, os
 from concurrent.futures import ThreadPoolExecutor
 from relstore.host.requests import checking, collecting
-from relstore.protocol import Collect, Retention
+from relstore.formats.retention import Policy
+from relstore.protocol import Collect
 from relstore.store.store import Store
 import encodings.ascii  # it may not read the interpreter's files afterwards
 os.setgroups([])
@@ -34,10 +36,10 @@ os.setgid(int(sys.argv[2]))
 os.setuid(int(sys.argv[2]))
 with Store.open(sys.argv[1]) as store:
     if sys.argv[3] in ("verify", "repair"):
-        report = checking.verify(store, lambda step: None, mend=sys.argv[3] == "repair")
+        report = checking.verify(store, lambda step: None, fix=sys.argv[3] == "repair")
         print(json.dumps(report.findings))
     else:
-        ask = Collect(None, Retention(1, None), None, "me", sys.argv[3] == "dry run")
+        ask = Collect(None, Policy(1, None), None, "me", sys.argv[3] == "dry run")
         collected, _ = collecting.collect(store, ask)
         print(json.dumps([line for line in collected.warnings if "was left" in line]))
 """
@@ -154,7 +156,7 @@ def test_a_service_that_writes_beside_its_program_does_not_stop_the_way_back(sto
     (place / "web.log").write_bytes(b"started\n")
     (place / "caf\udce9").write_bytes(b"a name that is not UTF-8\n")
     assert store.builds.check(build) == []
-    report = verify(store, _silent, mend=True)
+    report = verify(store, _silent, fix=True)
     assert [finding.path.rpartition("/")[2] for finding in report.findings] == [
         "__pycache__",
         "caf\udce9",
@@ -191,9 +193,9 @@ def test_strangers_in_every_directory_of_a_store_stop_nothing(store: Store, kind
         else:
             os.mkfifo(stranger)
     for dry_run in (True, False):
-        collecting.collect(store, Collect(None, Retention(1, None), None, "me", dry_run))
+        collecting.collect(store, Collect(None, Policy(1, None), None, "me", dry_run))
     assert not store.builds.has(dead)
-    report = verify(store, _silent, mend=True)
+    report = verify(store, _silent, fix=True)
     assert report.verified.damaged == ()
     assert all(finding.foreign or finding.mended for finding in report.findings)
 

@@ -13,8 +13,9 @@ from relstore.formats import journal as journal_format
 from relstore.formats.journal import Event
 from relstore.formats.recipe import Command, Recipe
 from relstore.host.job import directory as jobs
-from relstore.host.job.activation import Activation, Ending
+from relstore.host.job.activation import Activation
 from relstore.host.job.directory import Job, JobRequest, JobState
+from relstore.host.job.record import Ending
 from relstore.store import journal
 from relstore.store.app import App
 from relstore.store.store import Store

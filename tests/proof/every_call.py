@@ -22,6 +22,7 @@ CALLS = (
     "unlink", "unlinkat", "link", "linkat", "symlink", "symlinkat", "rename", "renameat", "renameat2",
     "fsync", "fdatasync", "syncfs", "utimensat",
 )  # fmt: skip
+MOVES = ("rename", "renameat", "renameat2")
 SYNCS = ("fsync", "fdatasync", "syncfs")
 KILL = "signal=KILL"
 ERRORS = ("ENOSPC", "EDQUOT", "EIO", "EROFS")
@@ -57,9 +58,11 @@ class Point(NamedTuple):
     call: str
     number: int
     fault: str
+    last: str = ""
+    """``+`` where all later ones fail too."""
 
     def __str__(self) -> str:
-        return f"{self.scenario.name}, {self.fault} at {self.call} {self.number}"
+        return f"{self.scenario.name}, {self.fault} at {self.call} {self.number}{self.last}"
 
     @property
     def is_sync(self) -> bool:
@@ -79,10 +82,13 @@ def prove(directory: Path, most: int | None) -> Iterator[Tally]:
         base.parent.mkdir()
         scenario.prepare(base)
         calls = stops.calls(scenario, CALLS, base, directory)
-        for what, faults in (("killed", [KILL]), ("errors", [f"error={name}" for name in ERRORS])):
+        kinds = [("killed", [KILL], ""), ("errors", [f"error={name}" for name in ERRORS], "")]
+        if scenario.errors_last:
+            kinds.append(("errors that last", kinds[1][1], "+"))
+        for what, faults, last in kinds:
             tally = Tally(f"{scenario.name}: {what} at every call")
             points = [
-                Point(scenario, base, call, number, fault)
+                Point(scenario, base, call, number, fault, last)
                 for call, count in calls.items()
                 for number in range(1, count + 1)
                 for fault in faults
@@ -125,10 +131,12 @@ def switched_link(generation: int, top: Path) -> Iterator[str]:
 def _try(point: Point, place: Path) -> Iterator[str]:
     scenario = point.scenario
     top = copy(point.base, place)
-    ended = scenario.run(top, strace(point.call, f"{point.fault}:when={point.number}"))
+    ended = scenario.run(top, strace(point.call, f"{point.fault}:when={point.number}{point.last}"))
     if point.fault == KILL and ended.code not in _KILLED:
         yield f"it was not killed, but ended with {ended.code}"
     yield from _after(scenario, top, ended)
+    if point.fault != KILL and point.call not in MOVES:
+        yield from scenario.whatever_fails(top)
     if point.fault != KILL and point.is_sync and scenario.acknowledged(top, ended) and not _told(ended):
         yield "acknowledged although a sync failed"
     # Running the same command again must be enough.

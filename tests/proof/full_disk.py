@@ -5,6 +5,8 @@ Each case mounts a small tmpfs of its own (root only); each push needs a little 
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
 import subprocess
 import tempfile
@@ -16,6 +18,7 @@ from tests.e2e.host_state import problems
 from tests.e2e.user import Ran, User
 from tests.proof.tally import Tally, try_all
 
+_FEW_INODES = 10_000
 _LIMITS = ("size=16m", "size=64m,nr_inodes=1000")
 
 
@@ -77,10 +80,15 @@ def _try(limits: str, place: Path) -> Iterator[str]:
             yield "the old version is not live"
         yield from problems(store)
         _fill(disk)
+        back = user.run("switch-generation", "-1", *to)
+        if back.code != 0 or (store / "apps/site/current/version").read_text() != str(number - 2):
+            yield f"a switch back fails on the full disk: {back.code} {back.err}"
+        _fill(disk)
         freed = user.run("gc", "--keep", "1", *to)
         if freed.code != 0:
             yield f"gc fails on the full disk: {freed.err}"
-        (disk / "filler").unlink(missing_ok=True)
+        for filler in disk.glob("filler*"):
+            filler.unlink()
         if (again := push(number)).code != 0:
             yield f"the push fails after gc: {again.err}"
         if (store / "apps/site/current/version").read_text() != str(number):
@@ -89,10 +97,12 @@ def _try(limits: str, place: Path) -> Iterator[str]:
 
 
 def _fill(disk: Path) -> None:
-    """Use up the last bytes, where bytes are the limit."""
-    try:
-        with open(disk / "filler", "wb", buffering=0) as file:
-            while True:
-                file.write(b"\0" * 4096)
-    except OSError:
-        pass
+    """Use up the last bytes where bytes are the limit, and the last inodes where these are."""
+    with contextlib.suppress(OSError), open(disk / "filler", "ab", buffering=0) as file:
+        while True:
+            file.write(b"\0" * 4096)
+    if os.statvfs(disk).f_files > _FEW_INODES:
+        return
+    with contextlib.suppress(OSError):
+        for number in itertools.count():
+            (disk / f"filler-{number}").touch(exist_ok=True)

@@ -20,7 +20,7 @@ from pathlib import Path
 from relstore import protocol
 from relstore.errors import RelstoreError
 from relstore.formats import journal
-from relstore.formats.recipe import Recipe
+from relstore.formats.recipe import Command, Recipe
 from relstore.formats.retention import Policy
 from relstore.host import helpers
 from relstore.host.job import directory as jobs
@@ -63,6 +63,7 @@ NEW: dict[str, Content] = {
     "deep/program": Program(b"new"),
     "empty": b"",
 }
+_NO_RESTART = Recipe()
 KEEP_ONE = Collect(None, Policy(1, None), None, "me@desk", False)
 
 
@@ -104,6 +105,10 @@ class Scenario:
     promised: Callable[[Path], Iterator[str]]
     damaged_before: bool = False
     """Whether the store is damaged at the start."""
+    errors_last: bool = False
+    """Whether it is also tried with every later call of the same kind failing too."""
+    whatever_fails: Callable[[Path], Iterator[str]] = lambda _: iter(())
+    """What must be true after it when calls failed, but not those that move the link."""
     alone: bool = False
     """Whether it must run alone, because processes that use the same builds in other stores affect it."""
 
@@ -126,6 +131,10 @@ def scenarios(kit: Kit, directory: Path) -> list[Scenario]:
     return [
         Scenario("push", two, said("push", push_of(NEW)), published, partial(pushed, NEW)),
         Scenario("switch", two, partial(job, kit, 2), partial(is_active, 2), partial(switched, 2)),
+        Scenario(
+            "way back", two, partial(job, kit, 2, recipe=_FAILS), _went_back,
+            partial(_is_back, 2), errors_last=True, whatever_fails=partial(_is_back, 0),
+        ),
         Scenario("recovery", _half_done, partial(_recover, kit), _went_well, _resolved),
         Scenario(
             "gc", _full, said("gc", Client().say(KEEP_ONE)),
@@ -210,14 +219,20 @@ def pushed(tree: Mapping[str, Content], top: Path) -> Iterator[str]:
 # --- switch and recovery --------------------------------------------------------------------------
 
 
-def job(kit: Kit, generation: int, top: Path, prefix: Sequence[str]) -> Ended:
+_FAILS = Recipe(restart=Command(("sh", "-c", 'test "$RELSTORE_GENERATION" = 1'), 20))
+"""Generation 2 does not start."""
+
+
+def job(
+    kit: Kit, generation: int, top: Path, prefix: Sequence[str], *, recipe: Recipe = _NO_RESTART
+) -> Ended:
     """Run the process of an activation, started as a session does it."""
     with Store.open(str(top)) as store, store.app(WEB) as app:
         with store.shared():
             if generation not in app.linked():
                 return Ended(1, b"", f"generation {generation} was deleted")
             now = time.time_ns()
-            request = JobRequest(generation, "me@desk", now // 10**9, Recipe())
+            request = JobRequest(generation, "me@desk", now // 10**9, recipe)
             made, lock = jobs.create(app, request, now % 10**9 // 1000)
         log = os.open("log", os.O_RDWR | os.O_APPEND, dir_fd=made.directory.fd)
         words = [*prefix, *_helper(kit, "job", str(top), WEB, made.id)]
@@ -250,6 +265,27 @@ def switched(generation: int, top: Path) -> Iterator[str]:
         if app.current() != generation:
             yield f"{app.current()} is current, not {generation}"
         if (app.events()[-1].event, app.events()[-1].generation) != (journal.ACTIVE, generation):
+            yield f"the last event is {app.events()[-1]}"
+
+
+def _went_back(top: Path, ended: Ended) -> bool:
+    """Whether the job's last word is that it went back."""
+    with Store.open(str(top)) as store, store.app(WEB) as app:
+        try:
+            with contextlib.closing(jobs.open_job(app, None)) as newest:
+                return newest.state().outcome == journal.ROLLED_BACK and newest.state().step == jobs.DONE
+        except RelstoreError:
+            return False
+
+
+def _is_back(recorded: int, top: Path) -> Iterator[str]:
+    """The link is on generation 1, and that ``recorded`` failed is in the journal, unless that is 0."""
+    with Store.open(str(top)) as store, store.app(WEB) as app:
+        if app.current() != 1:
+            yield f"{app.current()} is current after generation 2 failed"
+        if recorded and (journal.ROLLED_BACK, recorded) not in [
+            (event.event, event.generation) for event in app.events()
+        ]:
             yield f"the last event is {app.events()[-1]}"
 
 

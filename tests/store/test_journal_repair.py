@@ -110,8 +110,8 @@ def test_an_entry_too_long_to_be_read_costs_itself_alone(store: Store, path: Pat
 def test_verify_repairs_it_and_says_what_was_lost(store: Store, path: Path) -> None:
     raw = path.read_bytes()
     path.write_bytes(raw[:100] + b"?" + raw[101:])
-    assert [finding.path for finding in verify(store, silent, mend=False).findings] == ["apps/web/journal"]
-    (finding,) = verify(store, silent, mend=True).findings
+    assert [finding.path for finding in verify(store, silent, fix=False).findings] == ["apps/web/journal"]
+    (finding,) = verify(store, silent, fix=True).findings
     begin, end = ends(raw)[:2]
     assert finding == FindingOut(
         "apps/web/journal",
@@ -119,4 +119,4 @@ def test_verify_repairs_it_and_says_what_was_lost(store: Store, path: Path) -> N
         f"{end - 1} held is lost; the journal as it was is in quarantine/",
         True,
     )
-    assert verify(store, silent, mend=False).findings == []
+    assert verify(store, silent, fix=False).findings == []

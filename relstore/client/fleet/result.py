@@ -90,6 +90,8 @@ def _outcome(ended: protocol.Ended) -> Outcome:
 def _failure(outcome: Outcome, app: AppName, ended: protocol.Ended) -> RelstoreError | None:
     current = f"generation {ended.current} is current" if ended.current else "no generation is current"
     state = f"{current[0].upper()}{current[1:]}"
+    # The link decides: a host whose disk failed may report a failure although the link has moved.
+    switched = "" if ended.current == ended.generation else "; nothing was switched"
     first_line = ended.reason.partition("\n")[0]
     match outcome:
         case "active" | "unchanged":
@@ -114,12 +116,12 @@ def _failure(outcome: Outcome, app: AppName, ended: protocol.Ended) -> RelstoreE
             return RelstoreError(
                 f"the activation was cut off: {first_line}",
                 state=f"{state}.",
-                hint="The next push or switch finishes or undoes it; `relstore status` shows how things are.",
+                hint="`relstore status` shows how things are. The next push or switch settles what is left.",
             )
         case "failed":
             return RelstoreError(
                 f"generation {ended.generation} was not activated: {ended.reason}",
-                state=f"{state}; nothing was switched.",
+                state=f"{state}{switched}.",
                 hint=f"`relstore show {ended.generation}` has the whole reason; fix it and push again.",
             )
     return RelstoreError(f"the host ended with the unknown outcome {ended.outcome[:40]!r}", state=f"{state}.")

@@ -1,27 +1,30 @@
 """The activation itself: switch, restart, health, confirm, outcome; and back when it does not go well.
 
-Everything that happens is in the journal before it counts: the intent, with the exact generation to
-return to, before the link moves; the outcome before anybody is told. It runs inside the job's process,
-under the app's lock. Not for being started or watched (``start``, ``watch``).
+What counts is in the journal before it happens: the intent, with the exact generation to return to, before
+the link moves; the outcome before anybody is told. Up to the switch any error ends the job, and nothing was
+done. After it none does: the link and the service come first, and what relstore has to write about them is
+written as well as the disk allows. It runs inside the job's process, under the app's lock. Not for being
+started or watched (``start``, ``watch``).
 """
 
 from __future__ import annotations
 
+import contextlib
 import time
-from typing import Literal, NamedTuple
 
+from relstore.errors import RelstoreError
 from relstore.formats import journal as journal_format
 from relstore.formats.generation import Generation
-from relstore.formats.journal import Event, EventKind, Outcome
-from relstore.formats.names import Digest
-from relstore.formats.recipe import Command
-from relstore.host.job.directory import CONFIRMED, EXPIRED, Job, JobRequest, JobState
+from relstore.formats.journal import Outcome
+from relstore.host.job.directory import CONFIRMED, EXPIRED, Job, JobRequest
+from relstore.host.job.hooks import Hooks
 from relstore.host.job.log import JobLog
+from relstore.host.job.record import Ending, Record, explained
+from relstore.host.machine.clock import Moment
 from relstore.host.machine.privilege import Privilege
-from relstore.host.service import commands
 from relstore.host.service.health import HealthCheck, Subject
-from relstore.host.service.services import Services
-from relstore.store import damage, journal
+from relstore.host.service.services import Failure, Services
+from relstore.store import damage, reserve
 from relstore.store.app import CURRENT, App
 from relstore.store.store import Store
 
@@ -37,14 +40,6 @@ RETURNING = "returning"
 _CONFIRM_POLL_S = 0.05
 
 
-class Ending(NamedTuple):
-    """How an activation ended; ``busy`` and ``held``: before it began, which the journal does not hold."""
-
-    outcome: Literal[Outcome, "busy", "held"]
-    previous: int
-    reason: str
-
-
 class Activation:
     """One activation of ``generation``; ``run`` is its whole course, ``settle`` its second half."""
 
@@ -57,173 +52,221 @@ class Activation:
         self._request = request
         self._recipe = request.recipe
         self._log = JobLog(log)
-        self._generations = {found.number: found for found in app.generations()}
+        self._generations = {generation.number: generation for generation in app.generations()}
         self._target = self._generations[request.generation]
         root = store.root.path
+        self._link = f"{app.directory.path}/{CURRENT}"
+        self._hooks = Hooks(root, app.name, self._link, self._log)
         privilege = Privilege(self._recipe.units.become, password)
-        self._services = Services(self._recipe, privilege, directory=root, log=log)
-        self._checker = HealthCheck(self._recipe, self._services, directory=root, log=log)
+        self._services = Services(self._recipe, privilege, directory=root, output=self._log)
+        self._checker = HealthCheck(self._recipe, self._services, directory=root, output=self._log)
+        self._record = Record(store, app, job, request, self._log)
 
     def run(self, remark: str = "") -> Ending:
-        """From the request to a recorded outcome; ``remark`` goes into the record of the intent."""
+        """From the request to a recorded outcome; ``remark`` goes into the record of the intent.
+
+        Raises OSError and RelstoreError before the switch, UnrecordedError after it.
+        """
         previous = self._app.current() or 0
-        self._step(VERIFYING, previous)
+        self._record.write_step(VERIFYING, previous)
         problems = self._store.builds.check(self._target.build)
         if problems:
-            damage.mark(self._store, self._target.build)
+            with contextlib.suppress(OSError):
+                damage.mark(self._store, self._target.build)
             first = f"{problems[0].path} {problems[0].problem}"
             reason = f"the build is damaged in the store: {first} ({len(problems)} findings)"
-            return self._end(journal_format.FAILED, previous, reason)
+            return self._refuse(previous, reason)
         if self._recipe.before is not None:
-            self._step(PREPARING, previous)
-            begin = self._log.size()
-            problem = self._hook("before", self._recipe.before, previous)
+            self._record.write_step(PREPARING, previous)
+            self._log.begin()
+            problem = self._hooks.run(
+                "before", self._recipe.before, self._target, self._generations.get(previous)
+            )
             if problem:
-                return self._end(journal_format.FAILED, previous, problem + self._log.tail(begin))
+                return self._refuse(previous, problem + self._log.tail())
         who = self._job.cancelled_by()
         if who is not None:
-            return self._end(journal_format.FAILED, previous, f"cancelled by {who} before the switch")
-        self._step(SWITCHING, previous)
-        self._record(journal_format.SWITCHING, previous, remark)
-        self._app.ensure_link(self._target)
-        self._app.switch(self._target.number)
-        return self.settle(previous, time.time())
+            return self._refuse(previous, f"cancelled by {who} before the switch")
+        self._record.write_step(SWITCHING, previous)
+        switching = Moment.now()
+        self._set_aside(previous, switching)
+        self._record.write(Ending(journal_format.SWITCHING, previous, remark))
+        problem = self._switch(previous)
+        if problem:
+            return self._record.end(Ending(journal_format.FAILED, previous, problem))
+        return self.settle(previous, switching.seconds)
 
     def settle(self, previous: int, switched: float, *, restarted: bool = False) -> Ending:
-        """The link was switched at ``switched``: restart unless that is done, check, and record *active*;
-        or go back and record why."""
-        begun, begin = time.time(), self._log.size()
-        problem = "" if restarted else self._restart(previous)
-        if not problem and not self._checker.is_empty:
-            self._step(CHECKING, previous)
-            problem = self._check(self._target, self._generations.get(previous), switched)
-        if not problem and self._request.confirm_hash is not None:
-            problem = self._confirm(previous)
-        if not problem:
-            return self._end(journal_format.ACTIVE, previous, self._after(previous))
-        reason = problem + self._log.tail(begin) + self._unit_lines(begun)
-        self._log.say(f"{problem}; going back to {_called(previous)}")
-        self._step(RETURNING, previous, reason)
-        self._app.switch(previous or None)
-        return self.settle_return(previous, reason)
+        """The link was switched after ``switched`` (seconds of the monotonic clock): restart unless that is
+        done, check, and record *active*; or go back and record why. Raises UnrecordedError."""
+        begun = time.time()
+        self._log.begin()
+        failure = self._go_live(previous, switched, restarted)
+        if failure is None:
+            return self._record.end(Ending(journal_format.ACTIVE, previous, self._after(previous)))
+        failed = time.time()
+        doubt = self._link_back(previous, failure.reason)
+        reason = failure.reason + self._log.tail()
+        self._log.say(f"{failure.reason}; going back to {_called(previous)}")
+        outcome: Outcome = journal_format.ROLLED_BACK if failure.of_release else journal_format.INTERRUPTED
+        self._record.try_step(RETURNING, previous, reason, outcome)
+        problem = self._restore(previous, switched)
+        reason += self._unit_lines(begun, failed)
+        return self._end_return(outcome, previous, reason, problem, doubt)
 
-    def settle_return(self, previous: int, reason: str) -> Ending:
-        """The link is back on ``previous`` (0: on nothing): bring that to life, and record why."""
-        outcome: Outcome = journal_format.ROLLED_BACK
-        if previous:
-            problem = self._bring_back(previous)
-            if problem:
-                outcome = journal_format.STUCK
-                reason = f"{reason}\nand going back to generation {previous}: {problem}"
-        else:
-            self._services.stop()
-        if self._recipe.on_failure is not None:
-            problem = self._hook("on-failure", self._recipe.on_failure, previous)
-            reason += f"\n{problem}" if problem else ""
-        return self._end(outcome, previous, reason)
+    def settle_return(self, outcome: Outcome, previous: int, reason: str, switched: float) -> Ending:
+        """The link is back on the previous one (0: on nothing): bring that to life, and record that it ended
+        so, or worse. Raises UnrecordedError."""
+        problem = self._restore(previous, switched)
+        return self._end_return(outcome, previous, reason, problem, "")
 
-    def _restart(self, previous: int) -> str:
+    # -- before the switch -----------------------------------------------------------------------
+
+    def _set_aside(self, previous: int, switching: Moment) -> None:
+        """All that the way back needs, as long as there is room for it."""
+        self._job.set_aside(switching)
+        self._app.prepare_return(previous or None)
+        reserve.fill(self._store.root)
+
+    def _refuse(self, previous: int, reason: str) -> Ending:
+        return self._record.write(Ending(journal_format.FAILED, previous, reason))
+
+    def _switch(self, previous: int) -> str:
+        """Move the link; why that failed, and then it is where it was."""
+        try:
+            self._app.ensure_link(self._target)
+            self._app.switch(self._target.number)
+        except (OSError, RelstoreError) as error:
+            problem = explained(error, "switching the link")
+            if self._record.current() == self._target.number != previous:
+                doubt = self._link_back(previous, problem)
+                if doubt:
+                    raise self._record.unrecorded(
+                        doubt, Ending(journal_format.FAILED, previous, problem), RETURNING
+                    ) from None
+            return problem
+        return ""
+
+    # -- forward ---------------------------------------------------------------------------------
+
+    def _go_live(self, previous: int, switched: float, restarted: bool) -> Failure | None:
+        """Restart, check, and wait for the confirmation; what is in the way of *active*."""
+        try:
+            if restarted:
+                self._services.count_restarts()
+            else:
+                failure = self._restart(previous, switched)
+                if failure is not None:
+                    return failure
+            problem = ""
+            if not self._checker.is_empty:
+                self._record.try_step(CHECKING, previous)
+                problem = self._check(self._target, self._generations.get(previous), switched)
+            if not problem and self._request.confirm_hash is not None:
+                problem = self._confirm(previous)
+        except Exception as error:  # noqa: BLE001 - whatever it is, a bug too, the way back must be taken
+            return Failure(explained(error, "after the switch"), of_release=False)
+        return Failure(problem) if problem else None
+
+    def _restart(self, previous: int, switched: float) -> Failure | None:
         if self._services.is_empty:
-            return ""
-        self._step(RESTARTING, previous)
+            return None
+        self._record.try_step(RESTARTING, previous)
         self._log.say(f"restarting for generation {self._target.number}")
-        variables = self._variables(self._target, self._generations.get(previous))
-        return self._services.start_new(variables, first=not previous)
-
-    def _bring_back(self, previous: int) -> str:
-        former = self._generations[previous]
-        switched = time.time()
-        if not self._services.is_empty:
-            self._log.say(f"restarting for generation {previous}")
-            problem = self._services.start_previous(self._variables(former, self._target))
-            if problem:
-                return problem
-        return self._check(former, self._target, switched)
+        variables = self._hooks.variables(self._target, self._generations.get(previous))
+        return self._services.start_new(variables, first=not previous, switched=switched)
 
     def _check(self, generation: Generation, other: Generation | None, switched: float) -> str:
-        variables = self._variables(generation, other)
-        return self._checker.check(
-            Subject(generation.build, self._link(), switched, variables), restarted=True
-        )
+        variables = self._hooks.variables(generation, other)
+        return self._checker.check(Subject(generation.build, self._link, switched, variables), restarted=True)
 
     def _confirm(self, previous: int) -> str:
         """Wait for the deployer to come back with the token; ``""`` when that came in time."""
-        self._step(CONFIRMING, previous)
+        self._record.try_step(CONFIRMING, previous)
         deadline = time.monotonic() + self._recipe.confirm
         while True:
-            verdict = self._job.verdict()
-            if not verdict and time.monotonic() >= deadline:
-                verdict = self._job.decide(EXPIRED)
+            verdict = self._verdict(expired=time.monotonic() >= deadline)
             if verdict == CONFIRMED:
                 return ""
             if verdict:
                 return f"nobody came back to confirm it within {self._recipe.confirm} s"
             time.sleep(_CONFIRM_POLL_S)
 
+    def _verdict(self, *, expired: bool) -> str:
+        """What is decided; a disk that takes no verdict does not keep the time from being over."""
+        try:
+            return self._job.verdict() or (self._job.decide(EXPIRED) if expired else "")
+        except (OSError, RelstoreError):
+            return EXPIRED if expired else ""
+
     def _after(self, previous: int) -> str:
         """Run the hook; what went wrong is remarked, and the release stays."""
         if self._recipe.after is None:
             return ""
-        self._step(FINISHING, previous)
-        return self._hook("after", self._recipe.after, previous)
+        self._record.try_step(FINISHING, previous)
+        return self._hooks.run("after", self._recipe.after, self._target, self._generations.get(previous))
 
-    def _hook(self, name: str, command: Command, previous: int) -> str:
-        self._log.say(f"running the {name} command")
-        problem = commands.run(
-            command.words,
-            variables=self._variables(self._target, self._generations.get(previous)),
-            directory=_tree(self._store.root.path, self._target.build),
-            log=self._log.fd,
-            seconds=command.timeout,
-        )
-        return f"the {name} command failed: {problem}" if problem else ""
+    # -- back ------------------------------------------------------------------------------------
 
-    def _variables(self, generation: Generation, other: Generation | None) -> dict[str, str]:
-        root = self._store.root.path
-        return {
-            "RELSTORE_APP": self._app.name,
-            "RELSTORE_GENERATION": str(generation.number),
-            "RELSTORE_BUILD": generation.build,
-            "RELSTORE_PATH": _tree(root, generation.build),
-            "RELSTORE_PREVIOUS_PATH": _tree(root, other.build) if other else "",
-            "RELSTORE_CURRENT": self._link(),
-        }
+    def _link_back(self, previous: int, reason: str) -> str:
+        """Move the link back. ``""``, or why it may not last; raises UnrecordedError when it did not move."""
+        try:
+            reserve.with_reserve(self._store.root, lambda: self._app.switch_back(previous or None))
+        except (OSError, RelstoreError) as error:
+            problem = explained(error, "moving the link back")
+            if self._record.current() == previous:
+                return problem
+            reason = f"{reason}\n{problem}"
+            self._log.say(reason)
+            ending = Ending(journal_format.ROLLED_BACK, previous, reason)
+            raise self._record.unrecorded(problem, ending, RETURNING) from None
+        return ""
 
-    def _unit_lines(self, since: float) -> str:
-        """What the units said since then, as lines to add to a reason."""
-        found = ""
+    def _restore(self, previous: int, switched: float) -> str:
+        """Bring to life what the link is back on; what went wrong."""
+        try:
+            if not previous:
+                self._services.stop()
+                return ""
+            return self._bring_back(previous, switched)
+        except Exception as error:  # noqa: BLE001 - the outcome is to be recorded whatever it is
+            return explained(error, "on the way back")
+
+    def _bring_back(self, previous: int, switched: float) -> str:
+        former = self._generations[previous]
+        returned = time.monotonic()
+        if not self._services.is_empty:
+            self._log.say(f"restarting for generation {previous}")
+            variables = self._hooks.variables(former, self._target)
+            problem = self._services.start_previous(variables, switched)
+            if problem:
+                return problem
+        return self._check(former, self._target, returned)
+
+    def _end_return(self, outcome: Outcome, previous: int, reason: str, problem: str, doubt: str) -> Ending:
+        if problem:
+            outcome = journal_format.STUCK
+            reason = f"{reason}\nand going back to generation {previous}: {problem}"
+        if self._recipe.on_failure is not None:
+            problem = self._hooks.run(
+                "on-failure", self._recipe.on_failure, self._target, self._generations.get(previous)
+            )
+            reason += f"\n{problem}" if problem else ""
+        if doubt:  # an outcome in the journal would say that the link is safely back
+            raise self._record.unrecorded(doubt, Ending(outcome, previous, reason), RETURNING)
+        return self._record.end(Ending(outcome, previous, reason))
+
+    # -- words -----------------------------------------------------------------------------------
+
+    def _unit_lines(self, since: float, until: float) -> str:
+        """What the units said in that time, as lines to add to a reason."""
+        quoted = ""
         for unit in self._recipe.units.names:
-            lines = self._services.systemd.journal(unit, since)
+            lines = self._services.systemd.journal(unit, since, until)
             if lines:
-                found += f"\nthe last lines of {unit}:" + "".join(f"\n  {line}" for line in lines)
-        return found
-
-    def _link(self) -> str:
-        return f"{self._app.directory.path}/{CURRENT}"
-
-    def _step(self, name: str, previous: int, reason: str = "") -> None:
-        self._job.write_state(JobState(name, previous, "", self._app.current() or 0, reason))
-
-    def _end(self, outcome: Outcome, previous: int, reason: str) -> Ending:
-        self._record(outcome, previous, reason)
-        return Ending(outcome, previous, reason)
-
-    def _record(self, kind: EventKind, previous: int, reason: str) -> None:
-        record_event(self._app, self._job, self._request, kind, previous, reason)
-
-
-def record_event(
-    app: App, job: Job, request: JobRequest, kind: EventKind, previous: int, reason: str
-) -> None:
-    """Append to the app's journal what the job did."""
-    now = int(time.time())
-    event = Event(now, kind, request.generation, previous, job.id, request.who, reason)
-    journal.append(app.directory, event)
+                quoted += f"\nthe last lines of {unit}:" + "".join(f"\n  {line}" for line in lines)
+        return quoted
 
 
 def _called(previous: int) -> str:
     return f"generation {previous}" if previous else "no generation, since there was none before"
-
-
-def _tree(root: str, build: Digest) -> str:
-    return f"{root}/builds/{build}/tree"

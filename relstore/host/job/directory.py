@@ -12,10 +12,20 @@ import os
 from collections.abc import Iterator
 from typing import Any, NamedTuple, Optional, TypeVar
 
-from relstore.errors import DamagedError, FormatError, NotFoundError, ProtocolError, UsageError
+from relstore.errors import (
+    DamagedError,
+    FormatError,
+    NewerFormatError,
+    NewerStoreError,
+    NotFoundError,
+    ProtocolError,
+    StoreError,
+    UsageError,
+)
 from relstore.formats import pack
 from relstore.formats.names import JobId, is_job, random_suffix
 from relstore.formats.recipe import Recipe
+from relstore.host.machine.clock import Moment
 from relstore.protocol import fields as shape
 from relstore.store import app as apps
 from relstore.store import durable, locks
@@ -29,6 +39,9 @@ LOCK = "lock"
 METHOD = "method"
 CANCEL = "cancel"
 VERDICT = "verdict"
+SWITCHED = "switched"
+SPARE = "spare"
+_SPARE_BYTES = 16 * 1024
 _LIMIT = 256 * 1024
 _MAX_REASON = 16_000
 """Characters. The state must be readable, however much a release printed."""
@@ -81,11 +94,11 @@ class Job:
         self.directory.close()
 
     def request(self) -> JobRequest:
-        """Raises DamagedError."""
+        """Raises DamagedError, NewerStoreError."""
         return self._read(REQUEST, JobRequest)
 
     def state(self) -> JobState:
-        """Raises DamagedError."""
+        """Raises DamagedError, NewerStoreError."""
         if self.directory.lstat(STATE) is None:
             return JobState(QUEUED, 0, "", 0, "")
         return self._read(STATE, JobState)
@@ -94,6 +107,50 @@ class Job:
         """Durable when this returns."""
         raw = _encode(state._replace(reason=state.reason[:_MAX_REASON]))
         durable.replace_file(self.directory, STATE, raw)
+
+    def set_aside(self, switching: Moment) -> None:
+        """Before the switch: room for the last state, which may have to be written to a full disk, and the
+        moment that tells processes of the release from those before it."""
+        durable.replace_file(self.directory, SWITCHED, f"{switching}\n".encode())
+        with contextlib.suppress(FileExistsError):  # a file system may not know how to allocate; write then
+            fd = self.directory.create_file(SPARE)
+            try:
+                with contextlib.suppress(OSError):
+                    os.posix_fallocate(fd, 0, _SPARE_BYTES)
+            finally:
+                os.close(fd)
+
+    def switched(self) -> Moment | None:
+        """A moment shortly before the switch; None where none is known."""
+        try:
+            return Moment.parse(self.directory.read(SWITCHED, 200).decode("ascii", "replace"))
+        except (OSError, StoreError):
+            return None
+
+    def finish(self, state: JobState) -> str:
+        """Write the last state, into what was set aside for it where that does not go otherwise; ``""``, or
+        why it did not. Raises OSError."""
+        problem = ""
+        try:
+            self.write_state(state)
+        except OSError as error:
+            problem = str(error)
+            self._write_spare(_encode(state))
+        with contextlib.suppress(OSError):
+            self.directory.unlink(SPARE)
+        return problem
+
+    def _write_spare(self, data: bytes) -> None:
+        fd = self.directory.open_to_write(SPARE)
+        try:
+            durable.write_all(fd, data)
+            os.ftruncate(fd, len(data))
+            os.fchmod(fd, 0o644)
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        self.directory.rename(SPARE, self.directory, STATE)
+        durable.sync_directory(self.directory)
 
     def method(self) -> str:
         """How its process is kept alive, in its own words; ``""`` before it began."""
@@ -148,6 +205,23 @@ class Job:
         finally:
             os.close(fd)
 
+    def cut_log(self, keep: int) -> int:
+        """Leave only the last ``keep`` bytes of the log; how many went. They take the place of the first
+        ones, so that no room is needed. Raises OSError."""
+        try:
+            fd = self.directory.open_to_write(LOG)
+        except FileNotFoundError:
+            return 0
+        try:
+            size = os.fstat(fd).st_size
+            if size <= keep:
+                return 0
+            os.pwrite(fd, os.pread(fd, keep, size - keep), 0)
+            os.ftruncate(fd, keep)
+            return size - keep
+        finally:
+            os.close(fd)
+
     def _read(self, name: str, kind: type[T]) -> T:
         try:
             (value,) = pack.decode_fields(
@@ -159,6 +233,12 @@ class Job:
                 limit=_LIMIT,
             )
             return shape.from_values(kind, value)
+        except NewerFormatError as error:
+            raise NewerStoreError(
+                f"a newer relstore wrote the {name} of job {self.id}: {error.what}",
+                state="This one changed nothing.",
+                hint="Use that version of relstore, or a later one.",
+            ) from None
         except (FormatError, ProtocolError, UsageError) as error:
             raise DamagedError(f"the {name} of job {self.id}: {error.what}") from None
         except FileNotFoundError:
@@ -169,11 +249,15 @@ def create(app: App, request: JobRequest, micros: int = 0) -> tuple[Job, int]:
     """A new job's directory and the descriptor of its held lock, which its process inherits.
 
     Raises FormatError.
-    ``micros``: of the second in which the request was made, so that two in one second keep their order.
+    ``micros``: of the second in which the request was made, so that two in one second keep their order. They
+    keep it too when the clock was set back since the last one: the new id is then the next after that.
     """
     encoded = _encode(request)
     with app.area(apps.JOBS) as jobs:
         ident = JobId.new(request.created, micros)
+        known = names(app)
+        if known and known[-1].moment >= ident.moment:
+            ident = known[-1].next()
         # It gets its name when it is whole and its lock is held, so that nobody finds half a job.
         temporary = TEMPORARY + random_suffix()
         directory = jobs.make(temporary)

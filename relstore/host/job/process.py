@@ -6,23 +6,25 @@ wrong becomes an outcome in the job's state, since there is no one else to tell.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
-import sys
 import time
 from typing import Final
 
-from relstore.errors import RelstoreError
+from relstore.errors import NewerStoreError, RelstoreError
 from relstore.formats import journal
 from relstore.formats.hold import AppHold
 from relstore.formats.names import AppName, JobId
 from relstore.host.job import directory as jobs
 from relstore.host.job import recovery
 from relstore.host.job import start as detach
-from relstore.host.job.activation import Activation, Ending
+from relstore.host.job.activation import Activation
 from relstore.host.job.directory import Job, JobState
+from relstore.host.job.log import JobLog
+from relstore.host.job.record import Ending, UnrecordedError
 from relstore.store import hold as holds
-from relstore.store import locks
+from relstore.store import locks, reserve
 from relstore.store.app import LOCK, App
 from relstore.store.root import explain
 from relstore.store.store import Store
@@ -36,33 +38,46 @@ _LOG = 2
 
 def run(root: str, app_name: str, job_id: str, password: str = "") -> int:
     """The exit code is for nobody; the state says how it ended, and where that cannot be written, the log."""
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    # A handler, not SIG_IGN: what the job starts would inherit that, and a service reloads by SIGHUP.
+    signal.signal(signal.SIGHUP, lambda *_: None)
     try:
         with Store.open(root) as store, store.app(AppName.parse(app_name)) as app:
             job = jobs.open_job(app, JobId.parse(job_id))
-            ending = _guarded(store, app, job, password)
-            try:
-                current = app.current() or 0
-            except RelstoreError:
-                current = 0
-            job.write_state(JobState(jobs.DONE, ending.previous, ending.outcome, current, ending.reason))
+            problem = job.finish(_guarded(store, app, job, password))
+            if problem:
+                _say(f"the job's state cannot be written: {problem}; the room set aside for it took it")
     except (RelstoreError, OSError) as error:
         _say(f"the job's state cannot be written: {error}")
         return 1
     return 0
 
 
-def _guarded(store: Store, app: App, job: Job, password: str) -> Ending:
+def _guarded(store: Store, app: App, job: Job, password: str) -> JobState:
+    """The job's last state: *done* where its outcome is recorded, else what a recovery needs."""
     try:
         job.begin(detach.seen_method())
-        return _locked(store, app, job, password)
+        return _done(app, _locked(store, app, job, password))
+    except UnrecordedError as error:
+        _say(f"the outcome cannot be recorded yet: {error.what}")
+        return error.job_state
+    except NewerStoreError as error:
+        return _done(app, Ending(journal.FAILED, 0, f"{error.what}. {error.hint}"))
     except RelstoreError as error:
         problem = error.what
     except OSError as error:
         problem = explain(error, "during the activation").what
     if _is_settled(app):
-        return Ending(journal.FAILED, 0, problem)
-    return Ending(journal.INTERRUPTED, 0, f"{problem}; the next activation of {app.name} resolves it")
+        return _done(app, Ending(journal.FAILED, 0, problem))
+    problem = f"{problem}; the next activation of {app.name} resolves it"
+    return _done(app, Ending(journal.INTERRUPTED, 0, problem))
+
+
+def _done(app: App, ending: Ending) -> JobState:
+    try:
+        current = app.current() or 0
+    except (RelstoreError, OSError):
+        current = 0
+    return JobState(jobs.DONE, ending.previous, ending.outcome, current, ending.reason)
 
 
 def _is_settled(app: App) -> bool:
@@ -78,8 +93,9 @@ def _locked(store: Store, app: App, job: Job, password: str) -> Ending:
     try:
         if not _take(lock, app, job, request.lock_wait):
             return Ending(BUSY, 0, holder(app))
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, f"{job.id} {request.generation} {request.who}\n".encode(), 0)
+        with contextlib.suppress(OSError):  # for who finds it held
+            os.ftruncate(lock, 0)
+            os.pwrite(lock, f"{job.id} {request.generation} {request.who}\n".encode(), 0)
         hold = holds.read(app.directory)
         if hold is not None and not request.override_hold:
             return Ending(HELD, 0, describe_hold(app, hold))
@@ -90,7 +106,6 @@ def _locked(store: Store, app: App, job: Job, password: str) -> Ending:
         return Activation(store, app, job, request, _LOG, password).run(overridden)
     finally:
         os.close(lock)
-        sys.stderr.flush()
 
 
 def _take(lock: int, app: App, job: Job, seconds: int) -> bool:
@@ -99,7 +114,7 @@ def _take(lock: int, app: App, job: Job, seconds: int) -> bool:
         return True
     if not seconds:
         return False
-    os.write(_LOG, f"relstore: waiting up to {seconds} s: {holder(app)}\n".encode())
+    _say(f"waiting up to {seconds} s: {holder(app)}")
     job.write_state(JobState(WAITING, 0, "", app.current() or 0, ""))
     return locks.lock_within(lock, exclusive=True, seconds=seconds)
 
@@ -126,6 +141,7 @@ def recover_all(root: str) -> int:
     failed = 0
     try:
         with Store.open(root) as store:
+            reserve.release_if_full(store.root)
             for name in store.app_names():
                 failed += _recover_named(store, name)
     except (RelstoreError, OSError) as error:
@@ -144,7 +160,7 @@ def _recover_named(store: Store, name: AppName) -> int:
 
 
 def _say(text: str) -> None:
-    os.write(_LOG, f"relstore: {text}\n".encode("utf-8", "replace"))
+    JobLog(_LOG).say(text)
 
 
 def _recover_app(store: Store, app: App) -> int:

@@ -7,23 +7,30 @@ same as doing it once. Runs under the app's lock.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import time
 from collections.abc import Sequence
 
-from relstore.errors import DamagedError, NotFoundError
+from relstore.errors import DamagedError, NotFoundError, StoreError
 from relstore.formats import journal as journal_format
-from relstore.formats.journal import Event
+from relstore.formats.journal import Event, Outcome
 from relstore.formats.names import JobId
-from relstore.host.job import activation
+from relstore.host.job import activation as steps
 from relstore.host.job import directory as jobs
-from relstore.host.job.activation import Activation, Ending
+from relstore.host.job.activation import Activation
 from relstore.host.job.directory import JobState
+from relstore.host.job.log import JobLog
+from relstore.host.job.record import RECORDING, Ending, Record, UnrecordedError
+from relstore.host.machine.clock import Moment
 from relstore.store import journal
 from relstore.store.app import App
 from relstore.store.store import Store
 
-_RESTARTED = (activation.CHECKING, activation.CONFIRMING, activation.FINISHING)
+_RESTARTED = (steps.CHECKING, steps.CONFIRMING, steps.FINISHING)
 """The steps that come after the restart: whoever died there need not restart again."""
+_SWITCHED = (steps.RESTARTING, *_RESTARTED, steps.RETURNING)
+"""The steps that come after the switch: when the link is back, the job had gone back, and died then."""
 
 
 def unresolved(events: Sequence[Event]) -> Event | None:
@@ -47,31 +54,50 @@ def recover(store: Store, app: App, log: int, password: str = "", *, reachable: 
         return None
     try:
         job = jobs.open_job(app, JobId.parse(event.job))
-        request, state = job.request(), job.state()
-    except (NotFoundError, DamagedError):
+    except NotFoundError:
         return _undo_without_request(app, event)
-    try:
-        current = app.current() or 0
-        if current == event.generation:
-            if request.confirm_hash is not None:
-                job.decide(jobs.CONFIRMED if reachable else jobs.EXPIRED)
-            ending = Activation(store, app, job, request, log, password).settle(
-                event.previous, event.time, restarted=state.step in _RESTARTED
-            )
-        elif state.step == activation.RETURNING and current == event.previous:
-            ending = Activation(store, app, job, request, log, password).settle_return(
-                event.previous, state.reason
-            )
-        else:
-            reason = "the job died before the switch"
-            activation.record_event(app, job, request, journal_format.INTERRUPTED, event.previous, reason)
-            ending = Ending(journal_format.INTERRUPTED, event.previous, reason)
-        job.write_state(
-            JobState(jobs.DONE, event.previous, ending.outcome, app.current() or 0, ending.reason)
-        )
-    finally:
-        job.close()
+    with contextlib.closing(job):
+        try:
+            request, state = job.request(), job.state()
+        except DamagedError:
+            return _undo_without_request(app, event)
+        if request.confirm_hash is not None and app.current() == event.generation:
+            job.decide(jobs.CONFIRMED if reachable else jobs.EXPIRED)
+        activation = Activation(store, app, job, request, log, password)
+        record = Record(store, app, job, request, JobLog(log))
+        try:
+            ending = _resolve(activation, record, event, state, job.switched())
+        except UnrecordedError as error:
+            job.finish(error.job_state)
+            raise StoreError(error.what) from None
+        job.finish(JobState(jobs.DONE, event.previous, ending.outcome, record.current(), ending.reason))
     return ending
+
+
+def _resolve(
+    activation: Activation, record: Record, event: Event, state: JobState, switched: Moment | None
+) -> Ending:
+    """Go on where the job stopped. The link decides; the state only says how much of it is done."""
+    current = record.current()
+    # That a job died says nothing about the release; only a job that went back for a reason does.
+    blamed: Outcome = (
+        journal_format.ROLLED_BACK if state.step == steps.RETURNING else journal_format.INTERRUPTED
+    )
+    reason = state.reason or "the job died after the link had gone back"
+    recorded = next((outcome for outcome in journal_format.OUTCOMES if outcome == state.outcome), blamed)
+    done = Ending(recorded, event.previous, reason)
+    since = time.monotonic() if switched is None else switched.in_this_boot()
+    if current == event.generation:
+        if state.step == RECORDING and done.outcome == journal_format.ACTIVE:
+            return record.end(done._replace(reason=state.reason))
+        # Without that moment nobody can tell what was restarted since, so it is done again.
+        restarted = state.step in _RESTARTED and switched is not None
+        return activation.settle(event.previous, since, restarted=restarted)
+    if current == event.previous and state.step == RECORDING:
+        return record.end(done)
+    if current == event.previous and state.step in _SWITCHED:
+        return activation.settle_return(recorded, event.previous, reason, since)
+    return record.end(Ending(journal_format.INTERRUPTED, event.previous, "the job died before the switch"))
 
 
 def open_log(app: App) -> int | None:

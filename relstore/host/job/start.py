@@ -84,7 +84,8 @@ def start(helper: Helper, root: str, app: AppName, job: Job, lock: int, way: str
     finally:
         os.close(lock)
     if problem:
-        job.write_state(JobState(DONE, 0, FAILED, 0, problem))
+        with contextlib.suppress(OSError):
+            job.write_state(JobState(DONE, 0, FAILED, 0, problem))
         raise StoreError(
             problem,
             state="Nothing was switched; the generation is stored.",

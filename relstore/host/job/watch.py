@@ -52,4 +52,5 @@ def follow(app: App, job: Job) -> Iterator[Step | Output | Ended]:
 
 def _died(app: App, job: Job, generation: int, state: JobState) -> Ended:
     reason = f"the job died while it was {state.step}; the next activation of {app.name} resolves it"
+    reason += f"\n{state.reason}" if state.reason else ""
     return Ended(job.id, journal.INTERRUPTED, generation, state.previous, app.current() or 0, reason)

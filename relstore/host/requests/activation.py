@@ -34,7 +34,7 @@ from relstore.protocol import (
     Step,
     Watch,
 )
-from relstore.store import history, hold, locks
+from relstore.store import history, hold, locks, reserve
 from relstore.store.app import LOCK, App
 from relstore.store.store import Store
 
@@ -45,6 +45,7 @@ UNCHANGED = "unchanged"
 
 def activate(store: Store, bundle: Bundle, request: Activate, password: str) -> Iterator[Reported]:
     """Start a job and follow it. Raises BusyError, NotFoundError, RefusedError before anything is changed."""
+    reserve.release_if_full(store.root)
     helper = Helper(helpers.install(store.root, bundle, store.durability), password)
     way = detach.method()
     with store.app(request.app) as app:
@@ -87,6 +88,7 @@ def watch_job(store: Store, request: Watch) -> Iterator[Reported]:
 
 def confirm(store: Store, request: Confirm) -> Confirmed:
     """The deployer is back. Raises RefusedError for another token."""
+    reserve.release_if_full(store.root)
     with store.app(request.app) as app:
         job = jobs.open_job(app, request.job)
         try:

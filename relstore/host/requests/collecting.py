@@ -7,11 +7,13 @@ the host side knows.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from relstore.formats.names import AppName
+from relstore.errors import StoreError
+from relstore.formats.names import AppName, JobId
 from relstore.formats.retention import Policy
 from relstore.gc import left as left_behind
 from relstore.gc import leftovers as gc_remains
@@ -22,15 +24,26 @@ from relstore.gc.measure import measure
 from relstore.gc.plan import Plan, make_plan
 from relstore.gc.roots import Found
 from relstore.host import helpers
+from relstore.host.job import directory as jobs
+from relstore.host.job.log import LIMIT
 from relstore.host.requests import job_needs, replies
 from relstore.protocol import Collect, Collected, PlanLine
+from relstore.store import reserve
+from relstore.store.app import App
 from relstore.store.store import Store
+
+_LAST_WORDS = 16 * 1024
+"""What is left of a log on a full disk."""
 
 
 def collect(store: Store, request: Collect) -> tuple[Collected, list[PlanLine]]:
     """Plan, measure, and unless it is a dry run sweep. Raises NotFoundError, DamagedError, RefusedError."""
     now = int(time.time())
     left: list[Left] = []
+    cut = 0
+    if not request.dry_run:
+        # First of all: that needs no room, and may be all there is to free.
+        cut = _cut_logs(store, full=reserve.release_if_full(store.root))
     with trash.alone(store):
         with store.exclusive():
             seen = _look(store, request, now)
@@ -53,11 +66,30 @@ def collect(store: Store, request: Collect) -> tuple[Collected, list[PlanLine]]:
                 left += sweep.clear_shelf(store)
             finally:
                 sweep.record(store, plan, request.who, now)
+            reserve.fill(store.root)
     kept = sum(1 for verdict in seen.plan.generations if verdict.keep)
-    size = measured.bytes + sum(remain.bytes for remain in remains)
+    size = cut + measured.bytes + sum(remain.bytes for remain in remains)
     warnings = (*_warnings(seen), *left_behind.warnings(left))
     collected = Collected(measured.objects, size, kept, warnings)
     return collected, replies.plan_lines(seen.plan, measured, remains)
+
+
+def _cut_logs(store: Store, *, full: bool) -> int:
+    """Cut the logs of jobs that have ended, on a full disk to little more than their last words; the bytes
+    that this frees."""
+    freed = 0
+    for name in store.app_names():
+        with store.app(name) as app:
+            for ident in jobs.names(app):
+                freed += _cut_log(app, ident, _LAST_WORDS if full else LIMIT)
+    return freed
+
+
+def _cut_log(app: App, ident: JobId, keep: int) -> int:
+    # A log that is not as a job made it is nothing to stop for.
+    with contextlib.suppress(OSError, StoreError), contextlib.closing(jobs.open_job(app, ident)) as job:
+        return 0 if job.is_alive() else job.cut_log(keep)
+    return 0
 
 
 class _Seen(NamedTuple):

@@ -12,38 +12,50 @@ import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 
+from relstore.host.service import pump
+from relstore.host.service.pump import Output
+
 SHELL = ("sh", "-c")
 """How the client passes a command that was given as one line."""
 
 
-def run(words: Sequence[str], *, variables: Mapping[str, str], directory: str, log: int, seconds: int) -> str:
+def run(
+    words: Sequence[str], *, variables: Mapping[str, str], directory: str, output: Output, seconds: int
+) -> str:
     """Run a command to its end. ``""`` if it succeeded, else what went wrong, for people.
 
-    Its output goes to the descriptor ``log``. After ``seconds`` its whole process group is killed.
+    After ``seconds`` its whole process group is killed. What it leaves running after a good end stays, and
+    what that prints is dropped.
     """
     if not words:
         return "an empty command cannot be run"
     environment = {**os.environ, **variables}  # noqa: TID251 - what the command inherits, not what we obey
+    try:
+        end, begin = os.pipe()
+    except OSError as error:
+        return f"{words[0]!r} cannot be run: {error.strerror}"
     try:
         process = subprocess.Popen(
             list(words),
             env=environment,
             cwd=directory,
             stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
+            stdout=begin,
+            stderr=begin,
             start_new_session=True,
         )
-    except OSError as error:
-        return f"{words[0]!r} cannot be run: {error.strerror}"
-    except ValueError as error:  # a NUL byte among the words
-        return f"{words[0]!r} cannot be run: {error}"
-    try:
-        code = process.wait(timeout=seconds)
-    except subprocess.TimeoutExpired:
+    except (OSError, ValueError) as error:  # ValueError: a NUL byte among the words
+        os.close(end)
+        return f"{words[0]!r} cannot be run: {getattr(error, 'strerror', None) or error}"
+    finally:
+        os.close(begin)
+    in_time = pump.pass_on(process, end, output, seconds)
+    if not in_time:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    code = process.wait()
+    pump.let_go(end, output)
+    if not in_time:
         return f"{_name(words)} did not end within {seconds} s and was killed"
     if code < 0:
         return f"{_name(words)} was killed by signal {-code}"

@@ -13,8 +13,8 @@ from typing import NamedTuple
 from relstore.formats.names import Digest, UnitName
 from relstore.formats.recipe import Recipe
 from relstore.host.service import probes, running_build
+from relstore.host.service.pump import Output
 from relstore.host.service.services import Services
-from relstore.host.service.systemd import UnitState
 from relstore.host.service.unit_health import BROKEN, HEALTHY, WAITING, HealthState, Look, judge
 
 _PROBE_S = 5.0
@@ -28,7 +28,7 @@ class Subject(NamedTuple):
     current: str
     """The absolute path of the app's link."""
     switched: float
-    """When the link was switched, in seconds since 1970."""
+    """When the link was switched, in seconds of the monotonic clock."""
     variables: Mapping[str, str]
     """What probes that are commands find in their environment."""
 
@@ -36,12 +36,12 @@ class Subject(NamedTuple):
 class HealthCheck:
     """Checks a release as its recipe says."""
 
-    def __init__(self, recipe: Recipe, services: Services, *, directory: str, log: int) -> None:
+    def __init__(self, recipe: Recipe, services: Services, *, directory: str, output: Output) -> None:
         self._recipe = recipe
         self._health = recipe.health
         self._services = services
         self._directory = directory
-        self._log = log
+        self._output = output
 
     @property
     def is_empty(self) -> bool:
@@ -75,14 +75,15 @@ class HealthCheck:
         """Check the units and then the probes, in order; the first that is not healthy decides."""
         for unit, unit_looks in looks.items():
             unit_looks.append(self._look(unit, subject, restarted))
-            verdict = judge(unit, unit_looks, self._health.stable / 1000)
+            verdict = judge(
+                unit, unit_looks, self._health.stable / 1000, self._services.restarts_before(unit)
+            )
             if verdict.state != HEALTHY:
                 return verdict.state, verdict.reason
-        problem = self._probe(subject, deadline)
-        return (WAITING, problem) if problem else (HEALTHY, "")
+        return self._probe(subject, deadline)
 
-    def _probe(self, subject: Subject, deadline: float) -> str:
-        """Run the probes until one fails. Why it failed, or ``""`` if all were answered as they should be."""
+    def _probe(self, subject: Subject, deadline: float) -> tuple[HealthState, str]:
+        """Run the probes until one fails."""
 
         def left() -> float:
             return max(0.1, min(_PROBE_S, deadline - time.monotonic()))
@@ -90,18 +91,18 @@ class HealthCheck:
         for request in self._health.http:
             problem = probes.http(request, left())
             if problem:
-                return problem
+                return WAITING, problem
         for address in self._health.tcp:
             problem = probes.tcp(address, left())
             if problem:
-                return problem
+                return WAITING, problem
         for command in self._health.commands:
             problem = probes.command(
-                command, subject.variables, directory=self._directory, log=self._log, seconds=left()
+                command, subject.variables, directory=self._directory, output=self._output, seconds=left()
             )
             if problem:
-                return problem
-        return ""
+                return WAITING, problem
+        return HEALTHY, ""
 
     def _look(self, unit: UnitName, subject: Subject, restarted: bool) -> Look:
         state = self._services.systemd.state(unit)
@@ -111,12 +112,7 @@ class HealthCheck:
             state.main_pid,
             subject.build,
             subject.current,
-            young=_started(state) >= subject.switched,
+            young=state.started / 1e6 >= subject.switched,
             through=subject.current in state.places,
         )
         return Look(time.monotonic(), state, execution.runs, execution.program)
-
-
-def _started(state: UnitState) -> float:
-    """When the main process was started, in seconds since 1970. systemd gives it by the monotonic clock."""
-    return time.time() - (time.monotonic() - state.started / 1e6)

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from relstore.errors import UsageError
 from relstore.formats.recipe import Command, Http, HttpUrl
 from relstore.host.service import commands
+from relstore.host.service.pump import Output
 
 _ANSWER_BYTES = 256 * 1024
 _QUOTED = 200
@@ -59,10 +60,12 @@ def tcp(address: str, seconds: float) -> str:
     return ""
 
 
-def command(probe: Command, variables: Mapping[str, str], *, directory: str, log: int, seconds: float) -> str:
+def command(
+    probe: Command, variables: Mapping[str, str], *, directory: str, output: Output, seconds: float
+) -> str:
     """Run it once, for at most ``seconds`` or its own limit, whichever is less."""
     limit = max(1, int(min(seconds, probe.timeout)))
-    return commands.run(probe.words, variables=variables, directory=directory, log=log, seconds=limit)
+    return commands.run(probe.words, variables=variables, directory=directory, output=output, seconds=limit)
 
 
 def _request(probe: Http, deadline: float) -> Answer:

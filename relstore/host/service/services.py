@@ -1,33 +1,47 @@
 """Starts a release, or the previous one again: through systemd units, or through the deployer's own commands.
 
-Each function returns ``""`` on success, else what went wrong. Not for checking whether the release is healthy
-afterwards (``health``).
+What went wrong is kept apart from what is not the release's fault: a limit that was reached before
+anything of it ran. Not for checking whether the release is healthy afterwards (``health``).
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from relstore.formats.names import UnitName
 from relstore.formats.recipe import RESTART, Command, Recipe
 from relstore.host.machine.privilege import Privilege
 from relstore.host.service import commands
-from relstore.host.service.systemd import Systemd
+from relstore.host.service.pump import Output
+from relstore.host.service.systemd import Systemd, UnitState
 from relstore.host.service.unit_health import end_reason
 
 _STOP_S = 5
 """How long a failed release may take to stop."""
+_MARGIN_S = 5
+"""How much longer than systemd itself we wait for it."""
 _POLL_S = 0.05
+_NOT_ITS_FAULT = ("", "success", "start-limit-hit")
+"""The results of a unit whose new process never ran that say nothing about the release."""
+
+
+class Failure(NamedTuple):
+    """Why a release is not live, and whether that is its own fault."""
+
+    reason: str
+    of_release: bool = True
 
 
 class Services:
     """The units or commands that run the app on this host, as a recipe says."""
 
-    def __init__(self, recipe: Recipe, privilege: Privilege, *, directory: str, log: int) -> None:
+    def __init__(self, recipe: Recipe, privilege: Privilege, *, directory: str, output: Output) -> None:
         self._recipe = recipe
         self._directory = directory
-        self._log = log
+        self._output = output
+        self._restarts: dict[UnitName, int] = {}
         self.systemd = Systemd(recipe.units, privilege)
 
     @property
@@ -35,21 +49,25 @@ class Services:
         """Whether there is nothing to restart."""
         return not self._recipe.units.names and self._recipe.restart is None and self._recipe.reload is None
 
-    def start_new(self, variables: Mapping[str, str], *, first: bool) -> str:
-        """Start the release after the switch to it. ``first``: nothing was current before."""
+    def start_new(self, variables: Mapping[str, str], *, first: bool, switched: float) -> Failure | None:
+        """Start the release after the switch, at ``switched``. ``first``: nothing was current before."""
         action = RESTART if first else self._recipe.units.action
+        self.count_restarts(action)
         for unit in self._recipe.units.names:
-            problem = self.systemd.act(action, unit, seconds=self._recipe.restart_timeout)
+            seconds = self._patience(self.systemd.state(unit))
+            problem = self.systemd.act(action, unit, seconds=seconds)
             if problem:
-                return self._explained(unit, problem)
+                return self._failure(unit, problem, switched)
         reload = self._recipe.reload
-        return self._run(self._recipe.restart if first or reload is None else reload, variables)
+        problem = self._run(self._recipe.restart if first or reload is None else reload, variables)
+        return Failure(problem) if problem else None
 
-    def start_previous(self, variables: Mapping[str, str]) -> str:
+    def start_previous(self, variables: Mapping[str, str], switched: float) -> str:
         """Start the previous generation after the link is back, whatever state the units are in."""
         problem = ""
+        self.count_restarts(RESTART)
         for unit in self._recipe.units.names:
-            problem = self._bring_back(unit) or problem
+            problem = self._bring_back(unit, switched) or problem
         if problem:
             return problem
         return self._run(self._recipe.restart or self._recipe.reload, variables)
@@ -61,7 +79,23 @@ class Services:
                 self.systemd.kill(unit)
             self.systemd.clear_failures(unit)
 
-    def _bring_back(self, unit: UnitName) -> str:
+    def count_restarts(self, action: str = "") -> None:
+        """Count each unit's own restarts from here on, where ``action`` (by default the recipe's) goes on
+        counting those of its whole life."""
+        self._restarts.clear()
+        if (action or self._recipe.units.action) != RESTART:
+            self._restarts = {unit: self.systemd.state(unit).restarts for unit in self._recipe.units.names}
+
+    def restarts_before(self, unit: UnitName) -> int:
+        """How many restarts of ``unit`` are older than what was done last."""
+        return self._restarts.get(unit, 0)
+
+    def _patience(self, state: UnitState) -> float:
+        """How long a unit may take: as long as systemd lets it, so that it is systemd that gives up first."""
+        own = self._recipe.restart_timeout
+        return max(own, (state.stop_timeout or own) + (state.start_timeout or own) + _MARGIN_S)
+
+    def _bring_back(self, unit: UnitName, switched: float) -> str:
         # The release may have crashed so often that systemd refuses to start anything. A restart, not a
         # stop and a start: units that need this one would be stopped and not started again.
         self.systemd.clear_failures(unit)
@@ -69,17 +103,30 @@ class Services:
         if problem:
             return problem
         started = time.monotonic()
+        patience = self._patience(self.systemd.state(unit))
         killed = False
-        while time.monotonic() - started < self._recipe.restart_timeout:
+        while time.monotonic() - started < patience:
             state = self.systemd.state(unit)
             if not state.job:
                 return "" if state.active != "failed" else self._explained(unit, f"{unit} failed")
-            # It may not stop when it is asked to, and a failed release need not be stopped gently.
-            if not killed and state.active == "deactivating" and time.monotonic() - started > _STOP_S:
+            # It may not stop when it is asked to. A failed release need not be stopped gently; what ran
+            # before the switch must be.
+            if (
+                not killed
+                and state.active == "deactivating"
+                and state.started / 1e6 >= switched
+                and time.monotonic() - started > _STOP_S
+            ):
                 self.systemd.kill(unit)
                 killed = True
             time.sleep(_POLL_S)
-        return f"{unit} did not restart within {self._recipe.restart_timeout} s"
+        return f"{unit} did not restart within {patience:.0f} s"
+
+    def _failure(self, unit: UnitName, problem: str, switched: float) -> Failure:
+        state = self.systemd.state(unit)
+        # A unit without a Type is no service, and does not tell what it runs.
+        never_ran = bool(state.type) and state.started / 1e6 < switched and state.result in _NOT_ITS_FAULT
+        return Failure(self._explained(unit, problem), of_release=not never_ran)
 
     def _explained(self, unit: UnitName, problem: str) -> str:
         """``systemctl`` says only that the unit failed; the state of the unit says why."""
@@ -93,6 +140,6 @@ class Services:
             command.words,
             variables=variables,
             directory=self._directory,
-            log=self._log,
+            output=self._output,
             seconds=command.timeout,
         )

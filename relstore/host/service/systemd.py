@@ -15,13 +15,14 @@ from relstore.formats.recipe import UnitAction, Units
 from relstore.host.machine import tools
 from relstore.host.machine.privilege import Privilege
 from relstore.host.machine.tools import ToolResult
+from relstore.host.service import timespan
 
 _SHOW_S = 10
 _PROPERTIES = (
     "LoadState", "ActiveState", "SubState", "Result", "Type", "MainPID", "NRestarts", "ExecMainStatus",
     "ExecMainCode", "ExecMainStartTimestampMonotonic", "TriggeredBy", "User", "DynamicUser", "FragmentPath",
     "DropInPaths", "ExecStart", "WorkingDirectory", "RootDirectory", "ProtectHome", "StatusText",
-    "Job",
+    "Job", "TimeoutStartUSec", "TimeoutStopUSec",
 )  # fmt: skip
 JOURNAL_LINES = 20
 _JOURNAL_BYTES = 4000
@@ -54,6 +55,9 @@ class UnitState(NamedTuple):
     status_text: str
     job: int
     """The number of systemd's pending job for the unit, or 0."""
+    start_timeout: float
+    """How many seconds systemd gives it to start; 0 where there is no limit."""
+    stop_timeout: float
 
     @classmethod
     def parse(cls, text: str) -> UnitState:
@@ -81,6 +85,8 @@ class UnitState(NamedTuple):
             values.get("ProtectHome", ""),
             values.get("StatusText", ""),
             _number(values, "Job"),
+            timespan.seconds(values.get("TimeoutStartUSec", "")),
+            timespan.seconds(values.get("TimeoutStopUSec", "")),
         )
 
 
@@ -130,10 +136,11 @@ class Systemd:
     def stop(self, unit: UnitName, *, seconds: float) -> str:
         return self.act("stop", unit, seconds=seconds)
 
-    def journal(self, unit: UnitName, since: float) -> list[str]:
-        """The unit's last lines in the journal since that time (seconds since 1970); none if not readable."""
+    def journal(self, unit: UnitName, since: float, until: float) -> list[str]:
+        """The unit's last lines between these times (seconds since 1970); none if they are not readable."""
         selector = "--user-unit" if self._scope else "--unit"
-        words = ["journalctl", selector, unit, "--since", f"@{int(since)}", "-n", str(JOURNAL_LINES)]
+        words = ["journalctl", selector, unit, "-n", str(JOURNAL_LINES)]
+        words += ["--since", f"@{int(since)}", "--until", f"@{until:.6f}"]
         result = tools.run([*words, "-o", "cat", "--no-pager", "-q"], seconds=_SHOW_S)
         return result.out[-_JOURNAL_BYTES:].splitlines() if result.code == 0 else []
 

@@ -49,15 +49,20 @@ class UnitVerdict(NamedTuple):
     """Why it is not healthy; empty when it is."""
 
 
-def judge(unit: str, looks: Sequence[Look], stable: float) -> UnitVerdict:
-    """``looks``: all since the restart, oldest first; ``stable``: how many seconds the unit must stay up."""
+def judge(unit: str, looks: Sequence[Look], stable: float, restarts_before: int = 0) -> UnitVerdict:
+    """``looks``: all since the restart, oldest first; ``stable``: how many seconds the unit must stay up.
+
+    ``restarts_before``: how many of its restarts are older than the restart or reload that is judged.
+    """
     last = looks[-1]
     state = last.state
     if state.load != "loaded":
         return UnitVerdict(BROKEN, f"{unit} is {state.load or 'not known to systemd'}")
-    if state.restarts >= CRASHES:
+    # A lower count began anew.
+    restarts = state.restarts - (restarts_before if state.restarts >= restarts_before else 0)
+    if restarts >= CRASHES:
         reason = end_reason(state)
-        loop = f"{unit} is in a crash loop: restarted {state.restarts} times"
+        loop = f"{unit} is in a crash loop: restarted {restarts} times"
         return UnitVerdict(BROKEN, f"{loop}; {reason}" if reason else loop)
     if state.active == "failed":
         return UnitVerdict(BROKEN, f"{unit} failed: {end_reason(state)}")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from relstore.errors import DamagedError, NotFoundError, RelstoreError
+from relstore.errors import DamagedError, NewerStoreError, NotFoundError, RelstoreError
 from relstore.formats.names import JobId
 from relstore.formats.recipe import Command, Recipe
 from relstore.host.job import directory as jobs
@@ -148,13 +148,14 @@ def test_one_without_a_lock_is_dead(made: jobs.Job, top: Path) -> None:
 
 
 def test_the_newest_is_opened_by_default(app: App) -> None:
+    """The one that was made last, also when the clock was set back between them."""
     made = []
-    for second in (5, 3, 4):
+    for second in (5, 3, 4, 4, 0, 6):
         job, lock = jobs.create(app, REQUEST._replace(created=NOW + second))
         os.close(lock)
         made.append(job.id)
-    assert jobs.names(app) == sorted(made)
-    assert jobs.open_job(app, None).id == made[0]
+        assert jobs.open_job(app, None).id == job.id
+    assert jobs.names(app) == made
     assert jobs.open_job(app, made[1]).id == made[1]
 
 
@@ -195,6 +196,13 @@ def test_damaged_files_are_said(made: jobs.Job, top: Path, data: bytes) -> None:
         made.request()
     with pytest.raises(RelstoreError, match="state"):
         made.state()
+
+
+@pytest.mark.parametrize("name", ["request", "state"])
+def test_what_a_newer_relstore_wrote_is_an_error_of_its_own(made: jobs.Job, top: Path, name: str) -> None:
+    (job_path(top, made.id) / name).write_bytes(b"\x94\xacrelstore-job\x03\x90\xc0")
+    with pytest.raises(NewerStoreError, match=f"a newer relstore wrote the {name} of job {made.id}"):
+        made.request() if name == "request" else made.state()
 
 
 def test_a_missing_request_is_said(made: jobs.Job, top: Path) -> None:

@@ -7,17 +7,20 @@ from pathlib import Path
 
 import pytest
 
+from relstore.errors import NewerStoreError
 from relstore.formats import journal
 from relstore.formats.journal import Event
 from relstore.host.job import activation, recovery
 from relstore.host.job import directory as jobs
-from relstore.host.job.activation import Ending
 from relstore.host.job.directory import Job, JobState
+from relstore.host.job.process import recover_all
+from relstore.host.job.record import RECORDING, Ending
+from relstore.host.machine.clock import Moment
 from relstore.store.app import App
 from relstore.store.store import Store
 from tests.e2e.host_state import problems
-from tests.host.jobs_by_hand import leave_half_done, root_of
-from tests.support.host_side import NOW, outcomes
+from tests.host.jobs_by_hand import leave_half_done, root_of, run
+from tests.support.host_side import NOW, outcomes, release
 
 FAILS_ON_2 = "echo trying $RELSTORE_GENERATION; test $RELSTORE_GENERATION != 2"
 
@@ -183,6 +186,60 @@ def test_without_its_request_the_link_goes_back_and_nothing_is_restarted(
     assert is_settled(store, app, tmp_path)
 
 
+NEWER = b"\x94\xacrelstore-job\x03\x90\xc0"
+
+
+@pytest.mark.parametrize("name", ["request", "state"])
+def test_what_a_newer_relstore_left_is_left_to_it(
+    helper: str, store: Store, app: App, tmp_path: Path, name: str
+) -> None:
+    dead = died(app, activation.CHECKING, "echo restarted", switched=True)
+    Path(dead.directory.path, name).write_bytes(NEWER)
+    before = app.events()
+    with pytest.raises(NewerStoreError):
+        recover(store, app, tmp_path)
+    assert recover_all(str(root_of(app))) == 1
+    job = run(helper, app, 1)
+    assert (job.state().step, job.state().outcome) == (jobs.DONE, journal.FAILED)
+    assert "a newer relstore wrote" in job.state().reason
+    assert app.events() == before
+    assert app.current() == 2
+    assert log_of(tmp_path) == ""
+
+
+@pytest.mark.parametrize("step", [activation.CHECKING, activation.CONFIRMING, activation.FINISHING])
+def test_what_was_restarted_is_not_restarted_again(store: Store, app: App, tmp_path: Path, step: str) -> None:
+    job = died(app, step, "echo restarted", switched=True)
+    job.set_aside(Moment.now())
+    assert recover(store, app, tmp_path) == (journal.ACTIVE, 1, "")
+    assert log_of(tmp_path) == ""
+    assert is_settled(store, app, tmp_path)
+
+
+def test_without_the_moment_of_the_switch_it_is_restarted_again(
+    store: Store, app: App, tmp_path: Path
+) -> None:
+    """An older relstore left none, and then nobody can tell which process is younger."""
+    died(app, activation.CHECKING, "echo restarted $RELSTORE_GENERATION", switched=True)
+    assert recover(store, app, tmp_path) == (journal.ACTIVE, 1, "")
+    assert log_of(tmp_path).endswith("restarted 2\n")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "switched"), [(journal.ACTIVE, True), (journal.ROLLED_BACK, False), (journal.STUCK, False)]
+)
+def test_what_was_done_and_not_recorded_is_only_recorded(
+    store: Store, app: App, tmp_path: Path, outcome: str, switched: bool
+) -> None:
+    job = died(app, RECORDING, "echo restarted", switched=switched)
+    job.write_state(JobState(RECORDING, 1, outcome, 1, "why"))
+    assert recover(store, app, tmp_path) == (outcome, 1, "why")
+    assert log_of(tmp_path) == ""
+    assert outcomes(app)[-1] == (outcome, 2)
+    assert job.state().step == jobs.DONE
+    assert is_settled(store, app, tmp_path)
+
+
 def test_without_its_request_the_first_one_leaves_no_link(store: Store, app: App, tmp_path: Path) -> None:
     job = died(app, activation.RESTARTING, switched=True, previous=0)
     Path(job.directory.path, "request").write_bytes(b"")
@@ -191,12 +248,24 @@ def test_without_its_request_the_first_one_leaves_no_link(store: Store, app: App
     assert is_settled(store, app, tmp_path)
 
 
-def test_a_link_moved_by_hand_since_then_stays(store: Store, app: App, tmp_path: Path) -> None:
-    """Somebody put it back meanwhile: what is current is not what the dead job was about."""
-    died(app, activation.RESTARTING, "echo restarted", switched=True)
+def test_a_link_that_went_back_without_a_word_is_followed(store: Store, app: App, tmp_path: Path) -> None:
+    """The job died between the link and the state, or somebody put it back by hand: what runs may be either."""
+    died(app, activation.RESTARTING, "echo restarted $RELSTORE_GENERATION", switched=True)
     app.switch(1)
+    ending = recover(store, app, tmp_path)
+    assert ending == (journal.INTERRUPTED, 1, "the job died after the link had gone back")
+    assert log_of(tmp_path).endswith("restarted 1\n")
+    assert app.current() == 1
+    assert is_settled(store, app, tmp_path)
+
+
+def test_a_link_moved_by_hand_to_a_third_one_stays(store: Store, app: App, tmp_path: Path) -> None:
+    release(store, {"version": b"3"})
+    died(app, activation.RESTARTING, "echo restarted", switched=True)
+    app.switch(3)
     ending = recover(store, app, tmp_path)
     assert ending is not None
     assert ending.outcome == journal.INTERRUPTED
-    assert app.current() == 1
+    assert app.current() == 3
+    assert log_of(tmp_path) == ""
     assert is_settled(store, app, tmp_path)

@@ -31,16 +31,18 @@ def wait(job: Job, *, path: Path) -> None:
 def test_it_runs_in_a_session_of_its_own_with_streams_of_its_own(helper: str, app: App) -> None:
     line = (
         "ps -o sid= -p $PPID; readlink /proc/$PPID/cwd; "
-        "for fd in 0 1 2; do readlink /proc/$PPID/fd/$fd; done; grep SigIgn /proc/$PPID/status"
+        "for fd in 0 1 2; do readlink /proc/$PPID/fd/$fd; done; "
+        "grep SigCgt /proc/$PPID/status; grep SigIgn /proc/$$/status"
     )
     job, lock = create(app, 2, line)
     start(helper, app, job, lock)
     wait(job, path=Path(job.directory.path))
-    _, session, cwd, stdin, stdout, stderr, ignored = text_of(job).splitlines()
+    _, session, cwd, stdin, stdout, stderr, caught, inherited = text_of(job).splitlines()
     assert int(session) != os.getsid(0)
     assert (cwd, stdin) == ("/", "/dev/null")
     assert stdout == stderr == f"{job.directory.path}/log"
-    assert int(ignored.split()[1], 16) & 1, "SIGHUP is not ignored"
+    assert int(caught.split()[1], 16) & 1, "SIGHUP would end the job"
+    assert not int(inherited.split()[1], 16) & 1, "what the job starts ignores SIGHUP"
     assert job.state().outcome == journal.ACTIVE
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from relstore.host.job.log import LIMIT, JobLog
 from relstore.host.service import commands
 
 SHELL = ("sh", "-c")
@@ -23,7 +25,7 @@ def log(tmp_path: Path) -> Iterator[int]:
 
 
 def run(log: int, *words: str, seconds: int = 20, directory: str = "/", **variables: str) -> str:
-    return commands.run(words, variables=variables, directory=directory, log=log, seconds=seconds)
+    return commands.run(words, variables=variables, directory=directory, output=JobLog(log), seconds=seconds)
 
 
 def text(log: int) -> str:
@@ -111,11 +113,60 @@ def test_one_that_hangs_is_killed_with_its_whole_group(log: int, tmp_path: Path)
 
 
 def test_what_it_leaves_running_after_a_good_end_stays(log: int, tmp_path: Path) -> None:
-    gate = tmp_path / "gate"
+    """A daemon that still prints to where it was started from is neither waited for nor killed by that."""
+    gate, written = tmp_path / "gate", tmp_path / "written"
     os.mkfifo(gate)
-    assert run(log, *SHELL, f"(read line < {gate}; echo $line) &") == ""
+    line = f"(read line < {gate}; seq 100000 && echo $line > {written}) & echo started"
+    began = time.monotonic()
+    assert run(log, *SHELL, line) == ""
+    assert time.monotonic() - began < 5
+    assert text(log) == "started\n"
     gate.write_text("still here\n")
     deadline = time.monotonic() + 10
-    while text(log) != "still here\n":
+    while not (written.exists() and written.read_text() == "still here\n"):
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def test_a_child_that_prints_without_end_does_not_hold_it_up(log: int, tmp_path: Path) -> None:
+    began = time.monotonic()
+    assert run(log, *SHELL, f"yes & echo $! > {tmp_path}/pid; sleep 0.2") == ""
+    assert time.monotonic() - began < 5
+    os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
+    assert os.fstat(log).st_size <= LIMIT
+
+
+def test_one_that_closes_its_streams_is_waited_for(log: int) -> None:
+    assert run(log, *SHELL, "exec >&- 2>&-; sleep 0.2; exit 3").endswith("ended with exit code 3")
+    line = "exec >&- 2>&-; sleep 600"
+    assert run(log, *SHELL, line, seconds=1) == f"`{line}` did not end within 1 s and was killed"
+
+
+def test_of_much_output_the_beginning_and_the_end_are_kept(log: int) -> None:
+    assert run(log, *SHELL, "seq 300000") == ""
+    size = os.fstat(log).st_size
+    assert size < 700_000
+    kept = os.pread(log, size, 0).decode()
+    head, _, rest = kept.partition("\nrelstore: ")
+    left_out, _, tail = rest.partition(" bytes left out\n")
+    assert head.startswith("1\n2\n3\n")
+    assert tail.endswith("\n299999\n300000\n")
+    whole = "".join(f"{number}\n" for number in range(1, 300001))
+    assert len(head) + int(left_out.replace(",", "")) + len(tail) == len(whole)
+
+
+def test_one_that_prints_without_end_fills_no_disk(log: int) -> None:
+    assert "was killed" in run(log, "yes", seconds=1)
+    assert os.fstat(log).st_size < 700_000
+
+
+def test_many_that_print_much_stay_within_the_limit_of_the_log(log: int) -> None:
+    for _ in range(40):
+        run(log, *SHELL, "head -c 3000000 /dev/zero")
+    assert os.fstat(log).st_size <= LIMIT
+
+
+def test_a_log_that_cannot_be_written_costs_the_command_nothing(tmp_path: Path) -> None:
+    with open("/dev/full", "wb", buffering=0) as full:
+        assert run(full.fileno(), *SHELL, f"seq 100000; echo done > {tmp_path}/done") == ""
+    assert (tmp_path / "done").read_text() == "done\n"

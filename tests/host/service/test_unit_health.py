@@ -67,6 +67,16 @@ def test_what_a_history_means(seen: Sequence[Look], state: str, reason: str) -> 
     assert bool(verdict.reason) is (state != HEALTHY)
 
 
+@pytest.mark.parametrize(
+    ("restarts", "before", "state"),
+    [(7, 7, HEALTHY), (9, 7, HEALTHY), (10, 7, BROKEN), (3, 0, BROKEN), (2, 7, HEALTHY), (3, 7, BROKEN)],
+)
+def test_restarts_are_counted_from_the_reload_on(restarts: int, before: int, state: str) -> None:
+    """The unit's own counter is of its whole life; where it is lower than before it began anew."""
+    seen = looks(*[but(restarts=restarts)] * 4)
+    assert judge("web.service", seen, 3.0, before).state == state
+
+
 def test_without_a_window_one_look_is_enough() -> None:
     assert judge("web.service", looks(RUNNING), 0.0).state == HEALTHY
 

@@ -103,7 +103,7 @@ RELOAD_COMMAND = Setting(
 RESTART_TIMEOUT = DefaultedSetting(
     "restart-timeout",
     SECONDS,
-    help="How long a restart may take.",
+    help="How long a restart may take; a unit gets as long as systemd gives it.",
     example="60s",
     default="60s",
     commands=ACTIVATING,

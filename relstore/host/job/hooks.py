@@ -1,0 +1,45 @@
+"""The deployer's commands around an activation, and the variables that each of their commands is given."""
+
+from __future__ import annotations
+
+from relstore.formats.generation import Generation
+from relstore.formats.names import AppName
+from relstore.formats.recipe import Command
+from relstore.host.job.log import JobLog
+from relstore.host.service import commands
+
+
+class Hooks:
+    """Runs them in the build that they are about."""
+
+    def __init__(self, root: str, app: AppName, link: str, log: JobLog) -> None:
+        self._root = root
+        self._app = app
+        self._link = link
+        self._log = log
+
+    def run(self, name: str, command: Command, generation: Generation, other: Generation | None) -> str:
+        """``""`` when it went well, else what went wrong."""
+        self._log.say(f"running the {name} command")
+        problem = commands.run(
+            command.words,
+            variables=self.variables(generation, other),
+            directory=self._tree(generation),
+            output=self._log,
+            seconds=command.timeout,
+        )
+        return f"the {name} command failed: {problem}" if problem else ""
+
+    def variables(self, generation: Generation, other: Generation | None) -> dict[str, str]:
+        """What a command is told of ``generation``, which takes the place of ``other``."""
+        return {
+            "RELSTORE_APP": self._app,
+            "RELSTORE_GENERATION": str(generation.number),
+            "RELSTORE_BUILD": generation.build,
+            "RELSTORE_PATH": self._tree(generation),
+            "RELSTORE_PREVIOUS_PATH": self._tree(other) if other else "",
+            "RELSTORE_CURRENT": self._link,
+        }
+
+    def _tree(self, generation: Generation) -> str:
+        return f"{self._root}/builds/{generation.build}/tree"
