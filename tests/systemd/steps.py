@@ -17,7 +17,7 @@ STEPS = ("accepted", "running before", "restarting", "checking", "confirming")
 """What ``-v`` says when the host is there; each stands still for a while with SLOW."""
 SLOW = ("-v", "--before", "sleep 1", "--confirm", "4s", "--health-stable", "2s")
 UPLOAD_BYTES = 60_000_000
-TIMEOUT_S = 60.0
+TIMEOUT_S = 240.0
 
 
 @contextmanager

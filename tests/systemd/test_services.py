@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.user import PROGRAM
+from tests.e2e.user import PROGRAM, TIMEOUT_S
 from tests.support.hosts.systemd import Network, SystemdHost
 from tests.systemd import releases
 from tests.systemd.deployer import Deployer
@@ -198,7 +198,7 @@ def test_a_password_for_sudo_is_asked_once_and_left_nowhere(account: Deployer) -
                 shown += line
                 if "running before" in line:
                     assert "nowhere" in host.run("sh", "-c", look).stdout
-            assert terminal.wait(timeout=60) == 0, shown
+            assert terminal.wait(timeout=TIMEOUT_S) == 0, shown
         finally:
             terminal.kill()  # the end of the block waits for it
     assert PASSWORD not in shown

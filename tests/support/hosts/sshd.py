@@ -21,7 +21,7 @@ from pathlib import Path
 SSHD = "/usr/sbin/sshd"
 ADDRESS = "127.0.0.1"
 
-_START_TIMEOUT = 10.0
+_START_TIMEOUT = 60.0
 _POLL = 0.01
 
 _SERVER_CONFIG = """\
