@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -115,7 +116,8 @@ def use(directory: Path, number: int) -> int:
 
 
 def test_many_processes_at_once(tmp_path: Path) -> None:
-    with ProcessPoolExecutor(4) as pool:
+    # Not by fork: pytest's workers have threads, and a lock that one of them holds would stay locked in the child.
+    with ProcessPoolExecutor(4, multiprocessing.get_context("spawn")) as pool:
         assert all(pool.map(use, [tmp_path] * 4, range(4)))
     cache = Cache(tmp_path / "cache", 10 * MIN_BYTES)
     cache.trim()
