@@ -65,14 +65,14 @@ def test_a_difference_goes_on_in_its_middle(
     user.may_log_in_to(server)
     to = ("--to", target_of(server, store_path))
     artifact = tmp_path / "artifact"
-    base = os.urandom(12_000_000)
+    base = os.urandom(18_000_000)
     artifact.write_bytes(base)
     user.does("push", artifact, *to)
     parts = [base[at : at + 200_000] + os.urandom(100_000) for at in range(0, len(base), 200_000)]
     artifact.write_bytes(b"".join(parts))
     how = ("--delta", "--compression", f"{codec}:1")
-    # 6 MB are new. The relay reads up to 64 KiB at once, so all of it may come in fewer than 100 pieces.
-    assert run_cut(user, server, store_path, 60, kill_client, "push", artifact, *how)[0]
+    # 9 MB are new. The relay reads up to 64 KiB at once, so all of it may come in fewer than 140 pieces.
+    assert run_cut(user, server, store_path, 90, kill_client, "push", artifact, *how)[0]
     wait_for_uploads(store_path)
     (part,) = (path for path in (store_path / "staging").rglob("*") if path.is_file())
     staged = part.stat().st_size

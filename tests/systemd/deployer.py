@@ -15,7 +15,7 @@ from tests.e2e.user import PROGRAM, TIMEOUT_S, Ran, User
 from tests.support.hosts.systemd import SystemdHost
 from tests.systemd import releases
 
-FAST = ("--health-interval", "100ms", "--health-stable", "1s", "--health-timeout", "10s")
+FAST = ("--health-interval", "100ms", "--health-stable", "500ms", "--health-timeout", "30s")
 HTTP = ("--http", "http://127.0.0.1:8080/")
 
 # One line a request: the time, how long it took, and what was answered ("-": nothing).

@@ -102,7 +102,16 @@ def test_a_oneshot_is_well_when_it_has_ended_well(deployer: Deployer) -> None:
         deployer.host, "job.service",
         "[Service]\nType=oneshot\nExecStart=/bin/grep -q good /srv/web/apps/web/current/mode\n",
     )  # fmt: skip
-    assert deployer.run(*deployer.words("good", "first", "--unit", "job"), "--tcp", "127.0.0.1:22").code == 3
+    assert (
+        deployer.run(
+            *deployer.words("good", "first", "--unit", "job"),
+            "--tcp",
+            "127.0.0.1:22",
+            "--health-timeout",
+            "4s",
+        ).code
+        == 3
+    )
     made = releases.make(deployer.user.home / "release", "good", "first")
     deployer.does("push", made, "--app", "web", "--unit", "job")
     bad = releases.make(deployer.user.home / "release", "exits 0", "second")
