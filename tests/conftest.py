@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
-pytest_plugins = ("tests.support.hosts.fixtures",)
+pytest_plugins = ("tests.support.distribution", "tests.support.hosts.fixtures")
+
+# How long an example takes says more about what else the machine does than about the code.
+settings.register_profile("relstore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("relstore")
 
 
 @pytest.hookimpl(trylast=True)

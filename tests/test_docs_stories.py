@@ -178,6 +178,7 @@ def _play(document: str, stage: Stage) -> Played:
 
 
 @pytest.mark.sshd
+@pytest.mark.timeout(900)  # the first of them waits for all stories
 @pytest.mark.parametrize("document", STORIES)
 def test_what_a_document_shows_is_what_happens(document: str, stories: dict[str, Played]) -> None:
     wrong = [

@@ -60,7 +60,7 @@ def test_a_base_makes_it_small(level: int) -> None:
 
 
 @given(st.binary(min_size=8, max_size=4_000), st.binary(min_size=1, max_size=4_000), st.integers(0, 3_000))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_any_base_will_do(base: bytes, new: bytes, shared: int) -> None:
     data = base[:shared] + new + base[shared:]
     stream = b"".join(encode(Coding(ZSTD, 3), [data], len(data), base))

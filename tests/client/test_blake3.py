@@ -25,14 +25,13 @@ def sizes_near_boundaries(draw: st.DrawFn) -> int:
 
 
 @given(size=sizes_near_boundaries(), start=st.integers(0, 250))
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_agrees_with_the_package_near_boundaries(size: int, start: int) -> None:
     data = pattern(size, start)
     assert digest(data) == blake3.blake3(data).digest()
 
 
 @given(data=st.binary(max_size=3 * CHUNK))
-@settings(deadline=None)
 def test_agrees_with_the_package_on_any_bytes(data: bytes) -> None:
     assert digest(data) == blake3.blake3(data).digest()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import time
 from pathlib import Path
@@ -10,7 +11,7 @@ from relstore.formats.names import AppName
 from relstore.store.store import Store
 from relstore.store.verify import Checker
 
-_TIMEOUT_S = 30
+_TIMEOUT_S = 120
 
 
 def problems(store: Path) -> list[str]:
@@ -34,6 +35,25 @@ def wait_for_jobs(store: Path, app: str) -> None:
             while jobs.running(found) is not None:
                 assert time.monotonic() < deadline, "the job does not end"
                 time.sleep(0.02)
+
+
+def wait_for_uploads(store: Path) -> None:
+    """Until no upload runs any more: one whose client is gone keeps its lease locked until it has noticed."""
+    deadline = time.monotonic() + _TIMEOUT_S
+    while any(map(_is_locked, (store / "leases").glob("*"))):
+        assert time.monotonic() < deadline, "the upload does not end"
+        time.sleep(0.02)
+
+
+def _is_locked(path: Path) -> bool:
+    try:
+        with path.open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:  # released meanwhile
+        return False
+    except BlockingIOError:
+        return True
+    return False
 
 
 class as_owner:  # noqa: N801 - reads like the verb that it is

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.e2e.host_state import problems, wait_for_jobs
-from tests.e2e.user import User, make_site
+from tests.e2e.user import TIMEOUT_S, User, make_site
 
 
 def test_pushes_of_different_builds_get_a_number_each(user: User, tmp_path: Path) -> None:
@@ -14,7 +14,7 @@ def test_pushes_of_different_builds_get_a_number_each(user: User, tmp_path: Path
     clients = [
         user.start("push", site, "--app", "web", "--to", store, "--no-switch", "--json") for site in sites
     ]
-    said = [client.communicate(timeout=120) for client in clients]
+    said = [client.communicate(timeout=TIMEOUT_S) for client in clients]
     assert [client.returncode for client in clients] == [0] * 5, said
     listed = user.does("list-generations", "--to", store, "--json").document["hosts"][0]["generations"]
     assert [row["number"] for row in listed] == [1, 2, 3, 4, 5]
@@ -30,7 +30,7 @@ def test_pushes_of_the_same_build_do_not_hurt_each_other(user: User, tmp_path: P
     clients = [user.start("push", site, "--to", store) for _ in range(4)]
     codes = []
     for client in clients:
-        _out, err = client.communicate(timeout=120)
+        _out, err = client.communicate(timeout=TIMEOUT_S)
         codes.append(client.returncode)
         assert client.returncode in (0, 5), err
     assert 0 in codes
@@ -48,7 +48,7 @@ def test_collections_among_pushes(user: User, tmp_path: Path) -> None:
         push = user.start("push", make_site(tmp_path / "site", str(version)), "--to", store)
         collect = user.start("gc", "--keep", "1", "--to", store)
         for client in (push, collect):
-            out, err = client.communicate(timeout=120)
+            out, err = client.communicate(timeout=TIMEOUT_S)
             assert client.returncode == 0, out + err
         assert (store / "apps/site/current/index.html").read_text() == str(version)
         assert problems(store) == []

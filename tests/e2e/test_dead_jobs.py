@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.host_state import problems
-from tests.e2e.user import User, make_site
+from tests.e2e.user import TIMEOUT_S, User, make_site
 
 
 def jobs_of(store: Path) -> list[int]:
@@ -31,7 +32,7 @@ def jobs_of(store: Path) -> list[int]:
 @pytest.fixture
 def restart(tmp_path: Path) -> Iterator[tuple[str, str]]:
     """A restart command that hangs, unless the test has said how it is to end."""
-    line = f'test -e {tmp_path}/end && exit "$(cat {tmp_path}/end)"; echo $$ >{tmp_path}/restarting; exec sleep 30'
+    line = f'test -e {tmp_path}/end && exit "$(cat {tmp_path}/end)"; echo $$ >{tmp_path}/restarting; exec sleep 600'
     yield ("--restart", line)
     # Its job was killed and could not end it.
     with contextlib.suppress(FileNotFoundError, ProcessLookupError, ValueError):
@@ -46,9 +47,10 @@ def killed(user: User, site: Path, tmp_path: Path, restart: tuple[str, str]) -> 
     with user.start("push", make_site(site, "two"), "--to", store, "-v", *restart) as client:
         while not (tmp_path / "restarting").exists():
             assert client.poll() is None
+            time.sleep(0.01)
         for pid in jobs_of(store):
             os.kill(pid, signal.SIGKILL)
-        out, err = client.communicate(timeout=30)
+        out, err = client.communicate(timeout=TIMEOUT_S)
     assert client.returncode == 1, out
     assert "the job died while it was restarting" in err
     assert user.does("status", "--to", store, "--json").document["hosts"][0]["unresolved"] is True

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.host_state import problems, wait_for_jobs
-from tests.e2e.user import User, make_site, target_of
+from tests.e2e.user import TIMEOUT_S, User, make_site, target_of
 from tests.support.hosts.relay import Relay
 from tests.support.hosts.sshd import Sshd
 
@@ -23,7 +23,7 @@ THOROUGH = os.environ.get("RELSTORE_TEST_THOROUGH") == "1"
 STEP = 1 if THOROUGH else 3
 """Every third of the client's pieces in the short form; every one in the long form."""
 
-pytestmark = [pytest.mark.sshd, pytest.mark.slow, pytest.mark.timeout(1800 if THOROUGH else 300)]
+pytestmark = [pytest.mark.sshd, pytest.mark.slow, pytest.mark.timeout(1800 if THOROUGH else 900)]
 MOST = 200
 
 Client = list[subprocess.Popen[str]]
@@ -62,7 +62,7 @@ def run_cut(
         )
         try:
             client.append(user.start(*words, "--to", f"{server.user}@cut:{store}"))
-            client[0].communicate(timeout=60)
+            client[0].communicate(timeout=TIMEOUT_S)
         finally:
             (user.home / ".ssh" / "config").write_text(config)
         return relay.acted, relay.bytes

@@ -19,9 +19,10 @@ from tests.e2e.host_state import problems
 from tests.e2e.user import User, target_of
 from tests.support.hosts.sshd import Sshd
 
-pytestmark = [pytest.mark.sshd, pytest.mark.slow, pytest.mark.timeout(1200)]
-
 THOROUGH = os.environ.get("RELSTORE_TEST_THOROUGH") == "1"
+
+pytestmark = [pytest.mark.sshd, pytest.mark.slow, pytest.mark.timeout(1800 if THOROUGH else 900)]
+
 LARGE_BYTES = 2 * 1024**3 if THOROUGH else 300_000_000
 FILES = 50_000 if THOROUGH else 5_000
 BASE_BYTES = 60_000_000

@@ -14,7 +14,7 @@ import pytest
 
 from relstore.formats.names import AppName
 from relstore.store.store import Store
-from tests.e2e.user import User, make_site, switch_often, target_of
+from tests.e2e.user import TIMEOUT_S, User, make_site, switch_often, target_of
 from tests.support.hosts.sshd import Sshd
 
 SWITCHES = 1000
@@ -42,7 +42,7 @@ def reading(link: Path, directory: Path) -> Iterator[Reading]:
             yield seen
         finally:
             stop.touch()
-            out, _ = process.communicate(timeout=30)
+            out, _ = process.communicate(timeout=TIMEOUT_S)
             seen.reads, seen.failures = map(int, out.split())
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.host_state import problems
+from tests.e2e.host_state import problems, wait_for_uploads
 from tests.e2e.test_dropped_connections import kill_client, kill_sshd_child, run_cut
 from tests.e2e.user import User, target_of
 from tests.support.hosts.sshd import Sshd
@@ -25,6 +25,7 @@ def test_a_large_file(  # type: ignore[no-untyped-def]
     artifact = tmp_path / "artifact"
     artifact.write_bytes(os.urandom(SIZE))
     assert run_cut(user, server, store_path, 300, cut, "push", artifact)[0]
+    wait_for_uploads(store_path)
     (part,) = (path for path in (store_path / "staging").rglob("*") if path.is_file())
     staged = part.stat().st_size
     assert 0 < staged < SIZE
@@ -45,6 +46,7 @@ def test_what_was_staged_and_rotted_is_not_believed(
     artifact = tmp_path / "artifact"
     artifact.write_bytes(os.urandom(SIZE))
     assert run_cut(user, server, store_path, 300, kill_sshd_child, "push", artifact)[0]
+    wait_for_uploads(store_path)
     (part,) = (path for path in (store_path / "staging").rglob("*") if path.is_file())
     with part.open("r+b") as file:
         file.write(b"rotten")
@@ -63,13 +65,15 @@ def test_a_difference_goes_on_in_its_middle(
     user.may_log_in_to(server)
     to = ("--to", target_of(server, store_path))
     artifact = tmp_path / "artifact"
-    base = os.urandom(24_000_000)
+    base = os.urandom(18_000_000)
     artifact.write_bytes(base)
     user.does("push", artifact, *to)
     parts = [base[at : at + 200_000] + os.urandom(100_000) for at in range(0, len(base), 200_000)]
     artifact.write_bytes(b"".join(parts))
     how = ("--delta", "--compression", f"{codec}:1")
-    assert run_cut(user, server, store_path, 200, kill_client, "push", artifact, *how)[0]
+    # 9 MB are new. The relay reads up to 64 KiB at once, so all of it may come in fewer than 140 pieces.
+    assert run_cut(user, server, store_path, 90, kill_client, "push", artifact, *how)[0]
+    wait_for_uploads(store_path)
     (part,) = (path for path in (store_path / "staging").rglob("*") if path.is_file())
     staged = part.stat().st_size
     assert 0 < staged < artifact.stat().st_size

@@ -13,7 +13,7 @@ import pytest
 
 from relstore.client.local_state.cache import Cache
 from relstore.client.local_state.scan_cache import KnownFile, ScanCache, Stamp
-from tests.e2e.host_state import problems
+from tests.e2e.host_state import problems, wait_for_uploads
 from tests.e2e.test_dropped_connections import kill_client, kill_sshd_child, run_cut
 from tests.e2e.test_interpreters import FOUND
 from tests.e2e.user import User, target_of
@@ -225,6 +225,7 @@ def test_ten_times_broken_off_costs_little(
             user, server, store_path, moment, cut, "push", artifact, "--compression", "none"
         )
         assert came
+        wait_for_uploads(store_path)
         total += passed
     to = ("--to", target_of(server, store_path))
     total += user.does("push", artifact, *to, "--json").document["hosts"][0]["sent_bytes"]

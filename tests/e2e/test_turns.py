@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.user import User, make_site
+from tests.e2e.user import TIMEOUT_S, User, make_site
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_a_hold_refuses_until_it_is_lifted(user: User, store: Path, site: Path) 
         assert ran.code == 1
         assert "is held by" in ran.err
         assert "database migration" in ran.err
-        assert time.monotonic() - began < 20
+        assert time.monotonic() - began < 120
     assert os.readlink(store / "apps/site/current") == "generations/3"
     user.does("push", site, "--to", store, "--no-switch")
     assert "is no longer on hold" in user.does("unhold", "--to", store).out
@@ -96,8 +96,8 @@ def test_waiting_for_ones_turn(user: User, store: Path, site: Path, tmp_path: Pa
                 if "waiting" in line:
                     break
             gate.write_text("go\n")
-            first.communicate(timeout=60)
-            out, err = second.communicate(timeout=60)
+            first.communicate(timeout=TIMEOUT_S)
+            out, err = second.communicate(timeout=TIMEOUT_S)
         assert first.returncode == 0
         assert second.returncode == 0, err
     assert "generation 1 is active" in out

@@ -24,7 +24,7 @@ from relstore.formats.recipe import Recipe
 from tests.support.hosts.sshd import Sshd
 
 PROGRAM = (sys.executable, "-m", "relstore")
-TIMEOUT_S = 120
+TIMEOUT_S = 240
 
 
 @dataclass(frozen=True)

@@ -182,7 +182,7 @@ def builds(draw: Any) -> dict[str, Any]:
 
 @given(builds())
 @example({"a": "b/../a//a"})
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 def test_as_the_kernel_follows_links(build: dict[str, Any]) -> None:
     """Where the kernel arrives it is asked; where nothing is, it is asked part by part."""
     symlinks = {path: target for path, target in build.items() if target is not None}

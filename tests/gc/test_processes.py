@@ -61,7 +61,7 @@ def running(*words: object, cwd: Path = Path("/"), open_file: Path | None = None
             yield
         finally:
             process.stdin.close()
-            process.wait(timeout=10)
+            process.wait(timeout=60)
 
 
 def in_use() -> frozenset[Digest]:

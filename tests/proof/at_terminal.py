@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-PATIENCE_S = 5.0
-PRESSES = 8
+PATIENCE_S = 15.0
+PRESSES = 30
 """How often Ctrl-C is pressed, once a second, before the program is killed."""
 _PRINTED = 2**20
 _POLL_S = 0.05

@@ -30,7 +30,7 @@ _STOPS = (*CALLS, "openat", "flock")
 _CASES = 150
 """Cases for each scenario."""
 _NEWEST = 6
-_TIMEOUT_S = 60
+_TIMEOUT_S = 180
 
 _BY_PATH = """
 import os

@@ -44,7 +44,7 @@ from tests.support.host_side import Content, Program, go_live, push_build, strac
 _STOPS = (*CALLS, "flock")
 _ALONE_S = 1.5
 """How long the second may run before the first continues: longer than it takes without contention."""
-_TIMEOUT_S = 60
+_TIMEOUT_S = 180
 
 OLD: dict[str, Content] = {"version": b"1", "shared": b"in both", "only/here": Program(b"of the oldest")}
 NEW: dict[str, Content] = {**OLD, "version": b"3", "loose": b"of a build that is gone"}

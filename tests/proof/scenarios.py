@@ -56,7 +56,7 @@ from relstore.host.connection import Wire
 with open(sys.argv[4], "rb") as source:
     RequestServer(sys.argv[1], Bundle(sys.argv[2], sys.argv[3]), Wire(source, sys.stdout.buffer)).run()
 """
-TIMEOUT_S = 60
+TIMEOUT_S = 180
 NEW: dict[str, Content] = {
     "version": b"3",
     "shared": b"in both",

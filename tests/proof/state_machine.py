@@ -268,7 +268,6 @@ def prove(directory: Path, most: int | None) -> Iterator[Tally]:
     run: Any = settings(
         max_examples=220 if most is None else most,
         stateful_step_count=_STEPS,
-        deadline=None,
         derandomize=most is not None,
         suppress_health_check=list(HealthCheck),
     )

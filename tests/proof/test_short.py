@@ -20,7 +20,7 @@ from tests.proof import (
     state_machine,
 )
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 MOST = {

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relstore import protocol
@@ -64,7 +64,7 @@ WRONG = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(st.lists(SAID, max_size=3), WRONG, st.lists(st.integers(1, 64), min_size=1, max_size=20))
 def test_what_is_said_does_not_depend_on_how_bytes_arrive(
     said: list[bytes], wrong: bytes, sizes: list[int]
@@ -73,7 +73,7 @@ def test_what_is_said_does_not_depend_on_how_bytes_arrive(
     assert list(events(cut(raw, sizes))) == list(events([raw]))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(st.lists(SAID, max_size=3))
 def test_a_reader_that_asks_for_what_is_missing_never_reads_past_a_frame(said: list[bytes]) -> None:
     raw = b"".join(said)

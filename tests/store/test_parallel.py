@@ -26,7 +26,7 @@ def test_any_number_of_items_and_threads(items: int, threads: int) -> None:
 
 def test_it_works_on_several_items_at_once() -> None:
     together = threading.Barrier(4)
-    assert sorted(map_in_threads(lambda _: together.wait(10), range(4), 4)) == [0, 1, 2, 3]
+    assert sorted(map_in_threads(lambda _: together.wait(60), range(4), 4)) == [0, 1, 2, 3]
 
 
 def test_an_error_is_raised_when_its_turn_comes() -> None:
@@ -43,14 +43,14 @@ def test_nothing_is_begun_once_the_caller_stops() -> None:
     def work(number: int) -> None:
         begun.append(number)
         if number:
-            go_on.wait(10)
+            go_on.wait(60)
 
     before = threading.active_count()
     with contextlib.closing(map_in_threads(work, range(100), 2)) as results:
         next(results)
         threading.Timer(0.05, go_on.set).start()
     assert len(begun) <= 4
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while threading.active_count() > before and time.monotonic() < deadline:
         time.sleep(0.01)
     assert threading.active_count() == before

@@ -15,7 +15,7 @@ from tests.e2e.user import PROGRAM, TIMEOUT_S, Ran, User
 from tests.support.hosts.systemd import SystemdHost
 from tests.systemd import releases
 
-FAST = ("--health-interval", "100ms", "--health-stable", "1s", "--health-timeout", "10s")
+FAST = ("--health-interval", "100ms", "--health-stable", "500ms", "--health-timeout", "30s")
 HTTP = ("--http", "http://127.0.0.1:8080/")
 
 # One line a request: the time, how long it took, and what was answered ("-": nothing).
@@ -25,7 +25,7 @@ address = sys.argv[1]
 while True:
     began = time.time()
     try:
-        with socket.create_connection((address, 8080), timeout=2) as connection:
+        with socket.create_connection((address, 8080), timeout=30) as connection:
             connection.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n")
             answer = b""
             while data := connection.recv(4096):
@@ -112,13 +112,13 @@ class Deployer:
         reason: str = document["hosts"][0]["events"][-1]["reason"]
         return reason
 
-    def serves(self, seconds: float = 5) -> str:
+    def serves(self, seconds: float = 60) -> str:
         """What the service answers, tried until it does."""
         deadline = time.monotonic() + seconds
         while True:
             done = self.host.run(
                 "python3", "-c",
-                "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8080/', timeout=2).read().decode())",
+                "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8080/', timeout=30).read().decode())",
                 check=False,
             )  # fmt: skip
             if done.returncode == 0 or time.monotonic() > deadline:

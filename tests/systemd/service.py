@@ -53,7 +53,7 @@ def serve(server, status, body):
             client, _ = server.accept()
         except OSError:
             continue
-        client.settimeout(5)
+        client.settimeout(30)
         try:
             client.recv(4096)
             client.sendall(answer)

@@ -15,9 +15,9 @@ from tests.systemd.deployer import Deployer
 UPLOAD = "upload"
 STEPS = ("accepted", "running before", "restarting", "checking", "confirming")
 """What ``-v`` says when the host is there; each stands still for a while with SLOW."""
-SLOW = ("-v", "--before", "sleep 1", "--confirm", "4s", "--health-stable", "2s")
+SLOW = ("-v", "--before", "sleep 0.5", "--confirm", "2s", "--health-stable", "2s")
 UPLOAD_BYTES = 60_000_000
-TIMEOUT_S = 60.0
+TIMEOUT_S = 240.0
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from tests.support.hosts.systemd import SystemdHost
 from tests.systemd.releases import SERVICE
 from tests.test_docs_stories import ROOT, run_steps, shows, steps_of
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.timeout(900)]
 
 
 def test_what_the_document_shows_is_what_happens(host: SystemdHost, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.e2e.user import TIMEOUT_S
 from tests.systemd.deployer import Deployer
 from tests.systemd.steps import SLOW, STEPS, UPLOAD, big_release, caught, events, wait_for_outcome
 
@@ -47,7 +48,9 @@ def test_without_confirmation_nobody_is_needed(step: str, deployer: Deployer) ->
 
 def test_a_bad_release_returns_without_anybody(deployer: Deployer) -> None:
     assert deployer.push("good", "first").code == 0
-    with caught(deployer, "checking", *deployer.words("answers 500", "second", "-v")) as client:
+    with caught(
+        deployer, "checking", *deployer.words("answers 500", "second", "-v", "--health-timeout", "4s")
+    ) as client:
         client.kill()
     assert wait_for_outcome(deployer, 2) == "rolled-back"
     assert deployer.serves() == "first"
@@ -82,9 +85,9 @@ def test_the_network_swallows_everything(step: str, deployer: Deployer) -> None:
         assert wait_for_outcome(deployer, 2) == "rolled-back"
         assert deployer.serves() == "first"
         network.join(host)
-        _out, err = client.communicate(timeout=120)
+        _out, err = client.communicate(timeout=TIMEOUT_S)
     assert client.returncode == 3, err
-    assert "nobody came back to confirm it within 4 s" in err
+    assert "nobody came back to confirm it within 2 s" in err
     assert deployer.events() == [*FIRST, ("switching", 2), ("rolled-back", 2)]
 
 
@@ -95,9 +98,9 @@ def test_a_network_that_comes_back_in_time_confirms_it(deployer: Deployer) -> No
     with caught(deployer, "checking", *words) as client:
         network.cut(host)
         # Long enough to be in the middle of the confirmation.
-        host.run("sleep", "4")
+        host.run("sleep", "3")
         network.join(host)
-        _out, err = client.communicate(timeout=120)
+        _out, err = client.communicate(timeout=TIMEOUT_S)
     assert client.returncode == 0, err
     assert deployer.serves() == "second"
 

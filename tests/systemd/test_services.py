@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.user import PROGRAM
+from tests.e2e.user import PROGRAM, TIMEOUT_S
 from tests.support.hosts.systemd import Network, SystemdHost
 from tests.systemd import releases
 from tests.systemd.deployer import Deployer
@@ -102,7 +102,16 @@ def test_a_oneshot_is_well_when_it_has_ended_well(deployer: Deployer) -> None:
         deployer.host, "job.service",
         "[Service]\nType=oneshot\nExecStart=/bin/grep -q good /srv/web/apps/web/current/mode\n",
     )  # fmt: skip
-    assert deployer.run(*deployer.words("good", "first", "--unit", "job"), "--tcp", "127.0.0.1:22").code == 3
+    assert (
+        deployer.run(
+            *deployer.words("good", "first", "--unit", "job"),
+            "--tcp",
+            "127.0.0.1:22",
+            "--health-timeout",
+            "4s",
+        ).code
+        == 3
+    )
     made = releases.make(deployer.user.home / "release", "good", "first")
     deployer.does("push", made, "--app", "web", "--unit", "job")
     bad = releases.make(deployer.user.home / "release", "exits 0", "second")
@@ -198,7 +207,7 @@ def test_a_password_for_sudo_is_asked_once_and_left_nowhere(account: Deployer) -
                 shown += line
                 if "running before" in line:
                     assert "nowhere" in host.run("sh", "-c", look).stdout
-            assert terminal.wait(timeout=60) == 0, shown
+            assert terminal.wait(timeout=TIMEOUT_S) == 0, shown
         finally:
             terminal.kill()  # the end of the block waits for it
     assert PASSWORD not in shown

@@ -49,7 +49,7 @@ def test_who_asks_does_not_wait_for_what_is_made_ahead() -> None:
 
     def make() -> Iterator[Chunk]:
         yield CHUNKS[0]
-        go_on.wait(10)
+        go_on.wait(60)
         yield CHUNKS[1]
 
     shared, chunks = begun(make())

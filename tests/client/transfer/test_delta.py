@@ -76,7 +76,7 @@ def test_in_many_segments(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @given(st.binary(max_size=300), st.binary(max_size=300), st.integers(0, 5_000), st.integers(0, 5_000))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_two_files(one: bytes, other: bytes, low: int, high: int) -> None:
     old = one + FORMER[low : low + 3_000] + other
     new = other + NEXT[high : high + 3_000] + one

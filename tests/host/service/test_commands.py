@@ -104,9 +104,9 @@ def test_one_that_hangs_is_killed_with_its_whole_group(log: int, tmp_path: Path)
     line = f"exec 3> {gate}; sleep 600 & sleep 600"
     began = time.monotonic()
     assert run(log, *SHELL, line, seconds=1) == f"`{line}` did not end within 1 s and was killed"
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 120
     # The last of them that held the gate open is gone.
-    ready, _, _ = select.select([reader], [], [], 10)
+    ready, _, _ = select.select([reader], [], [], 60)
     assert ready
     assert os.read(reader, 1) == b""
     os.close(reader)
@@ -122,7 +122,7 @@ def test_what_it_leaves_running_after_a_good_end_stays(log: int, tmp_path: Path)
     assert time.monotonic() - began < 5
     assert text(log) == "started\n"
     gate.write_text("still here\n")
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not (written.exists() and written.read_text() == "still here\n"):
         assert time.monotonic() < deadline
         time.sleep(0.01)

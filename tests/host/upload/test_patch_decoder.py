@@ -104,7 +104,7 @@ def test_a_small_one_that_is_right() -> None:
 
 
 @given(st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_changed_anywhere_it_fails_or_is_as_long_as_announced(data: st.DataObject) -> None:
     golden = GOLDEN[PATCH_ZLIB].read_bytes()
     at = data.draw(st.integers(0, len(golden) - 1))

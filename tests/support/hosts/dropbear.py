@@ -69,7 +69,7 @@ def dropbear(directory: Path) -> Iterator[tuple[int, str]]:
 
 
 def _wait_until_it_accepts(port: int, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:
         with contextlib.suppress(OSError), socket.create_connection((ADDRESS, port), timeout=1):
             return

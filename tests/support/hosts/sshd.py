@@ -22,7 +22,7 @@ from tests.support.host_side import remove_store
 SSHD = "/usr/sbin/sshd"
 ADDRESS = "127.0.0.1"
 
-_START_TIMEOUT = 10.0
+_START_TIMEOUT = 60.0
 _POLL = 0.01
 
 _SERVER_CONFIG = """\

@@ -48,7 +48,7 @@ _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _PREFIX = "relstore-test-"
 _BRIDGE = "br0"
 _BRIDGE_MAC = "02:00:0a:63:00:01"
-_TIMEOUT = 10.0
+_TIMEOUT = 60.0
 _RUN_TIMEOUT = 120.0
 _POLL = 0.02
 _numbers = itertools.count(1)
@@ -426,7 +426,7 @@ class SystemdHost:
             timeout=_RUN_TIMEOUT,
         )
 
-    def wait_running(self, seconds: float = 20) -> str:
+    def wait_running(self, seconds: float = 120) -> str:
         """Until everything is started, sshd included: ``running``, or ``degraded`` where a unit has failed."""
         deadline = time.monotonic() + seconds
         state = ""

@@ -20,7 +20,7 @@ from relstore.errors import ConnectError, ConnectionLostError
 from tests.support.hosts.sshd import Sshd
 
 MEGABYTE = 1000 * 1000
-PROMPTLY = 4.0
+PROMPTLY = 60.0
 
 Open = Callable[[], AbstractAsyncContextManager[Transport]]
 
@@ -190,7 +190,7 @@ def test_writing_to_a_command_that_has_ended(transport: Open) -> None:
     async def body(opened: Transport) -> None:
         channel = await opened.open("exit 3")
         with pytest.raises(ConnectionLostError):
-            await asyncio.wait_for(write_on(channel), 10)
+            await asyncio.wait_for(write_on(channel), 60)
         assert await channel.close() == Exit(3)
 
     run(transport, body)
@@ -202,9 +202,9 @@ def test_writing_to_a_command_that_has_left_somebody_behind(transport: Open) -> 
             await channel.write(bytes(MEGABYTE))
 
     async def body(opened: Transport) -> None:
-        channel = await opened.open("sleep 4 & exit 3")
+        channel = await opened.open("sleep 30 & exit 3")
         with pytest.raises(ConnectionLostError):
-            await asyncio.wait_for(write_on(channel), 3)
+            await asyncio.wait_for(write_on(channel), 20)
         assert await channel.close() == Exit(3)
 
     run(transport, body)
@@ -246,7 +246,7 @@ def test_a_connection_that_is_cut(sshd: Sshd) -> None:
         assert await channel.read(100) == b"before\n"
         sshd.cut_connections()
         with pytest.raises(ConnectionLostError) as caught:
-            await asyncio.wait_for(channel.read(100), 10)
+            await asyncio.wait_for(channel.read(100), 60)
         assert caught.value.host == opened.label == f"{sshd.host}:{sshd.port}"
         with pytest.raises(ConnectionLostError):
             await channel.write(b"x")

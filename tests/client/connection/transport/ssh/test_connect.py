@@ -493,10 +493,8 @@ def test_a_name_that_does_not_exist(friend: Person) -> None:
 def test_a_black_hole(friend: Person) -> None:
     with socket.create_server((ADDRESS, 0)) as silent:
         port = silent.getsockname()[1]
-        said = friend.fails(Address(ADDRESS, None, port), timeout=0.3)
-    assert (
-        f"{ADDRESS}:{port} accepted the connection, but did not answer as an SSH server within 0.3 s" in said
-    )
+        said = friend.fails(Address(ADDRESS, None, port), timeout=2)
+    assert f"{ADDRESS}:{port} accepted the connection, but did not answer as an SSH server within 2 s" in said
 
 
 def test_a_host_that_does_not_answer_at_all(friend: Person) -> None:
@@ -508,10 +506,10 @@ def test_a_host_that_does_not_answer_at_all(friend: Person) -> None:
         for sock in waiting:
             sock.setblocking(False)
             sock.connect_ex((ADDRESS, port))
-        said = friend.fails(Address(ADDRESS, None, port), timeout=0.3)
+        said = friend.fails(Address(ADDRESS, None, port), timeout=2)
         for sock in waiting:
             sock.close()
-    assert f"{ADDRESS}:{port} did not answer within 0.3 s" in said
+    assert f"{ADDRESS}:{port} did not answer within 2 s" in said
 
 
 @pytest.mark.parametrize(
