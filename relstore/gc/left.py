@@ -7,11 +7,11 @@ there. That stops nothing else, and is tried again the next time. Not for decidi
 from __future__ import annotations
 
 import errno
-import shlex
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from relstore.formats.names import as_text
+from relstore.store.root import shell_word
 
 _MAX_NAMED = 10
 _REASONS = (errno.EACCES, errno.EPERM, errno.EBUSY, errno.ENOTEMPTY, errno.ENOTDIR, errno.EISDIR, errno.ELOOP)
@@ -35,7 +35,7 @@ class Left(NamedTuple):
 def warnings(left: Sequence[Left]) -> list[str]:
     """One line for each thing, the many cut short."""
     lines = [
-        f"{as_text(path)} was left: {why}. As root: rm -rf -- {as_text(shlex.quote(path))}"
+        f"{as_text(path)} was left: {why}. As root: rm -rf -- {as_text(shell_word(path))}"
         for path, why in left[:_MAX_NAMED]
     ]
     if len(left) > _MAX_NAMED:

@@ -10,6 +10,7 @@ import contextlib
 import errno
 import os
 import pwd
+import re
 
 from relstore.errors import NoSpaceError, NoStoreError, ReadOnlyError, StoreError, UnsafeStoreError
 from relstore.store.directory import DIRECTORY_MODE, PRIVATE_MODE, TEMPORARY, Dir
@@ -64,6 +65,13 @@ def account(uid: int) -> str:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return f"uid {uid}"
+
+
+def shell_word(text: str) -> str:
+    """``text`` as one word of a line for a shell, as ``shlex.quote`` would; python3-minimal has no ``shlex``."""
+    if re.fullmatch(r"[A-Za-z0-9_@%+=:,./-]+", text):
+        return text
+    return "'" + text.replace("'", "'\"'\"'") + "'"
 
 
 def _make_directories(path: str) -> None:

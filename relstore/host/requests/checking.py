@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import shlex
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -24,7 +23,7 @@ from relstore.store import damage, durable, journal, journal_repair, publish, re
 from relstore.store.builds import TREE_NAME
 from relstore.store.directory import TEMPORARY
 from relstore.store.parallel import map_in_threads
-from relstore.store.root import account, explain
+from relstore.store.root import account, explain, shell_word
 from relstore.store.store import Store
 from relstore.store.tree import Finding
 from relstore.store.upload import Upload
@@ -151,11 +150,11 @@ def _repair(store: Store, build: Digest) -> _Repaired:
         if error.errno not in (errno.EACCES, errno.EPERM, errno.EBUSY):
             raise
         # Something that another account made, or mounted, is where a part of the build belongs.
-        place = as_text(shlex.quote(f"{store.root.path}/builds/{build}/{TREE_NAME}"))
+        place = as_text(shell_word(f"{store.root.path}/builds/{build}/{TREE_NAME}"))
         return _Repaired(
             False,
             f"could not be repaired: {explain(error, 'another account has changed it').what}. "
-            f"As root: chown -hR {account(os.geteuid())} {place}; then repair again",
+            f"As root: chown -hR {account(os.geteuid()).removeprefix('uid ')} {place}; then repair again",
         )
     return _Repaired(done)
 
