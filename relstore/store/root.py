@@ -68,7 +68,7 @@ def account(uid: int) -> str:
 
 
 def shell_word(text: str) -> str:
-    """``text`` as one word of a line for a shell, as ``shlex.quote`` would; python3-minimal has no ``shlex``."""
+    """``text`` as one word of a line for a shell, as ``shlex`` would; python3-minimal does not have it."""
     if re.fullmatch(r"[A-Za-z0-9_@%+=:,./-]+", text):
         return text
     return "'" + text.replace("'", "'\"'\"'") + "'"
