@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,8 @@ def push(
 
     def plan() -> Push:
         scanned = _scan(path, invocation, scans)
-        git = describe(path.resolve() if path.is_dir() else path.resolve().parent)
+        directory = path.resolve() if path.is_dir() else path.resolve().parent
+        git = describe(directory, os.environ, invocation.console.note)
         return Push(
             app,
             scanned,

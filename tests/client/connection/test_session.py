@@ -23,6 +23,7 @@ class ScriptedHost:
     """A transport and its channel: what the host says is written down beforehand."""
 
     label = "host"
+    is_local = False
 
     def __init__(self, *said: tuple[Any, bytes]) -> None:
         self._unread = b"".join(frame for value, body in said for frame in conversation.frames(value, body))
