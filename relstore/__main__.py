@@ -1,5 +1,34 @@
-"""``python -m relstore``."""
+"""The program's first lines, for ``relstore`` and ``python -m relstore``.
 
-from relstore.cli.main import main
+Ctrl-C must end the program quietly from the very beginning, so this imports nothing else before it has seen
+to that. Not for anything that takes longer (``cli.process``).
+"""
 
-main()
+from __future__ import annotations
+
+INTERRUPTED = 130
+
+try:
+    import os
+    import signal
+except KeyboardInterrupt:
+    raise SystemExit(INTERRUPTED) from None
+
+
+def start() -> None:
+    """Run the command line, and end the process with its exit code."""
+    # Somebody who started us with SIGINT ignored (nohup, a shell's background job) wants it to stay so.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _end_at_once)
+    from relstore.cli.process import run
+
+    run()
+
+
+def _end_at_once(*_: object) -> None:
+    """While modules are imported there is nothing to clean up, and a traceback helps nobody."""
+    os._exit(INTERRUPTED)
+
+
+if __name__ == "__main__":
+    start()

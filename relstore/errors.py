@@ -205,6 +205,13 @@ class SomeHostsFailedError(RelstoreError):
     """A command for several hosts failed on some of them, or on all."""
 
 
+# --- relstore itself ------------------------------------------------------------------------------
+
+
+class UnexpectedError(RelstoreError):
+    """Something that relstore did not provide for: a bug, or a machine that has run out of something."""
+
+
 WIRE_KINDS = {
     kind.__name__: kind
     for kind in (

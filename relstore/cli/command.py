@@ -11,8 +11,11 @@ import click
 from relstore.cli.flags import parameter_of
 from relstore.cli.options import common_options
 from relstore.client.config.table import settings_of
+from relstore.errors import UsageError
 
 _STEP = re.compile(r"-[1-9][0-9]*\Z")
+_SPEC = re.compile(r"[+-][1-9][0-9]{0,8}|[1-9][0-9]{0,9}|commit:[0-9a-f]{4,64}|[0-9a-f]{6,64}", re.ASCII)
+_SPEC_HELP = "a number, -1 or +1, the beginning of a build id (6 digits or more), or commit:PREFIX"
 _MARK = "\0"
 
 
@@ -38,7 +41,11 @@ class Spec(click.ParamType[str]):
     name = "generation"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        return str(value).removeprefix(_MARK)
+        spec = str(value).removeprefix(_MARK)
+        if not _SPEC.fullmatch(spec):
+            # The host says so too; no connection is needed to know it.
+            raise UsageError(f"{spec[:80]!r} does not name a generation", hint=f"Give {_SPEC_HELP}.")
+        return spec
 
 
 def example(*lines: str) -> Callable[[Any], Any]:

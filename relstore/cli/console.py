@@ -89,7 +89,8 @@ class Console:
         """What happened and on which host, what holds now, and what to do next."""
         if self.json:
             return
-        where = f"{error.host}: " if error.host else ""
+        # A text that came from elsewhere may begin with the host already.
+        where = f"{error.host}: " if error.host and not error.what.startswith(f"{error.host}: ") else ""
         head = "\033[1;31merror:\033[0m" if self.color and sys.stderr.isatty() else "error:"
         lines = [f"{head} {text.escape(where + error.what)}"]
         if error.state:

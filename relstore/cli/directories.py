@@ -5,6 +5,7 @@ platformdirs is imported where it is needed: `--help` and `--version` need no di
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -18,7 +19,7 @@ def cache_directory() -> Path:
         return Path(place)
     import platformdirs
 
-    return platformdirs.user_cache_path("relstore", appauthor=False)
+    return _for_us_alone(platformdirs.user_cache_path("relstore", appauthor=False))
 
 
 def state_directory() -> Path:
@@ -27,4 +28,13 @@ def state_directory() -> Path:
         return Path(place)
     import platformdirs
 
-    return platformdirs.user_state_path("relstore", appauthor=False)
+    return _for_us_alone(platformdirs.user_state_path("relstore", appauthor=False))
+
+
+def _for_us_alone(directory: Path) -> Path:
+    """``directory``, closed to others if it was made under a careless umask. A place of the person's own
+    choice stays as it is."""
+    with contextlib.suppress(OSError):
+        if directory.stat().st_mode & 0o077:
+            directory.chmod(0o700)
+    return directory

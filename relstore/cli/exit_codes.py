@@ -9,6 +9,7 @@ from relstore.errors import (
     ReleaseFailedError,
     RelstoreError,
     SomeHostsFailedError,
+    UnexpectedError,
     UsageError,
 )
 
@@ -19,6 +20,8 @@ ROLLED_BACK = 3
 SOME_HOSTS_FAILED = 4
 BUSY = 5
 CANNOT_CONNECT = 6
+UNEXPECTED = 70
+OUTPUT_LOST = 74
 INTERRUPTED = 130
 
 MEANINGS = {
@@ -29,6 +32,8 @@ MEANINGS = {
     SOME_HOSTS_FAILED: "several hosts, and some of them failed",
     BUSY: "another activation holds the lock",
     CANNOT_CONNECT: "a host cannot be reached, or does not let us in or run the helper",
+    UNEXPECTED: "relstore itself failed: a bug, or this machine has run out of something",
+    OUTPUT_LOST: "done, but the output could not be written",
     INTERRUPTED: "interrupted",
 }
 
@@ -39,6 +44,7 @@ _BY_KIND: tuple[tuple[type[RelstoreError], int], ...] = (
     (BusyError, BUSY),
     (ConnectError, CANNOT_CONNECT),
     (DetachedError, INTERRUPTED),
+    (UnexpectedError, UNEXPECTED),
 )
 
 

@@ -75,7 +75,7 @@ def invocation_of(context: click.Context) -> Invocation:
     base = PathBase(Path(), home)
     flags = flag_values(options, base)
     settings = layered(config.values, variable_values(os.environ, base), flags)
-    user = getpass.getuser()
+    user = _account_name()
     return Invocation(
         config,
         flags,
@@ -97,10 +97,29 @@ def invocation_of(context: click.Context) -> Invocation:
 def _config(options: dict[str, object], home: str) -> Config:
     from relstore.client.config.load import EMPTY, find, load
 
-    path = Path(str(options["config"])) if options.get("config") else find(Path.cwd())
+    path = Path(str(options["config"])) if options.get("config") else find(_working_directory())
     env = str(options["env"]) if "env" in options else None
     if path is not None:
         return load(path, env, home)
     if env is not None:
         raise UsageError(f"--env {env} without a relstore.toml", hint="`relstore init` writes one.")
     return EMPTY
+
+
+def _account_name() -> str:
+    """The account's name; its number in a container where it has none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
+
+
+def _working_directory() -> Path:
+    """Raises UsageError."""
+    try:
+        return Path.cwd()
+    except OSError as error:
+        raise UsageError(
+            f"the working directory cannot be used: {error.strerror}",
+            hint="It was removed, or is not readable: `cd` to another one.",
+        ) from None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -59,17 +59,21 @@ class RelstoreGroup(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; an error of relstore becomes its message and its exit code."""
+        """Run the command; an error becomes its message and its exit code."""
         try:
             return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
         except RelstoreError as error:
-            screen = console_of(ctx)
-            screen.error(error)
-            screen.document(str(ctx.invoked_subcommand), error=error_fields(error))
-            ctx.exit(exit_codes.exit_code(error))
+            _fail(ctx, error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, a person must get a message
+            from relstore.cli.unexpected import trace, unexpected
+
+            console_of(ctx).detail(trace(error))
+            _fail(ctx, unexpected(error))
 
     def main(self, *arguments: Any, **attributes: Any) -> Any:
-        """Run, and end with a documented code; errors of relstore never show a traceback."""
+        """Run, and end with a documented code. Nothing but ``-v`` shows a traceback."""
         try:
             sys.exit(super().main(*arguments, **{**attributes, "standalone_mode": False}) or 0)
         except click.exceptions.Exit as ended:
@@ -82,9 +86,13 @@ class RelstoreGroup(click.Group):
                 "\ninterrupted; what a host has accepted continues there (`relstore attach` follows it)\n"
             )
             sys.exit(exit_codes.INTERRUPTED)
-        except BrokenPipeError:
-            sys.stderr.close()  # nobody reads the output any more
-            sys.exit(exit_codes.FAILED)
+
+
+def _fail(ctx: click.Context, error: RelstoreError) -> NoReturn:
+    screen = console_of(ctx)
+    screen.error(error)
+    screen.document(str(ctx.invoked_subcommand), error=error_fields(error))
+    ctx.exit(exit_codes.exit_code(error))
 
 
 main = RelstoreGroup(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from relstore.cli import text
 from relstore.cli.console import Console
+from relstore.cli.unexpected import say_accepted
 from relstore.client.reporter import Reporter
 
 if TYPE_CHECKING:
@@ -26,12 +27,15 @@ class ConsoleReporter(Reporter):
         self._bar: Progress | None = None
         self._tasks: dict[str, TaskID] = {}
         self._last_line: dict[str, float] = {}
+        self._accepted: dict[str, str] = {}
 
     def __enter__(self) -> ConsoleReporter:
         return self
 
-    def __exit__(self, *exc: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self._end_bar()
+        if error is not None:
+            say_accepted(error, self._accepted)
 
     def notice(self, line: str) -> None:
         self._end_bar()
@@ -54,6 +58,9 @@ class ConsoleReporter(Reporter):
         prefix = f"{host} | " if self._several and host else "  | " if host else ""
         for line in data.decode("utf-8", "replace").splitlines():
             self._write(prefix + line)
+
+    def accepted(self, host: str, job: str) -> None:
+        self._accepted[host] = job
 
     def progress(self, host: str, done: int, total: int, sent: int) -> None:
         if self._console.quiet:

@@ -35,13 +35,22 @@ def size(count: int) -> str:
 
 
 def moment(seconds: int) -> str:
-    """A time since 1970 in local time, ``2026-11-23 04:47:41``; ``-`` for 0."""
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds)) if seconds else "-"
+    """A time since 1970 in local time, ``2026-11-23 04:47:41``; ``-`` for 0.
+
+    A host may send any number: one that is no year of ours is shown as it is, ``@4611686018427387904``.
+    """
+    try:
+        return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds)) if seconds else "-"
+    except (ValueError, OverflowError, OSError):
+        return f"@{seconds}"
 
 
 def iso(seconds: int) -> str | None:
-    """A time since 1970 in UTC for machines, ``2026-11-23T04:47:41Z``; None for 0."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds)) if seconds else None
+    """A time since 1970 in UTC for machines, ``2026-11-23T04:47:41Z``; None for 0 and for no year of ours."""
+    try:
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds)) if seconds else None
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def plural(count: int, noun: str) -> str:

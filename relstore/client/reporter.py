@@ -18,6 +18,9 @@ class Reporter:
     def detail(self, host: str, text: str) -> None:
         """Only shown on request (``-v``)."""
 
+    def accepted(self, host: str, job: str) -> None:
+        """The host has accepted ``job``, and finishes it whatever happens here. May be said twice."""
+
     def progress(self, host: str, done: int, total: int, sent: int) -> None:
         """``done`` of the ``total`` bytes that a host lacks have been sent, as ``sent`` bytes on the wire."""
 
@@ -29,3 +32,7 @@ class Reporter:
 
     def output(self, host: str, data: bytes) -> None:
         """What a command of the deployer printed, on this machine (``host`` empty) or on a host."""
+
+
+SILENT = Reporter()
+"""For whoever does not watch."""

@@ -57,3 +57,8 @@ def test_an_error_says_where_what_and_what_next(capsys: pytest.CaptureFixture[st
 def test_a_table_in_a_pipe_is_plain_columns(capsys: pytest.CaptureFixture[str]) -> None:
     make().table(["gen", "note"], [["1", "evil\n\x1b[31m"]], {"1": "red"})
     assert capsys.readouterr().out == "gen  note\n1    evil\\n\\x1b[31m\n"
+
+
+def test_a_host_is_named_once(capsys: pytest.CaptureFixture[str]) -> None:
+    make().error(NoSpaceError("deploy@h: full").on("deploy@h"))
+    assert capsys.readouterr().err == "error: deploy@h: full\n"

@@ -54,3 +54,9 @@ def test_plural() -> None:
 
 def test_columns_are_aligned_and_ragged_at_the_end() -> None:
     assert text.columns(["a", "name"], [["10", "x"], ["2", "longer"]]) == ["a   name", "10  x", "2   longer"]
+
+
+@pytest.mark.parametrize("seconds", [2**62, 2**63 - 1, -(2**62), 10**17])
+def test_a_time_that_no_calendar_has_is_shown_as_a_number(seconds: int) -> None:
+    assert text.moment(seconds) == f"@{seconds}"
+    assert text.iso(seconds) is None

@@ -18,7 +18,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Union
 
-import msgpack
 import pytest
 
 import relstore
@@ -174,8 +173,8 @@ def write_bundle(directory: Path) -> Bundle:
     for package in relstore.HOST_PACKAGES:
         for source in (ours / package).rglob("*.py"):
             files[f"relstore/{source.relative_to(ours)}"] = source.read_bytes()
-    for name in ("__init__", "exceptions", "ext", "fallback"):
-        files[f"msgpack/{name}.py"] = (Path(msgpack.__file__).parent / f"{name}.py").read_bytes()
+    for source in (ours / "vendored").rglob("*.py"):
+        files[str(source.relative_to(ours / "vendored"))] = source.read_bytes()
     files[INDEX] = "".join(f"{name}\n" for name in sorted([*files, INDEX])).encode()
     path = directory / "bundle.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
@@ -242,7 +241,7 @@ def copy_store(source: Path, target: Path) -> Path:
 
 def program(code: str, *arguments: object) -> list[str]:
     """Run ``code`` as a host runs the helper, with relstore to import; ``arguments`` from ``sys.argv[1]`` on."""
-    path = [str(REPOSITORY), str(Path(msgpack.__file__).parent.parent)]
+    path = [str(REPOSITORY), str(Path(relstore.__file__).parent / "vendored")]
     head = f"import sys; sys.path[:0] = {path!r}\n"
     return [sys.executable, "-I", "-S", "-B", "-X", "utf8", "-c", head + code, *map(str, arguments)]
 

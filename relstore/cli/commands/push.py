@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,12 @@ from relstore.cli.invocation import Invocation, invocation_of
 from relstore.cli.local_state import send_options
 from relstore.cli.outcome_view import show_results
 from relstore.cli.progress import ConsoleReporter
+from relstore.client.artifact.app_name import suggest
 from relstore.client.artifact.executables import programs
 from relstore.client.artifact.git import describe
 from relstore.client.artifact.scan import Scan, scan
-from relstore.client.config.keys.release import ALLOW_OUTSIDE_LINKS, ARTIFACT
+from relstore.client.artifact.unfit import check_links, check_top
+from relstore.client.config.keys.release import ALLOW_OUTSIDE_LINKS, ARTIFACT, INCLUDE_EVERYTHING
 from relstore.client.config.keys.retention import GC
 from relstore.client.config.recipe import policy
 from relstore.client.connection.session import Session
@@ -29,7 +32,7 @@ from relstore.client.local_state.scan_cache import ScanCache
 from relstore.client.operations.access import Access
 from relstore.client.operations.plan import Push
 from relstore.client.operations.stage import Preview, Question, check_executable, preview
-from relstore.errors import ArtifactError, UsageError
+from relstore.errors import UsageError
 from relstore.formats.generation import MAX_NOTE, Description
 from relstore.formats.names import AppName
 
@@ -73,16 +76,16 @@ def push(
             "nothing to push", hint="Name it: relstore push PATH, or set `artifact` in relstore.toml."
         )
     run_build(invocation)
-    app = invocation.app or AppName.from_artifact(path.resolve().name)
-    if app is None:
-        raise UsageError(f"{path.name!r} does not make a name for the app", hint="Give --app NAME.")
+    app = invocation.app or _app_named_after(path, invocation)
     if dry_run:
         _dry_run(invocation, app, _scan(path, invocation, scans))
         return
 
     def plan() -> Push:
         scanned = _scan(path, invocation, scans)
-        git = describe(path.resolve() if path.is_dir() else path.resolve().parent)
+        real = Path(os.path.realpath(path))
+        directory = real if real.is_dir() else real.parent
+        git = describe(directory, os.environ, invocation.console.note)
         return Push(
             app,
             scanned,
@@ -105,8 +108,12 @@ def push(
 
 
 def _scan(path: Path, invocation: Invocation, cache: ScanCache) -> Scan:
+    if not invocation.settings.get(INCLUDE_EVERYTHING):
+        check_top(path)
     scanned = scan(path, cache)
-    _check_links(scanned, allowed=invocation.settings.get(ALLOW_OUTSIDE_LINKS))
+    if not invocation.settings.get(ALLOW_OUTSIDE_LINKS):
+        # The host refuses these too; checking first saves the connection.
+        check_links(scanned.manifest)
     invocation.console.detail(
         f"{path}: {text.plural(len(scanned.sources), 'distinct file')}, "
         f"{text.size(scanned.manifest.size)}, build {scanned.build.short}"
@@ -114,15 +121,17 @@ def _scan(path: Path, invocation: Invocation, cache: ScanCache) -> Scan:
     return scanned
 
 
-def _check_links(scanned: Scan, *, allowed: bool) -> None:
-    """The host refuses these too; checking first saves the connection."""
-    outside = [] if allowed else scanned.manifest.outside_links()
-    if outside:
-        raise ArtifactError(
-            f"the symlink {outside[0].path!r} -> {outside[0].target!r} leads out of the build",
-            state="Nothing was pushed.",
-            hint="Make it point inside, or allow it with --allow-outside-links.",
+def _app_named_after(path: Path, invocation: Invocation) -> AppName:
+    real = Path(os.path.realpath(path))
+    app, from_above = suggest(real)
+    if app is None:
+        raise UsageError(f"{real.name!r} does not make a name for the app", hint="Give --app NAME.")
+    if from_above:
+        invocation.console.note(
+            f"the app is named {app} after the project's directory, since {real.name!r} names no app; "
+            "--app, or `app` in relstore.toml, gives it another name"
         )
+    return app
 
 
 def _dry_run(invocation: Invocation, app: AppName, scanned: Scan) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-
 import click
 
 from relstore.cli.command import RelstoreCommand, example
@@ -28,7 +26,7 @@ def sudoers(ctx: click.Context, account: str | None) -> None:
     who = (
         account
         or next((target.user for target in invocation.targets if target.user), None)
-        or getpass.getuser()
+        or invocation.account.user
     )
     text = sudoers_text(who, names, invocation.settings.get(UNIT_ACTION))
     for line in text.splitlines():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 
+from relstore.client.artifact.read_file import open_regular, unreadable
 from relstore.client.artifact.scan import Scan
 from relstore.formats.executable import Executable
 
@@ -28,13 +29,16 @@ _FAT_AT_MOST = 20
 
 
 def programs(scan: Scan) -> list[Executable]:
-    """The executables of a build whose format is known. Raises OSError."""
+    """The executables of a build whose format is known. Raises ArtifactError."""
     recognised = []
     for file in scan.manifest.files():
         if not (file.content.executable and file.content.size):
             continue
-        with open(scan.sources[file.content.blake3], "rb") as source:
-            program = parse(file.path, source.read(HEAD_BYTES))
+        try:
+            with open(scan.sources[file.content.blake3], "rb", opener=open_regular) as source:
+                program = parse(file.path, source.read(HEAD_BYTES))
+        except OSError as error:
+            raise unreadable(scan.artifact, error) from None
         if program is not None:
             recognised.append(program)
     return recognised

@@ -7,10 +7,8 @@ path. Not for sending anything (``transfer.upload``).
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
-import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -19,12 +17,13 @@ from typing import NamedTuple
 
 from blake3 import blake3
 
+from relstore.client.artifact.read_file import Read, changed, read_file, unreadable
 from relstore.client.local_state.scan_cache import KnownFile, ScanCache, Stamp
 from relstore.errors import ArtifactError, FormatError
 from relstore.formats.manifest import Directory, Entry, File, Manifest, ObjectRef, Symlink
 from relstore.formats.names import Digest
+from relstore.formats.paths import MAX_DEPTH, MAX_PATH_BYTES
 
-_CHUNK_BYTES = 1024 * 1024
 _SMALL_BYTES = 64 * 1024
 """Smaller files are read by one thread, since two slow each other down (50,000 files: 2.2 s, not 1.2 s)."""
 
@@ -57,20 +56,10 @@ class Scan:
                 if read_file(source).file.blake3 == content.blake3.raw:
                     continue
             except OSError as error:
-                raise ArtifactError(f"{source}: {error.strerror}", path=source) from None
+                raise unreadable(self.artifact, error) from None
             if self.cache:
                 self.cache.forget(self.artifact)
             raise changed(source)
-
-
-def changed(source: str) -> ArtifactError:
-    """The error for a file that has changed since it was scanned."""
-    return ArtifactError(
-        f"{source} changed while it was being pushed",
-        path=source,
-        state="Nothing was changed on the host.",
-        hint="Push again when the build has finished.",
-    )
 
 
 def scan(artifact: Path, cache: ScanCache | None = None) -> Scan:
@@ -86,16 +75,14 @@ def scan(artifact: Path, cache: ScanCache | None = None) -> Scan:
         done = _read_all(items, cache.get(artifact) if cache else {})
         manifest = Manifest.from_entries(done.entries)
         raw = manifest.encode()
-    except FileNotFoundError as error:
-        raise ArtifactError(
-            f"{error.filename} does not exist",
-            path=os.fsdecode(error.filename),
-            hint="Name what to push: relstore push PATH",
-        ) from None
     except OSError as error:
-        raise ArtifactError(f"{error.filename}: {error.strerror}", path=os.fsdecode(error.filename)) from None
+        raise unreadable(artifact, error) from None
     except FormatError as error:
-        raise ArtifactError(f"{artifact} cannot be pushed: {error.what}", path=str(artifact)) from None
+        raise ArtifactError(
+            f"{artifact} cannot be pushed: {error.what}",
+            path=str(artifact),
+            hint="Rename it, or leave it out of the artifact.",
+        ) from None
     if cache and done.worth_keeping:
         cache.keep(artifact, done.settled)
     return Scan(artifact, manifest, raw, Digest(blake3(raw).hexdigest()), done.sources, cache)
@@ -112,20 +99,49 @@ class _Item(NamedTuple):
 def _find(artifact: Path) -> Iterator[_Item]:
     status = artifact.stat()
     if stat.S_ISDIR(status.st_mode):
-        yield from _walk(str(artifact), "")
+        yield from _walk(str(artifact))
     elif stat.S_ISREG(status.st_mode):
-        yield _Item(str(artifact), artifact.name, status)
+        yield _Item(os.path.realpath(artifact), artifact.name, status)
     else:
-        raise ArtifactError(f"{artifact} is neither a file nor a directory", path=str(artifact))
+        raise ArtifactError(
+            f"{artifact} is neither a file nor a directory",
+            path=str(artifact),
+            hint="Name a file or a directory: relstore push PATH",
+        )
 
 
-def _walk(directory: str, prefix: str) -> Iterator[_Item]:
-    with os.scandir(directory) as entries:
-        for entry in entries:
-            item = _Item(entry.path, prefix + entry.name, entry.stat(follow_symlinks=False))
-            yield item
-            if stat.S_ISDIR(item.stat.st_mode):
-                yield from _walk(entry.path, item.path + "/")
+def _walk(top: str) -> Iterator[_Item]:
+    # A stack of its own: a tree may be deeper than Python's.
+    waiting = [(top, "")]
+    while waiting:
+        directory, prefix = waiting.pop()
+        with os.scandir(directory) as entries:
+            for entry in entries:
+                item = _Item(entry.path, prefix + entry.name, entry.stat(follow_symlinks=False))
+                _check_name(item)
+                yield item
+                if stat.S_ISDIR(item.stat.st_mode):
+                    waiting.append((entry.path, item.path + "/"))
+
+
+def _check_name(item: _Item) -> None:
+    """What the manifest would refuse too; refused here, a tree without an end is not walked to it."""
+    try:
+        raw = item.path.encode()
+    except UnicodeEncodeError:
+        shown = os.fsencode(item.path).decode("utf-8", "backslashreplace")
+        raise ArtifactError(
+            f"the name {shown} is not UTF-8, which a build cannot hold",
+            path=item.source,
+            hint="Rename it (`convmv` renames whole trees), or leave it out of the artifact.",
+        ) from None
+    if item.path.count("/") >= MAX_DEPTH or len(raw) > MAX_PATH_BYTES:
+        raise ArtifactError(
+            f"{item.path[:80]}… is too deep: a path in a build has at most {MAX_DEPTH} parts and "
+            f"{MAX_PATH_BYTES} bytes",
+            path=item.source,
+            hint="Does something in the artifact copy itself? Otherwise push the deep part as an archive.",
+        )
 
 
 @dataclass
@@ -194,30 +210,3 @@ def _batches(items: list[_Item]) -> list[list[_Item]]:
 
 def _read_batch(batch: list[_Item]) -> tuple[list[_Item], list[Read]]:
     return batch, [read_file(item.source) for item in batch]
-
-
-class Read(NamedTuple):
-    """A file that was read."""
-
-    file: KnownFile
-    mode: int
-    settled: bool
-    """Whether its stamp distinguishes this content from any later one."""
-
-
-def read_file(source: str) -> Read:
-    """Both digests and the size of a file, from one read. Raises OSError."""
-    name, check, size = blake3(), hashlib.sha256(), 0
-    read_at = time.time_ns()
-    with open(source, "rb", buffering=0) as file:
-        before = os.fstat(file.fileno())
-        buffer = bytearray(min(_CHUNK_BYTES, before.st_size + 1))
-        view = memoryview(buffer)
-        while count := file.readinto(buffer):
-            name.update(view[:count])
-            check.update(view[:count])
-            size += count
-        after = os.fstat(file.fileno())
-    stamp = Stamp.from_stat(before)._replace(size=size)
-    settled = stamp == Stamp.from_stat(after) and not stamp.racy(read_at)
-    return Read(KnownFile(stamp, name.digest(), check.digest()), before.st_mode, settled)

@@ -42,7 +42,8 @@ class ConfigFile(NamedTuple):
                 f"is larger than {MAX_BYTES // 1024} KiB", path=str(path), hint="Is it the right file?"
             )
         try:
-            return cls(path, data.decode("utf-8"))
+            # Some editors put a byte order mark before UTF-8, which TOML knows nothing of.
+            return cls(path, data.decode("utf-8-sig"))
         except UnicodeDecodeError as error:
             raise ConfigError(
                 "is not UTF-8",

@@ -1,8 +1,8 @@
 """The bundle: the host side and msgpack's pure-Python files in one reproducible zip.
 
-The same sources give the same bytes on every machine: sorted, stored, with one constant time. It is
-compressed only for sending, since compressors differ between machines. Not for sending it
-(``bootstrap``).
+One version of relstore gives the same bytes on every machine: sorted, stored, with one constant time, and
+with msgpack as ``relstore/vendored`` has it, whatever is installed. It is compressed only for sending, since
+compressors differ between machines. Not for sending it (``bootstrap``).
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from importlib.resources.abc import Traversable
 from relstore import HOST_MODULES, HOST_PACKAGES
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-_MSGPACK = ("__init__", "exceptions", "ext", "fallback")
 _MAIN = b"from relstore.remote_helper import main\n\nraise SystemExit(main())\n"
 
 
@@ -64,17 +63,16 @@ def _files() -> dict[str, bytes]:
         files[f"relstore/{module}.py"] = ours.joinpath(f"{module}.py").read_bytes()
     for package in HOST_PACKAGES:
         files.update(_sources(ours.joinpath(package), f"relstore/{package}"))
-    msgpack = resources.files("msgpack")
-    for module in _MSGPACK:
-        files[f"msgpack/{module}.py"] = msgpack.joinpath(f"{module}.py").read_bytes()
+    files.update(_sources(ours.joinpath("vendored"), ""))
     return files
 
 
 def _sources(package: Traversable, prefix: str) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     for entry in package.iterdir():
+        path = f"{prefix}/{entry.name}" if prefix else entry.name
         if entry.is_dir():
-            files.update(_sources(entry, f"{prefix}/{entry.name}"))
+            files.update(_sources(entry, path))
         elif entry.name.endswith(".py"):
-            files[f"{prefix}/{entry.name}"] = entry.read_bytes()
+            files[path] = entry.read_bytes()
     return files

@@ -14,7 +14,7 @@ from relstore import protocol
 from relstore.client.connection import bootstrap
 from relstore.client.connection.diagnosis import traces_commands
 from relstore.client.connection.transport.base import Channel, Transport
-from relstore.client.reporter import Reporter
+from relstore.client.reporter import SILENT, Reporter
 from relstore.errors import ConnectionLostError, ProtocolError, RelstoreError, UsageError
 from relstore.formats import pack
 from relstore.formats.names import AppName
@@ -42,7 +42,13 @@ class Session:
     """A conversation with the helper of one store. Make it with ``start``; close its transport after."""
 
     def __init__(
-        self, channel: Channel, transport: Transport, path: str, rest: bytes, ahead: Sequence[Ahead] = ()
+        self,
+        channel: Channel,
+        transport: Transport,
+        path: str,
+        rest: bytes,
+        ahead: Sequence[Ahead] = (),
+        reporter: Reporter = SILENT,
     ) -> None:
         """``path``: of the store, as it was given."""
         self.label = transport.label
@@ -54,6 +60,7 @@ class Session:
         """What is known of the link."""
         self._ahead = [early.request for early in ahead]
         self._channel = channel
+        self._reporter = reporter
         self._incoming = Incoming((*protocol.REPLIES, *protocol.EVENTS))
         self._incoming.feed(rest)
         self._pending: asyncio.Task[tuple[Any, bytes]] | None = None
@@ -76,7 +83,7 @@ class Session:
             frame for early in ahead for frame in conversation.frames(early.request, early.body)
         )
         started = await bootstrap.start(transport, path, python, frames)
-        session = cls(started.channel, transport, path, started.rest, ahead)
+        session = cls(started.channel, transport, path, started.rest, ahead, reporter)
         if started.chatter.strip():
             reporter.notice(
                 f"{transport.label}: the login shell prints "
@@ -173,6 +180,8 @@ class Session:
             raise value.error().on(self.label)
         if type(value) not in allowed:
             raise ProtocolError(f"the host sent {type(value).__name__} out of turn").on(self.label)
+        if isinstance(value, protocol.Accepted):
+            self._reporter.accepted(self.label, value.job)
         return value, body
 
     async def _read(self) -> tuple[Any, bytes]:

@@ -120,10 +120,11 @@ class Cache:
         return freed
 
     def _walk(self) -> Iterator[Kept]:
-        for path in self.directory.glob("*/??/*"):
-            with contextlib.suppress(OSError):
-                status = path.stat()
-                yield Kept(path, status.st_size, status.st_mtime)
+        with contextlib.suppress(OSError):
+            for path in self.directory.glob("*/??/*"):
+                with contextlib.suppress(OSError):
+                    status = path.stat()
+                    yield Kept(path, status.st_size, status.st_mtime)
 
     def content_path(self, name: Digest) -> Path:
         """The file of a content, whether or not it is there."""

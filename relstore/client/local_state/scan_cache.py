@@ -77,7 +77,7 @@ class ScanCache:
 
 
 def _key(artifact: Path) -> str:
-    return blake3(os.fsencode(artifact.resolve())).hexdigest()
+    return blake3(os.fsencode(os.path.realpath(artifact))).hexdigest()
 
 
 def _encode(files: Mapping[str, KnownFile]) -> bytes:

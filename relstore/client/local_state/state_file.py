@@ -33,7 +33,7 @@ def save(path: Path, value: dict[str, Any]) -> None:
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A new, empty file, which replaces ``path`` when the block ends without an error. Raises OSError."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(path.parent)
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".new-", delete=False) as file:
         try:
             yield Path(file.name)
@@ -41,3 +41,10 @@ def replacing(path: Path) -> Iterator[Path]:
         except BaseException:
             os.unlink(file.name)
             raise
+
+
+def make_private(directory: Path) -> None:
+    """Make what is missing of a path, for this account alone whatever the umask. Raises OSError."""
+    if not directory.is_dir():
+        make_private(directory.parent)
+        directory.mkdir(mode=0o700, exist_ok=True)

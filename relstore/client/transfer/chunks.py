@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import io
+import os
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from relstore.errors import RelstoreError
 
@@ -52,16 +55,25 @@ def plain(pieces: Iterable[bytes]) -> Iterator[Chunk]:
         yield Chunk(b"".join(small), size)
 
 
+class _Place(NamedTuple):
+    """Where in the file a chunk is."""
+
+    start: int
+    length: int
+    size: int
+
+
 class Shared:
     """Chunks that are made once and read many times, by several threads, each at its own pace.
 
-    Whichever thread comes first makes the next chunk. All are kept in a nameless file until ``close``.
+    Whichever thread comes first makes the next chunk. All are kept until ``close``, in a nameless file as far
+    as this machine has room for it, otherwise in memory.
     """
 
     def __init__(self, chunks: Iterator[Chunk]) -> None:
         self._chunks = chunks
-        self._file = tempfile.TemporaryFile(prefix="relstore-")  # noqa: SIM115 - close() does
-        self._index: list[tuple[int, int, int]] = []
+        self._file = _temporary_file()
+        self._index: list[_Place | Chunk] = []
         self._end = 0
         self._failed: RelstoreError | None = None
         self._over = False
@@ -98,9 +110,11 @@ class Shared:
         with self._changed:
             self._changed.wait_for(lambda: number < len(self._index) or not self._making)
             if number < len(self._index) and not self._file.closed:
-                start, length, size = self._index[number]
-                self._file.seek(start)
-                return Chunk(self._file.read(length), size)
+                place = self._index[number]
+                if isinstance(place, Chunk):
+                    return place
+                self._file.seek(place.start)
+                return Chunk(self._file.read(place.length), place.size)
             if self._failed is not None:
                 raise self._failed
             if self._over:
@@ -122,7 +136,19 @@ class Shared:
         return chunk
 
     def _keep(self, chunk: Chunk) -> None:
-        self._file.seek(self._end)
-        self._file.write(chunk.data)
-        self._index.append((self._end, len(chunk.data), chunk.size))
+        try:
+            self._file.seek(self._end)
+            if self._file.write(chunk.data) < len(chunk.data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError:
+            self._index.append(chunk)
+            return
+        self._index.append(_Place(self._end, len(chunk.data), chunk.size))
         self._end += len(chunk.data)
+
+
+def _temporary_file() -> IO[bytes]:
+    try:
+        return tempfile.TemporaryFile(prefix="relstore-", buffering=0)
+    except OSError:  # no directory for temporary files can be written to
+        return io.BytesIO()

@@ -131,6 +131,15 @@ def choose(
     return StreamPlan(payload, option, base if option.delta else None, reason, instead)
 
 
+def not_as_asked(options: SendOptions, host: Receiver, plans: Sequence[StreamPlan]) -> str:
+    """What to say when a host cannot decode the codec that was asked for; empty when it can."""
+    asked = options.compression
+    if asked is None or asked.codec in host.codecs or not plans:
+        return ""
+    instead = ", ".join(dict.fromkeys(plan.option.coding.codec for plan in plans))
+    return f"{host.label} cannot decode {asked.codec}, so `--compression {asked.codec}` sends {instead} to it"
+
+
 def link(options: SendOptions, host: Receiver) -> float:
     """Bytes a second that one host gets while all are sent to, as far as is known."""
     if host.local:

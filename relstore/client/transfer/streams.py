@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from typing import BinaryIO, NamedTuple
 
 from relstore import protocol
-from relstore.client.artifact.scan import Scan, changed
+from relstore.client.artifact.read_file import changed, open_regular
+from relstore.client.artifact.scan import Scan
 from relstore.errors import ArtifactError, ProtocolError
 from relstore.formats.manifest import ObjectRef
 from relstore.protocol import Base, Wanted
@@ -83,7 +84,7 @@ def _rest(item: Wanted, refs: Sequence[ObjectRef]) -> protocol.Segment:
 
 def _read(source: str, ref: ObjectRef, offset: int, length: int) -> Iterator[bytes]:
     try:
-        with open(source, "rb", buffering=0) as file:
+        with open(source, "rb", buffering=0, opener=open_regular) as file:
             file.seek(offset)
             yield from _exactly(file, length, source)
             if offset + length == ref.size and file.read(1):

@@ -20,7 +20,7 @@ from relstore.client.transfer import streams
 from relstore.client.transfer.chunks import Chunk
 from relstore.client.transfer.meter import Meter
 from relstore.client.transfer.stream_maker import StreamMaker
-from relstore.client.transfer.stream_plan import Receiver, StreamPlan
+from relstore.client.transfer.stream_plan import Receiver, StreamPlan, not_as_asked
 from relstore.errors import FormatError, ProtocolError, RelstoreError
 from relstore.formats.manifest import contents
 from relstore.formats.names import Digest
@@ -90,6 +90,8 @@ async def send(
     await session.send(protocol.Begin())
     for attempt in range(_ATTEMPTS):
         plans = await asyncio.to_thread(stream_maker.plans, wanted, host, attempt)
+        if attempt == 0 and (refusal := not_as_asked(stream_maker.options, host, plans)):
+            reporter.notice(refusal)
         meter = Meter(session.label, sum(plan.payload.size for plan in plans), reporter)
         for plan in plans:
             streams_sent.append(await _stream(session, plan, stream_maker, meter))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from relstore.client.artifact.git import GitInfo, describe
+from relstore.client.artifact import git as artifact_git
+from relstore.client.artifact.git import LOCAL_VARIABLES, TIMEOUT, GitInfo
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 
@@ -28,6 +31,14 @@ def env(tmp_path: Path) -> dict[str, str]:
         "GIT_COMMITTER_NAME": "Ada",
         "GIT_COMMITTER_EMAIL": "ada@example.com",
     }
+
+
+def describe(directory: Path, env: Mapping[str, str], timeout: float = TIMEOUT) -> GitInfo | None:
+    """What is known of a directory about which git has nothing to complain."""
+    notices: list[str] = []
+    info = artifact_git.describe(directory, env, notices.append, timeout)
+    assert notices == []
+    return info
 
 
 def git(directory: Path, env: Mapping[str, str], *arguments: str) -> str:
@@ -138,10 +149,69 @@ def test_no_git(repository: Path, env: dict[str, str]) -> None:
 def test_a_git_that_hangs(repository: Path, env: dict[str, str], tmp_path: Path) -> None:
     program = tmp_path / "bin" / "git"
     program.parent.mkdir()
-    program.write_text("#!/bin/sh\nexec sleep 600\n")
+    program.write_text("#!/bin/sh\nsleep 600 &\nwait\n")
     program.chmod(0o755)
     slow = {**env, "PATH": f"{program.parent}:{env['PATH']}"}
-    assert describe(repository, slow, timeout=0.1) is None
+    notices: list[str] = []
+    began = time.monotonic()
+    assert artifact_git.describe(repository, slow, notices.append, timeout=0.1) is None
+    assert time.monotonic() - began < 30, "it waited for what git had started"
+    assert len(notices) == 1
+    assert "did not answer" in notices[0]
+
+
+def test_a_hook_of_another_repository_does_not_lead_astray(
+    repository: Path, env: dict[str, str], tmp_path: Path
+) -> None:
+    git(tmp_path, env, "init", "--quiet", "other")
+    git(tmp_path / "other", env, "commit", "--quiet", "--allow-empty", "--message", "other")
+    inside = {
+        **env,
+        "GIT_DIR": str(tmp_path / "other" / ".git"),
+        "GIT_WORK_TREE": str(tmp_path / "other"),
+        "GIT_INDEX_FILE": str(tmp_path / "other" / ".git" / "index"),
+        "GIT_PREFIX": "",
+    }
+    head = git(repository, env, "rev-parse", "HEAD")
+    assert describe(repository, inside) == GitInfo(head, dirty=False)
+
+
+def test_all_variables_that_git_calls_local_are_dropped(repository: Path, env: dict[str, str]) -> None:
+    assert set(git(repository, env, "rev-parse", "--local-env-vars").split()) <= LOCAL_VARIABLES
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another account")
+def test_a_repository_that_git_does_not_trust_is_named(repository: Path, env: dict[str, str]) -> None:
+    os.chown(repository, 54321, 54321)
+    notices: list[str] = []
+    assert artifact_git.describe(repository, {**env, "LANG": "de_DE.UTF-8"}, notices.append) is None
+    assert [line for line in notices if "safe.directory" in line and str(repository) in line]
+
+
+def test_missing_objects_are_not_fetched(repository: Path, env: dict[str, str], tmp_path: Path) -> None:
+    trap = tmp_path / "trap"
+    trap.write_text(f"#!/bin/sh\ntouch {tmp_path}/sprung\nexit 1\n")
+    trap.chmod(0o755)
+    for key, value in {
+        "core.repositoryFormatVersion": "1",
+        "extensions.partialClone": "origin",
+        "remote.origin.url": "ssh://host.invalid/repository",
+        "remote.origin.promisor": "true",
+        "core.sshCommand": str(trap),
+        "protocol.ssh.allow": "always",
+    }.items():
+        git(repository, env, "config", key, value)
+    tree = git(repository, env, "rev-parse", "HEAD^{tree}")
+    (repository / ".git" / "objects" / tree[:2] / tree[2:]).unlink()
+    (repository / ".git" / "index").unlink()
+    sprung = tmp_path / "sprung"
+
+    subprocess.run(("git", "status"), cwd=repository, env=env, capture_output=True, check=False)
+    assert sprung.exists(), "the trap does not work, so this test would show nothing"
+    sprung.unlink()
+
+    describe(repository, env)
+    assert not sprung.exists()
 
 
 def test_the_repository_cannot_run_a_program(repository: Path, env: dict[str, str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,8 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from relstore.client.artifact import read_file as reading
 from relstore.client.artifact import scan as scanning
-from relstore.client.artifact.scan import Scan, read_file, scan
+from relstore.client.artifact.read_file import Read, read_file
+from relstore.client.artifact.scan import Scan, scan
 from relstore.client.local_state.cache import Cache
 from relstore.client.local_state.scan_cache import RACY_NS, KnownFile, ScanCache, Stamp
 from relstore.errors import ArtifactError
@@ -44,7 +47,7 @@ def build(tmp_path: Path) -> Path:
 def later(monkeypatch: pytest.MonkeyPatch) -> None:
     """The scan's clock is ahead: nothing that was written by now is racy."""
     real = time.time_ns
-    monkeypatch.setattr(scanning.time, "time_ns", lambda: real() + 2 * RACY_NS)
+    monkeypatch.setattr(reading.time, "time_ns", lambda: real() + 2 * RACY_NS)
 
 
 @pytest.fixture
@@ -52,7 +55,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the files that are read."""
     places: list[str] = []
 
-    def noted(place: str) -> scanning.Read:
+    def noted(place: str) -> Read:
         places.append(Path(place).name)
         return read_file(place)
 
@@ -220,3 +223,136 @@ def test_an_empty_directory_and_a_missing_one(tmp_path: Path) -> None:
         scan(tmp_path)
     with pytest.raises(ArtifactError, match="does not exist"):
         scan(tmp_path / "none")
+
+
+def test_a_tree_deeper_than_python_can_recurse(tmp_path: Path) -> None:
+    top = os.open(tmp_path, os.O_RDONLY)
+    place = os.dup(top)
+    for _ in range(3000):
+        os.mkdir("d", dir_fd=place)
+        below = os.open("d", os.O_RDONLY, dir_fd=place)
+        os.close(place)
+        place = below
+    os.close(place)
+    os.close(top)
+    try:
+        with pytest.raises(ArtifactError, match="too deep"):
+            scan(tmp_path)
+    finally:  # pytest's own cleaning recurses
+        subprocess.run(["rm", "-r", tmp_path / "d"], check=True)
+
+
+def test_as_deep_as_a_build_may_be(tmp_path: Path) -> None:
+    deep = tmp_path / "/".join(["d"] * 127)
+    deep.mkdir(parents=True)
+    (deep / "file").write_bytes(b"x")
+    assert len(scan(tmp_path).manifest.entries) == 128
+    (deep / "d").mkdir()
+    (deep / "d" / "file").write_bytes(b"x")
+    with pytest.raises(ArtifactError, match="too deep"):
+        scan(tmp_path)
+
+
+def test_what_vanishes_during_the_scan_is_named(build: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    find = scanning._find
+
+    def and_remove(artifact: Path) -> list[scanning._Item]:
+        items = list(find(artifact))
+        (build / "small").unlink()
+        return items
+
+    monkeypatch.setattr(scanning, "_find", and_remove)
+    with pytest.raises(ArtifactError, match="small vanished while the artifact was read") as caught:
+        scan(build)
+    assert "relstore push PATH" not in caught.value.hint
+
+
+@pytest.mark.parametrize("kind", ["fifo", "symlink", "directory"])
+def test_what_becomes_something_else_during_the_scan(
+    build: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    find = scanning._find
+
+    def and_change(artifact: Path) -> list[scanning._Item]:
+        items = list(find(artifact))
+        (build / "small").unlink()
+        if kind == "fifo":
+            os.mkfifo(build / "small")
+        elif kind == "symlink":
+            (build / "small").symlink_to("/etc/passwd")
+        else:
+            (build / "small").mkdir()
+        return items
+
+    monkeypatch.setattr(scanning, "_find", and_change)
+    with pytest.raises(ArtifactError, match="small changed"):
+        scan(build)
+
+
+def test_a_file_that_grows_while_it_is_read_is_refused(build: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.fstat
+
+    def before_it_grew(descriptor: int) -> os.stat_result:
+        status = list(real(descriptor))
+        status[6] = max(status[6] - 1, 0)
+        return os.stat_result(status)
+
+    monkeypatch.setattr(reading.os, "fstat", before_it_grew)
+    with pytest.raises(ArtifactError, match="changed while it was being pushed"):
+        read_file(str(build / "small"))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+@pytest.mark.parametrize("name", ["lib", "small"])
+def test_what_may_not_be_read_is_named(build: Path, name: str) -> None:
+    (build / name).chmod(0)
+    with pytest.raises(ArtifactError, match=f"{name}: Permission denied") as caught:
+        scan(build)
+    (build / name).chmod(0o755)
+    assert "readable" in caught.value.hint
+
+
+def test_an_error_of_reading_names_the_file(build: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: str) -> Read:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(scanning, "read_file", fail)
+    with pytest.raises(ArtifactError, match="Input/output error"):
+        scan(build)
+
+
+def test_a_name_that_is_not_utf_8_is_shown_as_bytes(build: Path) -> None:
+    (Path(os.fsdecode(os.fsencode(build) + b"/caf\xe9"))).write_bytes(b"x")
+    with pytest.raises(ArtifactError, match=r"the name caf\\xe9 is not UTF-8") as caught:
+        scan(build)
+    assert "Rename it" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\x1b[2Jb"])
+def test_a_name_with_control_bytes_has_a_next_step(build: Path, name: str) -> None:
+    (build / name).write_bytes(b"x")
+    with pytest.raises(ArtifactError, match="control bytes") as caught:
+        scan(build)
+    assert "Rename it" in caught.value.hint
+
+
+def test_an_artifact_that_is_a_loop_of_symlinks(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    with pytest.raises(ArtifactError, match="symbolic links") as caught:
+        scan(tmp_path / "a", ScanCache(Cache(tmp_path / "cache")))
+    assert caught.value.hint
+
+
+def test_links_sparse_files_and_case_twins_are_ordinary(tmp_path: Path) -> None:
+    top = tmp_path / "top"
+    top.mkdir()
+    (top / "a").write_bytes(b"x")
+    os.link(top / "a", top / "A")
+    with (top / "sparse").open("wb") as file:
+        file.truncate(3 * 1024 * 1024)
+    (top / "empty").mkdir()
+    (top / "loop").symlink_to("loop")
+    (top / "2 % of\u2028it").write_bytes(b"")
+    scanned = scan(top)
+    assert {entry.path for entry in scanned.manifest.entries} == set(os.listdir(top))

@@ -31,6 +31,11 @@ def test_an_empty_file_says_nothing(tmp_path: Path) -> None:
     assert load(path) == Config(path=path)
 
 
+def test_a_byte_order_mark_says_nothing(tmp_path: Path) -> None:
+    path = write(tmp_path, "\ufeffapp = 'web'\n")
+    assert load(path).values.get(APP) == "web"
+
+
 def test_keys_of_every_kind(tmp_path: Path) -> None:
     path = write(
         tmp_path,

@@ -11,8 +11,18 @@ import sys
 import zipfile
 from pathlib import Path
 
+import msgpack
+
 import relstore
 from relstore.client.connection.bundle import bundle
+
+MSGPACK = {
+    "__init__": "f9b156b52ef0e411c42e717246cc1fcc3f9166d6b946217c64fe0abd2523a038",
+    "exceptions": "7424d67a2f1da64accb100dc8d093be004e5f47b08047d326edf3338f36a3187",
+    "ext": "eade5f893bb1d3e65335b4c9bd580fca77bf498600aaeefd17087eb2bc201e9e",
+    "fallback": "e861056d09e61f2dcecd8afb2aa1d81a8f0ca1a8ffb597efc6471f7a6a4652f4",
+}
+"""The SHA-256 of the files in the release 1.2.4."""
 
 PRINT_DIGEST = "from relstore.client.connection.bundle import bundle; print(bundle().digest)"
 
@@ -51,3 +61,26 @@ def test_what_is_in_it() -> None:
     for package in relstore.HOST_PACKAGES:
         for source in (ours / package).rglob("*.py"):
             assert f"relstore/{source.relative_to(ours)}" in names
+
+
+def test_msgpack_is_the_released_one() -> None:
+    with zipfile.ZipFile(io.BytesIO(bundle().data)) as archive:
+        sent = {
+            name: hashlib.sha256(archive.read(name)).hexdigest()
+            for name in archive.namelist()
+            if name.startswith("msgpack/")
+        }
+    assert sent == {f"msgpack/{name}.py": digest for name, digest in MSGPACK.items()}
+
+
+def test_what_is_installed_here_never_reaches_a_host(tmp_path: Path) -> None:
+    installed = Path(msgpack.__file__).parent
+    shutil.copytree(installed, tmp_path / "msgpack")
+    with (tmp_path / "msgpack" / "fallback.py").open("a") as file:
+        file.write("raise SystemExit('a trap')\n")
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{Path(relstore.__file__).parent.parent}"}
+    printed = subprocess.run(
+        [sys.executable, "-c", PRINT_DIGEST],
+        env=environment, cwd=tmp_path, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert printed.stdout.strip() == bundle().digest

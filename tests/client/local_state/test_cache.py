@@ -123,3 +123,41 @@ def test_many_processes_at_once(tmp_path: Path) -> None:
     cache.trim()
     assert sum(kept.size for kept in cache.kept()) <= cache.limit
     assert not list(cache.directory.rglob(".new-*"))
+
+
+def test_nobody_else_may_enter_it_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        cache = Cache(tmp_path / "new" / "cache")
+        add_to = tmp_path / "source"
+        name, data = content("a")
+        add_to.write_bytes(data)
+        cache.add(name, add_to, len(data))
+    finally:
+        os.umask(before)
+    (kept,) = cache.kept()
+    for place in (kept.path, *list(kept.path.parents)[:5]):
+        if place.is_relative_to(tmp_path / "new"):
+            assert place.stat().st_mode & 0o077 == 0, place
+
+
+@pytest.mark.parametrize("shape", ["a file", "a loop", "a full disk", "a device"])
+def test_a_cache_that_cannot_be_used_is_no_error(tmp_path: Path, shape: str) -> None:
+    place = tmp_path / "cache"
+    if shape == "a file":
+        place.write_bytes(b"")
+    elif shape == "a loop":
+        place.symlink_to("cache")
+    elif shape == "a full disk":
+        place = Path("/proc/self/fd")
+    else:
+        place = Path("/dev/full")
+    cache = Cache(place)
+    name, data = content("a")
+    (tmp_path / "source").write_bytes(data)
+    cache.add(name, tmp_path / "source", len(data))
+    cache.add_scan("0" * 64, b"x")
+    assert cache.get(name) is None
+    assert cache.get_scan("0" * 64) is None
+    assert cache.kept() == []
+    assert (cache.trim(), cache.clear()) == (0, 0)

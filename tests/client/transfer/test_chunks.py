@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -92,3 +95,23 @@ def test_counting() -> None:
     large = bytes(100_000)
     assert list(plain([b"ab", b"c", large, b"d"])) == [Chunk(b"abc" + large, 100_003), Chunk(b"d", 1)]
     assert list(plain([])) == []
+
+
+@pytest.mark.parametrize("room", [0, 3000])
+def test_a_machine_without_room_for_temporary_files_keeps_chunks_in_memory(
+    monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    class FullDisk(io.BytesIO):
+        def write(self, data: Any) -> int:
+            return super().write(bytes(data)[: max(room - self.tell(), 0)])
+
+    def without_directory(**_: object) -> io.BytesIO:
+        if not room:
+            raise FileNotFoundError(2, "No usable temporary directory found")
+        return FullDisk()
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", without_directory)
+    shared = Shared(iter(CHUNKS))
+    assert list(shared) == CHUNKS
+    assert list(shared) == CHUNKS
+    shared.close()

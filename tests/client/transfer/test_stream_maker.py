@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,9 @@ from relstore.client.local_state.last_push import Recent
 from relstore.client.local_state.link_speeds import Links
 from relstore.client.transfer.cost_model import Sample
 from relstore.client.transfer.stream_maker import StreamMaker
-from relstore.client.transfer.stream_plan import Receiver, SendOptions, take_sample
+from relstore.client.transfer.stream_plan import Receiver, SendOptions, not_as_asked, take_sample
 from relstore.client.transfer.streams import payloads
-from relstore.formats.codecs import PATCH_LZMA, RAW, ZSTD
+from relstore.formats.codecs import PATCH_LZMA, RAW, XZ, ZLIB, ZSTD
 from relstore.formats.manifest import contents
 from relstore.formats.names import AppName, Digest
 from relstore.protocol import Base, Wanted
@@ -142,3 +143,17 @@ def test_a_sample_tells_how_like_the_base_is(
     assert take_sample(options, unlike, refs, following).likeness > 0.9
     (without,) = payloads([Wanted(0, 0)], refs)
     assert take_sample(options, without, refs, following).likeness == Sample(0, 0).likeness
+
+
+@pytest.mark.parametrize("codec", [XZ, ZSTD])
+def test_a_codec_that_the_host_lacks_is_named(
+    options: SendOptions, makers: tuple[StreamMaker, Wanted], codec: str
+) -> None:
+    maker, wanted = makers
+    asked = replace(options, compression=Coding(codec, 0))
+    plans = maker.plans([wanted], host("web1", (ZLIB, RAW)), 0)
+    refusal = not_as_asked(asked, host("web1", (ZLIB, RAW)), plans)
+    instead = plans[0].option.coding.codec
+    assert refusal == f"web1 cannot decode {codec}, so `--compression {codec}` sends {instead} to it"
+    assert not_as_asked(asked, host("web1", (codec, RAW)), plans) == ""
+    assert not_as_asked(options, host("web1", (RAW,)), plans) == ""

@@ -39,6 +39,15 @@ ALLOW_OUTSIDE_LINKS = DefaultedSetting(
     default=False,
     commands=("push",),
 )
+INCLUDE_EVERYTHING = DefaultedSetting(
+    "include-everything",
+    BOOLEAN,
+    help="Push an artifact although it holds a repository, relstore.toml, .env or private keys.",
+    more="Every account of the host can read a release, and it stays there.",
+    example=False,
+    default=False,
+    commands=("push",),
+)
 COMPRESSION = DefaultedSetting(
     "compression",
     ValueType("string", "CODEC[:LEVEL]", _compression),
