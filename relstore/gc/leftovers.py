@@ -41,7 +41,7 @@ HELPER: Final = "helper"
 SET_ASIDE: Final = "damaged file"
 
 
-class Remain(NamedTuple):
+class Leftover(NamedTuple):
     """Something that nobody needs: where it is below the root, what it is, and why it may be removed."""
 
     place: tuple[str, ...]
@@ -62,7 +62,7 @@ class Needed(NamedTuple):
     helpers: Collection[str]
 
 
-def find(store: Store, needed: Needed, now: float) -> list[Remain]:
+def find(store: Store, needed: Needed, now: float) -> list[Leftover]:
     """All leftovers. Raises OSError, StoreError: one that cannot be read ends the collection."""
     return [
         *_leases(store, needed.leases),
@@ -74,32 +74,32 @@ def find(store: Store, needed: Needed, now: float) -> list[Remain]:
     ]
 
 
-def is_dead(store: Store, remain: Remain, needed: Needed, now: float) -> bool:
+def is_dead(store: Store, leftover: Leftover, needed: Needed, now: float) -> bool:
     """Whether it may still be removed: others may have held the store's lock since it was found."""
-    name = remain.place[-1]
-    if remain.kind == LEASE:
+    name = leftover.place[-1]
+    if leftover.kind == LEASE:
         return name not in needed.leases
-    if remain.kind == STAGED:
+    if leftover.kind == STAGED:
         return name not in needed.leases and _age(store.staging, name, now) > STAGING_S
-    if remain.kind == JOB:
-        return (remain.place[1], name) not in needed.jobs
-    return remain.kind != HELPER or name not in needed.helpers
+    if leftover.kind == JOB:
+        return (leftover.place[1], name) not in needed.jobs
+    return leftover.kind != HELPER or name not in needed.helpers
 
 
-def let_go(store: Store, remains: Iterable[Remain]) -> list[Left]:
+def let_go(store: Store, leftovers: Iterable[Leftover]) -> list[Left]:
     """Move it to the trash; what is gone already is no error. The store's lock must be held alone.
 
     What had to be left.
     """
     left = []
-    for remain in remains:
-        *above, name = remain.place
+    for leftover in leftovers:
+        *above, name = leftover.place
         with suppress(FileNotFoundError), store.root.below(above) as directory:
             left += trash.put(store, directory, name)
     return left
 
 
-def _set_aside(store: Store, now: float) -> Iterator[Remain]:
+def _set_aside(store: Store, now: float) -> Iterator[Leftover]:
     quarantine = store.root.sub_or_none(damage.QUARANTINE)
     if quarantine is None:
         return
@@ -109,29 +109,29 @@ def _set_aside(store: Store, now: float) -> Iterator[Remain]:
             found = quarantine.lstat(name)
             if found is not None and now - found.st_ctime > UNUSED_S:
                 place = (damage.QUARANTINE, name)
-                yield Remain(place, SET_ASIDE, "repaired over 30 days ago", _size(quarantine, name))
+                yield Leftover(place, SET_ASIDE, "repaired over 30 days ago", _size(quarantine, name))
 
 
-def _leases(store: Store, held: Collection[str]) -> Iterator[Remain]:
+def _leases(store: Store, held: Collection[str]) -> Iterator[Leftover]:
     for name in store.leases.names():
         if name not in held:
-            yield Remain(("leases", name), LEASE, "its upload has ended", _size(store.leases, name))
+            yield Leftover(("leases", name), LEASE, "its upload has ended", _size(store.leases, name))
 
 
-def _staging(store: Store, held: Collection[str], now: float) -> Iterator[Remain]:
+def _staging(store: Store, held: Collection[str], now: float) -> Iterator[Leftover]:
     for name in store.staging.all_names():
         if name not in held and _age(store.staging, name, now) > STAGING_S:
             size = _size(store.staging, name)
-            yield Remain(("staging", name), STAGED, "broke off over a day ago", size)
+            yield Leftover(("staging", name), STAGED, "broke off over a day ago", size)
 
 
-def _half_written(store: Store, now: float) -> Iterator[Remain]:
+def _half_written(store: Store, now: float) -> Iterator[Leftover]:
     for place in _writable(store):
         with suppress(FileNotFoundError, PermissionError), store.root.below(place) as directory:
             for name in directory.all_names():
                 if name.startswith(TEMPORARY) and _age(directory, name, now) > TEMPORARY_S:
                     size = _size(directory, name)
-                    yield Remain((*place, name), HALF_WRITTEN, "its writer died over a day ago", size)
+                    yield Leftover((*place, name), HALF_WRITTEN, "its writer died over a day ago", size)
 
 
 def _writable(store: Store) -> Iterator[tuple[str, ...]]:
@@ -147,16 +147,16 @@ def _writable(store: Store) -> Iterator[tuple[str, ...]]:
             yield from (("apps", name, apps.JOBS, job) for job in _job_names(jobs))
 
 
-def _jobs(store: Store, needed: Collection[tuple[str, str]], now: float) -> Iterator[Remain]:
+def _jobs(store: Store, needed: Collection[tuple[str, str]], now: float) -> Iterator[Leftover]:
     for name in store.app_names():
         with store.root.below(("apps", name, apps.JOBS)) as jobs:
             for job in _job_names(jobs)[:-LAST_JOBS]:  # their names sort by time
                 if (name, job) not in needed and _age(jobs, job, now) > UNUSED_S:
                     place = ("apps", name, apps.JOBS, job)
-                    yield Remain(place, JOB, "ended over 30 days ago", _size(jobs, job))
+                    yield Leftover(place, JOB, "ended over 30 days ago", _size(jobs, job))
 
 
-def _helpers(store: Store, used: Collection[str], now: float) -> Iterator[Remain]:
+def _helpers(store: Store, used: Collection[str], now: float) -> Iterator[Leftover]:
     helpers = store.root.sub_or_none("helpers")
     if helpers is None:
         return
@@ -165,7 +165,7 @@ def _helpers(store: Store, used: Collection[str], now: float) -> Iterator[Remain
             if name in used or not helpers.is_directory(name):
                 continue
             if _age(helpers, name, now) > UNUSED_S:
-                yield Remain(("helpers", name), HELPER, "not used for over 30 days", _size(helpers, name))
+                yield Leftover(("helpers", name), HELPER, "not used for over 30 days", _size(helpers, name))
 
 
 def _job_names(jobs: Dir) -> list[str]:

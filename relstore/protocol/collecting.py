@@ -28,7 +28,7 @@ class PlanLine(NamedTuple):
     """One line of a collector's plan."""
 
     kind: str
-    """``generation``, ``build``, or one of the remains: ``lease``, ``staged upload``, ``half-written file``,
+    """``generation``, ``build``, or a kind of leftover: ``lease``, ``staged upload``, ``half-written file``,
     ``job``, ``helper``, ``damaged file``."""
     name: str
     app: str

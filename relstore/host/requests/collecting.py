@@ -16,9 +16,8 @@ from relstore.errors import StoreError
 from relstore.formats.names import AppName, JobId
 from relstore.formats.retention import Policy
 from relstore.gc import left as left_behind
-from relstore.gc import leftovers as gc_remains
+from relstore.gc import leftovers, sweep, trash
 from relstore.gc import roots as gc_roots
-from relstore.gc import sweep, trash
 from relstore.gc.left import Left
 from relstore.gc.measure import measure
 from relstore.gc.plan import Plan, make_plan
@@ -47,9 +46,9 @@ def collect(store: Store, request: Collect) -> tuple[Collected, list[PlanLine]]:
     with trash.alone(store):
         with store.exclusive():
             seen = _look(store, request, now)
-        remains = gc_remains.find(store, seen.needed, now)
+        unneeded = leftovers.find(store, seen.needed, now)
         leased = sweep.leased_objects(seen.found.leases.values())
-        staged = [remain.place[-1] for remain in remains if remain.kind == gc_remains.STAGED]
+        staged = [leftover.place[-1] for leftover in unneeded if leftover.kind == leftovers.STAGED]
         measured = measure(store, seen.plan.dead_builds, leased, staged)
         if not request.dry_run:
             with store.exclusive():
@@ -57,9 +56,9 @@ def collect(store: Store, request: Collect) -> tuple[Collected, list[PlanLine]]:
                 again = _look(store, request, now)
                 plan = again.plan.only(seen.plan)
                 gone = [
-                    leftover for leftover in remains if gc_remains.is_dead(store, leftover, again.needed, now)
+                    leftover for leftover in unneeded if leftovers.is_dead(store, leftover, again.needed, now)
                 ]
-                left += gc_remains.let_go(store, gone)
+                left += leftovers.let_go(store, gone)
                 left += sweep.let_go(store, plan)
             try:
                 left += trash.empty(store)
@@ -68,10 +67,10 @@ def collect(store: Store, request: Collect) -> tuple[Collected, list[PlanLine]]:
                 sweep.record(store, plan, request.who, now)
             reserve.fill(store.root)
     kept = sum(1 for verdict in seen.plan.generations if verdict.keep)
-    size = cut + measured.bytes + sum(remain.bytes for remain in remains)
+    size = cut + measured.bytes + sum(leftover.bytes for leftover in unneeded)
     warnings = (*_warnings(seen), *left_behind.warnings(left))
     collected = Collected(measured.objects, size, kept, warnings)
-    return collected, replies.plan_lines(seen.plan, measured, remains)
+    return collected, replies.plan_lines(seen.plan, measured, unneeded)
 
 
 def _cut_logs(store: Store, *, full: bool) -> int:
@@ -93,11 +92,11 @@ def _cut_log(app: App, ident: JobId, keep: int) -> int:
 
 
 class _Seen(NamedTuple):
-    """The roots, what they mean, and what of the remains of work is still needed."""
+    """The roots, what they mean, and which leftovers are still needed."""
 
     found: Found
     plan: Plan
-    needed: gc_remains.Needed
+    needed: leftovers.Needed
 
 
 def _look(store: Store, request: Collect, now: int) -> _Seen:
@@ -115,7 +114,7 @@ def _look(store: Store, request: Collect, now: int) -> _Seen:
         lambda build: {ref.blake3: ref.size for ref in store.builds.manifest(build).objects()},
     )
     helpers_used = frozenset((*found.helpers, *_newest_helper(store)))
-    return _Seen(found, plan, gc_remains.Needed(found.leases, live_jobs, helpers_used))
+    return _Seen(found, plan, leftovers.Needed(found.leases, live_jobs, helpers_used))
 
 
 def _policies(store: Store, request: Collect) -> dict[AppName, Policy]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from relstore import protocol
 from relstore.formats import pack
-from relstore.gc.leftovers import Remain
+from relstore.gc.leftovers import Leftover
 from relstore.gc.measure import Measure
 from relstore.gc.plan import Plan
 from relstore.protocol import fields
@@ -31,8 +31,8 @@ def row_out(row: Row) -> protocol.RowOut:
     )
 
 
-def plan_lines(plan: Plan, measured: Measure, remains: Sequence[Remain]) -> list[protocol.PlanLine]:
-    """The plan in lines: generations, then builds and remains with the bytes that their removal frees."""
+def plan_lines(plan: Plan, measured: Measure, leftovers: Sequence[Leftover]) -> list[protocol.PlanLine]:
+    """The plan in lines: generations, then builds and leftovers with the bytes that their removal frees."""
     lines = [
         protocol.PlanLine("generation", str(one.number), one.app, one.keep, one.reason, 0)
         for one in plan.generations
@@ -42,13 +42,16 @@ def plan_lines(plan: Plan, measured: Measure, remains: Sequence[Remain]) -> list
         for one in plan.builds
     ]
     lines += [
-        protocol.PlanLine(one.kind, one.path, _app_of(one), False, one.reason, one.bytes) for one in remains
+        protocol.PlanLine(
+            leftover.kind, leftover.path, _app_of(leftover), False, leftover.reason, leftover.bytes
+        )
+        for leftover in leftovers
     ]
     return lines
 
 
-def _app_of(remain: Remain) -> str:
-    return remain.place[1] if remain.place[0] == "apps" and len(remain.place) > 2 else ""
+def _app_of(leftover: Leftover) -> str:
+    return leftover.place[1] if leftover.place[0] == "apps" and len(leftover.place) > 2 else ""
 
 
 def stream(messages: Iterable[Any]) -> bytes:

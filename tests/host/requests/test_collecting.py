@@ -16,7 +16,7 @@ from relstore.formats import journal
 from relstore.formats.names import AppName, PinName
 from relstore.formats.retention import Policy
 from relstore.gc import trash
-from relstore.gc.leftovers import Remain
+from relstore.gc.leftovers import Leftover
 from relstore.gc.processes import builds_in_use
 from relstore.host.requests import collecting, keeping
 from relstore.protocol import Collect, Delete, PlanLine
@@ -79,13 +79,13 @@ def verdict_of(verdicts: list[PlanLine], name: object) -> PlanLine:
 
 def between_the_looks(monkeypatch: pytest.MonkeyPatch, do: Callable[[], object]) -> None:
     """Have something happen while the store's lock is free: after the plan, before anything goes."""
-    find = collecting.gc_remains.find
+    find = collecting.leftovers.find
 
-    def found(*arguments: Any) -> list[Remain]:
+    def found(*arguments: Any) -> list[Leftover]:
         do()
         return find(*arguments)
 
-    monkeypatch.setattr(collecting.gc_remains, "find", found)
+    monkeypatch.setattr(collecting.leftovers, "find", found)
 
 
 def test_what_somebody_needs_since_the_plan_stays(
@@ -284,7 +284,7 @@ def test_processes_that_could_not_be_looked_into_are_warned_of(store: Store, fiv
 
 
 COLLECT = """
-from relstore.gc.leftovers import Remain
+from relstore.gc.leftovers import Leftover
 from relstore.host.requests import collecting
 from relstore.formats.retention import Policy
 from relstore.protocol import Collect

@@ -5,7 +5,7 @@ from __future__ import annotations
 from relstore import protocol
 from relstore.formats import pack
 from relstore.formats.names import Digest, PinName
-from relstore.gc.leftovers import Remain
+from relstore.gc.leftovers import Leftover
 from relstore.gc.measure import Measure
 from relstore.gc.plan import BuildVerdict, GenerationVerdict, Plan
 from relstore.host.requests import replies
@@ -40,8 +40,8 @@ def test_a_row(store: Store, app: App) -> None:
 
 def test_a_plan_in_lines() -> None:
     left = [
-        Remain(("leases", "1"), "lease", "over", 5),
-        Remain(("apps", "web", "jobs", "1"), "job", "old", 6),
+        Leftover(("leases", "1"), "lease", "over", 5),
+        Leftover(("apps", "web", "jobs", "1"), "job", "old", 6),
     ]
     plan = Plan(
         [GenerationVerdict(WEB, 1, BUILD, False, "old"), GenerationVerdict(WEB, 2, OTHER, True, "current")],
