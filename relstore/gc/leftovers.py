@@ -106,8 +106,8 @@ def _set_aside(store: Store, now: float) -> Iterator[Leftover]:
     with quarantine:
         for name in quarantine.names():
             # Since when it is there: a hard link changes the inode.
-            found = quarantine.lstat(name)
-            if found is not None and now - found.st_ctime > UNUSED_S:
+            status = quarantine.lstat(name)
+            if status is not None and now - status.st_ctime > UNUSED_S:
                 place = (damage.QUARANTINE, name)
                 yield Leftover(place, SET_ASIDE, "repaired over 30 days ago", _size(quarantine, name))
 
@@ -174,17 +174,17 @@ def _job_names(jobs: Dir) -> list[str]:
 
 def _age(directory: Dir, name: str, now: float) -> float:
     """Seconds since it was changed; what is gone is young."""
-    found = directory.lstat(name)
-    return now - found.st_mtime if found is not None else 0.0
+    status = directory.lstat(name)
+    return now - status.st_mtime if status is not None else 0.0
 
 
 def _size(directory: Dir, name: str) -> int:
     """The bytes of its files."""
-    found = directory.lstat(name)
-    if found is None:
+    status = directory.lstat(name)
+    if status is None:
         return 0
-    if not stat.S_ISDIR(found.st_mode):
-        return found.st_size if stat.S_ISREG(found.st_mode) and found.st_nlink == 1 else 0
+    if not stat.S_ISDIR(status.st_mode):
+        return status.st_size if stat.S_ISREG(status.st_mode) and status.st_nlink == 1 else 0
     try:
         inner = directory.sub(name)
     except (FileNotFoundError, PermissionError):

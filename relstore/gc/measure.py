@@ -34,12 +34,12 @@ def measure(
     """
     going: dict[int, int] = {}
     for build in dead:
-        for found in _files(store.builds.directory, build):
-            going[found.st_ino] = going.get(found.st_ino, 0) + 1
+        for status in _files(store.builds.directory, build):
+            going[status.st_ino] = going.get(status.st_ino, 0) + 1
     for lease in staged:
-        for found in _files(store.staging, lease):
-            if found.st_nlink > 1:
-                going[found.st_ino] = going.get(found.st_ino, 0) + 1
+        for status in _files(store.staging, lease):
+            if status.st_nlink > 1:
+                going[status.st_ino] = going.get(status.st_ino, 0) + 1
     objects, loose = _shelf(store, leased, going)
     by_build = {build: _take(_files(store.builds.directory, build), going) for build in dead}
     loose += sum(_take(_files(store.staging, lease), going) for lease in staged)
@@ -74,22 +74,22 @@ def _take(files: Iterator[os.stat_result], going: dict[int, int]) -> int:
     copies that were made because of the limit on links.
     """
     size = 0
-    for found in files:
-        links = going.get(found.st_ino, 0)
-        if links < 0 or links == found.st_nlink:
-            size += found.st_size
-            going[found.st_ino] = 0
+    for status in files:
+        links = going.get(status.st_ino, 0)
+        if links < 0 or links == status.st_nlink:
+            size += status.st_size
+            going[status.st_ino] = 0
     return size
 
 
 def _files(parent: Dir, name: str) -> Iterator[os.stat_result]:
     """The lstat of every regular file below ``name``."""
-    found = parent.lstat(name)
-    if found is None:
+    status = parent.lstat(name)
+    if status is None:
         return
-    if stat.S_ISREG(found.st_mode):
-        yield found
-    elif stat.S_ISDIR(found.st_mode):
+    if stat.S_ISREG(status.st_mode):
+        yield status
+    elif stat.S_ISDIR(status.st_mode):
         try:
             directory = parent.sub(name)
         except (FileNotFoundError, PermissionError):

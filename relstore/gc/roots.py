@@ -22,7 +22,7 @@ _DAY_S = 24 * 3600
 """By so much, the host's clock may have been put right since it was booted."""
 
 
-class Found(NamedTuple):
+class Survey(NamedTuple):
     roots: Roots
     leases: dict[str, bytes]
     """The manifests of running uploads, by the names of their leases."""
@@ -33,7 +33,7 @@ class Found(NamedTuple):
     """Whether there may be processes that are not even listed."""
 
 
-def find(store: Store, jobs: Mapping[AppName, Collection[int]]) -> Found:
+def find(store: Store, jobs: Mapping[AppName, Collection[int]]) -> Survey:
     """``jobs``: the generations that running or unresolved jobs need. Raises DamagedError, OSError."""
     rows = {}
     in_use = builds_in_use()
@@ -46,7 +46,7 @@ def find(store: Store, jobs: Mapping[AppName, Collection[int]]) -> Found:
     held = leases.held(store.leases)
     leased = frozenset(Digest(lease[:64]) for lease in held)
     roots = Roots(rows, jobs, leased, in_use.builds, frozenset(may_run))
-    return Found(roots, held, in_use.helpers, in_use.unreadable, in_use.hidden)
+    return Survey(roots, held, in_use.helpers, in_use.unreadable, in_use.hidden)
 
 
 def _switched(rows: Sequence[Row], events: Sequence[Event], since: float) -> set[Digest]:

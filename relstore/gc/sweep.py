@@ -87,10 +87,10 @@ def clear_shelf(store: Store) -> list[Left]:
 
 def _unshelve(shard: Dir, name: str, leased: Collection[frozenset[str]]) -> list[Left]:
     """Remove an object, unless something needs it now. What had to be left."""
-    found = shard.lstat(name)
-    if found is None or found.st_nlink != 1 or any(name in names for names in leased):
+    status = shard.lstat(name)
+    if status is None or status.st_nlink != 1 or any(name in names for names in leased):
         return []
-    if not stat.S_ISREG(found.st_mode):
+    if not stat.S_ISREG(status.st_mode):
         return []  # no object: the check of the store names it
     try:
         shard.unlink(name)
@@ -123,10 +123,10 @@ class _Leases:
         """The names of the objects of each lease. The store's lock must be held alone."""
         before, self._known = self._known, {}
         for name in self._directory.names():
-            found = self._directory.lstat(name)
-            if found is None or not leases.is_held(self._directory, name):
+            status = self._directory.lstat(name)
+            if status is None or not leases.is_held(self._directory, name):
                 continue
-            key = (found.st_ino, found.st_mtime_ns, found.st_size)
+            key = (status.st_ino, status.st_mtime_ns, status.st_size)
             known = before.get(key)
             if known is None:
                 manifest = self._directory.read_or_none(name, MAX_BYTES)

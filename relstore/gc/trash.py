@@ -36,12 +36,12 @@ def put(store: Store, directory: Dir, name: str) -> list[Left]:
     What had to be left.
     """
     new = f"{name[:_MAX_NAME]}.{random_suffix()}"
-    found = directory.lstat(name)
-    if found is None:
+    status = directory.lstat(name)
+    if status is None:
         return []
     try:
-        if stat.S_ISDIR(found.st_mode):
-            directory.make_accessible(name, found)  # else it could not be moved
+        if stat.S_ISDIR(status.st_mode):
+            directory.make_accessible(name, status)  # else it could not be moved
         try:
             directory.rename(name, store.trash, new)
         except OSError as error:

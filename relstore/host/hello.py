@@ -22,9 +22,9 @@ class Mount(NamedTuple):
 def hello(root: str) -> protocol.Hello:
     """The handshake's first message for a store at ``root`` (which need not exist)."""
     real = os.path.realpath(root)
-    here = _nearest(real)
-    room = os.statvfs(here)
-    mount = find_mount(here)
+    nearest = _nearest(real)
+    room = os.statvfs(nearest)
+    mount = find_mount(nearest)
     system = os.uname()
     return protocol.Hello(
         protocol.VERSION,
@@ -44,19 +44,19 @@ def hello(root: str) -> protocol.Hello:
 
 def find_mount(path: str, mounts: str = "/proc/self/mounts") -> Mount:
     """The mount that holds ``path``; an empty one where /proc is not there."""
-    best, found = "", Mount("", frozenset())
+    best, mount = "", Mount("", frozenset())
     try:
         with open(mounts, encoding="utf-8", errors="surrogateescape") as file:
             lines = file.read().splitlines()
     except OSError:
-        return found
+        return mount
     for line in lines:
         _, point, kind, options, *_ = line.split(" ")
         point = point.replace("\\040", " ")
         inside = path == point or path.startswith(point.rstrip("/") + "/")
         if inside and len(point) >= len(best):
-            best, found = point, Mount(kind, frozenset(options.split(",")))
-    return found
+            best, mount = point, Mount(kind, frozenset(options.split(",")))
+    return mount
 
 
 def _nearest(path: str) -> str:

@@ -129,15 +129,15 @@ def encode(value: Any, body: int = 0) -> bytes:
 
 def decode(payload: bytes, allowed: tuple[Any, ...]) -> Message:
     """The message in a payload, one of the ``allowed`` classes. Raises ProtocolError, FormatError."""
-    found = pack.decode(payload, what="message", limit=MAX_FRAME_BYTES)
-    if not isinstance(found, list) or len(found) != 3 or not isinstance(found[0], str):
+    parts = pack.decode(payload, what="message", limit=MAX_FRAME_BYTES)
+    if not isinstance(parts, list) or len(parts) != 3 or not isinstance(parts[0], str):
         raise ProtocolError("a message that is not [name, fields, body]")
-    kind = _BY_NAME.get(found[0])
+    kind = _BY_NAME.get(parts[0])
     if kind is None or kind not in allowed:
-        raise ProtocolError(f"the message {found[0][:40]!r} is not expected here")
-    if type(found[2]) is not int or not 0 <= found[2] <= MAX_BODY_BYTES:
-        raise ProtocolError(f"a {found[0]} message with a body of {found[2]!r} bytes")
-    return Message(fields.from_values(kind, found[1]), found[2])
+        raise ProtocolError(f"the message {parts[0][:40]!r} is not expected here")
+    if type(parts[2]) is not int or not 0 <= parts[2] <= MAX_BODY_BYTES:
+        raise ProtocolError(f"a {parts[0]} message with a body of {parts[2]!r} bytes")
+    return Message(fields.from_values(kind, parts[1]), parts[2])
 
 
 def answers_to(request: Any) -> tuple[Any, ...]:

@@ -167,8 +167,8 @@ class Job:
 
     def cancelled_by(self) -> str | None:
         """Who asked for that, or None."""
-        found = self.directory.read_or_none(CANCEL, _LIMIT)
-        return None if found is None else found.decode("utf-8", "replace")
+        canceller = self.directory.read_or_none(CANCEL, _LIMIT)
+        return None if canceller is None else canceller.decode("utf-8", "replace")
 
     def decide(self, verdict: str) -> str:
         """Say whether it was confirmed: CONFIRMED, or EXPIRED. Only the first word counts; it is returned.

@@ -136,9 +136,9 @@ def _check_free(app: App) -> None:
 
 
 def _check_hold(app: App, request: Activate) -> None:
-    found = hold.read(app.directory)
-    if found is not None and not request.override_hold:
-        raise RefusedError(describe_hold(app, found), state=_STATE, hint=_UNHOLD)
+    app_hold = hold.read(app.directory)
+    if app_hold is not None and not request.override_hold:
+        raise RefusedError(describe_hold(app, app_hold), state=_STATE, hint=_UNHOLD)
 
 
 _STATE = "Nothing was switched."

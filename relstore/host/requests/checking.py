@@ -61,15 +61,15 @@ def verify(store: Store, step: Callable[[Step], None], *, fix: bool) -> CheckRes
     checker = Checker(store, so_far.checked)
     findings: list[FindingOut] = []
     damaged: list[Digest] = []
-    for build, found in _builds(store, checker, so_far, step):
+    for build, of_build in _builds(store, checker, so_far, step):
         repaired = _NOT_TRIED
-        if any(not finding.foreign for finding in found):
+        if any(not finding.foreign for finding in of_build):
             if fix:
                 repaired = _repair(store, build)
             if not repaired.done:
                 damage.mark(store, build)
                 damaged.append(build)
-        findings += [_out(finding, repaired=repaired.done) for finding in found]
+        findings += [_out(finding, repaired=repaired.done) for finding in of_build]
         if repaired.problem:
             findings.append(FindingOut(f"builds/{build}", repaired.problem, False))
     if fix:
@@ -108,13 +108,13 @@ def _found(
     check: Callable[[], Iterable[Finding]], put_right: Callable[[Sequence[Finding]], None], fix: bool
 ) -> list[FindingOut]:
     """What is wrong, and whether it was repaired."""
-    found = list(check())
-    wrong = [finding for finding in found if not finding.foreign]
+    everything = list(check())
+    wrong = [finding for finding in everything if not finding.foreign]
     if not wrong or not fix:
-        return [_out(finding, repaired=False) for finding in found]
+        return [_out(finding, repaired=False) for finding in everything]
     put_right(wrong)
     left = set(check())
-    return [_out(finding, repaired=finding not in left) for finding in found]
+    return [_out(finding, repaired=finding not in left) for finding in everything]
 
 
 def _out(finding: Finding, *, repaired: bool) -> FindingOut:
@@ -196,17 +196,19 @@ def _clear_shelf(store: Store, wrong: Sequence[Finding]) -> None:
 
 def _generations(store: Store, damaged: Sequence[Digest]) -> dict[Digest, DamagedBuild]:
     """For each build a generation that needs it, the newest of an app."""
-    found = {build: DamagedBuild(build, None, 0) for build in damaged}
-    for name in store.app_names() if found else ():
+    generations = {build: DamagedBuild(build, None, 0) for build in damaged}
+    for name in store.app_names() if generations else ():
         with store.app(name) as app:
             try:
                 linked, chain = set(app.linked()), app.generations()
             except RelstoreError:
                 continue
         for generation in chain:
-            if generation.build in found and generation.number in linked:
-                found[generation.build] = DamagedBuild(generation.build, AppName(name), generation.number)
-    return found
+            if generation.build in generations and generation.number in linked:
+                generations[generation.build] = DamagedBuild(
+                    generation.build, AppName(name), generation.number
+                )
+    return generations
 
 
 def _read_progress(store: Store) -> _Progress:

@@ -21,7 +21,7 @@ from relstore.gc import roots as gc_roots
 from relstore.gc.left import Left
 from relstore.gc.measure import measure
 from relstore.gc.plan import Plan, make_plan
-from relstore.gc.roots import Found
+from relstore.gc.roots import Survey
 from relstore.host import helpers
 from relstore.host.job import directory as jobs
 from relstore.host.job.log import LIMIT
@@ -47,7 +47,7 @@ def collect(store: Store, request: Collect) -> tuple[Collected, list[PlanLine]]:
         with store.exclusive():
             seen = _look(store, request, now)
         unneeded = leftovers.find(store, seen.needed, now)
-        leased = sweep.leased_objects(seen.found.leases.values())
+        leased = sweep.leased_objects(seen.survey.leases.values())
         staged = [leftover.place[-1] for leftover in unneeded if leftover.kind == leftovers.STAGED]
         measured = measure(store, seen.plan.dead_builds, leased, staged)
         if not request.dry_run:
@@ -94,7 +94,7 @@ def _cut_log(app: App, ident: JobId, keep: int) -> int:
 class _Seen(NamedTuple):
     """The roots, what they mean, and which leftovers are still needed."""
 
-    found: Found
+    survey: Survey
     plan: Plan
     needed: leftovers.Needed
 
@@ -105,16 +105,16 @@ def _look(store: Store, request: Collect, now: int) -> _Seen:
         with store.app(request.app):
             pass  # a clear refusal for an app that is not there
     numbers, live_jobs = _job_roots(store)
-    found = gc_roots.find(store, numbers)
+    survey = gc_roots.find(store, numbers)
     plan = make_plan(
-        found.roots,
+        survey.roots,
         store.builds.ids(),
         _policies(store, request),
         now,
         lambda build: {ref.blake3: ref.size for ref in store.builds.manifest(build).objects()},
     )
-    helpers_used = frozenset((*found.helpers, *_newest_helper(store)))
-    return _Seen(found, plan, leftovers.Needed(found.leases, live_jobs, helpers_used))
+    helpers_used = frozenset((*survey.helpers, *_newest_helper(store)))
+    return _Seen(survey, plan, leftovers.Needed(survey.leases, live_jobs, helpers_used))
 
 
 def _policies(store: Store, request: Collect) -> dict[AppName, Policy]:
@@ -152,13 +152,13 @@ def _newest_helper(store: Store) -> list[str]:
 
 
 def _warnings(seen: _Seen) -> Iterator[str]:
-    found, plan = seen.found, seen.plan
-    if found.unreadable_processes and plan.dead_builds:
+    survey, plan = seen.survey, seen.plan
+    if survey.unreadable_processes and plan.dead_builds:
         yield (
-            f"processes of other accounts that could not be looked into: {found.unreadable_processes}; "
+            f"processes of other accounts that could not be looked into: {survey.unreadable_processes}; "
             "a build that only they run is kept only while it is current, pinned or the one to roll back to."
         )
-    if found.hidden_processes and (plan.dead_builds or found.roots.may_run):
+    if survey.hidden_processes and (plan.dead_builds or survey.roots.may_run):
         yield (
             "this host hides the processes of other accounts (hidepid of /proc): each build that was current "
             "at some moment since the host was booted is kept, because one of them may still run it."

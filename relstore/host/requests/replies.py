@@ -34,12 +34,14 @@ def row_out(row: Row) -> protocol.RowOut:
 def plan_lines(plan: Plan, measured: Measure, leftovers: Sequence[Leftover]) -> list[protocol.PlanLine]:
     """The plan in lines: generations, then builds and leftovers with the bytes that their removal frees."""
     lines = [
-        protocol.PlanLine("generation", str(one.number), one.app, one.keep, one.reason, 0)
-        for one in plan.generations
+        protocol.PlanLine("generation", str(verdict.number), verdict.app, verdict.keep, verdict.reason, 0)
+        for verdict in plan.generations
     ]
     lines += [
-        protocol.PlanLine("build", one.build, "", one.keep, one.reason, measured.by_build.get(one.build, 0))
-        for one in plan.builds
+        protocol.PlanLine(
+            "build", verdict.build, "", verdict.keep, verdict.reason, measured.by_build.get(verdict.build, 0)
+        )
+        for verdict in plan.builds
     ]
     lines += [
         protocol.PlanLine(

@@ -22,10 +22,10 @@ def install(request: InstallUnit, password: str) -> Installed:
     """
     directory = os.path.expanduser("~/.config/systemd/user") if request.user else _SYSTEM
     path = f"{directory}/{request.name}"
-    found = _read(path)
-    if found == request.text:
+    present = _read(path)
+    if present == request.text:
         return Installed(path, False)
-    if found is not None and not request.replace:
+    if present is not None and not request.replace:
         raise RefusedError(
             f"{path} is there already, and is another one",
             state="Nothing was changed.",

@@ -73,15 +73,17 @@ class Uploading:
                 hint="Allow it with --allow-outside-links.",
             )
         check_manifest_name(raw, request.build)
-        found = self._found(request.app, request.build)
+        probed = self._found(request.app, request.build)
         wanted = contents(manifest)
-        missing = self._missing(request.build, wanted, found) if _must_be_sent(found, request.build) else []
+        missing = self._missing(request.build, wanted, probed) if _must_be_sent(probed, request.build) else []
         alike = self._alike(request.app, manifest, [wanted[item.content] for item in missing])
         self._compared = _Compared(
             request.build, raw, manifest, {ref.blake3: ref for refs in alike.values() for ref in refs}
         )
         body = replies.stream([_wanted(item, alike.get(wanted[item.content].blake3, ())) for item in missing])
-        self._wire.send(protocol.Compared(found, len(missing), decoders.available() if missing else ()), body)
+        self._wire.send(
+            protocol.Compared(probed, len(missing), decoders.available() if missing else ()), body
+        )
 
     def begin(self, request: protocol.Begin) -> None:
         self._unless_failed(self._begin)
@@ -173,12 +175,12 @@ class Uploading:
         except NoStoreError:
             return None
 
-    def _missing(self, build: Digest, wanted: Sequence[ObjectRef], found: protocol.Probed) -> list[Missing]:
+    def _missing(self, build: Digest, wanted: Sequence[ObjectRef], probed: protocol.Probed) -> list[Missing]:
         store = self._store_or_none()
         if store is None:
             return [Missing(index, 0) for index in range(len(wanted))]
         # Of a build that is damaged everything is read; else that is left to the publishing.
-        there = store.objects.is_any_sound if found.damaged else store.objects.has_any
+        there = store.objects.is_any_sound if probed.damaged else store.objects.has_any
         staged = store.staging.sub_or_none(build)
         if staged is None:
             return lacking(there, wanted, None)
@@ -239,9 +241,9 @@ def _said(request: Union[protocol.Publish, protocol.Release]) -> _Said:
     return _Said(Description.parse(request.who, request.commit, request.dirty, request.note), policy)
 
 
-def _must_be_sent(found: protocol.Probed, build: Digest) -> bool:
-    known = found.present or found.waiting or found.current_build == build
-    return found.damaged or not known
+def _must_be_sent(probed: protocol.Probed, build: Digest) -> bool:
+    known = probed.present or probed.waiting or probed.current_build == build
+    return probed.damaged or not known
 
 
 def _wanted(item: Missing, alike: Sequence[ObjectRef]) -> protocol.Wanted:

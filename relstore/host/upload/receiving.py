@@ -39,17 +39,17 @@ class Receiving:
         self.failures: dict[int, str] = {}
         """By content, why it has to be sent again."""
 
-    def open(self, ask: protocol.Open) -> None:
+    def open(self, request: protocol.Open) -> None:
         """Begin a stream, which ends the previous one."""
         self.end()
-        self._segments = iter(ask.segments)
+        self._segments = iter(request.segments)
         self._segment = next(self._segments, None)
         try:
-            if any(segment.length <= 0 for segment in ask.segments):
+            if any(segment.length <= 0 for segment in request.segments):
                 raise ProtocolError("a segment without bytes")
-            base = None if ask.base is None else self._map(ask.base)
-            size = sum(segment.length for segment in ask.segments)
-            self._decoder = decoders.decoder(ask.codec, base, size)
+            base = None if request.base is None else self._map(request.base)
+            size = sum(segment.length for segment in request.segments)
+            self._decoder = decoders.decoder(request.codec, base, size)
             self._held.callback(self._decoder.close)
         except _OF_THE_STREAM as error:
             self._fail(error)
