@@ -91,7 +91,13 @@ def service(what: Service) -> str:
 
 
 def recovery(root: str, python: str, *, account: str, user: bool) -> str:
-    """The text of a unit that resolves at boot what dead jobs left, by the newest helper of the store."""
+    """The text of a unit that resolves at boot what dead jobs left, by the newest helper of the store.
+
+    ``account``: the one that deploys; root must not run a helper that another account can change. Raises
+    UsageError without one.
+    """
+    if not account and not user:
+        raise UsageError("whom does the unit run as?", hint="Give --account NAME, the account that deploys.")
     helper = f"{root}/helpers/newest"
     lines = [
         "[Unit]",
@@ -102,7 +108,7 @@ def recovery(root: str, python: str, *, account: str, user: bool) -> str:
         "[Service]",
         "Type=oneshot",
         f"ExecStart={' '.join(_word(word) for word in (python, '-I', '-S', helper, 'recover', root))}",
-        *([f"User={_value(account)}"] if account and not user else []),
+        *([] if user else [f"User={_value(account)}"]),
         "",
         "[Install]",
         f"WantedBy={'default.target' if user else 'multi-user.target'}",

@@ -153,7 +153,7 @@ class RequestServer:
         self._wire.send(preflight.preflight(self._root, request, self._password))
 
     def _install_unit(self, request: protocol.InstallUnit) -> None:
-        self._wire.send(unit_file.install(request, self._password))
+        self._wire.send(unit_file.install(self._root, request, self._password))
 
     def _past(self, request: protocol.Past) -> None:
         self._wire.send(*reading.past(self._store, request))

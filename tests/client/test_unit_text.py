@@ -73,6 +73,15 @@ def test_whom_it_runs_as() -> None:
     assert "WantedBy=default.target" in own
 
 
+def test_the_recovery_unit_runs_as_the_account_that_deploys() -> None:
+    text = unit_file.recovery("/srv/web", "/usr/bin/python3", account="deploy", user=False)
+    assert "User=deploy" in text.splitlines()
+    own = unit_file.recovery("/srv/web", "/usr/bin/python3", account="deploy", user=True)
+    assert "User=" not in own
+    with pytest.raises(UsageError, match="whom does the unit run as"):
+        unit_file.recovery("/srv/web", "/usr/bin/python3", account="", user=False)
+
+
 def verify(directory: Path, name: str, text: str) -> str:
     """What ``systemd-analyze verify`` has against a unit."""
     if shutil.which("systemd-analyze") is None:

@@ -142,6 +142,21 @@ def account(host: SystemdHost, network: Network, tmp_path: Path) -> Deployer:
     return Deployer.at(host, tmp_path / "account", "deploy")
 
 
+def test_the_unit_for_the_next_boot_runs_as_the_account_that_deploys(
+    account: Deployer, tmp_path: Path
+) -> None:
+    """No account is in the target: only the host knows which one that is."""
+    text = account.does("unit", "--recover").out
+    assert "User=deploy" in text.splitlines()
+    root = Deployer.at(account.host, tmp_path / "root")
+    for flags in ((), ("--account", "root")):
+        ran = root.run("unit", "--recover", "--install", *flags)
+        assert ran.code == 1
+        assert "would run as root what deploy can change: /srv/web" in ran.err
+        assert "--account deploy" in ran.err
+    root.does("unit", "--recover", "--install", "--account", "deploy")
+
+
 def test_an_account_without_rights_is_told_before_anything_is_sent(account: Deployer) -> None:
     ran = account.push("good", "first")
     assert ran.code == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -62,15 +63,15 @@ def unit(
         raise UsageError("which app?", hint="Give --app NAME.")
     unit_name = _name(here, name, app, recover=recover)
 
-    def text(root: str) -> str:
+    def text(root: str, helper_account: str) -> str:
         if recover:
             python = here.account.python or _PYTHON
-            return unit_file.recovery(root, python, account=_recoverer(here, account), user=user)
+            return unit_file.recovery(root, python, account=account or helper_account, user=user)
         what = unit_file.Service(app, root, program or "", arguments, account or "", user)
         return unit_file.service(what)
 
     if not install:
-        _print(here, unit_name, text)
+        _print(here, unit_name, text, needs_account=recover and not account and not user)
         return
     become = how["become"] or here.config.become or ""
     ask = here.config.ask_become_pass if how["ask_become_pass"] is None else how["ask_become_pass"]
@@ -80,7 +81,7 @@ def unit(
         if password:
             await session.ask(protocol.Become(password), protocol.Done)
         request = protocol.InstallUnit(
-            unit_name, text(session.hello.root), user, "sudo" if password else become, force
+            unit_name, _at_host(text, session), user, "sudo" if password else become, force
         )
         found, _body = await session.ask(request, Installed)
         return found
@@ -99,22 +100,22 @@ def _name(here: Settings, given: str | None, app: AppName, *, recover: bool) -> 
     return here.config.units[0] if here.config.units else UnitName.parse(app)
 
 
-def _recoverer(here: Settings, account: str | None) -> str:
-    """Whoever owns the store: the account that deploys."""
-    return account or (here.need_targets()[0].user or "")
+def _at_host(text: Callable[[str, str], str], session: Session) -> str:
+    """The text for this host. Only the host knows its store's path, and which account its helper runs as."""
+    return text(session.hello.root, session.hello.account.removeprefix("uid "))
 
 
-def _print(here: Settings, name: UnitName, text: Any) -> None:
-    """For the first target; its store's path may have to be asked for."""
+def _print(here: Settings, name: UnitName, text: Callable[[str, str], str], *, needs_account: bool) -> None:
+    """For the first target. The host may have to be asked for the path of its store and for the account."""
     target = here.need_targets()[0]
-    if target.path.startswith("/"):
-        content = text(target.path)
+    if target.path.startswith("/") and not needs_account:
+        content = text(target.path, "")
     else:
 
-        async def root(session: Session, _: ConsoleReporter) -> str:
-            return session.hello.root
+        async def at_host(session: Session, _: ConsoleReporter) -> str:
+            return _at_host(text, session)
 
-        content = text(str(on_each(here, root)[0].value))
+        content = str(on_each(here, at_host)[0].value)
     for line in content.splitlines():
         here.console.report(line)
     here.console.document("unit", name=name, text=content)
