@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from relstore.errors import UsageError
+from relstore.formats import systemctl
 from relstore.formats.names import AppName, UnitName
 from relstore.formats.recipe import RESTART
 
@@ -117,21 +118,19 @@ def recovery(root: str, python: str, *, account: str, user: bool) -> str:
     return "\n".join(lines)
 
 
-def sudoers(account: str, units: Sequence[UnitName], action: str = RESTART) -> str:
-    """A fragment for /etc/sudoers.d: exactly what relstore does with these units (sudoers(5))."""
+def sudoers(account: str, units: Sequence[UnitName], action: str = RESTART, *, paths: Sequence[str]) -> str:
+    """A fragment for /etc/sudoers.d: exactly what relstore does with these units (sudoers(5)).
+
+    ``paths``: where systemctl may be on the hosts.
+    """
     # ALL is everybody there.
     if account in ("", "ALL") or any(letter in account for letter in _SUDOERS_LETTERS):
         raise UsageError(f"{account!r} cannot be the name of an account")
     commands = [
-        f"/usr/bin/systemctl {words} {_escaped(unit)}"
+        f"{path} {_escaped(' '.join((*words, unit)))}"
         for unit in units
-        for words in (
-            *dict.fromkeys((action, RESTART)),
-            f"{RESTART} --no-block",
-            "stop",
-            "reset-failed",
-            "kill --signal\\=KILL",
-        )
+        for path in paths
+        for words in systemctl.commands(action)
     ]
     lines = ", \\\n    ".join(commands)
     return (
@@ -164,6 +163,6 @@ def _value(text: str) -> str:
     return text.replace("%", "%%")
 
 
-def _escaped(unit: str) -> str:
+def _escaped(words: str) -> str:
     """In sudoers a comma, colon, equals sign and backslash are escaped."""
-    return "".join(f"\\{letter}" if letter in ",:=\\" else letter for letter in unit)
+    return "".join(f"\\{letter}" if letter in ",:=\\" else letter for letter in words)

@@ -165,6 +165,13 @@ def test_an_account_without_rights_is_told_before_anything_is_sent(account: Depl
     assert ran.code == 1
     assert "sudo needs a password" in ran.err
     assert "relstore sudoers" in ran.err
+    rule = "deploy ALL=(root) NOPASSWD: /usr/bin/systemctl restart web.service\n"
+    account.host.run("sh", "-c", "cat > /etc/sudoers.d/x; chmod 440 /etc/sudoers.d/x", input=rule)
+    ran = account.push("good", "first", "--become", "sudo")
+    assert ran.code == 1
+    for words in ("restart --no-block", "stop", "reset-failed", "kill --signal=KILL"):
+        assert f"`systemctl {words} web.service`" in ran.err
+    assert "`systemctl restart web.service`" not in ran.err
 
 
 def test_with_the_rule_that_relstore_prints_it_may_restart_and_go_back(account: Deployer) -> None:

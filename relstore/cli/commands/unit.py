@@ -84,6 +84,8 @@ def unit(
             unit_name, _at_host(text, session), user, "sudo" if password else become, force
         )
         found, _body = await session.ask(request, Installed)
+        if user:
+            await _say_whether_it_lingers(here, session)
         return found
 
     def show(host: str, found: Installed) -> None:
@@ -98,6 +100,16 @@ def _name(here: Settings, given: str | None, app: AppName, *, recover: bool) -> 
     if recover:
         return UnitName("relstore-recover.service")
     return here.config.units[0] if here.config.units else UnitName.parse(app)
+
+
+async def _say_whether_it_lingers(here: Settings, session: Session) -> None:
+    supervisor, _body = await session.ask(protocol.Supervisor(), protocol.SupervisorOut)
+    if not supervisor.lingers:
+        account = session.hello.account
+        here.console.note(
+            f"{session.label}: the services of {account} stop when its last session ends. "
+            f"Once, as root there: loginctl enable-linger {account}"
+        )
 
 
 def _at_host(text: Callable[[str, str], str], session: Session) -> str:

@@ -10,12 +10,13 @@ import os
 from collections.abc import Iterator
 
 from relstore.errors import RelstoreError
+from relstore.formats import systemctl
 from relstore.formats.executable import Executable
 from relstore.formats.names import AppName, UnitName
 from relstore.formats.recipe import RELOAD, Recipe
 from relstore.host.job import start as detach
-from relstore.host.machine import access, selinux
-from relstore.host.machine.privilege import Privilege
+from relstore.host.machine import access, logind, selinux
+from relstore.host.machine.privilege import Privilege, Refusal
 from relstore.host.service.systemd import Systemd, UnitState
 from relstore.protocol import Preflight, Preflighted, Problem
 from relstore.store.app import CURRENT
@@ -99,6 +100,8 @@ def _services(root: str, app: AppName, recipe: Recipe, password: str) -> Iterato
             "Use a `restart` command for whatever supervises the app there.",
         )
         return
+    if recipe.units.user:
+        yield from _lingering()
     privilege = Privilege(recipe.units.become, password)
     systemd = Systemd(recipe.units, privilege)
     silent = systemd.reachable()
@@ -113,6 +116,15 @@ def _services(root: str, app: AppName, recipe: Recipe, password: str) -> Iterato
         yield from _unit(unit, state, root, app, recipe)
         if state.load == "loaded" and not recipe.units.user:
             yield from _may_act(unit, recipe, privilege)
+
+
+def _lingering() -> Iterator[Problem]:
+    logout = logind.at_logout()
+    if not logout.lingers:
+        yield Problem(
+            f"the units of {logout.account} stop when its last session ends",
+            f"Once, as root there: loginctl enable-linger {logout.account}",
+        )
 
 
 def _unit(unit: UnitName, state: UnitState, root: str, app: AppName, recipe: Recipe) -> Iterator[Problem]:
@@ -175,9 +187,16 @@ def _may_act(unit: UnitName, recipe: Recipe, privilege: Privilege) -> Iterator[P
             "(user = true).",
         )
         return
-    refusal = privilege.can(["systemctl", recipe.units.action, unit])
-    if refusal:
-        yield Problem(
-            f"{refusal} for `systemctl {recipe.units.action} {unit}`",
-            "`relstore sudoers` prints the rule that allows it; or give --ask-become-pass.",
-        )
+    refused: dict[Refusal, list[str]] = {}
+    for words in systemctl.commands(recipe.units.action):
+        refusal = privilege.refusal(["systemctl", *words, unit])
+        if refusal is not None:
+            refused.setdefault(refusal, []).append(f"`systemctl {' '.join(words)} {unit}`")
+            if not refusal.of_command:
+                break  # the others would be refused for the same reason
+    if not refused:
+        refusal = privilege.asks_for(["systemctl", *systemctl.RESET_FAILED, unit])
+        if refusal is not None:
+            refused[refusal] = [f"`systemctl {recipe.units.action} {unit}`"]
+    for refusal, commands in refused.items():
+        yield Problem(f"{refusal.what}: {', '.join(commands)}", refusal.hint)

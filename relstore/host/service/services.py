@@ -9,16 +9,18 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
+from relstore.formats import systemctl
 from relstore.formats.names import UnitName
 from relstore.formats.recipe import RESTART, Command, Recipe
 from relstore.host.machine.privilege import Privilege
 from relstore.host.service import commands
 from relstore.host.service.systemd import Systemd
-from relstore.host.service.unit_health import end_reason
+from relstore.host.service.unit_health import START_LIMIT, end_reason
 
 _STOP_S = 5
 """How long a failed release may take to stop."""
 _POLL_S = 0.05
+_LIMIT_POLL_S = 1.0
 
 
 class Services:
@@ -39,7 +41,7 @@ class Services:
         """Start the release after the switch to it. ``first``: nothing was current before."""
         action = RESTART if first else self._recipe.units.action
         for unit in self._recipe.units.names:
-            problem = self.systemd.act(action, unit, seconds=self._recipe.restart_timeout)
+            problem = self.systemd.act(systemctl.act(action), unit, seconds=self._recipe.restart_timeout)
             if problem:
                 return self._explained(unit, problem)
         reload = self._recipe.reload
@@ -62,12 +64,23 @@ class Services:
             self.systemd.clear_failures(unit)
 
     def _bring_back(self, unit: UnitName) -> str:
+        """Restart it with the commands that are allowed; ``""`` on success."""
+        deadline = time.monotonic() + self._recipe.restart_timeout
+        problem = self._restart(unit)
+        # systemd refuses to start it for a while if its failures could not be cleared.
+        while problem and self.systemd.state(unit).result == START_LIMIT and time.monotonic() < deadline:
+            time.sleep(_LIMIT_POLL_S)
+            problem = self._restart(unit)
+        return problem
+
+    def _restart(self, unit: UnitName) -> str:
         # The release may have crashed so often that systemd refuses to start anything. A restart, not a
         # stop and a start: units that need this one would be stopped and not started again.
         self.systemd.clear_failures(unit)
-        problem = self.systemd.act(RESTART, unit, seconds=_STOP_S, wait=False)
-        if problem:
-            return problem
+        if self.systemd.act(systemctl.RESTART_AT_ONCE, unit, seconds=_STOP_S):
+            # sudo may allow only the plain restart, which waits.
+            problem = self.systemd.act(systemctl.act(RESTART), unit, seconds=self._recipe.restart_timeout)
+            return self._explained(unit, problem) if problem else ""
         started = time.monotonic()
         killed = False
         while time.monotonic() - started < self._recipe.restart_timeout:

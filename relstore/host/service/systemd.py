@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Literal, NamedTuple, Union
+from typing import NamedTuple
 
+from relstore.formats import systemctl
 from relstore.formats.names import UnitName
-from relstore.formats.recipe import UnitAction, Units
+from relstore.formats.recipe import Units
 from relstore.host.machine import tools
 from relstore.host.machine.privilege import Privilege
 from relstore.host.machine.tools import ToolResult
@@ -107,28 +108,24 @@ class Systemd:
         result = tools.run(["systemctl", *self._scope, "show", "-p", "Version"], seconds=_SHOW_S)
         return "" if result.code == 0 else result.said
 
-    def act(
-        self, action: Union[UnitAction, Literal["stop"]], unit: UnitName, *, seconds: float, wait: bool = True
-    ) -> str:
-        """Do ``action`` with the unit. ``""`` on success, else what went wrong.
-
-        Without ``wait``, only ask systemd to do it.
-        """
-        result = self._run([action, *([] if wait else ["--no-block"]), unit], seconds=seconds)
+    def act(self, action: systemctl.Words, unit: UnitName, *, seconds: float) -> str:
+        """Do ``action`` with the unit. ``""`` on success, else what went wrong."""
+        result = self._run([*action, unit], seconds=seconds)
+        command = f"`systemctl {' '.join(action)} {unit}`"
         if result.code == tools.TIMED_OUT:
-            return f"`systemctl {action} {unit}` did not end within {seconds:.0f} s"
-        return "" if result.code == 0 else f"`systemctl {action} {unit}` failed: {_first(result)}"
+            return f"{command} did not end within {seconds:.0f} s"
+        return "" if result.code == 0 else f"{command} failed: {_first(result)}"
 
     def clear_failures(self, unit: UnitName) -> None:
         """Let a unit be started again that crashed too often."""
-        self._run(["reset-failed", unit], seconds=_SHOW_S)
+        self._run([*systemctl.RESET_FAILED, unit], seconds=_SHOW_S)
 
     def kill(self, unit: UnitName) -> None:
         """Kill the processes of a unit that did not stop when it was asked to."""
-        self._run(["kill", "--signal=KILL", unit], seconds=_SHOW_S)
+        self._run([*systemctl.KILL, unit], seconds=_SHOW_S)
 
     def stop(self, unit: UnitName, *, seconds: float) -> str:
-        return self.act("stop", unit, seconds=seconds)
+        return self.act(systemctl.STOP, unit, seconds=seconds)
 
     def journal(self, unit: UnitName, since: float) -> list[str]:
         """The unit's last lines in the journal since that time (seconds since 1970); none if not readable."""

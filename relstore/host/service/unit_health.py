@@ -20,6 +20,8 @@ BROKEN: Final = "broken"
 
 CRASHES = 3
 """This many restarts that systemd made by itself are a crash loop, which waiting does not fix."""
+START_LIMIT: Final = "start-limit-hit"
+"""The result of a unit that crashed so often that systemd does not start it for a while."""
 _EXIT_CODES = {
     200: "its working directory cannot be entered (200/CHDIR)",
     203: "its program cannot be executed (203/EXEC)",
@@ -111,7 +113,7 @@ def end_reason(state: UnitState) -> str:
         return f"its main process was killed by signal {state.exit_status}"
     if state.result == "timeout":
         return "it took longer than its unit allows (timeout)"
-    if state.result == "start-limit-hit":
+    if state.result == START_LIMIT:
         return "it crashed more often than its unit allows (start-limit-hit)"
     if state.result == "protocol":
         return "its main process ended before it reported that it was ready"
