@@ -20,9 +20,14 @@ from relstore.host.machine.tools import ToolResult
 _SHOW_S = 10
 _PROPERTIES = (
     "LoadState", "ActiveState", "SubState", "Result", "Type", "MainPID", "NRestarts", "ExecMainStatus",
-    "ExecMainCode", "ExecMainStartTimestampMonotonic", "TriggeredBy", "User", "DynamicUser", "FragmentPath",
-    "DropInPaths", "ExecStart", "WorkingDirectory", "RootDirectory", "ProtectHome", "StatusText",
-    "Job",
+    "ExecMainCode", "ExecMainStartTimestampMonotonic", "TriggeredBy", "User", "DynamicUser",
+    "ExecStart", "WorkingDirectory", "RootDirectory", "ProtectHome", "StatusText",
+    "Job", "NeedDaemonReload", "Environment", "BindPaths", "BindReadOnlyPaths", "Group",
+    "SupplementaryGroups",
+    "ConsistsOf", "RequiredBy", "BoundBy", "Wants", "Requires", "BindsTo", "Upholds", "Triggers",
+)  # fmt: skip
+_PLACES = (
+    "ExecStart", "WorkingDirectory", "RootDirectory", "Environment", "BindPaths", "BindReadOnlyPaths",
 )  # fmt: skip
 JOURNAL_LINES = 20
 _JOURNAL_BYTES = 4000
@@ -47,14 +52,23 @@ class UnitState(NamedTuple):
     triggered_by: tuple[str, ...]
     user: str
     dynamic_user: bool
-    files: tuple[str, ...]
-    """The unit's own file and its drop-ins."""
     places: str
-    """The settings that say what it runs: its command, working directory and root, as one text."""
+    """The settings that say what it runs, as systemd has loaded them: one text of its command, its working
+    directory and root, its environment, and what is mounted for it."""
     protect_home: str
     status_text: str
     job: int
     """The number of systemd's pending job for the unit, or 0."""
+    needs_reload: bool
+    """Whether its files have changed since systemd read them."""
+    groups: tuple[str, ...]
+    """The groups that the unit gives to its processes beside those of their account."""
+    restarted_with: tuple[str, ...]
+    """Units that are restarted when this one is: PartOf=, Requires= and BindsTo= of theirs name it."""
+    pulls_in: tuple[str, ...]
+    """Units that are started when this one is."""
+    triggers: tuple[str, ...]
+    """What a socket, a timer or a path starts."""
 
     @classmethod
     def parse(cls, text: str) -> UnitState:
@@ -74,14 +88,18 @@ class UnitState(NamedTuple):
             _number(values, "NRestarts"),
             _number(values, "ExecMainStatus"),
             _number(values, "ExecMainStartTimestampMonotonic"),
-            tuple(values.get("TriggeredBy", "").split()),
+            _words(values, "TriggeredBy"),
             values.get("User", ""),
             values.get("DynamicUser", "") == "yes",
-            (*values.get("FragmentPath", "").split(), *values.get("DropInPaths", "").split()),
-            "\n".join(values.get(key, "") for key in ("ExecStart", "WorkingDirectory", "RootDirectory")),
+            "\n".join(values.get(key, "") for key in _PLACES),
             values.get("ProtectHome", ""),
             values.get("StatusText", ""),
             _number(values, "Job"),
+            values.get("NeedDaemonReload", "") == "yes",
+            _words(values, "Group", "SupplementaryGroups"),
+            _words(values, "ConsistsOf", "RequiredBy", "BoundBy"),
+            _words(values, "Wants", "Requires", "BindsTo", "Upholds"),
+            _words(values, "Triggers"),
         )
 
 
@@ -142,6 +160,10 @@ def _first(result: ToolResult) -> str:
     """The first line of systemctl's errors, which has the reason; hints follow it."""
     lines = [line for line in result.err.splitlines() if line.strip()]
     return lines[0].strip() if lines else f"exit code {result.code}"
+
+
+def _words(values: Mapping[str, str], *keys: str) -> tuple[str, ...]:
+    return tuple(word for key in keys for word in values.get(key, "").split())
 
 
 def _number(values: Mapping[str, str], key: str) -> int:

@@ -43,6 +43,8 @@ class Look(NamedTuple):
     """Whether its main process executes the build; None if nobody asks, or if it cannot be seen."""
     program: str
     """What the main process executes, for people."""
+    unseen: bool = False
+    """Whether it must execute the build, and nothing tells that it does, not even a probe."""
 
 
 class UnitVerdict(NamedTuple):
@@ -72,13 +74,26 @@ def judge(unit: str, looks: Sequence[Look], stable: float) -> UnitVerdict:
         return _ended(unit, state)
     if state.active != "active":
         return UnitVerdict(WAITING, f"{unit} is {state.active or 'in no known state'}")
-    if state.sub == "exited" or not state.main_pid:
-        return UnitVerdict(HEALTHY, "")  # a oneshot with RemainAfterExit=, or a unit without a main process
+    if state.sub == "exited":
+        return UnitVerdict(HEALTHY, "")  # a oneshot with RemainAfterExit=
+    if last.unseen:
+        return UnitVerdict(WAITING, f"this account cannot see what {unit} executes, and no probe checks it")
+    if not state.main_pid:
+        return UnitVerdict(HEALTHY, "")  # a target and the like: its members are judged, or its probes
     if last.runs_build is False:
         return UnitVerdict(WAITING, f"the main process of {unit} executes {last.program}, not this build")
     since = _unchanged_since(looks)
     if last.at - since < stable:
         return UnitVerdict(WAITING, f"{unit} has been running for {last.at - since:.1f} s of {stable:.1f} s")
+    return UnitVerdict(HEALTHY, "")
+
+
+def judge_bystander(unit: str, state: UnitState) -> UnitVerdict:
+    """A unit that is started with the release and need not run it: it must only not have failed."""
+    if state.active == "failed":
+        return UnitVerdict(BROKEN, f"{unit} failed: {end_reason(state)}")
+    if state.sub == "auto-restart":
+        return UnitVerdict(WAITING, f"{unit} crashed and will be restarted: {end_reason(state)}")
     return UnitVerdict(HEALTHY, "")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grp
 import os
 from pathlib import Path
 
@@ -9,11 +10,14 @@ import pytest
 
 from relstore.errors import RefusedError
 from relstore.formats.executable import Executable
+from relstore.formats.names import UnitName
 from relstore.formats.recipe import Recipe
 from relstore.host.job import start as detach
 from relstore.host.machine import access, logind, selinux
 from relstore.host.machine.logind import Logout
-from relstore.host.requests import preflight
+from relstore.host.requests import preflight, preflight_units
+from relstore.host.service.members import Member
+from relstore.host.service.systemd import UnitState
 from relstore.protocol import Preflight
 from tests.support.host_side import WEB
 
@@ -100,6 +104,69 @@ def test_modes_on_the_way() -> None:
     odd = os.stat_result((0o040701, 1, 1, 1, 1000, 1000, 0, 0, 0, 0))
     assert not may(odd, 1001, {1000})
     assert may(odd, -1, set())
+
+
+def test_groups_that_the_unit_gives_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    number = os.getgid()
+    status = os.stat_result((0o040710, 1, 1, 1, 0, number, 0, 0, 0, 0))
+    monkeypatch.setattr(os, "stat", lambda _: status)
+    assert access.barrier("/srv", "", ["no-such-group"]) == "/"
+    for name in (grp.getgrgid(number).gr_name, str(number)):
+        assert access.barrier("/srv", "", ["no-such-group", name]) == ""
+
+
+LINK = "/srv/web/apps/web/current"
+LOADED = UnitState.parse(f"LoadState=loaded\nType=exec\nExecStart={{ path={LINK}/bin/web ; }}\n")
+UNIT = UnitName("web.service")
+
+
+@pytest.mark.parametrize(
+    ("state", "user", "what", "hint"),
+    [
+        (LOADED, False, "", ""),
+        (LOADED._replace(load="not-found"), False, "does not exist", "systemctl status"),
+        (LOADED._replace(load="masked"), False, "it is masked", "systemctl status"),
+        (
+            LOADED._replace(needs_reload=True),
+            False,
+            "have changed since systemd read",
+            "`systemctl daemon-reload`",
+        ),
+        (LOADED._replace(needs_reload=True), True, "have changed", "`systemctl --user daemon-reload`"),
+    ],
+)
+def test_whether_systemd_has_the_unit(state: UnitState, user: bool, what: str, hint: str) -> None:
+    found = list(preflight_units.loaded(UNIT, state, user=user))
+    assert bool(found) is bool(what)
+    for problem in found:
+        assert what in problem.what
+        assert hint in problem.hint
+
+
+@pytest.mark.parametrize(
+    ("state", "members", "what"),
+    [
+        (LOADED, (), ""),
+        (LOADED._replace(places="/opt/web"), (), "a switch would not change what it runs"),
+        (LOADED._replace(places=""), (Member(UnitName("a.service"), True, True),), ""),
+        (
+            LOADED._replace(places=""),
+            (Member(UnitName("a.service"), False, True),),
+            "a switch would not change",
+        ),
+        (
+            LOADED._replace(places=""),
+            (Member(UnitName("a.service"), True, False),),
+            "does not restart a.service",
+        ),
+    ],
+)
+def test_whether_the_unit_runs_what_the_link_leads_to(
+    state: UnitState, members: tuple[Member, ...], what: str
+) -> None:
+    found = list(preflight_units.runs_release(UNIT, state, members, LINK, Recipe()))
+    assert bool(found) is bool(what)
+    assert all(what in problem.what for problem in found)
 
 
 def test_an_account_that_does_not_exist_meets_no_barrier() -> None:
