@@ -133,7 +133,7 @@ class HealthCheck:
         if not state.main_pid:
             if is_shown_by_member or state.sub == "exited":
                 return Look(now, state, None, "")
-            self._notes[unit] = f"{unit} has no main process; only its probes say that it runs this build"
+            self._notes[unit] = f"only its probes say that {unit} is healthy; it has no main process"
             return Look(now, state, None, "", unseen=not self._is_probed)
         execution = running_build.execution(
             state.main_pid,
@@ -142,7 +142,7 @@ class HealthCheck:
             young=_started(state) >= subject.switched,
             through=link_use.goes_through(state.places, subject.current),
         )
-        self._note(unit, state.main_pid, execution)
+        self._note(unit, execution)
         unseen = execution.runs is None and not self._is_probed
         return Look(now, state, execution.runs, execution.program, unseen)
 
@@ -150,17 +150,17 @@ class HealthCheck:
     def _is_probed(self) -> bool:
         return bool(self._health.http or self._health.tcp or self._health.commands)
 
-    def _note(self, unit: UnitName, pid: int, execution: Execution) -> None:
+    def _note(self, unit: UnitName, execution: Execution) -> None:
         """Remember what the verdict relies on where the process itself was not seen."""
         self._notes.pop(unit, None)
         if execution.seen:
             return
-        relied = (
-            "systemd says that it was started after the switch, through the link"
+        unseen = "this account may not look into its process"
+        self._notes[unit] = (
+            f"systemd says that {unit} was started with this build; {unseen}"
             if execution.runs
-            else "only the probes say that it is healthy"
+            else f"only its probes say that {unit} is healthy; {unseen}"
         )
-        self._notes[unit] = f"this account cannot see what process {pid} of {unit} executes; {relied}"
 
     def _say_notes(self) -> None:
         for note in self._notes.values():
