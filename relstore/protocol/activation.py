@@ -89,6 +89,8 @@ class Problem(NamedTuple):
 
 class Preflighted(NamedTuple):
     problems: tuple[Problem, ...]
+    notes: tuple[str, ...]
+    """What is odd and stops nothing."""
 
 
 class Confirmed(NamedTuple):

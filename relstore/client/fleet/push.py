@@ -73,7 +73,7 @@ async def _push(
                 hosts.session(transport, target, access.account, access.reporter, ahead)
             )
             sessions[target] = session
-            await preflight.check(session, plan.activation, asked)
+            await preflight.check(session, plan.activation, asked, access.reporter.notice)
             await past.look(session, seen, access.account.heads, access.reporter.notice)
             return await _bring(session, access.to(target), plan, shop, question)
         except RelstoreError as error:

@@ -35,7 +35,7 @@ async def switch(
         try:
             async with connected(target, access.account, access.reporter) as session:
                 app = await past.meant(session, app, access.account.heads, access.reporter.notice)
-                await preflight.check(session, plan, preflight.request(app, plan))
+                await preflight.check(session, plan, preflight.request(app, plan), access.reporter.notice)
                 results.append(await _activate(session, access.to(target), app, spec, plan))
         except RelstoreError as error:
             results.append(result.from_error(target, error))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from relstore import protocol
 from relstore.client.connection.session import Session
@@ -23,13 +23,20 @@ def request(
     return protocol.Preflight(app, recipe, tuple(programs), plan is not None)
 
 
-async def check(session: Session, plan: ActivationOptions | None, asked: protocol.Preflight | None) -> None:
-    """Ask. Raises PreflightError."""
+async def check(
+    session: Session,
+    plan: ActivationOptions | None,
+    asked: protocol.Preflight | None,
+    notice: Callable[[str], None],
+) -> None:
+    """Ask; ``notice`` gets what stops nothing. Raises PreflightError."""
     if asked is None:
         return
     if plan is not None and plan.password:
         await session.ask(protocol.Become(plan.password), protocol.Done)
     found, _ = await session.ask(asked, protocol.Preflighted)
+    for note in found.notes:
+        notice(f"{session.label}: {note}")
     if not found.problems:
         return
     problems, hints = zip(*found.problems)

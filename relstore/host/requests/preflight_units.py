@@ -59,6 +59,20 @@ def unit_problems(root: str, app: AppName, recipe: Recipe, password: str) -> Ite
         )
 
 
+def started(root: str, app: AppName, recipe: Recipe) -> frozenset[str]:
+    """The paths, inside the build, of all that the units name: programs, and what is given to them."""
+    if not recipe.units.names or not Systemd.is_here():
+        return frozenset()
+    systemd = Systemd(recipe.units, Privilege())
+    link = f"{root}/apps/{app}/{CURRENT}"
+    return frozenset(
+        os.path.normpath(path)
+        for member in expand(recipe.units.names, systemd.state, link)
+        for path in link_use.paths_through(systemd.state(member.unit).places, link)
+        if path
+    )
+
+
 def _lingering() -> Iterator[Problem]:
     logout = logind.at_logout()
     if not logout.lingers:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import grp
 import os
+import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from relstore.formats.recipe import Recipe
 from relstore.host.job import start as detach
 from relstore.host.machine import access, logind, selinux
 from relstore.host.machine.logind import Logout
-from relstore.host.requests import preflight, preflight_units
+from relstore.host.requests import preflight, preflight_programs, preflight_units
 from relstore.host.service.members import Member
 from relstore.host.service.systemd import UnitState
 from relstore.protocol import Preflight
@@ -39,12 +41,57 @@ def test_what_this_host_runs_is_no_problem() -> None:
 
 
 def test_programs_for_another_machine_are_named_together() -> None:
-    (found,) = ask(*(program(name, OTHER) for name in "abcde"), program("mine"))
+    (found,) = ask(*(program(name, OTHER) for name in "abcde"))
     assert found == (
         f"a, b, c and 2 more are built for {OTHER}, and this host is {MACHINE}", f"Build for {MACHINE}.",
     )  # fmt: skip
     ((what, _),) = ask(program("setup.exe", "windows"))
     assert what.startswith("setup.exe is built for windows")
+
+
+MIXED = [program("web"), program("x", OTHER)]
+SCRIPT = program("run", "", "", "/bin/sh")
+CARRIAGE = program("bad", "", "", "/bin/sh\r")
+PERL = program("x.pl", "", "", "/no/perl")
+
+
+@pytest.mark.parametrize(
+    ("programs", "started", "stopping", "noted"),
+    [
+        (MIXED, "", "", "x"),
+        (MIXED, "web", "", "x"),
+        (MIXED, "x", "x", ""),
+        ([program("x", OTHER), SCRIPT], "run", "x", ""),
+        ([program("x", OTHER), SCRIPT], "", "x", ""),
+        ([program("x", OTHER), program("y", OTHER)], "x", "x y", ""),
+        (
+            [program("web"), program("setup.exe", "windows"), program("x", loader="/no/ld")],
+            "web",
+            "",
+            "setup.exe x",
+        ),
+        ([program("web"), PERL], "web", "", "x.pl"),
+        ([program("web"), PERL], "", "x.pl", ""),
+        ([SCRIPT, CARRIAGE], "run", "", "bad"),
+        ([SCRIPT, CARRIAGE], "bad", "bad", ""),
+    ],
+)
+def test_what_stops_a_push_is_what_is_started_or_a_build_of_which_nothing_runs(
+    programs: list[Executable], started: str, stopping: str, noted: str
+) -> None:
+    judged = preflight_programs.judge(programs, started.split())
+
+    def named(texts: Iterable[str]) -> str:
+        return " ".join(re.split(" (?:is|are) ", text)[0].replace(",", "") for text in texts)
+
+    assert named(problem.what for problem in judged.problems) == stopping
+    assert named(judged.notes) == noted
+
+
+def test_a_script_with_a_carriage_return_is_named() -> None:
+    ((what, hint),) = ask(program("run", "", "", "/bin/sh\r"))
+    assert what == "run is no script that Linux runs: a carriage return ends its #! line"
+    assert "sed -i" in hint
 
 
 def test_a_loader_and_an_interpreter_that_are_missing() -> None:
