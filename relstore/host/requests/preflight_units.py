@@ -49,7 +49,7 @@ def unit_problems(root: str, app: AppName, recipe: Recipe, password: str) -> Ite
         if state.load == "loaded":
             yield from runs_release(unit, state, expand([unit], systemd.state, link), link, recipe)
             if not recipe.units.user:
-                yield from _may_act(unit, recipe, privilege)
+                yield from _may_act(unit, state, recipe, privilege)
     yield from _members(members, systemd.state, root, recipe)
     label = selinux.forbids(root)
     if label:
@@ -149,7 +149,7 @@ def reaches_store(unit: UnitName, state: UnitState, root: str, *, user: bool) ->
         )
 
 
-def _may_act(unit: UnitName, recipe: Recipe, privilege: Privilege) -> Iterator[Problem]:
+def _may_act(unit: UnitName, state: UnitState, recipe: Recipe, privilege: Privilege) -> Iterator[Problem]:
     if os.geteuid() == 0:
         return
     if not recipe.units.become:
@@ -166,7 +166,8 @@ def _may_act(unit: UnitName, recipe: Recipe, privilege: Privilege) -> Iterator[P
             refused.setdefault(refusal, []).append(f"`systemctl {' '.join(words)} {unit}`")
             if not refusal.of_command:
                 break  # the others would be refused for the same reason
-    if not refused:
+    if not refused and state.active != "failed":
+        # It changes nothing about a unit that has not failed.
         refusal = privilege.asks_for(["systemctl", *systemctl.RESET_FAILED, unit])
         if refusal is not None:
             refused[refusal] = [f"`systemctl {recipe.units.action} {unit}`"]

@@ -9,9 +9,11 @@ from __future__ import annotations
 import os
 
 from relstore.errors import RefusedError, StoreError
+from relstore.formats.recipe import Units
 from relstore.host.machine import ownership, tools
 from relstore.host.machine.privilege import Privilege
 from relstore.host.service import unit_settings
+from relstore.host.service.systemd import Systemd
 from relstore.protocol import Installed, InstallUnit
 from relstore.store import durable
 from relstore.store.directory import Dir
@@ -22,7 +24,7 @@ _TOOL_S = 30
 
 
 def install(root: str, request: InstallUnit, password: str) -> Installed:
-    """Write the file and have systemd read it; do nothing if it is there already, word for word.
+    """Write the file and have systemd read it; do nothing if it has read the same already.
 
     ``root``: the path of the store. Raises StoreError; and RefusedError for another file of that name, or
     when root would run what another account can change.
@@ -32,9 +34,9 @@ def install(root: str, request: InstallUnit, password: str) -> Installed:
     directory = os.path.expanduser("~/.config/systemd/user") if request.user else _SYSTEM
     path = f"{directory}/{request.name}"
     found = _read(path)
-    if found == request.text:
+    if found == request.text and _is_loaded(request):
         return Installed(path, False)
-    if found is not None and not request.replace:
+    if found not in (None, request.text) and not request.replace:
         raise RefusedError(
             f"{path} is there already, and is another one",
             state="Nothing was changed.",
@@ -75,6 +77,12 @@ def _check_trust(root: str, request: InstallUnit) -> None:
                 state="Nothing was changed.",
                 hint=f"Give --account {account(owner) if owner else 'NAME'}, the account it is to run as.",
             )
+
+
+def _is_loaded(request: InstallUnit) -> bool:
+    """Whether systemd has read the file as it is; an earlier installation may have ended before that."""
+    state = Systemd(Units(user=request.user), Privilege()).state(request.name)
+    return state.load == "loaded" and not state.needs_reload
 
 
 def _read(path: str) -> str | None:

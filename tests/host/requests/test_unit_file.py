@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,26 @@ def test_root_runs_its_own_store_and_no_other(system: Path, tmp_path: Path) -> N
             unit_file.install(str(other), request(other, user), "")
     assert not list(system.iterdir())
     assert unit_file.install(str(other), request(other, "nobody"), "").changed
+
+
+@pytest.mark.root
+def test_a_unit_that_systemd_has_not_read_yet_is_loaded_by_the_next_installation(
+    system: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran = []
+    shown = "LoadState=loaded\nNeedDaemonReload=yes\n"
+
+    def run(words: Sequence[str], **_: object) -> ToolResult:
+        ran.append(words[1])
+        return ToolResult(0, shown, "")
+
+    monkeypatch.setattr(tools, "run", run)
+    wanted = request("/srv/web", "nobody")
+    assert unit_file.install("/srv/web", wanted, "").changed
+    assert unit_file.install("/srv/web", wanted, "").changed
+    assert ran == ["daemon-reload", "enable", "show", "daemon-reload", "enable"]
+    shown = "LoadState=loaded\nNeedDaemonReload=no\n"
+    assert not unit_file.install("/srv/web", wanted, "").changed
 
 
 @pytest.mark.root
