@@ -76,7 +76,7 @@ class Services:
     def _restart(self, unit: UnitName) -> str:
         # The release may have crashed so often that systemd refuses to start anything. A restart, not a
         # stop and a start: units that need this one would be stopped and not started again.
-        self.systemd.clear_failures(unit)
+        self._clear_failures(unit)
         if self.systemd.act(systemctl.RESTART_AT_ONCE, unit, seconds=_STOP_S):
             # sudo may allow only the plain restart, which waits.
             problem = self.systemd.act(systemctl.act(RESTART), unit, seconds=self._recipe.restart_timeout)
@@ -93,6 +93,14 @@ class Services:
                 killed = True
             time.sleep(_POLL_S)
         return f"{unit} did not restart within {self._recipe.restart_timeout} s"
+
+    def _clear_failures(self, unit: UnitName) -> None:
+        self.systemd.clear_failures(unit)
+        if unit.endswith(".target"):
+            state = self.systemd.state(unit)
+            for member in (*state.restarted_with, *state.pulls_in):
+                if member.endswith(".service") and self.systemd.state(UnitName(member)).active == "failed":
+                    self.systemd.clear_failures(UnitName(member))
 
     def _explained(self, unit: UnitName, problem: str) -> str:
         """``systemctl`` says only that the unit failed; the state of the unit says why."""
