@@ -6,12 +6,14 @@ boot; and the smallest rule that lets an account manage units. Not for installin
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from relstore.errors import UsageError
+from relstore.formats import systemctl
 from relstore.formats.names import AppName, UnitName
-from relstore.formats.recipe import RESTART
+from relstore.formats.recipe import UnitAction
 
 _HARDENING = """\
 # The system is read-only for it, and other accounts' files and processes are mostly hidden.
@@ -39,6 +41,7 @@ SystemCallArchitectures=native
 SystemCallFilter=@system-service
 SystemCallErrorNumber=EPERM
 """
+_PATH = re.compile(r"/[A-Za-z0-9._/+-]+")
 _SUDOERS_LETTERS = ' \t\n,:=\\()#"%+!'
 """Characters with a meaning in sudoers, which no account name has."""
 
@@ -91,7 +94,13 @@ def service(unit: Service) -> str:
 
 
 def recovery(root: str, python: str, *, account: str, user: bool) -> str:
-    """The text of a unit that resolves interrupted activations at boot, with the newest helper."""
+    """The text of a unit that resolves interrupted activations at boot, with the newest helper.
+
+    ``account``: the one that deploys, because root must not run a helper that others can change. Raises
+    UsageError without one.
+    """
+    if not account and not user:
+        raise UsageError("no account for the unit", hint="Give --account NAME, the account that deploys.")
     helper = f"{root}/helpers/newest"
     command = (python, "-I", "-S", "-X", "utf8", helper, "recover", root)
     lines = [
@@ -103,7 +112,7 @@ def recovery(root: str, python: str, *, account: str, user: bool) -> str:
         "[Service]",
         "Type=oneshot",
         f"ExecStart={' '.join(map(_word, command))}",
-        *([f"User={_value(account)}"] if account and not user else []),
+        *([] if user else [f"User={_value(account)}"]),
         "",
         "[Install]",
         f"WantedBy={'default.target' if user else 'multi-user.target'}",
@@ -112,21 +121,22 @@ def recovery(root: str, python: str, *, account: str, user: bool) -> str:
     return "\n".join(lines)
 
 
-def sudoers(account: str, units: Sequence[UnitName], action: str = RESTART) -> str:
-    """A file for /etc/sudoers.d: exactly what relstore does with these units (sudoers(5))."""
+def sudoers(account: str, units: Sequence[UnitName], action: UnitAction, paths: Sequence[str]) -> str:
+    """A file for /etc/sudoers.d: exactly what relstore does with these units (sudoers(5)).
+
+    ``paths``: where systemctl may be on the hosts. Raises UsageError for what cannot stand in such a file.
+    """
+    for path in paths:
+        if not _PATH.fullmatch(path):  # a host may have said so
+            raise UsageError(f"{path!r} cannot be the path of systemctl")
     # In sudoers, ALL means everybody.
     if account in ("", "ALL") or any(letter in account for letter in _SUDOERS_LETTERS):
         raise UsageError(f"{account!r} cannot be the name of an account")
     commands = [
-        f"/usr/bin/systemctl {words} {_escaped(unit)}"
+        f"{path} {_escaped(' '.join((*words, unit)))}"
         for unit in units
-        for words in (
-            *dict.fromkeys((action, RESTART)),
-            f"{RESTART} --no-block",
-            "stop",
-            "reset-failed",
-            "kill --signal\\=KILL",
-        )
+        for path in paths
+        for words in systemctl.commands(action)
     ]
     lines = ", \\\n    ".join(commands)
     return (
@@ -159,6 +169,6 @@ def _value(text: str) -> str:
     return text.replace("%", "%%")
 
 
-def _escaped(unit: str) -> str:
+def _escaped(words: str) -> str:
     """Commas, colons, equals signs and backslashes are escaped in sudoers."""
-    return "".join(f"\\{letter}" if letter in ",:=\\" else letter for letter in unit)
+    return "".join(f"\\{letter}" if letter in ",:=\\" else letter for letter in words)

@@ -17,4 +17,4 @@ class Executable(NamedTuple):
     loader: str = ""
     """The dynamic loader's path."""
     interpreter: str = ""
-    """What the ``#!`` line names."""
+    """What the ``#!`` line names; it ends with a carriage return if the line does."""

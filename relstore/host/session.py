@@ -24,6 +24,7 @@ from relstore.host.requests import (
     reading,
     replies,
     status,
+    supervisor,
     unit_file,
 )
 from relstore.host.requests.upload import Uploading
@@ -55,6 +56,7 @@ class RequestServer:
             protocol.Become: self._become,
             protocol.Preflight: self._preflight,
             protocol.InstallUnit: self._install_unit,
+            protocol.Supervisor: self._supervisor,
             protocol.Activate: self._activate,
             protocol.Watch: self._in_store_events(activation.watch_job),
             protocol.Confirm: self._in_store(activation.confirm),
@@ -155,7 +157,10 @@ class RequestServer:
         self._wire.send(preflight.preflight(self._root, request, self._password))
 
     def _install_unit(self, request: protocol.InstallUnit) -> None:
-        self._wire.send(unit_file.install(request, self._password))
+        self._wire.send(unit_file.install(self._root, request, self._password))
+
+    def _supervisor(self, request: protocol.Supervisor) -> None:
+        self._wire.send(supervisor.supervisor(request))
 
     def _past(self, request: protocol.Past) -> None:
         self._wire.send(*reading.past(self._store, request))

@@ -14,6 +14,8 @@ from relstore.protocol.activation import (
     Preflight,
     Preflighted,
     Problem,
+    Supervisor,
+    SupervisorOut,
     Watch,
 )
 from relstore.protocol.checking import DamagedBuild, FindingOut, Verified, Verify
@@ -130,6 +132,8 @@ __all__ = [
     "Status",
     "StatusOut",
     "Step",
+    "Supervisor",
+    "SupervisorOut",
     "Unheld",
     "Unhold",
     "UnitOut",

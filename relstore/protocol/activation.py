@@ -69,6 +69,10 @@ class InstallUnit(NamedTuple):
     """Whether to replace another file of that name."""
 
 
+class Supervisor(NamedTuple):
+    """How are units managed on this host? Changes nothing. Reply: SupervisorOut."""
+
+
 class Watch(NamedTuple):
     """Follow a job (the newest when None) to its end. Events and reply as of Activate."""
 
@@ -85,6 +89,8 @@ class Problem(NamedTuple):
 
 class Preflighted(NamedTuple):
     problems: tuple[Problem, ...]
+    notes: tuple[str, ...]
+    """What is odd and stops nothing."""
 
 
 class Confirmed(NamedTuple):
@@ -96,6 +102,13 @@ class Confirmed(NamedTuple):
 class Installed(NamedTuple):
     path: str
     changed: bool
+
+
+class SupervisorOut(NamedTuple):
+    systemctl: str
+    """The path by which sudo runs systemctl; empty if it is not there."""
+    lingers: bool
+    """Whether the account's own manager outlives its sessions."""
 
 
 class Accepted(NamedTuple):

@@ -27,6 +27,8 @@ from relstore.protocol.activation import (
     Output,
     Preflight,
     Preflighted,
+    Supervisor,
+    SupervisorOut,
     Watch,
 )
 from relstore.protocol.checking import Verified, Verify
@@ -82,6 +84,7 @@ REPLY_OF: dict[Any, Any] = {
     Confirm: Confirmed,
     Cancel: Done,
     InstallUnit: Installed,
+    Supervisor: SupervisorOut,
     List: Listed,
     Fetch: RowOut,
     Log: Done,

@@ -12,8 +12,10 @@ import pytest
 from relstore.client import unit_text as unit_file
 from relstore.client.unit_text import Service
 from relstore.errors import UsageError
+from relstore.formats import systemctl
 from relstore.formats.names import AppName, UnitName
 
+SYSTEMCTL = ("/usr/bin/systemctl",)
 WEB = Service(AppName("web"), "/srv/web", "bin/web")
 
 
@@ -73,6 +75,15 @@ def test_whom_it_runs_as() -> None:
     assert "WantedBy=default.target" in own
 
 
+def test_the_recovery_unit_runs_as_the_account_that_deploys() -> None:
+    text = unit_file.recovery("/srv/web", "/usr/bin/python3", account="deploy", user=False)
+    assert "User=deploy" in text.splitlines()
+    own = unit_file.recovery("/srv/web", "/usr/bin/python3", account="deploy", user=True)
+    assert "User=" not in own
+    with pytest.raises(UsageError, match="whom does the unit run as"):
+        unit_file.recovery("/srv/web", "/usr/bin/python3", account="", user=False)
+
+
 def verify(directory: Path, name: str, text: str) -> str:
     """What ``systemd-analyze verify`` has against a unit."""
     if shutil.which("systemd-analyze") is None:
@@ -97,7 +108,7 @@ def test_systemd_has_nothing_against_it(account: str, tmp_path: Path) -> None:
 
 
 def test_the_rule_allows_exactly_what_is_done() -> None:
-    text = unit_file.sudoers("deploy", [UnitName("web@1.service")], "reload")
+    text = unit_file.sudoers("deploy", [UnitName("web@1.service")], "reload", paths=SYSTEMCTL)
     rules = [line.strip().rstrip(", \\") for line in text.splitlines() if "systemctl" in line]
     assert rules == [
         "/usr/bin/systemctl reload web@1.service",
@@ -109,12 +120,24 @@ def test_the_rule_allows_exactly_what_is_done() -> None:
     ]
 
 
+def test_a_host_that_is_not_known_may_have_systemctl_in_either_place() -> None:
+    unit = UnitName("web.service")
+    text = unit_file.sudoers("deploy", [unit], paths=("/usr/bin/systemctl", "/bin/systemctl"))
+    for path in ("/usr/bin", "/bin"):
+        for words in systemctl.commands("restart"):
+            assert f"    {path}/systemctl {' '.join(words)} {unit}".replace("=", "\\=") in text
+
+
 @pytest.mark.parametrize("unit", ["web.service", r"dev-foo\x2dbar.service", "a:b@c.service"])
 def test_sudo_has_nothing_against_it(unit: str) -> None:
     visudo = shutil.which("visudo", path="/usr/sbin:/usr/bin")
     if visudo is None:
         pytest.skip("no visudo here (Debian: sudo)")
-    text = unit_file.sudoers("deploy", [UnitName.parse(unit), UnitName("other.service")])
+    text = unit_file.sudoers(
+        "deploy",
+        [UnitName.parse(unit), UnitName("other.service")],
+        paths=("/usr/bin/systemctl", "/bin/systemctl"),
+    )
     done = subprocess.run([visudo, "-cf", "-"], input=text, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -122,4 +145,4 @@ def test_sudo_has_nothing_against_it(unit: str) -> None:
 @pytest.mark.parametrize("account", ["", "a b", "ALL", "%wheel", "x,y", "#0", "a\nb"])
 def test_no_rule_for_what_is_no_account(account: str) -> None:
     with pytest.raises(UsageError):
-        unit_file.sudoers(account, [UnitName("web.service")])
+        unit_file.sudoers(account, [UnitName("web.service")], paths=SYSTEMCTL)

@@ -1,7 +1,7 @@
 """P6, P9: whatever a client sends to the host, the store stays sound and the old version stays live.
 
 Whole sessions with every request that a client can send, corrupted as bytes or with one value replaced. Requests
-that start a process or change the machine (``Activate``, ``InstallUnit``, ``Become``) are left to
+that start a process or change the machine (``Activate``, ``InstallUnit``, ``Supervisor``, ``Become``) are left to
 ``hostile_bytes``.
 """
 
@@ -34,7 +34,7 @@ from tests.support.host_side import WEB, copy_store, write_bundle
 CASES = 400
 _FAST = "/dev/shm"
 """A file system in memory: durability does not matter here, and each case creates hundreds of directories."""
-_ELSEWHERE = {protocol.Activate, protocol.InstallUnit, protocol.Become, protocol.Watch}
+_ELSEWHERE = {protocol.Activate, protocol.InstallUnit, protocol.Become, protocol.Supervisor, protocol.Watch}
 """``Watch`` waits for a job, and there is none."""
 
 

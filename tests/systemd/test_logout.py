@@ -37,9 +37,30 @@ def test_without_lingering_it_is_refused_with_advice(strict_host: SystemdHost, t
     assert ran.code == 1
     assert "ends all processes of deploy when its last session ends" in ran.err
     assert "loginctl enable-linger deploy" in ran.err
+    assert "the units of deploy stop when its last session ends" in ran.err
     assert not (strict_host.root_path / "home/deploy/web/apps").exists() or not list(
         (strict_host.root_path / "home/deploy/web/apps").iterdir()
     )
+
+
+def test_a_unit_of_the_account_needs_lingering_anywhere(network: Network, tmp_path: Path) -> None:
+    """The service would be active, and gone some seconds after the session."""
+    files = {"/home/deploy/.config/systemd/user/web.service": USER_UNIT}
+    host = SystemdHost.start(tmp_path, network, "lenient", "10.99.1.3", files=files)
+    try:
+        host.wait_running()
+        deployer = Deployer.at(host, tmp_path / "home", "deploy", ROOT)
+        ran = deployer.push("good", "first", "--user")
+        assert ran.code == 1
+        assert "loginctl enable-linger deploy" in ran.err
+        own = deployer.does("unit", "--user", "--install", "bin/web", "--app", "web", "--force")
+        assert "loginctl enable-linger deploy" in own.err
+        host.run("loginctl", "enable-linger", "deploy")
+        own = deployer.does("unit", "--user", "--install", "bin/web", "--app", "web")
+        assert "enable-linger" not in own.err
+        assert deployer.push("good", "first", "--user").code == 0
+    finally:
+        host.stop()
 
 
 def test_with_lingering_it_survives_the_logout(strict_host: SystemdHost, tmp_path: Path) -> None:

@@ -43,8 +43,8 @@ def test_a_binary_is_seen_to_execute_its_own_build(deployer: Deployer) -> None:
     assert "/builds/" in unit["program"]
 
 
-def test_a_unit_that_went_on_with_the_former_build_is_not_well(deployer: Deployer) -> None:
-    """Its ExecStart names a build instead of the link, though a comment mentions that."""
+def test_a_unit_is_judged_by_what_systemd_has_loaded(deployer: Deployer) -> None:
+    """Its ExecStart names a build instead of the link, though a comment and then an argument mention that."""
     write_unit(deployer.host, "web.service", BINARY)
     words = ("--app", "web", "--unit", "web", "--health-stable", "1s", "--health-timeout", "4s")
     deployer.does("push", with_a_binary(deployer, "first"), *words)
@@ -52,8 +52,19 @@ def test_a_unit_that_went_on_with_the_former_build_is_not_well(deployer: Deploye
     pinned = BINARY.replace("/srv/web/apps/web/current", build)
     write_unit(deployer.host, "web.service", "# instead of /srv/web/apps/web/current\n" + pinned)
     ran = deployer.run("push", with_a_binary(deployer, "second"), *words)
+    assert ran.code == 1, ran.err
+    assert "a switch would not change what it runs" in ran.err
+    wrapped = pinned.replace(f"{build}/bin/python", f"/bin/sh -c 'exec {build}/bin/python \"$1\"' -")
+    write_unit(
+        deployer.host, "web.service", wrapped.replace("bin/web\n", "bin/web /srv/web/apps/web/current\n")
+    )
+    ran = deployer.run("push", with_a_binary(deployer, "second"), *words)
     assert ran.code == 3, ran.err
     assert "not this build" in ran.err
+    deployer.host.run("sh", "-c", "cat > /etc/systemd/system/web.service", input=BINARY)
+    ran = deployer.run("push", with_a_binary(deployer, "second"), *words)
+    assert ran.code == 1, ran.err
+    assert "systemctl daemon-reload" in ran.err
     assert deployer.serves() == "first"
 
 
@@ -63,6 +74,39 @@ def test_a_unit_beside_the_store_is_refused_before_anything_is_sent(deployer: De
     assert ran.code == 1
     assert "a switch would not change what it runs" in ran.err
     assert "Nothing was sent" in ran.err
+
+
+def test_a_target_is_as_healthy_as_its_members(deployer: Deployer) -> None:
+    """systemd calls the target active, whatever became of the worker."""
+    worker = UNIT.replace("Type=notify\n", "Type=exec\n").replace("Restart=on-failure\n", "")
+    worker = worker.replace("current/bin/web", "current/bin/worker")
+    host = deployer.host
+    write_unit(host, "web.target", "[Unit]\nWants=web.service worker.service\n")
+    write_unit(host, "worker.service", worker)
+    made = with_a_binary(deployer, "first")
+    (made / "bin/worker").write_text("#!/bin/sh\nexec sleep 1000\n")
+    (made / "bin/worker").chmod(0o755)
+    words = (
+        "--app",
+        "web",
+        "--unit",
+        "web.target",
+        "--http",
+        "http://127.0.0.1:8080/",
+        "--health-stable",
+        "1s",
+    )
+    ran = deployer.run("push", made, *words)
+    assert ran.code == 1
+    assert "Add PartOf=web.target to the [Unit] section of worker.service" in ran.err
+    for name, text in (("web.service", UNIT), ("worker.service", worker)):
+        write_unit(host, name, text.replace("[Unit]\n", "[Unit]\nPartOf=web.target\n"))
+    deployer.does("push", made, *words)
+    (made / "bin/worker").write_text("#!/bin/sh\nexit 3\n")
+    ran = deployer.run("push", made, *words)
+    assert ran.code == 3, ran.err
+    assert "worker.service failed: its main process ended with exit code 3" in ran.err
+    assert host.run("systemctl", "is-active", "worker").stdout == "active\n"
 
 
 def test_running_is_not_always_current(deployer: Deployer) -> None:
@@ -151,6 +195,21 @@ def account(host: SystemdHost, network: Network, tmp_path: Path) -> Deployer:
     return Deployer.at(host, tmp_path / "account", "deploy")
 
 
+def test_the_unit_for_the_next_boot_runs_as_the_account_that_deploys(
+    account: Deployer, tmp_path: Path
+) -> None:
+    """No account is in the target: only the host knows which one that is."""
+    text = account.does("unit", "--recover").out
+    assert "User=deploy" in text.splitlines()
+    root = Deployer.at(account.host, tmp_path / "root")
+    for flags in ((), ("--account", "root")):
+        ran = root.run("unit", "--recover", "--install", *flags)
+        assert ran.code == 1
+        assert "would run as root what deploy can change: /srv/web" in ran.err
+        assert "--account deploy" in ran.err
+    root.does("unit", "--recover", "--install", "--account", "deploy")
+
+
 def test_an_account_without_rights_is_told_before_anything_is_sent(account: Deployer) -> None:
     ran = account.push("good", "first")
     assert ran.code == 1
@@ -159,6 +218,13 @@ def test_an_account_without_rights_is_told_before_anything_is_sent(account: Depl
     assert ran.code == 1
     assert "sudo needs a password" in ran.err
     assert "relstore sudoers" in ran.err
+    rule = "deploy ALL=(root) NOPASSWD: /usr/bin/systemctl restart web.service\n"
+    account.host.run("sh", "-c", "cat > /etc/sudoers.d/x; chmod 440 /etc/sudoers.d/x", input=rule)
+    ran = account.push("good", "first", "--become", "sudo")
+    assert ran.code == 1
+    for words in ("restart --no-block", "stop", "reset-failed", "kill --signal=KILL"):
+        assert f"`systemctl {words} web.service`" in ran.err
+    assert "`systemctl restart web.service`" not in ran.err
 
 
 def test_with_the_rule_that_relstore_prints_it_may_restart_and_go_back(account: Deployer) -> None:
@@ -169,6 +235,7 @@ def test_with_the_rule_that_relstore_prints_it_may_restart_and_go_back(account: 
     account.host.run("visudo", "-cf", "/etc/sudoers.d/relstore")
     first = account.push("good", "first", "--become", "sudo")
     assert first.code == 0, first.err
+    assert "systemd says that web.service was started with this build" in first.err
     ran = account.push("crash loop", "second", "--become", "sudo")
     assert ran.code == 3, ran.err
     assert account.serves() == "first"

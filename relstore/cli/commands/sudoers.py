@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import click
 
+from relstore import protocol
 from relstore.cli.command import RelstoreCommand, example
-from relstore.cli.invocation import invocation_of
+from relstore.cli.each_host import on_each
+from relstore.cli.invocation import Invocation, invocation_of
+from relstore.cli.progress import ConsoleReporter
 from relstore.client.config.keys.service import UNIT, UNIT_ACTION
+from relstore.client.connection.session import Session
 from relstore.client.unit_text import sudoers as sudoers_text
-from relstore.errors import UsageError
+from relstore.errors import RelstoreError, UsageError
+
+_PATHS = ("/usr/bin/systemctl", "/bin/systemctl")
+"""Where systemctl may be: the second one where /usr is not merged (Debian 11 without usrmerge)."""
 
 
 @example("relstore sudoers --unit web --to deploy@web1:/srv/web", "relstore sudoers > relstore.sudoers")
@@ -23,12 +32,43 @@ def sudoers(ctx: click.Context, account: str | None) -> None:
     names = invocation.settings.get(UNIT)
     if not names:
         raise UsageError("no unit", hint="Give --unit NAME, or set `unit` in relstore.toml.")
-    who = (
-        account
-        or next((target.user for target in invocation.targets if target.user), None)
-        or invocation.account.user
-    )
-    text = sudoers_text(who, names, invocation.settings.get(UNIT_ACTION))
+    hosts = _ask_hosts(invocation)
+    in_target = next((target.user for target in invocation.targets if target.user), None)
+    on_host = next((host.account for host in hosts if host.account != "root"), None)
+    who = account or in_target or on_host or invocation.account.user
+    paths = tuple(dict.fromkeys(host.systemctl for host in hosts if host.systemctl)) or _PATHS
+    text = sudoers_text(who, names, invocation.settings.get(UNIT_ACTION), paths)
     for line in text.splitlines():
         invocation.console.report(line)
     invocation.console.document("sudoers", account=who, text=text)
+
+
+class _Host(NamedTuple):
+    """What a host reports about itself."""
+
+    account: str
+    """The account that deploys there."""
+    systemctl: str
+    """The path by which sudo runs systemctl."""
+
+
+def _ask_hosts(invocation: Invocation) -> list[_Host]:
+    """What the targets that can be reached report; the rule can be printed without them too."""
+
+    async def at_host(session: Session, _: ConsoleReporter) -> _Host:
+        reply, _body = await session.ask(protocol.Supervisor(), protocol.SupervisorOut)
+        return _Host(session.hello.account, reply.systemctl)
+
+    if not invocation.targets:
+        return []
+    try:
+        outcomes = on_each(invocation, at_host)
+    except RelstoreError as error:
+        invocation.console.note(f"the path of systemctl is a guess: {error.what}")
+        return []
+    for outcome in outcomes:
+        if outcome.error is not None:
+            invocation.console.note(
+                f"{outcome.target.label} was not asked for the path of systemctl: {outcome.error.what}"
+            )
+    return [outcome.value for outcome in outcomes if outcome.value is not None]

@@ -64,14 +64,14 @@ def unit(
         raise UsageError("no app", hint="Give --app NAME, or set `app` in relstore.toml.")
     unit_name = _name(invocation, name, app, recover=recover)
 
-    def text(root: str) -> str:
+    def text(root: str, helper_account: str) -> str:
         if recover:
             python = invocation.account.python or _PYTHON
-            return recovery(root, python, account=_recoverer(invocation, account), user=user)
+            return recovery(root, python, account=account or helper_account, user=user)
         return service(Service(app, root, program or "", arguments, account or "", user))
 
     if not install:
-        _print(invocation, unit_name, text)
+        _print(invocation, unit_name, text, needs_account=recover and not account and not user)
         return
     become: Escalation = invocation.settings.get(BECOME) or ""
     password = ask_password() if invocation.settings.get(ASK_BECOME_PASS) else ""
@@ -80,9 +80,11 @@ def unit(
         if password:
             await session.ask(protocol.Become(password), protocol.Done)
         request = protocol.InstallUnit(
-            unit_name, text(session.hello.root), user, SUDO if password else become, force
+            unit_name, _at_host(text, session), user, SUDO if password else become, force
         )
         installed, _body = await session.ask(request, Installed)
+        if user:
+            await _say_whether_it_lingers(invocation, session)
         return installed
 
     def show(host: str, installed: Installed) -> None:
@@ -109,22 +111,34 @@ def _name(invocation: Invocation, given: str | None, app: AppName, *, recover: b
     return units[0] if units else UnitName.parse(app)
 
 
-def _recoverer(invocation: Invocation, account: str | None) -> str:
-    """The owner of the store: the account that deploys."""
-    return account or (invocation.need_targets()[0].user or "")
+async def _say_whether_it_lingers(invocation: Invocation, session: Session) -> None:
+    supervisor, _body = await session.ask(protocol.Supervisor(), protocol.SupervisorOut)
+    if not supervisor.lingers:
+        account = session.hello.account
+        invocation.console.note(
+            f"{session.label}: the services of {account} stop when its last session ends. "
+            f"Once, as root there: loginctl enable-linger {account}"
+        )
 
 
-def _print(invocation: Invocation, name: UnitName, text: Callable[[str], str]) -> None:
-    """For the first target. The host may have to be asked for the path of its store."""
+def _at_host(text: Callable[[str, str], str], session: Session) -> str:
+    """The text for this host. Only the host knows its store's path, and which account its helper runs as."""
+    return text(session.hello.root, session.hello.account.removeprefix("uid "))
+
+
+def _print(
+    invocation: Invocation, name: UnitName, text: Callable[[str, str], str], *, needs_account: bool
+) -> None:
+    """For the first target. The host may have to be asked for the path of its store and for the account."""
     target = invocation.need_targets()[0]
-    if target.path.startswith("/"):
-        content = text(target.path)
+    if target.path.startswith("/") and not needs_account:
+        content = text(target.path, "")
     else:
 
-        async def root(session: Session, _: ConsoleReporter) -> str:
-            return session.hello.root
+        async def at_host(session: Session, _: ConsoleReporter) -> str:
+            return _at_host(text, session)
 
-        content = text(str(on_each(invocation, root)[0].value))
+        content = str(on_each(invocation, at_host)[0].value)
     for line in content.splitlines():
         invocation.console.report(line)
     invocation.console.document("unit", name=name, text=content)

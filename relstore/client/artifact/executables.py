@@ -60,11 +60,12 @@ def parse(path: str, head: bytes) -> Executable | None:
 
 
 def _script(path: str, head: bytes) -> Executable | None:
-    words = head[2:256].partition(b"\n")[0].split()
+    line = head[2:256].partition(b"\n")[0]
+    words = line.split()
     if not words or not words[0].startswith(b"/"):
         return None
     try:
-        return Executable(path, "", interpreter=words[0].decode("utf-8"))
+        return Executable(path, "", interpreter=words[0].decode("utf-8") + "\r" * line.endswith(b"\r"))
     except UnicodeDecodeError:
         return None
 

@@ -96,7 +96,7 @@ class PushedHost:
     ) -> HostResult:
         access = self._access
         heads = access.account.heads
-        await preflight.check(session, push.activation, questions.preflight)
+        await preflight.check(session, push.activation, questions.preflight, access.reporter.notice)
         await chain_check.check(session, questions.history, heads, access.reporter.notice)
         prepared = await stage.prepare(
             session, questions.build, push.scan, push.publish, stream_maker, access.reporter
@@ -126,7 +126,7 @@ async def switch(
     try:
         async with connected(access.target, access.account, access.reporter) as session:
             app = await chain_check.find_app(session, app, access.account.heads, access.reporter.notice)
-            await preflight.check(session, options, preflight.request(app, options))
+            await preflight.check(session, options, preflight.request(app, options), access.reporter.notice)
             return await _activate(session, access, app, spec, options)
     except RelstoreError as error:
         return from_error(access.target, error, app)

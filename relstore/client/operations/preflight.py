@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from relstore import protocol
 from relstore.client.connection.session import Session
@@ -24,14 +24,19 @@ def request(
 
 
 async def check(
-    session: Session, options: ActivationOptions | None, asked: protocol.Preflight | None
+    session: Session,
+    options: ActivationOptions | None,
+    asked: protocol.Preflight | None,
+    notice: Callable[[str], None],
 ) -> None:
-    """Ask. Raises PreflightError."""
+    """Ask; ``notice`` gets what stops nothing. Raises PreflightError."""
     if asked is None:
         return
     if options is not None and options.password:
         await session.ask(protocol.Become(options.password), protocol.Done)
     reply, _ = await session.ask(asked, protocol.Preflighted)
+    for note in reply.notes:
+        notice(f"{session.label}: {note}")
     if not reply.problems:
         return
     problems, hints = zip(*reply.problems)

@@ -6,19 +6,23 @@ import grp
 import os
 import pwd
 import stat
+from collections.abc import Sequence
 
 
-def barrier(path: str, account: str) -> str:
+def barrier(path: str, account: str, groups: Sequence[str] = ()) -> str:
     """The first directory on the way to ``path`` that ``account`` may not enter, or ``""``.
 
-    ``account``: its name, or ``""`` for one that owns nothing and is in no group (DynamicUser=). There is no
-    barrier for an account that does not exist: systemd reports that better.
+    ``account``: its name, or ``""`` for one that owns nothing and is in no group (DynamicUser=). ``groups``:
+    the names of more groups that it is given. There is no barrier for an account that does not exist: systemd
+    reports that better.
     """
     try:
         entry = pwd.getpwnam(account) if account else None
     except KeyError:
         return ""
-    groups = _groups(account, entry.pw_gid) if entry else set()
+    numbers = {number for name in groups for number in _group_number(name)}
+    if entry:
+        numbers |= _groups(account, entry.pw_gid)
     directory = "/"
     for part in ["", *[part for part in path.split("/") if part]]:
         directory = os.path.join(directory, part)
@@ -26,9 +30,17 @@ def barrier(path: str, account: str) -> str:
             status = os.stat(directory)
         except OSError:
             return ""  # it does not exist yet
-        if not may_enter(status, entry.pw_uid if entry else -1, groups):
+        if not may_enter(status, entry.pw_uid if entry else -1, numbers):
             return directory.rstrip("/") or "/"
     return ""
+
+
+def _group_number(name: str) -> set[int]:
+    """Its number; none for a group that does not exist."""
+    try:
+        return {int(name)} if name.isascii() and name.isdigit() else {grp.getgrnam(name).gr_gid}
+    except KeyError:
+        return set()
 
 
 def _groups(account: str, primary: int) -> set[int]:

@@ -6,9 +6,10 @@ for the deployer's commands (``service.commands``).
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 NOT_FOUND = 127
@@ -30,8 +31,21 @@ class ToolResult(NamedTuple):
         return lines[-1].strip() if lines else f"exit code {self.code}"
 
 
-def run(words: Sequence[str], *, seconds: float, given: bytes = b"") -> ToolResult:
-    """Run a tool, and kill it after ``seconds``; ``given`` is its standard input."""
+def run(words: Sequence[str], *, seconds: float, given: bytes = b"", terminal: bool = False) -> ToolResult:
+    """Run a tool, and kill it after ``seconds``; ``given`` is its standard input.
+
+    ``terminal``: in a session with a terminal, which it neither reads nor writes unless it opens that itself.
+    """
+    if terminal:
+        with _terminal() as path:
+            return _run(words, seconds, given, lambda: os.close(os.open(path, os.O_RDWR)))
+    return _run(words, seconds, given, None)
+
+
+def _run(
+    words: Sequence[str], seconds: float, given: bytes, prepare: Callable[[], None] | None
+) -> ToolResult:
+    """``prepare`` runs in the new process, which then leads a session of its own."""
     environment = {**os.environ, "LC_ALL": "C", "SYSTEMD_COLORS": "0", "SYSTEMD_PAGER": ""}  # noqa: TID251
     if os.geteuid() != 0:
         # Without pam_systemd a session lacks it, and the tools do not find the account's own manager.
@@ -45,12 +59,25 @@ def run(words: Sequence[str], *, seconds: float, given: bytes = b"") -> ToolResu
             capture_output=True,
             timeout=seconds,
             check=False,
+            start_new_session=prepare is not None,
+            preexec_fn=prepare,
         )
     except subprocess.TimeoutExpired as error:
         return ToolResult(TIMED_OUT, _text(error.stdout), f"{words[0]} did not end within {seconds:.0f} s")
     except OSError as error:
         return ToolResult(NOT_FOUND, "", f"{words[0]}: {error.strerror}")
     return ToolResult(process.returncode, _text(process.stdout), _text(process.stderr))
+
+
+@contextlib.contextmanager
+def _terminal() -> Iterator[str]:
+    """The path of a new terminal; it becomes that of the first session whose leader opens it."""
+    ours, theirs = os.openpty()
+    try:
+        yield os.ttyname(theirs)
+    finally:
+        os.close(theirs)
+        os.close(ours)
 
 
 def _text(data: bytes | None) -> str:

@@ -12,10 +12,20 @@ from typing import NamedTuple
 
 from relstore.formats.names import Digest, UnitName
 from relstore.formats.recipe import Recipe
-from relstore.host.service import probes, running_build
+from relstore.host.service import link_use, probes, running_build
+from relstore.host.service.members import Member, expand
 from relstore.host.service.pump import Output
+from relstore.host.service.running_build import Execution
 from relstore.host.service.services import Services
-from relstore.host.service.unit_health import BROKEN, HEALTHY, WAITING, HealthState, Look, judge
+from relstore.host.service.unit_health import (
+    BROKEN,
+    HEALTHY,
+    WAITING,
+    HealthState,
+    Look,
+    judge,
+    judge_bystander,
+)
 
 _PROBE_S = 5.0
 """How long one probe waits for its answer; the next one may get one sooner."""
@@ -42,6 +52,7 @@ class HealthCheck:
         self._services = services
         self._directory = directory
         self._output = output
+        self._notes: dict[UnitName, str] = {}
 
     @property
     def is_empty(self) -> bool:
@@ -57,10 +68,13 @@ class HealthCheck:
         if self.is_empty:
             return ""
         deadline = time.monotonic() + self._health.timeout / 1000
-        looks: dict[UnitName, list[Look]] = {unit: [] for unit in self._recipe.units.names}
+        members = expand(self._recipe.units.names, self._services.systemd.state, subject.current)
+        looks: dict[Member, list[Look]] = {member: [] for member in members}
+        self._notes.clear()
         while True:
             state, reason = self._check_once(subject, looks, deadline, restarted)
             if state == HEALTHY:
+                self._say_notes()
                 return ""
             if state == BROKEN:
                 return reason
@@ -70,14 +84,19 @@ class HealthCheck:
             time.sleep(min(self._health.interval / 1000, left))
 
     def _check_once(
-        self, subject: Subject, looks: Mapping[UnitName, list[Look]], deadline: float, restarted: bool
+        self, subject: Subject, looks: Mapping[Member, list[Look]], deadline: float, restarted: bool
     ) -> tuple[HealthState, str]:
         """Check the units and then the probes, in order; the first that is not healthy decides."""
-        for unit, unit_looks in looks.items():
-            unit_looks.append(self._look(unit, subject, restarted))
-            verdict = judge(
-                unit, unit_looks, self._health.stable / 1000, self._services.restarts_before(unit)
-            )
+        is_shown_by_member = any(
+            member.must_run for member in looks if member.unit not in self._recipe.units.names
+        )
+        for member, unit_looks in looks.items():
+            if not member.must_run:
+                verdict = judge_bystander(member.unit, self._services.systemd.state(member.unit))
+            else:
+                unit_looks.append(self._look(member.unit, subject, restarted, is_shown_by_member))
+                before = self._services.restarts_before(member.unit)
+                verdict = judge(member.unit, unit_looks, self._health.stable / 1000, before)
             if verdict.state != HEALTHY:
                 return verdict.state, verdict.reason
         return self._probe(subject, deadline)
@@ -104,15 +123,43 @@ class HealthCheck:
                 return WAITING, problem
         return HEALTHY, ""
 
-    def _look(self, unit: UnitName, subject: Subject, restarted: bool) -> Look:
+    def _look(self, unit: UnitName, subject: Subject, restarted: bool, is_shown_by_member: bool) -> Look:
         state = self._services.systemd.state(unit)
-        if not (self._recipe.units.run_build and restarted and state.main_pid):
-            return Look(time.monotonic(), state, None, "")
+        now = time.monotonic()
+        if not (self._recipe.units.run_build and restarted and state.active == "active"):
+            return Look(now, state, None, "")
+        if not state.main_pid:
+            if is_shown_by_member or state.sub == "exited":
+                return Look(now, state, None, "")
+            self._notes[unit] = f"only its probes say that {unit} is healthy; it has no main process"
+            return Look(now, state, None, "", unseen=not self._is_probed)
         execution = running_build.execution(
             state.main_pid,
             subject.build,
             subject.current,
             young=state.started / 1e6 >= subject.switched,
-            through=subject.current in state.places,
+            through=link_use.goes_through(state.places, subject.current),
         )
-        return Look(time.monotonic(), state, execution.runs, execution.program)
+        self._note(unit, execution)
+        unseen = execution.runs is None and not self._is_probed
+        return Look(now, state, execution.runs, execution.program, unseen)
+
+    @property
+    def _is_probed(self) -> bool:
+        return bool(self._health.http or self._health.tcp or self._health.commands)
+
+    def _note(self, unit: UnitName, execution: Execution) -> None:
+        """Remember what the verdict relies on where the process itself was not seen."""
+        self._notes.pop(unit, None)
+        if execution.seen:
+            return
+        unseen = "this account may not look into its process"
+        self._notes[unit] = (
+            f"systemd says that {unit} was started with this build; {unseen}"
+            if execution.runs
+            else f"only its probes say that {unit} is healthy; {unseen}"
+        )
+
+    def _say_notes(self) -> None:
+        for note in self._notes.values():
+            self._output.say(note)

@@ -1,8 +1,7 @@
 """Probes a running service once: with an HTTP request, a TCP connection, or a command of the deployer's.
 
-Each probe returns ``""`` if the answer is the expected one, else what came instead. HTTP, over TCP or a Unix
-socket, is implemented here, since python3-minimal has no ``http``. Not for when and how often to probe
-(``health``).
+Each probe returns ``""`` if the answer is the expected one, else what came instead. Not for when and how
+often to probe (``health``), nor for HTTP itself (``http_client``).
 """
 
 from __future__ import annotations
@@ -11,43 +10,25 @@ import re
 import socket
 import time
 from collections.abc import Mapping
-from contextlib import closing
-from typing import NamedTuple
 
 from relstore.errors import UsageError
-from relstore.formats.recipe import Command, Http, HttpUrl
-from relstore.host.service import commands
+from relstore.formats.recipe import Command, Http
+from relstore.host.service import commands, http_client
+from relstore.host.service.http_client import Response
 from relstore.host.service.pump import Output
 
-_ANSWER_BYTES = 256 * 1024
 _QUOTED = 200
-_STATUS = re.compile(rb"HTTP/1\.[01] ([0-9]{3})(?: [^\r\n]*)?\r?\n")
-
-
-class Answer(NamedTuple):
-    """An HTTP response: its status, and the beginning of its body."""
-
-    status: int
-    body: bytes
 
 
 def http(probe: Http, seconds: float) -> str:
     """Send the request once; all of it may take ``seconds``."""
     name = f"{probe.url}{f' over {probe.socket}' if probe.socket else ''}"
     try:
-        answer = _request(probe, time.monotonic() + seconds)
+        with http_client.get(probe, time.monotonic() + seconds) as response:
+            problem = _judge(probe, response)
     except (OSError, ValueError, UsageError) as error:
-        return f"{name}: {_why(error)}"
-    if not (answer.status == probe.status if probe.status else 200 <= answer.status < 400):
-        return f"{name}: status {answer.status}{_quoted(answer.body)}"
-    if probe.body:
-        try:
-            match = re.search(probe.body, answer.body.decode("utf-8", "replace"))
-        except re.error as error:
-            return f"{name}: {probe.body!r} is not a regular expression: {error}"
-        if not match:
-            return f"{name}: its body does not match {probe.body!r}{_quoted(answer.body)}"
-    return ""
+        problem = _why(error)
+    return f"{name}: {problem}" if problem else ""
 
 
 def tcp(address: str, seconds: float) -> str:
@@ -68,58 +49,32 @@ def command(
     return commands.run(probe.words, variables=variables, directory=directory, output=output, seconds=limit)
 
 
-def _request(probe: Http, deadline: float) -> Answer:
-    url = HttpUrl.parse(probe.url)
-    # HTTP/1.0: the answer is not chunked, and ends with the connection.
-    lines = [f"GET {url.path} HTTP/1.0", "User-Agent: relstore", "Accept: */*", "Connection: close"]
-    if not any(header.lower().startswith("host:") for header in probe.headers):
-        lines.append(f"Host: {url.authority}")
-    request = "\r\n".join([*lines, *probe.headers, "", ""]).encode("utf-8")
-    with closing(_connect(probe, url, deadline)) as connection:
-        connection.sendall(request)
-        raw = b""
-        while len(raw) < _ANSWER_BYTES:
-            connection.settimeout(_left(deadline))
-            data = connection.recv(64 * 1024)
-            if not data:
-                break
-            raw += data
-            if _is_whole(raw):
-                break
-    status = _STATUS.match(raw)
-    if not status:
-        raise ValueError(
-            f"no HTTP answer{_quoted(raw)}" if raw else "the connection was closed without an answer"
-        )
-    _, _, body = raw.partition(b"\r\n\r\n")
-    return Answer(int(status[1]), body)
+def _judge(probe: Http, response: Response) -> str:
+    """Why the response is not the expected one, or ``""``. Its body is read only if it matters."""
+    status = response.status
+    if not (status == probe.status if probe.status else 200 <= status < 400):
+        return f"status {status}{_beginning(response)}"
+    if probe.body:
+        body = response.body()
+        try:
+            match = re.search(probe.body, body.decode("utf-8", "replace"))
+        except re.error as error:
+            return f"{probe.body!r} is not a regular expression: {error}"
+        if not match:
+            return f"its body does not match {probe.body!r}{_body(body)}"
+    return ""
 
 
-def _connect(probe: Http, url: HttpUrl, deadline: float) -> socket.socket:
-    if not probe.socket:
-        return socket.create_connection((url.host, url.port), timeout=_left(deadline))
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+def _beginning(response: Response) -> str:
     try:
-        connection.settimeout(_left(deadline))
-        connection.connect(probe.socket)
-    except OSError:
-        connection.close()
-        raise
-    return connection
+        return _body(response.body(_QUOTED))
+    except (OSError, ValueError):
+        return ""
 
 
-def _is_whole(raw: bytes) -> bool:
-    """Whether all bytes that Content-Length announces have arrived; the server may not close by itself."""
-    head, separator, body = raw.partition(b"\r\n\r\n")
-    length = re.search(rb"(?i)\r\ncontent-length: *([0-9]{1,12})\r?(?:\n|\Z)", head)
-    return bool(separator and length and len(body) >= int(length[1]))
-
-
-def _left(deadline: float) -> float:
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise socket.timeout("timed out")
-    return left
+def _body(data: bytes) -> str:
+    text = http_client.quoted(data)
+    return f", body{text}" if text else ""
 
 
 def _why(error: Exception) -> str:
@@ -128,8 +83,3 @@ def _why(error: Exception) -> str:
     if isinstance(error, OSError):
         return (error.strerror or str(error)).lower()
     return str(error)
-
-
-def _quoted(body: bytes) -> str:
-    text = " ".join(body[:_QUOTED].decode("utf-8", "replace").split())
-    return f", body {text!r}" if text else ""

@@ -29,6 +29,9 @@ class Output(Protocol):
     def end(self) -> None:
         """The command has ended."""
 
+    def say(self, line: str) -> None:
+        """A remark of relstore's own. Never raises OSError."""
+
 
 def pass_on(process: subprocess.Popen[bytes], fd: int, output: Output, seconds: float) -> bool:
     """Pass on what comes from the pipe ``fd`` until ``process`` has ended; False when it did not in time."""

@@ -13,13 +13,18 @@ from typing import NamedTuple, Optional
 
 from relstore.formats.names import Digest
 from relstore.gc import processes
+from relstore.host.service import link_use
 
 
 class Execution(NamedTuple):
-    """``runs``: whether it executes the build; None if that cannot be seen. ``program``: for people."""
+    """Whether a process executes a build, and how that is known."""
 
     runs: Optional[bool]
+    """None if nobody can tell."""
     program: str
+    """What it executes, for people."""
+    seen: bool
+    """Whether ``/proc`` shows it to this account; if not, ``runs`` relies on what systemd says."""
 
 
 def execution(pid: int, build: Digest, current: str, *, young: bool, through: bool) -> Execution:
@@ -31,13 +36,13 @@ def execution(pid: int, build: Digest, current: str, *, young: bool, through: bo
     used, complete = processes.builds_used_by(pid)
     name = program(pid)
     if build in used:
-        return Execution(True, name)
+        return Execution(True, name, True)
     if used:
-        return Execution(False, name)
+        return Execution(False, name, True)
     if young and (through or _names_current(pid, current)):
         # The command line names the link, and the link led to this build when the process was started.
-        return Execution(True, name)
-    return Execution(False if complete else None, name)
+        return Execution(True, name, complete)
+    return Execution(False if complete else None, name, complete)
 
 
 def program(pid: int) -> str:
@@ -59,5 +64,4 @@ def _names_current(pid: int, current: str) -> bool:
             words = file.read(64 * 1024).split(b"\0")
     except OSError:
         return False
-    link = os.fsencode(current)
-    return any(word == link or word.startswith(link + b"/") for word in words)
+    return any(link_use.goes_through(os.fsdecode(word), current) for word in words if word.startswith(b"/"))

@@ -10,20 +10,22 @@ import time
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from relstore.formats import systemctl
 from relstore.formats.names import UnitName
 from relstore.formats.recipe import RESTART, Command, Recipe
 from relstore.host.machine.privilege import Privilege
 from relstore.host.service import commands
 from relstore.host.service.pump import Output
 from relstore.host.service.systemd import Systemd, UnitState
-from relstore.host.service.unit_health import end_reason
+from relstore.host.service.unit_health import START_LIMIT, end_reason
 
 _STOP_S = 5
 """How long a failed release may take to stop."""
 _MARGIN_S = 5
 """How much longer than systemd itself we wait for it."""
 _POLL_S = 0.05
-_NOT_ITS_FAULT = ("", "success", "start-limit-hit")
+_LIMIT_POLL_S = 1.0
+_NOT_ITS_FAULT = ("", "success", START_LIMIT)
 """The results of a unit whose new process never ran that say nothing about the release."""
 
 
@@ -55,7 +57,7 @@ class Services:
         self.count_restarts(action)
         for unit in self._recipe.units.names:
             seconds = self._patience(self.systemd.state(unit))
-            problem = self.systemd.act(action, unit, seconds=seconds)
+            problem = self.systemd.act(systemctl.act(action), unit, seconds=seconds)
             if problem:
                 return self._failure(unit, problem, switched)
         reload = self._recipe.reload
@@ -96,12 +98,24 @@ class Services:
         return max(own, (state.stop_timeout or own) + (state.start_timeout or own) + _MARGIN_S)
 
     def _bring_back(self, unit: UnitName, switched: float) -> str:
+        """Restart it with the commands that are allowed; ``""`` on success."""
+        deadline = time.monotonic() + self._patience(self.systemd.state(unit))
+        problem = self._restart(unit, switched)
+        # systemd refuses to start it for a while if its failures could not be cleared.
+        while problem and self.systemd.state(unit).result == START_LIMIT and time.monotonic() < deadline:
+            time.sleep(_LIMIT_POLL_S)
+            problem = self._restart(unit, switched)
+        return problem
+
+    def _restart(self, unit: UnitName, switched: float) -> str:
         # The release may have crashed so often that systemd refuses to start anything. A restart, not a
         # stop and a start: units that need this one would be stopped and not started again.
-        self.systemd.clear_failures(unit)
-        problem = self.systemd.act(RESTART, unit, seconds=_STOP_S, wait=False)
-        if problem:
-            return problem
+        self._clear_failures(unit)
+        if self.systemd.act(systemctl.RESTART_AT_ONCE, unit, seconds=_STOP_S):
+            # sudo may allow only the plain restart, which waits.
+            seconds = self._patience(self.systemd.state(unit))
+            problem = self.systemd.act(systemctl.act(RESTART), unit, seconds=seconds)
+            return self._explained(unit, problem) if problem else ""
         started = time.monotonic()
         patience = self._patience(self.systemd.state(unit))
         killed = False
@@ -121,6 +135,14 @@ class Services:
                 killed = True
             time.sleep(_POLL_S)
         return f"{unit} did not restart within {patience:.0f} s"
+
+    def _clear_failures(self, unit: UnitName) -> None:
+        self.systemd.clear_failures(unit)
+        if unit.endswith(".target"):
+            state = self.systemd.state(unit)
+            for member in (*state.restarted_with, *state.pulls_in):
+                if member.endswith(".service") and self.systemd.state(UnitName(member)).active == "failed":
+                    self.systemd.clear_failures(UnitName(member))
 
     def _failure(self, unit: UnitName, problem: str, switched: float) -> Failure:
         state = self.systemd.state(unit)

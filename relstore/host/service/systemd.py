@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Literal, NamedTuple, Union
+from typing import NamedTuple
 
+from relstore.formats import systemctl
 from relstore.formats.names import UnitName
-from relstore.formats.recipe import UnitAction, Units
+from relstore.formats.recipe import Units
 from relstore.host.machine import tools
 from relstore.host.machine.privilege import Privilege
 from relstore.host.machine.tools import ToolResult
@@ -20,9 +21,15 @@ from relstore.host.service import timespan
 _SHOW_S = 10
 _PROPERTIES = (
     "LoadState", "ActiveState", "SubState", "Result", "Type", "MainPID", "NRestarts", "ExecMainStatus",
-    "ExecMainCode", "ExecMainStartTimestampMonotonic", "TriggeredBy", "User", "DynamicUser", "FragmentPath",
-    "DropInPaths", "ExecStart", "WorkingDirectory", "RootDirectory", "ProtectHome", "StatusText",
+    "ExecMainCode", "ExecMainStartTimestampMonotonic", "TriggeredBy", "User", "DynamicUser",
+    "ExecStart", "WorkingDirectory", "RootDirectory", "ProtectHome", "StatusText",
     "Job", "TimeoutStartUSec", "TimeoutStopUSec",
+    "NeedDaemonReload", "Environment", "BindPaths", "BindReadOnlyPaths", "Group",
+    "SupplementaryGroups",
+    "ConsistsOf", "RequiredBy", "BoundBy", "Wants", "Requires", "BindsTo", "Upholds", "Triggers",
+)  # fmt: skip
+_PLACES = (
+    "ExecStart", "WorkingDirectory", "RootDirectory", "Environment", "BindPaths", "BindReadOnlyPaths",
 )  # fmt: skip
 JOURNAL_LINES = 20
 _JOURNAL_BYTES = 4000
@@ -47,10 +54,9 @@ class UnitState(NamedTuple):
     triggered_by: tuple[str, ...]
     user: str
     dynamic_user: bool
-    files: tuple[str, ...]
-    """The unit's own file and its drop-ins."""
     places: str
-    """The settings that say what it runs: its command, working directory and root, as one text."""
+    """The settings that say what it runs, as systemd has loaded them: one text of its command, its working
+    directory and root, its environment, and what is mounted for it."""
     protect_home: str
     status_text: str
     job: int
@@ -58,6 +64,16 @@ class UnitState(NamedTuple):
     start_timeout: float
     """How many seconds systemd gives it to start; 0 where there is no limit."""
     stop_timeout: float
+    needs_reload: bool
+    """Whether its files have changed since systemd read them."""
+    groups: tuple[str, ...]
+    """The groups that the unit gives to its processes beside those of their account."""
+    restarted_with: tuple[str, ...]
+    """Units that are restarted when this one is: PartOf=, Requires= and BindsTo= of theirs name it."""
+    pulls_in: tuple[str, ...]
+    """Units that are started when this one is."""
+    triggers: tuple[str, ...]
+    """What a socket, a timer or a path starts."""
 
     @classmethod
     def parse(cls, text: str) -> UnitState:
@@ -77,16 +93,20 @@ class UnitState(NamedTuple):
             _number(values, "NRestarts"),
             _number(values, "ExecMainStatus"),
             _number(values, "ExecMainStartTimestampMonotonic"),
-            tuple(values.get("TriggeredBy", "").split()),
+            _words(values, "TriggeredBy"),
             values.get("User", ""),
             values.get("DynamicUser", "") == "yes",
-            (*values.get("FragmentPath", "").split(), *values.get("DropInPaths", "").split()),
-            "\n".join(values.get(key, "") for key in ("ExecStart", "WorkingDirectory", "RootDirectory")),
+            "\n".join(values.get(key, "") for key in _PLACES),
             values.get("ProtectHome", ""),
             values.get("StatusText", ""),
             _number(values, "Job"),
             timespan.seconds(values.get("TimeoutStartUSec", "")),
             timespan.seconds(values.get("TimeoutStopUSec", "")),
+            values.get("NeedDaemonReload", "") == "yes",
+            _words(values, "Group", "SupplementaryGroups"),
+            _words(values, "ConsistsOf", "RequiredBy", "BoundBy"),
+            _words(values, "Wants", "Requires", "BindsTo", "Upholds"),
+            _words(values, "Triggers"),
         )
 
 
@@ -113,28 +133,24 @@ class Systemd:
         result = tools.run(["systemctl", *self._scope, "show", "-p", "Version"], seconds=_SHOW_S)
         return "" if result.code == 0 else result.said
 
-    def act(
-        self, action: Union[UnitAction, Literal["stop"]], unit: UnitName, *, seconds: float, wait: bool = True
-    ) -> str:
-        """Do ``action`` with the unit. ``""`` on success, else what went wrong.
-
-        Without ``wait``, only ask systemd to do it.
-        """
-        result = self._run([action, *([] if wait else ["--no-block"]), unit], seconds=seconds)
+    def act(self, action: systemctl.Words, unit: UnitName, *, seconds: float) -> str:
+        """Do ``action`` with the unit. ``""`` on success, else what went wrong."""
+        result = self._run([*action, unit], seconds=seconds)
+        command = f"`systemctl {' '.join(action)} {unit}`"
         if result.code == tools.TIMED_OUT:
-            return f"`systemctl {action} {unit}` did not end within {seconds:.0f} s"
-        return "" if result.code == 0 else f"`systemctl {action} {unit}` failed: {_first(result)}"
+            return f"{command} did not end within {seconds:.0f} s"
+        return "" if result.code == 0 else f"{command} failed: {_first(result)}"
 
     def clear_failures(self, unit: UnitName) -> None:
         """Let a unit be started again that crashed too often."""
-        self._run(["reset-failed", unit], seconds=_SHOW_S)
+        self._run([*systemctl.RESET_FAILED, unit], seconds=_SHOW_S)
 
     def kill(self, unit: UnitName) -> None:
         """Kill the processes of a unit that did not stop when it was asked to."""
-        self._run(["kill", "--signal=KILL", unit], seconds=_SHOW_S)
+        self._run([*systemctl.KILL, unit], seconds=_SHOW_S)
 
     def stop(self, unit: UnitName, *, seconds: float) -> str:
-        return self.act("stop", unit, seconds=seconds)
+        return self.act(systemctl.STOP, unit, seconds=seconds)
 
     def journal(self, unit: UnitName, since: float, until: float) -> list[str]:
         """The unit's last lines between these times (seconds since 1970); none if they are not readable."""
@@ -152,6 +168,10 @@ def _first(result: ToolResult) -> str:
     """The first line of systemctl's errors, which has the reason; hints follow it."""
     lines = [line for line in result.err.splitlines() if line.strip()]
     return lines[0].strip() if lines else f"exit code {result.code}"
+
+
+def _words(values: Mapping[str, str], *keys: str) -> tuple[str, ...]:
+    return tuple(word for key in keys for word in values.get(key, "").split())
 
 
 def _number(values: Mapping[str, str], key: str) -> int:

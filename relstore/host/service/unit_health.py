@@ -20,6 +20,8 @@ BROKEN: Final = "broken"
 
 CRASHES = 3
 """This many restarts that systemd made by itself are a crash loop, which waiting does not fix."""
+START_LIMIT: Final = "start-limit-hit"
+"""The result of a unit that crashed so often that systemd does not start it for a while."""
 _EXIT_CODES = {
     200: "its working directory cannot be entered (200/CHDIR)",
     203: "its program cannot be executed (203/EXEC)",
@@ -41,6 +43,8 @@ class Look(NamedTuple):
     """Whether its main process executes the build; None if nobody asks, or if it cannot be seen."""
     program: str
     """What the main process executes, for people."""
+    unseen: bool = False
+    """Whether it must execute the build, and nothing tells that it does, not even a probe."""
 
 
 class UnitVerdict(NamedTuple):
@@ -75,13 +79,26 @@ def judge(unit: str, looks: Sequence[Look], stable: float, restarts_before: int 
         return _ended(unit, state)
     if state.active != "active":
         return UnitVerdict(WAITING, f"{unit} is {state.active or 'in no known state'}")
-    if state.sub == "exited" or not state.main_pid:
-        return UnitVerdict(HEALTHY, "")  # a oneshot with RemainAfterExit=, or a unit without a main process
+    if state.sub == "exited":
+        return UnitVerdict(HEALTHY, "")  # a oneshot with RemainAfterExit=
+    if last.unseen:
+        return UnitVerdict(WAITING, f"this account cannot see what {unit} executes, and no probe checks it")
+    if not state.main_pid:
+        return UnitVerdict(HEALTHY, "")  # a target and the like: its members are judged, or its probes
     if last.runs_build is False:
         return UnitVerdict(WAITING, f"the main process of {unit} executes {last.program}, not this build")
     since = _unchanged_since(looks)
     if last.at - since < stable:
         return UnitVerdict(WAITING, f"{unit} has been running for {last.at - since:.1f} s of {stable:.1f} s")
+    return UnitVerdict(HEALTHY, "")
+
+
+def judge_bystander(unit: str, state: UnitState) -> UnitVerdict:
+    """A unit that is started with the release and need not run it: it must only not have failed."""
+    if state.active == "failed":
+        return UnitVerdict(BROKEN, f"{unit} failed: {end_reason(state)}")
+    if state.sub == "auto-restart":
+        return UnitVerdict(WAITING, f"{unit} crashed and will be restarted: {end_reason(state)}")
     return UnitVerdict(HEALTHY, "")
 
 
@@ -116,7 +133,7 @@ def end_reason(state: UnitState) -> str:
         return f"its main process was killed by signal {state.exit_status}"
     if state.result == "timeout":
         return "it took longer than its unit allows (timeout)"
-    if state.result == "start-limit-hit":
+    if state.result == START_LIMIT:
         return "it crashed more often than its unit allows (start-limit-hit)"
     if state.result == "protocol":
         return "its main process ended before it reported that it was ready"

@@ -49,6 +49,7 @@ def elf(number: int, *, bits: int = 64, order: str = "<", loader: bytes = b"") -
         (elf(62, loader=b"\xff\xfe"), "x86_64", "", ""),
         (b"#!/bin/sh\n", "", "", "/bin/sh"),
         (b"#! /usr/bin/env python3\n", "", "", "/usr/bin/env"),
+        (b"#!/bin/sh -e\r\n", "", "", "/bin/sh\r"),
         (b"#!/usr/bin/python3 -I", "", "", "/usr/bin/python3"),
         (b"\xcf\xfa\xed\xfe" + bytes(60), "macos", "", ""),
         (b"\xca\xfe\xba\xbe\x00\x00\x00\x02", "macos", "", ""),

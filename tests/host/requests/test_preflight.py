@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import grp
 import os
+import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from relstore.errors import RefusedError
 from relstore.formats.executable import Executable
+from relstore.formats.names import UnitName
 from relstore.formats.recipe import Recipe
 from relstore.host.job import start as detach
 from relstore.host.machine import access, logind, selinux
 from relstore.host.machine.logind import Logout
-from relstore.host.requests import preflight
+from relstore.host.requests import preflight, preflight_programs, preflight_units
+from relstore.host.service.members import Member
+from relstore.host.service.systemd import UnitState
 from relstore.protocol import Preflight
 from tests.support.host_side import WEB
 
@@ -35,12 +41,57 @@ def test_what_this_host_runs_is_no_problem() -> None:
 
 
 def test_programs_for_another_machine_are_named_together() -> None:
-    (found,) = ask(*(program(name, OTHER) for name in "abcde"), program("mine"))
+    (found,) = ask(*(program(name, OTHER) for name in "abcde"))
     assert found == (
         f"a, b, c and 2 more are built for {OTHER}, and this host is {MACHINE}", f"Build for {MACHINE}.",
     )  # fmt: skip
     ((what, _),) = ask(program("setup.exe", "windows"))
     assert what.startswith("setup.exe is built for windows")
+
+
+MIXED = [program("web"), program("x", OTHER)]
+SCRIPT = program("run", "", "", "/bin/sh")
+CARRIAGE = program("bad", "", "", "/bin/sh\r")
+PERL = program("x.pl", "", "", "/no/perl")
+
+
+@pytest.mark.parametrize(
+    ("programs", "started", "stopping", "noted"),
+    [
+        (MIXED, "", "", "x"),
+        (MIXED, "web", "", "x"),
+        (MIXED, "x", "x", ""),
+        ([program("x", OTHER), SCRIPT], "run", "x", ""),
+        ([program("x", OTHER), SCRIPT], "", "x", ""),
+        ([program("x", OTHER), program("y", OTHER)], "x", "x y", ""),
+        (
+            [program("web"), program("setup.exe", "windows"), program("x", loader="/no/ld")],
+            "web",
+            "",
+            "setup.exe x",
+        ),
+        ([program("web"), PERL], "web", "", "x.pl"),
+        ([program("web"), PERL], "", "x.pl", ""),
+        ([SCRIPT, CARRIAGE], "run", "", "bad"),
+        ([SCRIPT, CARRIAGE], "bad", "bad", ""),
+    ],
+)
+def test_what_stops_a_push_is_what_is_started_or_a_build_of_which_nothing_runs(
+    programs: list[Executable], started: str, stopping: str, noted: str
+) -> None:
+    judged = preflight_programs.judge(programs, started.split())
+
+    def named(texts: Iterable[str]) -> str:
+        return " ".join(re.split(" (?:is|are) ", text)[0].replace(",", "") for text in texts)
+
+    assert named(problem.what for problem in judged.problems) == stopping
+    assert named(judged.notes) == noted
+
+
+def test_a_script_with_a_carriage_return_is_named() -> None:
+    ((what, hint),) = ask(program("run", "", "", "/bin/sh\r"))
+    assert what == "run is no script that Linux runs: a carriage return ends its #! line"
+    assert "sed -i" in hint
 
 
 def test_a_loader_and_an_interpreter_that_are_missing() -> None:
@@ -100,6 +151,69 @@ def test_modes_on_the_way() -> None:
     odd = os.stat_result((0o040701, 1, 1, 1, 1000, 1000, 0, 0, 0, 0))
     assert not may(odd, 1001, {1000})
     assert may(odd, -1, set())
+
+
+def test_groups_that_the_unit_gives_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    number = os.getgid()
+    status = os.stat_result((0o040710, 1, 1, 1, 0, number, 0, 0, 0, 0))
+    monkeypatch.setattr(os, "stat", lambda _: status)
+    assert access.barrier("/srv", "", ["no-such-group"]) == "/"
+    for name in (grp.getgrgid(number).gr_name, str(number)):
+        assert access.barrier("/srv", "", ["no-such-group", name]) == ""
+
+
+LINK = "/srv/web/apps/web/current"
+LOADED = UnitState.parse(f"LoadState=loaded\nType=exec\nExecStart={{ path={LINK}/bin/web ; }}\n")
+UNIT = UnitName("web.service")
+
+
+@pytest.mark.parametrize(
+    ("state", "user", "what", "hint"),
+    [
+        (LOADED, False, "", ""),
+        (LOADED._replace(load="not-found"), False, "does not exist", "systemctl status"),
+        (LOADED._replace(load="masked"), False, "it is masked", "systemctl status"),
+        (
+            LOADED._replace(needs_reload=True),
+            False,
+            "have changed since systemd read",
+            "`systemctl daemon-reload`",
+        ),
+        (LOADED._replace(needs_reload=True), True, "have changed", "`systemctl --user daemon-reload`"),
+    ],
+)
+def test_whether_systemd_has_the_unit(state: UnitState, user: bool, what: str, hint: str) -> None:
+    found = list(preflight_units.loaded(UNIT, state, user=user))
+    assert bool(found) is bool(what)
+    for problem in found:
+        assert what in problem.what
+        assert hint in problem.hint
+
+
+@pytest.mark.parametrize(
+    ("state", "members", "what"),
+    [
+        (LOADED, (), ""),
+        (LOADED._replace(places="/opt/web"), (), "a switch would not change what it runs"),
+        (LOADED._replace(places=""), (Member(UnitName("a.service"), True, True),), ""),
+        (
+            LOADED._replace(places=""),
+            (Member(UnitName("a.service"), False, True),),
+            "a switch would not change",
+        ),
+        (
+            LOADED._replace(places=""),
+            (Member(UnitName("a.service"), True, False),),
+            "does not restart a.service",
+        ),
+    ],
+)
+def test_whether_the_unit_runs_what_the_link_leads_to(
+    state: UnitState, members: tuple[Member, ...], what: str
+) -> None:
+    found = list(preflight_units.runs_release(UNIT, state, members, LINK, Recipe()))
+    assert bool(found) is bool(what)
+    assert all(what in problem.what for problem in found)
 
 
 def test_an_account_that_does_not_exist_meets_no_barrier() -> None:

@@ -89,9 +89,10 @@ def test_what_counts_as_an_answer(answer: bytes, probe: Http, problem: str, serv
 
 def test_what_is_asked(server: Server) -> None:
     assert probes.http(Http(server.url, headers=("X-Probe: yes",)), 5) == ""
-    assert server.asked.startswith(b"GET /health HTTP/1.0\r\n")
+    assert server.asked.startswith(b"GET /health HTTP/1.1\r\n")
     assert f"\r\nHost: {server.url[7:-7]}\r\n".encode() in server.asked
     assert b"\r\nX-Probe: yes\r\n" in server.asked
+    assert b"\r\nConnection: close\r\n" in server.asked
     assert probes.http(Http(server.url, headers=("Host: www.example.org",)), 5) == ""
     assert server.asked.count(b"Host:") == 1
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from relstore.host.service.systemd import UnitState
-from relstore.host.service.unit_health import BROKEN, HEALTHY, WAITING, Look, judge
+from relstore.host.service.unit_health import BROKEN, HEALTHY, WAITING, Look, judge, judge_bystander
 
 RUNNING = UnitState.parse(
     "LoadState=loaded\nActiveState=active\nSubState=running\nResult=success\nType=exec\nMainPID=7\nNRestarts=0\n"
@@ -75,6 +75,27 @@ def test_restarts_are_counted_from_the_reload_on(restarts: int, before: int, sta
     """The unit's own counter is of its whole life; where it is lower than before it began anew."""
     seen = looks(*[but(restarts=restarts)] * 4)
     assert judge("web.service", seen, 3.0, before).state == state
+
+
+@pytest.mark.parametrize("state", [RUNNING, but(main_pid=0), but(main_pid=0, sub="running", type="forking")])
+def test_what_nothing_tells_is_not_healthy(state: UnitState) -> None:
+    seen = [look._replace(unseen=True) for look in looks(*[state] * 4, runs=None)]
+    verdict = judge("web.service", seen, 3.0)
+    assert verdict.state == WAITING
+    assert "cannot see what web.service executes, and no probe checks it" in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("state", "health"),
+    [
+        (RUNNING, HEALTHY),
+        (DEAD, HEALTHY),
+        (but(active="failed", result="exit-code", exit_status=3), BROKEN),
+        (but(active="activating", sub="auto-restart"), WAITING),
+    ],
+)
+def test_what_is_started_beside_a_release_must_not_have_failed(state: UnitState, health: str) -> None:
+    assert judge_bystander("queue.service", state).state == health
 
 
 def test_without_a_window_one_look_is_enough() -> None:

@@ -1,0 +1,74 @@
+"""What counts as seen: the process itself, else what systemd says, else a probe; and nothing else."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from relstore.formats.names import Digest, UnitName
+from relstore.formats.recipe import Health, Recipe, Units
+from relstore.gc import processes
+from relstore.host.machine import tools
+from relstore.host.machine.privilege import Privilege
+from relstore.host.machine.tools import ToolResult
+from relstore.host.service.health import HealthCheck, Subject
+from relstore.host.service.services import Services
+
+LINK = "/srv/web/apps/web/current"
+BUILD = Digest("ab" * 32)
+Check = Callable[..., tuple[str, str]]
+
+
+@pytest.fixture
+def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Check:
+    """Check a unit whose process another account owns; why it is not healthy, and what the log says."""
+
+    def run(
+        *, started: float, exec_start: str, tcp: tuple[str, ...] = (), pid: int = 1, type_: str = "exec"
+    ) -> tuple[str, str]:
+        show = (
+            f"LoadState=loaded\nActiveState=active\nSubState=running\nResult=success\nType={type_}\nMainPID={pid}\n"
+            f"ExecMainStartTimestampMonotonic={int(started * 1e6)}\nExecStart={{ path={exec_start} ; }}\n"
+        )
+        monkeypatch.setattr(tools, "run", lambda *_, **__: ToolResult(0, show, ""))
+        monkeypatch.setattr(processes, "builds_used_by", lambda _: (set(), False))
+        recipe = Recipe(
+            units=Units(names=(UnitName("web.service"),)),
+            health=Health(timeout=50, interval=10, stable=0, tcp=tcp),
+        )
+        log = os.open(tmp_path / "log", os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+        try:
+            services = Services(recipe, Privilege(), directory="/", log=log)
+            checker = HealthCheck(recipe, services, directory="/", log=log)
+            problem = checker.check(Subject(BUILD, LINK, time.time() - 5, {}), restarted=True)
+            return problem, os.pread(log, 10_000, 0).decode()
+        finally:
+            os.close(log)
+
+    return run
+
+
+def test_what_systemd_says_is_relied_on_and_said(check: Check) -> None:
+    problem, log = check(started=time.monotonic(), exec_start=f"{LINK}/bin/web")
+    assert problem == ""
+    assert "systemd says that web.service was started with this build; this account may not look into" in log
+
+
+@pytest.mark.parametrize(
+    ("age", "exec_start", "pid"),
+    [(60, f"{LINK}/bin/web", 1), (0, "/opt/web", 1), (0, f"{LINK}/bin/web", 0)],
+)
+def test_what_nobody_sees_needs_a_probe(age: float, exec_start: str, pid: int, check: Check) -> None:
+    started = time.monotonic() - age
+    problem, _ = check(started=started, exec_start=exec_start, pid=pid, type_="forking")
+    assert "cannot see what web.service executes, and no probe checks it" in problem
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        problem, log = check(started=started, exec_start=exec_start, pid=pid, tcp=(address,), type_="forking")
+    assert problem == ""
+    assert "only its probes say that web.service is healthy" in log
