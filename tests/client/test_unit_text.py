@@ -80,7 +80,7 @@ def test_the_recovery_unit_runs_as_the_account_that_deploys() -> None:
     assert "User=deploy" in text.splitlines()
     own = unit_file.recovery("/srv/web", "/usr/bin/python3", account="deploy", user=True)
     assert "User=" not in own
-    with pytest.raises(UsageError, match="whom does the unit run as"):
+    with pytest.raises(UsageError, match="no account for the unit"):
         unit_file.recovery("/srv/web", "/usr/bin/python3", account="", user=False)
 
 
@@ -122,7 +122,7 @@ def test_the_rule_allows_exactly_what_is_done() -> None:
 
 def test_a_host_that_is_not_known_may_have_systemctl_in_either_place() -> None:
     unit = UnitName("web.service")
-    text = unit_file.sudoers("deploy", [unit], paths=("/usr/bin/systemctl", "/bin/systemctl"))
+    text = unit_file.sudoers("deploy", [unit], "restart", paths=("/usr/bin/systemctl", "/bin/systemctl"))
     for path in ("/usr/bin", "/bin"):
         for words in systemctl.commands("restart"):
             assert f"    {path}/systemctl {' '.join(words)} {unit}".replace("=", "\\=") in text
@@ -136,6 +136,7 @@ def test_sudo_has_nothing_against_it(unit: str) -> None:
     text = unit_file.sudoers(
         "deploy",
         [UnitName.parse(unit), UnitName("other.service")],
+        "restart",
         paths=("/usr/bin/systemctl", "/bin/systemctl"),
     )
     done = subprocess.run([visudo, "-cf", "-"], input=text, capture_output=True, text=True, check=False)
@@ -145,4 +146,4 @@ def test_sudo_has_nothing_against_it(unit: str) -> None:
 @pytest.mark.parametrize("account", ["", "a b", "ALL", "%wheel", "x,y", "#0", "a\nb"])
 def test_no_rule_for_what_is_no_account(account: str) -> None:
     with pytest.raises(UsageError):
-        unit_file.sudoers(account, [UnitName("web.service")], paths=SYSTEMCTL)
+        unit_file.sudoers(account, [UnitName("web.service")], "restart", paths=SYSTEMCTL)

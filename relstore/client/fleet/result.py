@@ -114,7 +114,7 @@ def _failure(outcome: Outcome, app: AppName, ended: protocol.Ended) -> RelstoreE
             )
         case "interrupted":
             return RelstoreError(
-                f"the activation was cut off: {first_line}",
+                f"the activation of generation {ended.generation} did not complete: {first_line}",
                 state=f"{state}.",
                 hint="`relstore status` shows how things are. The next push or switch settles what is left.",
             )

@@ -25,6 +25,8 @@ _MARGIN_S = 5
 """How much longer than systemd itself we wait for it."""
 _POLL_S = 0.05
 _LIMIT_POLL_S = 1.0
+_REASON_LOOKS = 10
+_REASON_POLL_S = 0.05
 _NOT_ITS_FAULT = ("", "success", START_LIMIT)
 """The results of a unit whose new process never ran that say nothing about the release."""
 
@@ -152,8 +154,13 @@ class Services:
 
     def _explained(self, unit: UnitName, problem: str) -> str:
         """``systemctl`` says only that the unit failed; the state of the unit says why."""
-        reason = end_reason(self.systemd.state(unit))
-        return f"{unit} did not start: {reason}" if reason else problem
+        for _ in range(_REASON_LOOKS):
+            reason = end_reason(self.systemd.state(unit))
+            if reason:
+                return f"{unit} did not start: {reason}"
+            # systemd may just be trying again, and has then forgotten how the last attempt ended.
+            time.sleep(_REASON_POLL_S)
+        return problem
 
     def _run(self, command: Command | None, variables: Mapping[str, str]) -> str:
         if command is None:

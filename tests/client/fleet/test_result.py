@@ -37,7 +37,7 @@ def test_a_host_that_runs_what_was_asked_for_is_done(outcome: str) -> None:
         ("rolled-back", "generation 3 failed and the host went back: exit code 1\nand more"),
         ("stuck", "generation 3 failed, and going back failed too: exit code 1\nand more"),
         ("failed", "generation 3 was not activated: exit code 1\nand more"),
-        ("interrupted", "the activation was cut off: exit code 1"),
+        ("interrupted", "the activation of generation 3 did not complete: exit code 1"),
     ],
 )
 def test_a_failure_has_an_error_of_its_host(outcome: str, what: str) -> None:

@@ -39,7 +39,7 @@ def test_a_process_is_as_old_as_systemd_says(
 
     def execution(*_: object, young: bool, through: bool) -> Execution:
         seen.append(young)
-        return Execution(True, "program")
+        return Execution(True, "program", True)
 
     monkeypatch.setattr(running_build, "execution", execution)
     recipe = Recipe(units=Units((WEB,)), health=Health(timeout=1000, stable=0))

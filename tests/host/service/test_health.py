@@ -13,6 +13,7 @@ import pytest
 from relstore.formats.names import Digest, UnitName
 from relstore.formats.recipe import Health, Recipe, Units
 from relstore.gc import processes
+from relstore.host.job.log import JobLog
 from relstore.host.machine import tools
 from relstore.host.machine.privilege import Privilege
 from relstore.host.machine.tools import ToolResult
@@ -43,9 +44,9 @@ def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Check:
         )
         log = os.open(tmp_path / "log", os.O_RDWR | os.O_CREAT | os.O_TRUNC)
         try:
-            services = Services(recipe, Privilege(), directory="/", log=log)
-            checker = HealthCheck(recipe, services, directory="/", log=log)
-            problem = checker.check(Subject(BUILD, LINK, time.time() - 5, {}), restarted=True)
+            services = Services(recipe, Privilege(), directory="/", output=JobLog(log))
+            checker = HealthCheck(recipe, services, directory="/", output=JobLog(log))
+            problem = checker.check(Subject(BUILD, LINK, time.monotonic() - 5, {}), restarted=True)
             return problem, os.pread(log, 10_000, 0).decode()
         finally:
             os.close(log)

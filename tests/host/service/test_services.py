@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from relstore.formats import systemctl
 from relstore.formats.names import UnitName
 from relstore.formats.recipe import Recipe, Units
+from relstore.host.job.log import JobLog
 from relstore.host.machine import tools
 from relstore.host.machine.privilege import Privilege
 from relstore.host.machine.tools import ToolResult
@@ -54,7 +56,9 @@ def bring_back(host: Host, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> s
     monkeypatch.setattr(tools, "run", host.show)
     monkeypatch.setattr(services, "_LIMIT_POLL_S", 0.01)
     recipe = Recipe(units=Units(names=(WEB,)), restart_timeout=1)
-    return Services(recipe, host, directory=str(tmp_path), log=2).start_previous({})
+    return Services(recipe, host, directory=str(tmp_path), output=JobLog(2)).start_previous(
+        {}, time.monotonic()
+    )
 
 
 ALL = systemctl.commands("restart")
@@ -88,9 +92,9 @@ def test_what_is_run_is_what_the_rule_allows(monkeypatch: pytest.MonkeyPatch, tm
     host = Host(ALL)
     monkeypatch.setattr(tools, "run", host.show)
     recipe = Recipe(units=Units(names=(WEB,)))
-    service = Services(recipe, host, directory=str(tmp_path), log=2)
-    assert service.start_new({}, first=False) == ""
+    service = Services(recipe, host, directory=str(tmp_path), output=JobLog(2))
+    assert service.start_new({}, first=False, switched=time.monotonic()) is None
     service.stop()
     service.systemd.kill(WEB)
-    assert service.start_previous({}) == ""
+    assert service.start_previous({}, time.monotonic()) == ""
     assert {*host.ran} == {*ALL}
