@@ -44,15 +44,22 @@ CUTS: dict[str, Callable[[Client, Sshd], None]] = {
 
 
 def run_cut(
-    user: User, server: Sshd, store: Path, moment: int, cut: Callable[[Client, Sshd], None], *words: object
+    user: User,
+    server: Sshd,
+    store: Path,
+    moment: int,
+    cut: Callable[[Client, Sshd], None],
+    *words: object,
+    in_bytes: bool = False,
 ) -> tuple[bool, int]:
-    """Run a command through a relay that cuts at ``moment``; whether that came, and the bytes until then."""
+    """Run a command through a relay that cuts at ``moment`` (a number of pieces, or of bytes); whether that came,
+    and the bytes until then."""
     client: Client = []
 
     def act() -> None:
         cut(client, server)
 
-    with Relay(server.port, moment, act) as relay:
+    with Relay(server.port, moment, act, in_bytes=in_bytes) as relay:
         known_hosts = server.known_hosts.read_text().replace(f":{server.port} ", f":{relay.port} ")
         (user.home / "known_hosts").write_text(known_hosts)
         config = (user.home / ".ssh" / "config").read_text()

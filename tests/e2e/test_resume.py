@@ -24,7 +24,7 @@ def test_a_large_file(  # type: ignore[no-untyped-def]
     user.may_log_in_to(server)
     artifact = tmp_path / "artifact"
     artifact.write_bytes(os.urandom(SIZE))
-    assert run_cut(user, server, store_path, 300, cut, "push", artifact)[0]
+    assert run_cut(user, server, store_path, SIZE // 2, cut, "push", artifact, in_bytes=True)[0]
     wait_for_uploads(store_path)
     (part,) = (path for path in (store_path / "staging").rglob("*") if path.is_file())
     staged = part.stat().st_size
@@ -45,7 +45,7 @@ def test_what_was_staged_and_rotted_is_not_believed(
     user.may_log_in_to(server)
     artifact = tmp_path / "artifact"
     artifact.write_bytes(os.urandom(SIZE))
-    assert run_cut(user, server, store_path, 300, kill_sshd_child, "push", artifact)[0]
+    assert run_cut(user, server, store_path, SIZE // 2, kill_sshd_child, "push", artifact, in_bytes=True)[0]
     wait_for_uploads(store_path)
     (part,) = (path for path in (store_path / "staging").rglob("*") if path.is_file())
     with part.open("r+b") as file:
@@ -71,8 +71,8 @@ def test_a_difference_goes_on_in_its_middle(
     parts = [base[at : at + 200_000] + os.urandom(100_000) for at in range(0, len(base), 200_000)]
     artifact.write_bytes(b"".join(parts))
     how = ("--delta", "--compression", f"{codec}:1")
-    # 9 MB are new. The relay reads up to 64 KiB at once, so all of it may come in fewer than 140 pieces.
-    assert run_cut(user, server, store_path, 90, kill_client, "push", artifact, *how)[0]
+    # 9 MB are new, and a segment of a patch is only of use once it has arrived whole.
+    assert run_cut(user, server, store_path, 6_000_000, kill_client, "push", artifact, *how, in_bytes=True)[0]
     wait_for_uploads(store_path)
     (part,) = (path for path in (store_path / "staging").rglob("*") if path.is_file())
     staged = part.stat().st_size

@@ -1,6 +1,6 @@
 """A TCP relay between a client and a server that does something at one exact moment.
 
-It counts the pieces that the client sends; before the Nth one is passed on, it calls an action once:
+It counts the pieces that the client sends, or their bytes; before the Nth is passed on, it calls an action once:
 kill the client, kill the server's child, or just cut. What the network does to people, on demand.
 """
 
@@ -18,10 +18,12 @@ _PIECE = 65536
 class Relay:
     """Listens on a port of its own and passes everything on to ``port``. Use as a context."""
 
-    def __init__(self, port: int, moment: int, action: Callable[[], None]) -> None:
+    def __init__(self, port: int, moment: int, action: Callable[[], None], *, in_bytes: bool = False) -> None:
+        """``moment``: the number of the piece, or ``in_bytes`` the number of bytes: pieces vary with the load."""
         self._server_port = port
         self._moment = moment
         self._action = action
+        self._in_bytes = in_bytes
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
         self.pieces = 0
@@ -74,6 +76,7 @@ class Relay:
     def _count(self, size: int) -> None:
         self.pieces += 1
         self.bytes += size
-        if self.pieces == self._moment and not self.acted:
+        passed = self.bytes if self._in_bytes else self.pieces
+        if passed >= self._moment > 0 and not self.acted:
             self.acted = True
             self._action()
