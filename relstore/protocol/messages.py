@@ -22,11 +22,14 @@ from relstore.protocol.activation import (
     Confirm,
     Confirmed,
     Ended,
+    Inspect,
+    Inspected,
     Installed,
     InstallUnit,
     Output,
     Preflight,
     Preflighted,
+    Restart,
     Watch,
 )
 from relstore.protocol.checking import Verified, Verify
@@ -44,6 +47,8 @@ from relstore.protocol.reading import (
     Log,
     Past,
     PastOut,
+    Resolve,
+    Resolved,
     RowOut,
     Status,
     StatusOut,
@@ -78,12 +83,15 @@ REPLY_OF: dict[Any, Any] = {
     Preflight: Preflighted,
     Become: Done,
     Activate: Ended,
+    Restart: Ended,
     Watch: Ended,
+    Inspect: Inspected,
     Confirm: Confirmed,
     Cancel: Done,
     InstallUnit: Installed,
     List: Listed,
     Fetch: RowOut,
+    Resolve: Resolved,
     Log: Done,
     Past: PastOut,
     Apps: AppsOut,
@@ -100,6 +108,7 @@ REPLY_OF: dict[Any, Any] = {
 """The class of each request and that of its reply; None where only a failure is answered."""
 EVENTS_OF: dict[Any, tuple[Any, ...]] = {
     Activate: (Accepted, Step, Output),
+    Restart: (Accepted, Step, Output),
     Watch: (Accepted, Step, Output),
     Verify: (Step,),
 }

@@ -102,6 +102,9 @@ class Activation:
         if not problem:
             return self._end(journal_format.ACTIVE, previous, self._after(previous))
         reason = problem + self._log.tail(begin) + self._unit_lines(begun)
+        if previous == self._target.number:  # it was restarted; there is nothing to go back to
+            self._log.say(problem)
+            return self._end(journal_format.STUCK, previous, reason)
         self._log.say(f"{problem}; going back to {_called(previous)}")
         self._step(RETURNING, previous, reason)
         self._app.switch(previous or None)
