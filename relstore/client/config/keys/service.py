@@ -43,7 +43,8 @@ UNIT = Setting(
     "unit",
     ValueType("unit, or a list of units", "UNIT", _units, repeatable=True),
     help="The systemd unit to restart after the switch.",
-    more="There may be several. `relstore unit` prints a hardened one.",
+    more="The host checks that it stays up and executes the release. There may be several. "
+    "`relstore unit --install` makes a hardened one.",
     example="web.service",
     commands=(*RUNNING, "sudoers"),
 )
@@ -91,7 +92,8 @@ RESTART_COMMAND = Setting(
     "restart",
     COMMAND,
     help="Run this command on the host (sh -c) after the switch.",
-    more="It is for a supervisor other than systemd. It may also be a list of a program and its arguments.",
+    more="It is for a supervisor other than systemd; for systemd, set `unit`. That it exits with code 0 says "
+    "little about the release, so set a probe as well. It may also be a list of a program and its arguments.",
     example="supervisorctl restart web",
     commands=RUNNING,
 )
