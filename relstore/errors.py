@@ -201,6 +201,14 @@ class ReleaseFailedError(RelstoreError):
         self.generation = generation
 
 
+class UnhealthyError(ReleaseFailedError):
+    """What is current already is not healthy, or could not be restarted. Nothing was switched."""
+
+
+class DifferentBuildsError(RelstoreError):
+    """A generation means different builds at the hosts of one command. Nothing was changed."""
+
+
 class SomeHostsFailedError(RelstoreError):
     """A command for several hosts failed on some of them, or on all."""
 

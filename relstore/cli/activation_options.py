@@ -15,6 +15,7 @@ from relstore.cli.invocation import Invocation
 from relstore.cli.options import Duration
 from relstore.client.config.keys.service import ASK_BECOME_PASS
 from relstore.client.config.recipe import recipe
+from relstore.client.operations.advice import advice
 from relstore.client.operations.plan import ActivationOptions
 from relstore.formats.recipe import SUDO
 
@@ -28,10 +29,24 @@ def activation_options(command: Callable[..., Any]) -> Callable[..., Any]:
         default=0,
         help="Wait up to TIME for another activation to finish.  [default: do not wait]",
     )
-    override = click.option(
+    return wait(override_hold_option(command))
+
+
+def override_hold_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--override-hold``."""
+    option = click.option(
         "--override-hold", is_flag=True, help="Activate in spite of a hold; this is recorded."
     )
-    return wait(override(command))
+    return option(command)
+
+
+def advise(options: ActivationOptions, invocation: Invocation) -> list[str]:
+    """Say what the recipe does not protect from; what was said, for the JSON document."""
+    sentence = advice(options.recipe)
+    if not sentence:
+        return []
+    invocation.console.note(sentence)
+    return [sentence]
 
 
 def activation_of(invocation: Invocation, lock_wait: int, override_hold: bool) -> ActivationOptions:

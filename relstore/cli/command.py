@@ -48,6 +48,16 @@ class Spec(click.ParamType[str]):
         return spec
 
 
+def each_its_own_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--each-its-own`` to a command that changes what a Spec names."""
+    option = click.option(
+        "--each-its-own",
+        is_flag=True,
+        help="With several targets, let GENERATION mean a different build at each of them.",
+    )
+    return option(command)
+
+
 def example(*lines: str) -> Callable[[Any], Any]:
     """Add examples to the end of a command's help."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -19,10 +20,15 @@ from relstore.cli.invocation import Invocation
 from relstore.cli.progress import ConsoleReporter
 from relstore.client.connection.connect import connected
 from relstore.client.connection.session import Session
+from relstore.client.fleet import agreement
+from relstore.client.fleet.resolved_host import ResolvedHost
 from relstore.client.operations import chain_check
+from relstore.client.operations.access import Access
+from relstore.client.operations.interrupt import Interrupts
 from relstore.client.target import Target
 from relstore.errors import RelstoreError, SomeHostsFailedError
 from relstore.formats.names import AppName
+from relstore.protocol import Resolved
 
 T = TypeVar("T")
 
@@ -43,6 +49,26 @@ def on_each(
     targets = invocation.need_targets()
     with ConsoleReporter(invocation.console, several=len(targets) > 1) as reporter:
         outcomes = asyncio.run(_gather(invocation, targets, reporter, work))
+    if len(outcomes) == 1 and outcomes[0].error is not None:
+        raise outcomes[0].error
+    return outcomes
+
+
+def on_each_agreed(
+    invocation: Invocation,
+    specs: Sequence[str],
+    work: Callable[[ResolvedHost, Sequence[int]], Awaitable[T]],
+    *,
+    each_its_own: bool,
+) -> list[Outcome[T]]:
+    """Do ``work`` on all targets, with the numbers of the generations that the ``specs`` mean there.
+
+    Nothing is done unless they mean the same builds everywhere, or each host is to take its own. Raises the
+    error of a single target, and DifferentBuildsError.
+    """
+    targets = invocation.need_targets()
+    with ConsoleReporter(invocation.console, several=len(targets) > 1) as reporter:
+        outcomes = asyncio.run(_agree(invocation, targets, reporter, specs, work, each_its_own))
     if len(outcomes) == 1 and outcomes[0].error is not None:
         raise outcomes[0].error
     return outcomes
@@ -123,3 +149,45 @@ async def _gather(
             return Outcome(target, None, error.on(target.label))
 
     return list(await asyncio.gather(*map(at_target, targets)))
+
+
+async def _agree(
+    invocation: Invocation,
+    targets: Sequence[Target],
+    reporter: ConsoleReporter,
+    specs: Sequence[str],
+    work: Callable[[ResolvedHost, Sequence[int]], Awaitable[T]],
+    each_its_own: bool,
+) -> list[Outcome[T]]:
+    access = Access(invocation.account, reporter, Interrupts())
+
+    async def resolve(host: ResolvedHost) -> list[Resolved] | RelstoreError:
+        try:
+            return await host.resolve(invocation.app, specs)
+        except RelstoreError as error:
+            return error.on(host.access.target.label)
+
+    async def at_target(host: ResolvedHost, resolved: list[Resolved] | RelstoreError) -> Outcome[T]:
+        target = host.access.target
+        if isinstance(resolved, RelstoreError):
+            return Outcome(target, None, resolved)
+        if failed and not each_its_own:
+            return Outcome(target, None, _left_alone().on(target.label))
+        try:
+            return Outcome(target, await work(host, [answer.row.number for answer in resolved]), None)
+        except RelstoreError as error:
+            return Outcome(target, None, error.on(target.label))
+
+    async with AsyncExitStack() as stack:
+        hosts = [await stack.enter_async_context(ResolvedHost(access.to(target))) for target in targets]
+        answers = await asyncio.gather(*map(resolve, hosts))
+        failed = any(isinstance(answer, RelstoreError) for answer in answers)
+        if not failed and not each_its_own:
+            for index, spec in enumerate(specs):
+                meant = [answer[index] for answer in answers if not isinstance(answer, RelstoreError)]
+                agreement.check(spec, [host.meaning(each) for host, each in zip(hosts, meant, strict=True)])
+        return list(await asyncio.gather(*map(at_target, hosts, answers)))
+
+
+def _left_alone() -> RelstoreError:
+    return RelstoreError("left alone, since another host failed", state="Nothing was changed.")

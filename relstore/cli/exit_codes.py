@@ -28,7 +28,7 @@ MEANINGS = {
     DONE: "done",
     FAILED: "failed, and nothing was switched",
     USAGE: "the command line or the configuration is wrong",
-    ROLLED_BACK: "the release failed; the host rolled back to the previous generation",
+    ROLLED_BACK: "the release is not healthy; if it had just been switched to, the host rolled back",
     SOME_HOSTS_FAILED: "several hosts, and some of them failed",
     BUSY: "another activation holds the lock",
     CANNOT_CONNECT: "a host cannot be reached, or does not let us in or run the helper",

@@ -10,7 +10,7 @@ from relstore.cli import text
 from relstore.cli.each_host import the_app
 from relstore.cli.invocation import Invocation
 from relstore.client.connection.session import Session, rows
-from relstore.formats.generation import CURRENT, FAILED, NEVER_ACTIVE
+from relstore.formats.generation import CURRENT, FAILED, NEVER_ACTIVE, short_commit
 from relstore.formats.names import AppName
 from relstore.protocol import RowOut
 
@@ -34,8 +34,7 @@ def cells(row: RowOut) -> list[str]:
 
 
 def commit(row: RowOut) -> str:
-    """The short commit, with ``+`` when there were uncommitted changes."""
-    return (row.commit[:9] + ("+" if row.dirty else "")) if row.commit else "-"
+    return short_commit(row.commit, dirty=row.dirty)
 
 
 def fields(row: RowOut) -> dict[str, Any]:

@@ -21,6 +21,7 @@ COMMANDS = {
     "push": "push",
     "switch-generation": "switch_generation",
     "rollback": "switch_generation",
+    "restart": "restart",
     "list-generations": "list_generations",
     "status": "status",
     "show": "show",

@@ -11,6 +11,7 @@ from relstore.cli.each_host import finish
 from relstore.cli.invocation import Invocation
 from relstore.client.fleet.result import ERROR, SKIPPED, STAGED, UNCHANGED, HostResult
 from relstore.client.transfer.upload import Stream
+from relstore.formats.generation import short_commit
 from relstore.formats.journal import ACTIVE
 from relstore.formats.names import AppName
 
@@ -18,11 +19,18 @@ _STYLES = {ACTIVE: "green", UNCHANGED: "green", ERROR: "red", SKIPPED: "yellow",
 
 
 def show_results(
-    command: str, app: AppName | None, results: Sequence[HostResult], invocation: Invocation
+    command: str,
+    app: AppName | None,
+    results: Sequence[HostResult],
+    invocation: Invocation,
+    **head: list[str],
 ) -> None:
-    """Print what each host recorded, and end the program when one failed. ``app``: None if unknown."""
+    """Print what each host recorded, and end the program when one failed. ``app``: None if unknown.
+
+    ``head``: what else the command's document has.
+    """
     screen = invocation.console
-    screen.document(command, app=app, hosts=[_fields(result) for result in results])
+    screen.document(command, app=app, **head, hosts=[_fields(result) for result in results])
     if len(results) == 1:
         if results[0].error is None:
             screen.say(_sentence(str(app), results[0]))
@@ -30,12 +38,14 @@ def show_results(
             screen.say(f"{results[0].target.label}: freed {text.size(results[0].freed)}")
     else:
         screen.table(
-            ["host", "outcome", "generation", "current", "sent"],
+            ["host", "outcome", "generation", "build", "commit", "current", "sent"],
             [
                 [
                     str(result.target),
                     result.outcome,
                     str(result.generation or "-"),
+                    result.build.short if result.build else "-",
+                    short_commit(result.commit, dirty=result.dirty),
                     str(result.current or "-"),
                     text.size(result.sent),
                 ]
@@ -43,11 +53,16 @@ def show_results(
             ],
             _STYLES,
         )
+    for result in results:
+        if result.went_back and result.left:
+            screen.say(_left_sentence(result, several=len(results) > 1))
     finish([result.error for result in results], invocation)
 
 
 def _sentence(app: str, result: HostResult) -> str:
     where = f"{app} on {result.target.label}"
+    if result.outcome == ACTIVE and result.previous == result.generation:
+        return f"generation {result.generation} was restarted and is active: {where}"
     if result.outcome == ACTIVE:
         before = f" (before: {result.previous})" if result.previous else ""
         return f"generation {result.generation} is active: {where}{before}"
@@ -57,12 +72,30 @@ def _sentence(app: str, result: HostResult) -> str:
     return f"generation {result.generation} is stored, not activated: {where}{current}"
 
 
+def _left_sentence(result: HostResult, *, several: bool) -> str:
+    """What becomes of the generation that was left for an older one."""
+    where = f"{result.target.label}: " if several else ""
+    left = result.previous
+    if result.left == "bad":
+        return (
+            f"{where}generation {left} is marked as bad, so -1 never leads to it; "
+            f"`relstore mark good {left}` reverts that"
+        )
+    return (
+        f"{where}generation {left} stays good, so -1 may lead to it again; "
+        f"`relstore mark bad {left}` prevents that"
+    )
+
+
 def _fields(result: HostResult) -> dict[str, Any]:
     return {
         "target": str(result.target),
         "outcome": result.outcome,
         "generation": result.generation or None,
+        "build": result.build,
+        "commit": result.commit,
         "previous": result.previous or None,
+        "previous_counts_as": result.left or None,
         "current": result.current or None,
         "job": result.job or None,
         "reason": result.reason,

@@ -24,6 +24,11 @@ _MAX_TIME = 1 << 40
 _COMMIT_LENGTHS = (40, 64)
 
 
+def short_commit(commit: str | None, *, dirty: bool) -> str:
+    """A commit for people, with ``+`` when there were uncommitted changes; ``-`` without one."""
+    return (commit[:9] + ("+" if dirty else "")) if commit else "-"
+
+
 class Description(NamedTuple):
     """What the deployer says about a release."""
 

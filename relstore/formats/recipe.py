@@ -120,3 +120,12 @@ class Recipe(NamedTuple):
     on_failure: Optional[Command] = None
     confirm: int = 0
     """Seconds within which the deployer must reconnect and confirm; 0: no confirmation is needed."""
+
+    @property
+    def checks_nothing(self) -> bool:
+        """Whether a release counts as healthy whatever becomes of it: there is no unit and no probe."""
+        return not (self.units.names or self.health.http or self.health.tcp or self.health.commands)
+
+    @property
+    def restarts_nothing(self) -> bool:
+        return not self.units.names and self.restart is None and self.reload is None

@@ -19,6 +19,7 @@ from relstore.host.requests import (
     bounds,
     checking,
     collecting,
+    inspecting,
     keeping,
     preflight,
     reading,
@@ -58,11 +59,14 @@ class RequestServer:
             protocol.InstallUnit: self._install_unit,
             protocol.Supervisor: self._supervisor,
             protocol.Activate: self._activate,
+            protocol.Restart: self._restart,
+            protocol.Inspect: self._in_store(inspecting.inspect),
             protocol.Watch: self._in_store_events(activation.watch_job),
             protocol.Confirm: self._in_store(activation.confirm),
             protocol.Cancel: self._in_store(activation.cancel),
             protocol.List: self._in_store_rows(reading.list_generations),
             protocol.Fetch: self._in_store_body(reading.fetch),
+            protocol.Resolve: self._in_store(reading.resolve),
             protocol.Log: self._in_store_rows(reading.log),
             protocol.Apps: self._in_store(reading.apps),
             protocol.Past: self._past,
@@ -148,6 +152,9 @@ class RequestServer:
 
     def _activate(self, request: protocol.Activate) -> None:
         self._send_all(activation.activate(self._store(), self._bundle, request, self._password))
+
+    def _restart(self, request: protocol.Restart) -> None:
+        self._send_all(activation.restart(self._store(), self._bundle, request, self._password))
 
     def _become(self, request: protocol.Become) -> None:
         self._password = request.password

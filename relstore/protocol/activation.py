@@ -1,4 +1,5 @@
-"""Making a generation current: preflight, the request, following the job, confirming, cancelling.
+"""Making a generation current, or restarting it: preflight, the request, following the job, confirming,
+cancelling, and whether what is current is healthy.
 
 Not for how a service is restarted and checked: a recipe says that (``formats.recipe``).
 """
@@ -24,6 +25,24 @@ class Activate(NamedTuple):
     override_hold: bool = False
     confirm_hash: Optional[bytes] = None
     """The SHA-256 of the token that Confirm must bring, where the recipe asks for that."""
+
+
+class Restart(NamedTuple):
+    """Restart what is current, in a job, and check it. Events and reply as of Activate."""
+
+    app: AppName
+    generation: int
+    """Refused unless this is the current one."""
+    who: str
+    recipe: Recipe
+    override_hold: bool = False
+
+
+class Inspect(NamedTuple):
+    """Is what is current healthy? Changes nothing. Reply: Inspected."""
+
+    app: AppName
+    recipe: Recipe
 
 
 class Become(NamedTuple):
@@ -91,6 +110,13 @@ class Preflighted(NamedTuple):
     problems: tuple[Problem, ...]
     notes: tuple[str, ...]
     """What is odd and stops nothing."""
+
+
+class Inspected(NamedTuple):
+    generation: int
+    """The current one."""
+    problem: str
+    """Why it is not healthy, or ``""``."""
 
 
 class Confirmed(NamedTuple):

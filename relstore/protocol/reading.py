@@ -27,6 +27,14 @@ class Fetch(NamedTuple):
     spec: str
 
 
+class Resolve(NamedTuple):
+    """Which generation does a spec mean? Reply: Resolved."""
+
+    app: AppName
+    spec: Optional[str]
+    """None: the current one."""
+
+
 class Log(NamedTuple):
     """The journal of an app. Reply: Done, its body a stream of its Events."""
 
@@ -72,6 +80,11 @@ class Listed(NamedTuple):
     current: int
     head: Optional[Digest]
     """The digest of the last record: the whole chain in one name."""
+
+
+class Resolved(NamedTuple):
+    row: RowOut
+    current: Optional[RowOut]
 
 
 class PastOut(NamedTuple):

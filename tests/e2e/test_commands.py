@@ -37,7 +37,7 @@ def states(user: User, store: Path, *words: str) -> dict[int, str]:
 def test_failures_do_not_count(user: User, store: Path) -> None:
     assert states(user, store) == {1: "good", 2: "current", 3: "failed"}
     assert "no good generation after" in user.run("switch-generation", "+1", "--to", store).err
-    user.does("rollback", "--to", store)
+    user.does("rollback", "--no-mark", "--to", store)
     assert states(user, store) == {1: "current", 2: "good", 3: "failed"}
     user.does("gc", "--keep", "2", "--to", store)
     assert states(user, store) == {1: "current", 2: "good"}

@@ -88,7 +88,7 @@ def test_another_push_resolves_it_first(
 
 def test_a_rollback_resolves_it_first(killed: Path, user: User, tmp_path: Path) -> None:
     (tmp_path / "end").write_text("0")
-    user.does("rollback", "--to", killed)
+    user.does("rollback", "--no-mark", "--to", killed)
     assert outcomes(user, killed)[2:] == [
         ("switching", 2), ("active", 2), ("switching", 1), ("active", 1),
     ]  # fmt: skip

@@ -99,3 +99,14 @@ def test_a_build_whose_manifest_is_large(user: User, tmp_path: Path) -> None:
     assert user.run("verify", *to).code == 1
     assert "1 entry was repaired" in user.does("push", site, *to).err
     assert problems(store) == []
+
+
+def test_what_is_only_set_aside_is_not_said_to_be_repaired(user: User, site: Path, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    user.does("push", site, "--to", store)
+    (store / "objects/ab").mkdir(exist_ok=True)
+    (store / "objects/ab/notes").write_text("mine")
+    ran = user.does("verify", "--repair", "--to", store)
+    assert "1 problem, 1 set aside" in ran.out
+    assert "objects/ab/notes: is not the name of an object (set aside)" in ran.out
+    assert "(repaired)" not in ran.out

@@ -81,3 +81,83 @@ def test_a_failed_switch_names_its_host(user: User, site: Path, tmp_path: Path) 
     ran = user.run("rollback", "--to", store, "--restart", "false")
     assert ran.code == 3
     assert "error: this machine: generation 1 failed" in ran.err
+
+
+def live(*stores: Path) -> list[str]:
+    """What each store's current release says."""
+    return [(store / "apps/site/current/index.html").read_text() for store in stores]
+
+
+def after_a_hotfix(user: User, site: Path, tmp_path: Path) -> list[Path]:
+    """Two stores with one and two; the second one has a hotfix as well."""
+    stores = [tmp_path / "a", tmp_path / "b"]
+    for content in ("one", "two"):
+        user.does("push", make_site(site, content), *targets(*stores))
+    user.does("push", make_site(site, "hotfix"), *targets(stores[1]))
+    return stores
+
+
+def test_a_rollback_never_mixes_builds(user: User, site: Path, tmp_path: Path) -> None:
+    stores = after_a_hotfix(user, site, tmp_path)
+    ran = user.run("rollback", *targets(*stores))
+    assert ran.code == 1
+    assert "-1 means different builds at these hosts" in ran.err
+    table = [line.split() for line in ran.err.splitlines() if str(tmp_path) in line]
+    assert [(words[0], words[1]) for words in table] == [(str(stores[0]), "1"), (str(stores[1]), "2")]
+    assert live(*stores) == ["two", "hotfix"]
+
+    listed = user.does("list-generations", "--to", stores[0], "--json").document["hosts"][0]
+    build = listed["generations"][1]["build"]
+    went = user.does("switch-generation", build[:12], *targets(*stores), "--json").document["hosts"]
+    assert [(host["outcome"], host["generation"], host["build"]) for host in went] == [
+        ("unchanged", 2, build),
+        ("active", 2, build),
+    ]
+    assert live(*stores) == ["two", "two"]
+
+
+def test_one_build_under_different_numbers_is_switched_to(user: User, site: Path, tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    user.does("push", make_site(site, "zero"), "--to", old)
+    for content in ("one", "two"):
+        user.does("push", make_site(site, content), *targets(old, new))
+    ran = user.does("rollback", *targets(old, new))
+    assert live(old, new) == ["one", "one"]
+    lines = [line.split() for line in ran.out.splitlines()]
+    assert lines[0] == ["host", "outcome", "generation", "build", "commit", "current", "sent"]
+    assert [words[1:3] for words in lines[1:3]] == [["active", "2"], ["active", "1"]]
+    assert lines[1][3] == lines[2][3]
+    assert "generation 3 is marked as bad" in ran.out
+    assert "generation 2 is marked as bad" in ran.out
+
+
+def test_each_host_takes_its_own_when_that_is_wished(user: User, site: Path, tmp_path: Path) -> None:
+    stores = after_a_hotfix(user, site, tmp_path)
+    user.does("rollback", "--each-its-own", "--no-mark", *targets(*stores))
+    assert live(*stores) == ["one", "two"]
+
+
+def test_a_number_that_one_host_does_not_have_switches_nothing(
+    user: User, site: Path, tmp_path: Path
+) -> None:
+    stores = after_a_hotfix(user, site, tmp_path)
+    ran = user.run("switch-generation", "3", *targets(*stores), "--json")
+    assert ran.code == 4
+    assert [host["outcome"] for host in ran.document["hosts"]] == ["error", "skipped"]
+    assert live(*stores) == ["two", "hotfix"]
+
+
+def test_marks_pins_and_deletions_name_one_build_too(user: User, site: Path, tmp_path: Path) -> None:
+    stores = after_a_hotfix(user, site, tmp_path)
+    for words in (["mark", "bad", "-1"], ["pin", "here", "-1"], ["delete-generations", "-1"]):
+        ran = user.run(*words, *targets(*stores))
+        assert (ran.code, "-1 means different builds" in ran.err) == (1, True), words
+    lacking = user.run("mark", "bad", "3", *targets(*stores))
+    assert lacking.code == 4
+    assert "left alone, since another host failed" in lacking.err
+    assert "marked-bad" not in user.does("log", *targets(*stores)).out
+    pinned = user.does("pin", "here", "1", *targets(*stores), "--json").document["hosts"]
+    assert [host["generation"]["number"] for host in pinned] == [1, 1]
+    user.does("mark", "bad", "-1", "--each-its-own", *targets(*stores))
+    marked = [line for line in user.does("log", *targets(*stores)).out.splitlines() if "marked-bad" in line]
+    assert [line.split()[3] for line in marked] == ["1", "2"]

@@ -284,3 +284,28 @@ def test_a_password_for_sudo_is_asked_once_and_left_nowhere(account: Deployer) -
     wrong = account.push("good", "second", "--become", "sudo")
     assert wrong.code == 1
     assert "sudo needs a password" in wrong.err
+
+
+def test_a_dead_service_is_seen_by_a_push_that_changes_nothing(deployer: Deployer) -> None:
+    assert deployer.push("good", "first").code == 0
+    assert deployer.push("good", "first").code == 0
+    deployer.host.run("systemctl", "stop", "web")
+    ran = deployer.push("good", "first")
+    assert ran.code == 3, ran.err
+    assert "generation 1 is current already, but it is not healthy: web.service stopped by itself" in ran.err
+    flags = ("--app", "web", "--unit", "web", "--health-stable", "1s")
+    ran = deployer.run("switch-generation", "1", *flags)
+    assert ran.code == 3, ran.err
+    assert "was restarted and is active" in deployer.does("restart", *flags).out
+    assert deployer.serves() == "first"
+    assert deployer.does("switch-generation", "1", *flags).code == 0
+
+
+def test_what_the_guide_shows_of_a_program_that_ends_at_once(deployer: Deployer) -> None:
+    deployer.host.run("rm", "/etc/systemd/system/web.service")
+    deployer.does("unit", "--app", "web", "--install", "bin/web")
+    assert deployer.push("good", "first").code == 0
+    ran = deployer.push("exits at once", "second")
+    assert ran.code == 3
+    assert "web.service is in a crash loop: restarted 3 times" in ran.err, ran.err
+    assert deployer.serves() == "first"

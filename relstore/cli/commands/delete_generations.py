@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
 from relstore import protocol
 from relstore.cli import generation_view
-from relstore.cli.command import Spec, SpecCommand, example
-from relstore.cli.each_host import on_each, report, the_app
+from relstore.cli.command import Spec, SpecCommand, each_its_own_option, example
+from relstore.cli.each_host import on_each_agreed, report
 from relstore.cli.invocation import invocation_of
-from relstore.cli.progress import ConsoleReporter
-from relstore.client.connection.session import Session, rows
+from relstore.client.connection.session import rows
+from relstore.client.fleet.resolved_host import ResolvedHost
 from relstore.formats.names import AppName
 from relstore.protocol import RowOut
 
@@ -21,20 +22,22 @@ from relstore.protocol import RowOut
 @click.command("delete-generations", cls=SpecCommand)
 @click.argument("generations", type=Spec(), nargs=-1, required=True)
 @click.option("--dry-run", is_flag=True, help="Only check that they can be deleted.")
+@each_its_own_option
 @click.pass_context
-def delete_generations(ctx: click.Context, generations: tuple[str, ...], dry_run: bool) -> None:
+def delete_generations(
+    ctx: click.Context, generations: tuple[str, ...], dry_run: bool, each_its_own: bool
+) -> None:
     """Delete GENERATIONS: all of them, or none when one of them is still needed. Their records are kept.
 
     A generation is needed when it is current, pinned, the one to roll back to, or being activated.
-    `relstore gc` frees the disk space.
+    With several targets, each must be the same build at all of them. `relstore gc` frees the disk space.
     """
     invocation = invocation_of(ctx)
 
-    async def at_host(session: Session, _: ConsoleReporter) -> tuple[AppName, list[RowOut]]:
-        app = await the_app(session, invocation)
-        request = protocol.Delete(app, generations, invocation.who, dry_run)
-        _done, body = await session.ask(request, protocol.Done)
-        return app, rows(body, RowOut)
+    async def at_host(host: ResolvedHost, numbers: Sequence[int]) -> tuple[AppName, list[RowOut]]:
+        request = protocol.Delete(host.app, tuple(map(str, numbers)), invocation.who, dry_run)
+        _done, body = await host.session.ask(request, protocol.Done)
+        return host.app, rows(body, RowOut)
 
     def show(host: str, answer: tuple[AppName, list[RowOut]]) -> None:
         for row in answer[1]:
@@ -44,4 +47,5 @@ def delete_generations(ctx: click.Context, generations: tuple[str, ...], dry_run
     def fields(answer: tuple[AppName, list[RowOut]]) -> dict[str, Any]:
         return {"app": answer[0], "generations": [generation_view.fields(row) for row in answer[1]]}
 
-    report("delete-generations", on_each(invocation, at_host), invocation, show, fields, dry_run=dry_run)
+    outcomes = on_each_agreed(invocation, generations, at_host, each_its_own=each_its_own)
+    report("delete-generations", outcomes, invocation, show, fields, dry_run=dry_run)

@@ -28,5 +28,5 @@ def init(ctx: click.Context, directory: Path) -> None:
     except OSError as error:
         raise RelstoreError(f"{path} cannot be written: {error.strerror}") from None
     screen = console_of(ctx)
-    screen.say(f"wrote {path}; set `to` and `artifact` in it, then: relstore push")
+    screen.say(f"wrote {path}; set `to`, `artifact`, `unit` and `http` in it, then: relstore push")
     screen.document("init", path=str(path))

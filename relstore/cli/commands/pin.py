@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 
 from relstore import protocol
 from relstore.cli import generation_view
-from relstore.cli.command import RelstoreCommand, Spec, SpecCommand, example
-from relstore.cli.each_host import on_each, report, the_app
+from relstore.cli.command import RelstoreCommand, Spec, SpecCommand, each_its_own_option, example
+from relstore.cli.each_host import on_each, on_each_agreed, report, the_app
 from relstore.cli.invocation import invocation_of
 from relstore.cli.progress import ConsoleReporter
 from relstore.client.connection.session import Session
+from relstore.client.fleet.resolved_host import ResolvedHost
 from relstore.formats.names import AppName, PinName
 from relstore.protocol import RowOut
 
@@ -19,16 +22,20 @@ from relstore.protocol import RowOut
 @click.command(cls=SpecCommand)
 @click.argument("name")
 @click.argument("generation", type=Spec())
+@each_its_own_option
 @click.pass_context
-def pin(ctx: click.Context, name: str, generation: str) -> None:
-    """Pin GENERATION under NAME, so that it is kept until `unpin`. An existing pin of that name moves."""
+def pin(ctx: click.Context, name: str, generation: str, each_its_own: bool) -> None:
+    """Pin GENERATION under NAME, so that it is kept until `unpin`. An existing pin of that name moves.
+
+    With several targets, nothing is pinned unless GENERATION is the same build at all of them.
+    """
     invocation = invocation_of(ctx)
     checked = PinName.parse(name)
 
-    async def at_host(session: Session, _: ConsoleReporter) -> tuple[AppName, RowOut]:
-        app = await the_app(session, invocation)
-        row, _body = await session.ask(protocol.Pin(app, checked, generation), RowOut)
-        return app, row
+    async def at_host(host: ResolvedHost, numbers: Sequence[int]) -> tuple[AppName, RowOut]:
+        request = protocol.Pin(host.app, checked, str(numbers[0]))
+        row, _body = await host.session.ask(request, RowOut)
+        return host.app, row
 
     def show(host: str, answer: tuple[AppName, RowOut]) -> None:
         invocation.console.say(
@@ -37,7 +44,7 @@ def pin(ctx: click.Context, name: str, generation: str) -> None:
 
     report(
         "pin",
-        on_each(invocation, at_host),
+        on_each_agreed(invocation, [generation], at_host, each_its_own=each_its_own),
         invocation,
         show,
         generation_view.app_and_generation,

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from relstore.cli import text
-from relstore.cli.activation_options import activation_of, activation_options
+from relstore.cli.activation_options import activation_of, activation_options, advise
 from relstore.cli.build_command import run_build
 from relstore.cli.command import RelstoreCommand, example
 from relstore.cli.each_host import on_each, report
@@ -98,13 +98,14 @@ def push(
             settings.get(GC),
         )
 
+    warnings = advise(activation, invocation) if activation is not None else []
     with ConsoleReporter(invocation.console, several=len(invocation.targets) > 1) as reporter:
         results = run_interruptible(
             lambda interrupts: push_to_all(
                 plan, invocation.targets, Access(invocation.account, reporter, interrupts)
             )
         )
-    show_results("push", app, results, invocation)
+    show_results("push", app, results, invocation, warnings=warnings)
 
 
 def _scan(path: Path, invocation: Invocation, cache: ScanCache) -> Scan:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import click
 
-from relstore.cli.activation_options import activation_of, activation_options
-from relstore.cli.command import RelstoreCommand, Spec, SpecCommand, example
+from relstore.cli.activation_options import activation_of, activation_options, advise
+from relstore.cli.command import RelstoreCommand, Spec, SpecCommand, each_its_own_option, example
 from relstore.cli.interruptible import run_interruptible
 from relstore.cli.invocation import Invocation, invocation_of
 from relstore.cli.outcome_view import show_results
 from relstore.cli.progress import ConsoleReporter
-from relstore.client.fleet.switch import switch
+from relstore.client.fleet.switch import Switch, switch
 from relstore.client.operations.access import Access
-from relstore.client.operations.plan import ActivationOptions
+from relstore.client.operations.plan import Rejection
+from relstore.errors import UsageError
+from relstore.formats.generation import MAX_NOTE
 
 
 @example(
@@ -22,34 +24,66 @@ from relstore.client.operations.plan import ActivationOptions
 )
 @click.command("switch-generation", cls=SpecCommand)
 @click.argument("generation", type=Spec())
+@each_its_own_option
 @activation_options
 @click.pass_context
-def switch_generation(ctx: click.Context, generation: str, lock_wait: int, override_hold: bool) -> None:
+def switch_generation(
+    ctx: click.Context, generation: str, lock_wait: int, override_hold: bool, each_its_own: bool
+) -> None:
     """Make GENERATION current: a number, -1 or +1 (counting good generations only), the beginning of a
     build id, or commit:PREFIX.
 
     The same transaction as a push: check, switch, restart, check health, and roll back if that fails.
+    With several targets, nothing is switched unless GENERATION is the same build at all of them.
     """
     invocation = invocation_of(ctx)
-    _switch("switch-generation", invocation, generation, activation_of(invocation, lock_wait, override_hold))
+    options = activation_of(invocation, lock_wait, override_hold)
+    _switch("switch-generation", Switch(generation, invocation.app, options, each_its_own), invocation)
 
 
-@example("relstore rollback --to deploy@web1:/srv/web")
+@example(
+    "relstore rollback -m 'loses sessions'",
+    "relstore rollback --no-mark --to deploy@web1:/srv/web",
+)
 @click.command("rollback", cls=RelstoreCommand)
+@click.option("-m", "--message", default="", metavar="TEXT", help="Why, for the record of what is left.")
+@click.option(
+    "--mark/--no-mark",
+    default=True,
+    help="Mark the generation that is left as bad, so that -1 never leads to it again.  [default: mark]",
+)
+@each_its_own_option
 @activation_options
 @click.pass_context
-def rollback(ctx: click.Context, lock_wait: int, override_hold: bool) -> None:
-    """Go back to the previous good generation, like `switch-generation -1`."""
+def rollback(
+    ctx: click.Context,
+    /,
+    message: str,
+    mark: bool,
+    lock_wait: int,
+    override_hold: bool,
+    each_its_own: bool,
+) -> None:
+    """Go back to the previous good generation, like `switch-generation -1`, and mark the one that is left
+    as bad.
+
+    With several targets, nothing is switched unless that is the same build at all of them.
+    """
     invocation = invocation_of(ctx)
-    _switch("rollback", invocation, "-1", activation_of(invocation, lock_wait, override_hold))
+    if message and not mark:
+        raise UsageError(
+            "-m says why a generation is marked, and --no-mark marks none", hint="Leave one out."
+        )
+    options = activation_of(invocation, lock_wait, override_hold)
+    rejection = Rejection(invocation.who, message[:MAX_NOTE]) if mark else None
+    _switch("rollback", Switch("-1", invocation.app, options, each_its_own, rejection), invocation)
 
 
-def _switch(command: str, invocation: Invocation, spec: str, activation: ActivationOptions) -> None:
+def _switch(command: str, order: Switch, invocation: Invocation) -> None:
     targets = invocation.need_targets()
+    warnings = advise(order.options, invocation)
     with ConsoleReporter(invocation.console, several=len(targets) > 1) as reporter:
         app, results = run_interruptible(
-            lambda interrupts: switch(
-                spec, invocation.app, activation, targets, Access(invocation.account, reporter, interrupts)
-            )
+            lambda interrupts: switch(order, targets, Access(invocation.account, reporter, interrupts))
         )
-    show_results(command, app, results, invocation)
+    show_results(command, app, results, invocation, warnings=warnings)

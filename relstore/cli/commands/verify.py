@@ -16,6 +16,10 @@ from relstore.client.connection.session import Session
 from relstore.client.operations.verify import Report
 from relstore.client.operations.verify import verify as verify_store
 from relstore.errors import DamagedError
+from relstore.protocol import FindingOut
+
+_REPAIRED = "repaired"
+_SET_ASIDE = "set aside"
 
 
 @example("relstore verify --to deploy@web1:/srv/web", "relstore verify --repair")
@@ -36,19 +40,26 @@ def verify(ctx: click.Context, repair: bool) -> None:
 
     def show(host: str, result: Report) -> None:
         checked = result.verified
-        repaired = len(result.problems) - len(result.left)
+        done = [_done(finding) for finding in result.findings]
         invocation.console.say(
             f"{host}: {text.plural(checked.generations, 'generation')}, "
             f"{text.plural(checked.builds, 'build')}, {text.plural(checked.objects, 'object')}, "
             f"{text.size(checked.bytes)}: {text.plural(len(result.problems), 'problem')}"
-            + (f", {repaired} repaired" if repaired else "")
+            + "".join(f", {done.count(word)} {word}" for word in (_REPAIRED, _SET_ASIDE) if word in done)
         )
-        for finding in result.findings:
-            remark = " (left alone)" if finding.foreign else " (repaired)" if finding.mended else ""
-            invocation.console.report(f"{finding.path}: {finding.problem}{remark}")
+        for finding, word in zip(result.findings, done, strict=True):
+            remark = "left alone" if finding.foreign else word
+            invocation.console.report(f"{finding.path}: {finding.problem}{f' ({remark})' if remark else ''}")
 
     outcomes = [_judged(outcome, repair=repair) for outcome in on_each(invocation, at_host)]
     report("verify", outcomes, invocation, show, _fields)
+
+
+def _done(finding: FindingOut) -> str:
+    """What was done about it. A file in `objects/` that is no object has nothing that could be restored."""
+    if not finding.mended:
+        return ""
+    return _SET_ASIDE if finding.path.startswith("objects/") else _REPAIRED
 
 
 def _judged(outcome: Outcome[Report], *, repair: bool) -> Outcome[Report]:
@@ -59,7 +70,7 @@ def _judged(outcome: Outcome[Report], *, repair: bool) -> Outcome[Report]:
     hint = push if repair else "`relstore verify --repair` repairs what it can."
     problems = DamagedError(
         f"{text.plural(len(outcome.value.left), 'problem')} in the store",
-        state="Everything else was repaired." if repair else "Nothing was changed.",
+        state="Everything else was repaired or set aside." if repair else "Nothing was changed.",
         hint=hint,
     )
     return Outcome(outcome.target, outcome.value, problems.on(outcome.target.label))

@@ -18,13 +18,18 @@ _HEAD = (
     "command line overrides it. To set a key, remove the `#` before it. Paths on this machine are relative "
     "to this file. A duration is a whole number and s, m, h or d."
 )
+_START = (
+    "For a service of systemd: set `to`, `artifact`, `unit`, `become` and `http` below. Once for each host, "
+    "`relstore unit --install PROGRAM` makes a unit that runs the app, and `relstore sudoers` prints the "
+    "rule that lets the account restart it. The host then checks each release, and rolls back by itself."
+)
 _WIDTH = 100
 
 
 def template() -> str:
     """The text of the file."""
     environments = Section("Environments", "", (DEFAULT_ENV,))
-    parts = [_comment(_HEAD), *map(_section, (*table.SECTIONS, environments))]
+    parts = [_comment(_HEAD), _comment(_START), *map(_section, (*table.SECTIONS, environments))]
     return "\n\n".join([*parts, f"{_comment(TABLES_HELP)}\n{_disabled(TABLES_EXAMPLE)}"])
 
 

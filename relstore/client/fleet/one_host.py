@@ -1,4 +1,4 @@
-"""What a push and a switch do at one host. Every error of that host ends up in its HostResult.
+"""What a push does at one host. Every error of that host ends up in its HostResult.
 
 Not for the order of hosts, nor for what one host's failure means for the others (``sequence``).
 """
@@ -11,16 +11,15 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from relstore import protocol
-from relstore.client.connection.connect import connected, reached, session_over
+from relstore.client.connection.connect import reached, session_over
 from relstore.client.connection.session import Ahead, Session, store_label
-from relstore.client.fleet.result import STAGED, UNCHANGED, HostResult, from_ended, from_error
+from relstore.client.fleet import go_live
+from relstore.client.fleet.result import STAGED, UNCHANGED, HostResult, from_error
 from relstore.client.operations import chain_check, preflight, stage
 from relstore.client.operations.access import HostAccess
-from relstore.client.operations.activate import activate
 from relstore.client.operations.plan import ActivationOptions, Push
 from relstore.client.transfer.stream_maker import StreamMaker
 from relstore.errors import RelstoreError
-from relstore.formats.names import AppName
 
 
 class Preparation(NamedTuple):
@@ -69,8 +68,12 @@ class PushedHost:
 
     async def activate(self, push: Push, options: ActivationOptions, staged: HostResult) -> HostResult:
         """Make the generation that was ``staged`` here current."""
-        ended = await _activate(self._connected, self._access, push.app, str(staged.generation), options)
-        return replace(ended, streams=staged.streams)
+        ended = await go_live.activate(
+            self._connected, self._access, push.app, str(staged.generation), options
+        )
+        return replace(
+            ended, build=staged.build, commit=staged.commit, dirty=staged.dirty, streams=staged.streams
+        )
 
     async def collect(self, push: Push, result: HostResult) -> HostResult:
         """Remove what is no longer kept. A failure is only a notice, since the release is live anyway."""
@@ -104,7 +107,12 @@ class PushedHost:
         if prepared.record:
             chain_check.remember(session.store_label, push.app, prepared.record, heads)
         if not prepared.number:
-            return HostResult(access.target, UNCHANGED, push.app, prepared.current, current=prepared.current)
+            current = prepared.current
+            unchanged = HostResult(
+                access.target, UNCHANGED, push.app, current, current=current, build=push.scan.build
+            )
+            return await go_live.inspected(session, unchanged, push.activation)
+        said = push.description if prepared.record else None  # an older record may name another commit
         return HostResult(
             access.target,
             STAGED,
@@ -112,24 +120,11 @@ class PushedHost:
             prepared.number,
             previous=prepared.current,
             current=prepared.current,
+            build=push.scan.build,
+            commit=said.commit if said else None,
+            dirty=said.dirty if said else False,
             streams=prepared.streams,
         )
-
-
-async def switch(
-    access: HostAccess, app: AppName | None, spec: str, options: ActivationOptions
-) -> HostResult:
-    """Make the generation ``spec`` current, over a connection of its own.
-
-    Without ``app`` the store's only one is meant; the result says which that is.
-    """
-    try:
-        async with connected(access.target, access.account, access.reporter) as session:
-            app = await chain_check.find_app(session, app, access.account.heads, access.reporter.notice)
-            await preflight.check(session, options, preflight.request(app, options), access.reporter.notice)
-            return await _activate(session, access, app, spec, options)
-    except RelstoreError as error:
-        return from_error(access.target, error, app)
 
 
 class _Questions(NamedTuple):
@@ -153,13 +148,3 @@ class _Questions(NamedTuple):
             return []  # the password comes first, and is sent to nobody before the greeting
         first = [Ahead(self.preflight)] if self.preflight is not None else []
         return [*first, Ahead(self.history), self.build.ahead]
-
-
-async def _activate(
-    session: Session, access: HostAccess, app: AppName, spec: str, options: ActivationOptions
-) -> HostResult:
-    try:
-        ended = await activate(session, access, app, spec, options)
-    except RelstoreError as error:
-        return from_error(access.target, error, app)
-    return from_ended(access.target, app, ended)

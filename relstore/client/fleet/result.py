@@ -11,9 +11,9 @@ from typing import Final, Literal, cast, get_args
 from relstore import protocol
 from relstore.client.target import Target
 from relstore.client.transfer.upload import Stream
-from relstore.errors import ReleaseFailedError, RelstoreError
+from relstore.errors import ReleaseFailedError, RelstoreError, UnhealthyError
 from relstore.formats.journal import ACTIVE
-from relstore.formats.names import AppName
+from relstore.formats.names import AppName, Digest
 
 WAITING: Final = "waiting"
 """Nothing was done there yet; never the last word."""
@@ -26,6 +26,10 @@ Recorded = Literal["active", "rolled-back", "failed", "stuck", "interrupted", "u
 """The outcomes that a host reports: those of its journal, and that there was nothing to do."""
 Outcome = Recorded | Literal["waiting", "staged", "skipped", "error"]
 """Those, and how far a host came that reported none."""
+
+
+Left = Literal["", "good", "bad"]
+"""What the generation that was left counts as from now on; empty where none was left, or it was not good."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,12 @@ class HostResult:
     current: int = 0
     job: str = ""
     reason: str = ""
+    build: Digest | None = None
+    """That of the generation."""
+    commit: str | None = None
+    """What the generation's record says, where this machine knows that."""
+    dirty: bool = False
+    left: Left = ""
     streams: tuple[Stream, ...] = ()
     """What was sent for it."""
     error: RelstoreError | None = None
@@ -55,7 +65,12 @@ class HostResult:
     @property
     def done(self) -> bool:
         """Whether the host runs what was asked for."""
-        return self.outcome in (ACTIVE, UNCHANGED)
+        return self.outcome in (ACTIVE, UNCHANGED) and self.error is None
+
+    @property
+    def went_back(self) -> bool:
+        """Whether an older generation is live now."""
+        return self.outcome == ACTIVE and self.generation < self.previous
 
 
 def from_error(target: Target, error: RelstoreError, app: AppName | None = None) -> HostResult:
@@ -101,6 +116,14 @@ def _failure(outcome: Outcome, app: AppName, ended: protocol.Ended) -> RelstoreE
                 f"generation {ended.generation} failed and the host went back: {ended.reason}",
                 state=f"{state}, as before.",
                 hint="Look at the output above, fix the release and push again.",
+                app=app,
+                generation=ended.generation,
+            )
+        case "stuck" if ended.previous == ended.generation:
+            return UnhealthyError(
+                f"generation {ended.generation} was restarted, but it is not healthy: {ended.reason}",
+                state=f"{state}, as before; the service may be down.",
+                hint="Look at the service, or go back with `relstore rollback`.",
                 app=app,
                 generation=ended.generation,
             )

@@ -1,29 +1,170 @@
-"""Making a generation current at several hosts, one after the other, until one fails.
+"""Making a generation current, or restarting what is, at several hosts: one after the other, until one fails.
 
-Not for what is done at each (``one_host``), nor for deciding which is next (``sequence``).
+All hosts are asked first what is meant, and nothing is done before they agree. Not for what a meaning is
+(``resolved_host``), nor for deciding which host is next (``sequence``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
 
-from relstore.client.fleet import one_host, sequence
-from relstore.client.fleet.result import WAITING, HostResult
+from relstore import protocol
+from relstore.client.connection.connect import connected
+from relstore.client.fleet import agreement, go_live, sequence
+from relstore.client.fleet.resolved_host import ResolvedHost
+from relstore.client.fleet.result import WAITING, HostResult, from_error
 from relstore.client.operations.access import Access
-from relstore.client.operations.plan import ActivationOptions
+from relstore.client.operations.plan import ActivationOptions, Rejection
 from relstore.client.target import Target
+from relstore.errors import ConnectError, RelstoreError
+from relstore.formats.journal import ACTIVE, MARKED_GOOD
 from relstore.formats.names import AppName
+from relstore.protocol import Resolved
+
+
+@dataclass(frozen=True)
+class Switch:
+    """What is asked of all hosts."""
+
+    spec: str
+    app: AppName | None
+    """None: each store's only one."""
+    options: ActivationOptions
+    each_its_own: bool = False
+    """Whether the spec may mean different builds at different hosts."""
+    rejection: Rejection | None = None
+    """Whether the generations that are left are marked as bad."""
 
 
 async def switch(
-    spec: str, app: AppName | None, options: ActivationOptions, targets: Sequence[Target], access: Access
+    order: Switch, targets: Sequence[Target], access: Access
 ) -> tuple[AppName | None, list[HostResult]]:
-    """Make ``spec`` current at one target after the other, until one fails. Errors are in the results.
+    """Make the generation current at one target after the other, until one fails. Errors are in the results.
 
-    Without ``app`` each store's only one is meant. Returns it as well, None when no store could say.
+    Returns the app as well, None when no store could say. Raises DifferentBuildsError.
     """
-    results = [HostResult(target, WAITING) for target in targets]
+
+    async def at_host(host: ResolvedHost, resolved: Resolved) -> HostResult:
+        spec = str(resolved.row.number)
+        result = await go_live.activate(host.session, host.access, host.app, spec, order.options)
+        return await _leave(host, resolved, result, order.rejection)
+
+    async with _resolved(order.spec, order.app, order.options, targets, access) as (hosts, results):
+        if not order.each_its_own and sequence.may_begin(results):
+            agreement.check(order.spec, [host.meaning(resolved) for host, resolved in hosts])
+        return await _in_turn(hosts, results, at_host)
+
+
+async def restart(
+    app: AppName | None, options: ActivationOptions, targets: Sequence[Target], access: Access
+) -> tuple[AppName | None, list[HostResult]]:
+    """Restart what is current, as ``switch``."""
+
+    async def at_host(host: ResolvedHost, resolved: Resolved) -> HostResult:
+        return await go_live.restart(host.session, host.access, host.app, resolved.row.number, options)
+
+    async with _resolved(None, app, options, targets, access) as (hosts, results):
+        return await _in_turn(hosts, results, at_host)
+
+
+_Hosts = list[tuple[ResolvedHost, Resolved]]
+
+
+@asynccontextmanager
+async def _resolved(
+    spec: str | None,
+    app: AppName | None,
+    options: ActivationOptions,
+    targets: Sequence[Target],
+    access: Access,
+) -> AsyncIterator[tuple[_Hosts, list[HostResult]]]:
+    """The hosts with what is meant at each, connected; or none, when one of them failed. And the results."""
+    async with AsyncExitStack() as stack:
+        hosts = [await stack.enter_async_context(ResolvedHost(access.to(target))) for target in targets]
+        answers = await asyncio.gather(*(_resolve(host, app, spec, options) for host in hosts))
+        pairs: _Hosts = []
+        results = []
+        for host, answer in zip(hosts, answers, strict=True):
+            if isinstance(answer, HostResult):
+                results.append(answer)
+            else:
+                pairs.append((host, answer))
+                results.append(_waiting(host, answer))
+        yield pairs, results
+
+
+async def _resolve(
+    host: ResolvedHost, app: AppName | None, spec: str | None, options: ActivationOptions
+) -> Resolved | HostResult:
+    try:
+        return (await host.resolve(app, [spec], options))[0]
+    except RelstoreError as error:
+        return from_error(host.access.target, error, app or host.known_app)
+
+
+def _waiting(host: ResolvedHost, resolved: Resolved) -> HostResult:
+    row, current = resolved
+    return HostResult(
+        host.access.target,
+        WAITING,
+        host.app,
+        row.number,
+        current=current.number if current else 0,
+        build=row.build,
+        commit=row.commit,
+        dirty=row.dirty,
+    )
+
+
+async def _in_turn(
+    hosts: _Hosts,
+    results: list[HostResult],
+    at_host: Callable[[ResolvedHost, Resolved], Awaitable[HostResult]],
+) -> tuple[AppName | None, list[HostResult]]:
     while (index := sequence.next_host(results)) is not None:
-        results[index] = await one_host.switch(access.to(targets[index]), app, spec, options)
-        app = results[index].app
+        waiting = results[index]
+        result = await at_host(*hosts[index])
+        results[index] = replace(result, build=waiting.build, commit=waiting.commit, dirty=waiting.dirty)
+    app = next((result.app for result in results if result.app), None)
     return app, sequence.ended(results)
+
+
+async def _leave(
+    host: ResolvedHost, resolved: Resolved, result: HostResult, rejection: Rejection | None
+) -> HostResult:
+    """With what the generation that was left counts as from now on; it is marked when it is rejected."""
+    left = resolved.current
+    if result.outcome != ACTIVE or left is None or result.previous != left.number:
+        return result
+    was_good = left.outcome in (ACTIVE, MARKED_GOOD)
+    if rejection is None:
+        return replace(result, left="good" if was_good else "")
+    request = protocol.Mark(
+        host.app,
+        str(left.number),
+        False,
+        rejection.who,
+        rejection.reason or f"rolled back to {result.generation}",
+    )
+    try:
+        await _mark(host, request)
+    except RelstoreError as error:
+        host.access.reporter.notice(
+            f"{host.access.target.label}: generation {left.number} could not be marked as bad: {error.what}"
+        )
+        return replace(result, left="good" if was_good else "")
+    return replace(result, left="bad")
+
+
+async def _mark(host: ResolvedHost, request: protocol.Mark) -> None:
+    try:
+        await host.session.ask(request, protocol.RowOut)
+    except (
+        ConnectError
+    ):  # the connection broke off while the host worked, and the job was followed over another
+        access = host.access
+        async with connected(access.target, access.account, access.reporter) as session:
+            await session.ask(request, protocol.RowOut)

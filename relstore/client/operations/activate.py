@@ -38,10 +38,36 @@ async def activate(
     Raises what the host refuses, ConnectionLostError when it cannot be reached again, DetachedError after
     Ctrl-C.
     """
+    token = secrets.token_bytes(32) if options.recipe.confirm else b""
+    return await _run(session, access, options, token, _request(app, spec, options, token))
+
+
+async def restart(
+    session: Session, access: HostAccess, app: AppName, generation: int, options: ActivationOptions
+) -> Ended:
+    """Restart ``generation``, which is current, as ``activate`` would have started it."""
+    request = protocol.Restart(app, generation, options.who, options.recipe, options.override_hold)
+    return await _run(session, access, options, b"", request)
+
+
+async def _run(
+    session: Session,
+    access: HostAccess,
+    options: ActivationOptions,
+    token: bytes,
+    request: protocol.Activate | protocol.Restart,
+) -> Ended:
     if options.password:
         await session.ask(protocol.Become(options.password), protocol.Done)
-    token = secrets.token_bytes(32) if options.recipe.confirm else b""
-    request = protocol.Activate(
+    following = _Following(access, request.app, token, options.recipe.confirm)
+    try:
+        return await access.interrupts.guard(following.run(session, request))
+    except Interrupted:
+        raise await _leave(access, request.app, following.job, options.who) from None
+
+
+def _request(app: AppName, spec: str, options: ActivationOptions, token: bytes) -> protocol.Activate:
+    return protocol.Activate(
         app,
         spec,
         options.who,
@@ -50,11 +76,6 @@ async def activate(
         options.override_hold,
         hashlib.sha256(token).digest() if token else None,
     )
-    following = _Following(access, app, token, options.recipe.confirm)
-    try:
-        return await access.interrupts.guard(following.run(session, request))
-    except Interrupted:
-        raise await _leave(access, app, following.job, options.who) from None
 
 
 async def follow(session: Session, access: HostAccess, app: AppName, job: JobId | None) -> Ended:

@@ -51,3 +51,11 @@ class ActivationOptions:
     override_hold: bool = False
     password: str = field(default="", repr=False)
     """For sudo; ``""`` when there is none."""
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """A person's word that the generation which is left is bad."""
+
+    who: str
+    reason: str = ""

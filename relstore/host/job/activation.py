@@ -105,6 +105,10 @@ class Activation:
         if failure is None:
             return self._record.end(Ending(journal_format.ACTIVE, previous, self._after(previous)))
         failed = time.time()
+        if previous == self._target.number:  # it was only restarted; there is nothing to go back to
+            self._log.say(failure.reason)
+            reason = failure.reason + self._log.tail() + self._unit_lines(begun, failed)
+            return self._record.end(Ending(journal_format.STUCK, previous, reason))
         doubt = self._link_back(previous, failure.reason)
         reason = failure.reason + self._log.tail()
         self._log.say(f"{failure.reason}; going back to {_called(previous)}")

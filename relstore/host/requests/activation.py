@@ -1,4 +1,4 @@
-"""Starting an activation, following one, confirming it and cancelling it.
+"""Starting an activation or a restart, following one, confirming it and cancelling it.
 
 Not for the work, which the job does (``host.job``): this checks that a job may start, starts and follows it.
 """
@@ -31,6 +31,7 @@ from relstore.protocol import (
     Done,
     Ended,
     Output,
+    Restart,
     Step,
     Watch,
 )
@@ -45,6 +46,21 @@ UNCHANGED = "unchanged"
 
 def activate(store: Store, bundle: Bundle, request: Activate, password: str) -> Iterator[Reported]:
     """Start a job and follow it. Raises BusyError, NotFoundError, RefusedError before anything is changed."""
+    return _run_job(store, bundle, request, password, restart=False)
+
+
+def restart(store: Store, bundle: Bundle, request: Restart, password: str) -> Iterator[Reported]:
+    """As ``activate``, for what is current already. It waits for no other activation, after which another
+    generation may be current."""
+    spec = str(request.generation)
+    again = Activate(request.app, spec, request.who, request.recipe, override_hold=request.override_hold)
+    return _run_job(store, bundle, again, password, restart=True)
+
+
+def _run_job(
+    store: Store, bundle: Bundle, request: Activate, password: str, *, restart: bool
+) -> Iterator[Reported]:
+    """``restart``: of the current generation, and of no other."""
     reserve.release_if_full(store.root)
     helper = Helper(helpers.install(store.root, bundle, store.durability), password)
     way = detach.method()
@@ -58,8 +74,17 @@ def activate(store: Store, bundle: Bundle, request: Activate, password: str) -> 
             if not request.lock_wait:
                 _check_free(app)
             current = app.current() or 0
+            if restart and number != current:
+                raise RefusedError(
+                    f"generation {number} is no longer current", state="Nothing was restarted.", hint=_AGAIN
+                )
             settled = recovery.unresolved(app.events()) is None
-            if row.state == generation_format.CURRENT and row.outcome == journal.ACTIVE and settled:
+            if (
+                not restart
+                and row.state == generation_format.CURRENT
+                and row.outcome == journal.ACTIVE
+                and settled
+            ):
                 yield Ended(None, UNCHANGED, number, current, current, "")
                 return
             now = time.time_ns()
@@ -141,6 +166,7 @@ def _check_hold(app: App, request: Activate) -> None:
         raise RefusedError(describe_hold(app, app_hold), state=_STATE, hint=_UNHOLD)
 
 
+_AGAIN = "`relstore status` shows what is; run the command again to restart that."
 _STATE = "Nothing was switched."
 _WAIT = "Wait for it (`relstore attach` follows it) and try again, or give --lock-wait 5m."
 _UNHOLD = "Ask whoever holds it; then `relstore unhold`, or --override-hold for this once."

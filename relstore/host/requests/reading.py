@@ -8,11 +8,25 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from relstore.errors import NoStoreError, NotFoundError
+from relstore.formats import generation as generation_format
 from relstore.formats import pack
 from relstore.formats.journal import Event
 from relstore.host.requests import chain, replies
-from relstore.protocol import Apps, AppsOut, Done, Fetch, List, Listed, Log, Past, PastOut, RowOut
-from relstore.store.history import resolve
+from relstore.protocol import (
+    Apps,
+    AppsOut,
+    Done,
+    Fetch,
+    List,
+    Listed,
+    Log,
+    Past,
+    PastOut,
+    Resolve,
+    Resolved,
+    RowOut,
+)
+from relstore.store import history
 from relstore.store.store import Store
 
 
@@ -26,8 +40,25 @@ def list_generations(store: Store, request: List) -> tuple[Listed, list[RowOut]]
 def fetch(store: Store, request: Fetch) -> tuple[RowOut, bytes]:
     """A generation and the manifest of its build. Raises NotFoundError, DamagedError."""
     with store.app(request.app) as app:
-        row = resolve(request.spec, app.rows())
+        row = history.resolve(request.spec, app.rows())
     return replies.row_out(row), store.builds.manifest_bytes(row.generation.build)
+
+
+def resolve(store: Store, request: Resolve) -> Resolved:
+    """The generation that is meant, beside the current one. Raises NotFoundError, DamagedError."""
+    with store.app(request.app) as app:
+        rows = app.rows()
+    current = next((row for row in rows if row.state == generation_format.CURRENT), None)
+    if request.spec is not None:
+        row = history.resolve(request.spec, rows)
+    elif current is not None:
+        row = current
+    else:
+        raise NotFoundError(
+            f"no generation of {request.app} is current",
+            hint="`relstore list-generations` shows what there is.",
+        )
+    return Resolved(replies.row_out(row), replies.row_out(current) if current else None)
 
 
 def log(store: Store, request: Log) -> tuple[Done, list[Event]]:

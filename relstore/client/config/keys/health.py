@@ -11,7 +11,7 @@ from relstore.client.config.http_reader import (
     read_socket,
     read_status,
 )
-from relstore.client.config.keys.service import ACTIVATING
+from relstore.client.config.keys.service import RUNNING
 from relstore.client.config.readers import COMMAND, MILLISECONDS, several, string
 from relstore.client.config.setting import DefaultedSetting, PathBase, Setting, ValueType
 from relstore.errors import UsageError
@@ -42,7 +42,7 @@ HTTP = Setting(
     help="Healthy once this URL answers with status 200 to 399.",
     more="Instead of a URL, it may be a table with url, status, body, headers and socket.",
     example="http://127.0.0.1:8080/health",
-    commands=ACTIVATING,
+    commands=RUNNING,
 )
 HTTP_STATUS = Setting(
     "http-status",
@@ -50,21 +50,21 @@ HTTP_STATUS = Setting(
     help="Require exactly this status of the HTTP answer.",
     example=200,
     absent="any from 200 to 399",
-    commands=ACTIVATING,
+    commands=RUNNING,
 )
 HTTP_BODY = Setting(
     "http-body",
     ValueType("regular expression", "REGEX", read_pattern),
     help="Require that the body of the HTTP answer contains a match of this regular expression.",
     example="ok",
-    commands=ACTIVATING,
+    commands=RUNNING,
 )
 HTTP_HEADERS = Setting(
     "http-headers",
     ValueType("string, or a list of strings", "LINE", read_headers, repeatable=True),
     help="Send this header (`Name: value`) with the HTTP request.",
     example=["Host: www.example.com"],
-    commands=ACTIVATING,
+    commands=RUNNING,
 )
 HTTP_SOCKET = Setting(
     "http-socket",
@@ -72,21 +72,21 @@ HTTP_SOCKET = Setting(
     help="Send the HTTP request through this Unix socket on the host.",
     more="Only the path and the host name of the URL count then.",
     example="/run/web/web.sock",
-    commands=ACTIVATING,
+    commands=RUNNING,
 )
 TCP = Setting(
     "tcp",
     ValueType("address, or a list of addresses", "HOST:PORT", _addresses, repeatable=True),
     help="Healthy once this address accepts connections.",
     example="127.0.0.1:8080",
-    commands=ACTIVATING,
+    commands=RUNNING,
 )
 HEALTH_COMMAND = Setting(
     "health-command",
     COMMAND,
     help="Healthy once this command exits with code 0 on the host.",
     example="curl -fsS http://127.0.0.1:8080/health",
-    commands=ACTIVATING,
+    commands=RUNNING,
 )
 HEALTH_TIMEOUT = DefaultedSetting(
     "health-timeout",
@@ -94,7 +94,7 @@ HEALTH_TIMEOUT = DefaultedSetting(
     help="How long to wait for the release to become healthy.",
     example="30s",
     default="30s",
-    commands=ACTIVATING,
+    commands=RUNNING,
 )
 HEALTH_INTERVAL = DefaultedSetting(
     "health-interval",
@@ -102,7 +102,7 @@ HEALTH_INTERVAL = DefaultedSetting(
     help="The pause between two health checks.",
     example="500ms",
     default="500ms",
-    commands=ACTIVATING,
+    commands=RUNNING,
 )
 HEALTH_STABLE = DefaultedSetting(
     "health-stable",
@@ -110,5 +110,5 @@ HEALTH_STABLE = DefaultedSetting(
     help="How long a unit's main process must stay up.",
     example="3s",
     default="3s",
-    commands=ACTIVATING,
+    commands=RUNNING,
 )

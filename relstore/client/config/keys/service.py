@@ -11,6 +11,8 @@ from relstore.formats.recipe import ACTIONS, RESTART, SUDO, Escalation, UnitActi
 TITLE = "The service that runs the app"
 INTRO = "If a restart or a health check fails, the host rolls back to the previous generation."
 ACTIVATING = ("push", "switch-generation", "rollback")
+RUNNING = (*ACTIVATING, "restart")
+"""The commands that restart the service and check it. Hooks and confirmation belong to a switch."""
 
 
 def _units(value: object, base: PathBase) -> tuple[UnitName, ...]:
@@ -41,9 +43,10 @@ UNIT = Setting(
     "unit",
     ValueType("unit, or a list of units", "UNIT", _units, repeatable=True),
     help="The systemd unit to restart after the switch.",
-    more="There may be several. `relstore unit` prints a hardened one.",
+    more="The host checks that it stays up and executes the release. There may be several. "
+    "`relstore unit --install` makes a hardened one.",
     example="web.service",
-    commands=(*ACTIVATING, "sudoers"),
+    commands=(*RUNNING, "sudoers"),
 )
 USER = DefaultedSetting(
     "user",
@@ -51,7 +54,7 @@ USER = DefaultedSetting(
     help="The units belong to the account's own manager (systemctl --user).",
     example=False,
     default=False,
-    commands=(*ACTIVATING, "unit"),
+    commands=(*RUNNING, "unit"),
 )
 UNIT_ACTION = DefaultedSetting(
     "unit-action",
@@ -59,7 +62,7 @@ UNIT_ACTION = DefaultedSetting(
     help=f"What to do with the units: {', '.join(ACTIONS)}.",
     example="restart",
     default=RESTART,
-    commands=(*ACTIVATING, "sudoers"),
+    commands=(*RUNNING, "sudoers"),
 )
 UNIT_RUNS_BUILD = Setting(
     "unit-runs-build",
@@ -67,7 +70,7 @@ UNIT_RUNS_BUILD = Setting(
     help="Require that the units' main processes execute the new build.",
     example=True,
     absent="true, unless the units are only reloaded",
-    commands=ACTIVATING,
+    commands=RUNNING,
 )
 BECOME = Setting(
     "become",
@@ -75,7 +78,7 @@ BECOME = Setting(
     help="Manage the units through sudo.",
     more="`relstore sudoers` prints the rule that the account needs.",
     example=SUDO,
-    commands=(*ACTIVATING, "unit"),
+    commands=(*RUNNING, "unit"),
 )
 ASK_BECOME_PASS = DefaultedSetting(
     "ask-become-pass",
@@ -83,22 +86,23 @@ ASK_BECOME_PASS = DefaultedSetting(
     help="Ask for sudo's password, once for all hosts.",
     example=False,
     default=False,
-    commands=(*ACTIVATING, "unit"),
+    commands=(*RUNNING, "unit"),
 )
 RESTART_COMMAND = Setting(
     "restart",
     COMMAND,
     help="Run this command on the host (sh -c) after the switch.",
-    more="It is for a supervisor other than systemd. It may also be a list of a program and its arguments.",
+    more="It is for a supervisor other than systemd; for systemd, set `unit`. That it exits with code 0 says "
+    "little about the release, so set a probe as well. It may also be a list of a program and its arguments.",
     example="supervisorctl restart web",
-    commands=ACTIVATING,
+    commands=RUNNING,
 )
 RELOAD_COMMAND = Setting(
     "reload",
     COMMAND,
     help="Run this command instead of `restart` where a previous version runs.",
     example="supervisorctl signal HUP web",
-    commands=ACTIVATING,
+    commands=RUNNING,
 )
 RESTART_TIMEOUT = DefaultedSetting(
     "restart-timeout",
@@ -106,5 +110,5 @@ RESTART_TIMEOUT = DefaultedSetting(
     help="How long a restart may take; a unit gets as long as systemd gives it.",
     example="60s",
     default="60s",
-    commands=ACTIVATING,
+    commands=RUNNING,
 )

@@ -1,0 +1,48 @@
+"""``relstore restart``: restart the current generation, with the checks of an activation."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import click
+
+from relstore.cli.activation_options import activation_of, advise, override_hold_option
+from relstore.cli.command import RelstoreCommand, example
+from relstore.cli.interruptible import run_interruptible
+from relstore.cli.invocation import invocation_of
+from relstore.cli.outcome_view import show_results
+from relstore.cli.progress import ConsoleReporter
+from relstore.client.fleet.switch import restart as restart_at_all
+from relstore.client.operations.access import Access
+from relstore.errors import UsageError
+
+
+@example("relstore restart --to deploy@web1:/srv/web")
+@click.command("restart", cls=RelstoreCommand)
+@override_hold_option
+@click.pass_context
+def restart(ctx: click.Context, override_hold: bool) -> None:
+    """Restart what is current, with the same checks as after a switch. It switches nothing and rolls nothing
+    back; the journal has how it ended.
+
+    With several targets, one after the other, until one fails.
+    """
+    invocation = invocation_of(ctx)
+    targets = invocation.need_targets()
+    asked = activation_of(invocation, 0, override_hold)
+    if asked.recipe.restarts_nothing:
+        raise UsageError(
+            "nothing says how the app is restarted", hint="Give --unit NAME, or set `unit` in relstore.toml."
+        )
+    # Hooks belong to a release that goes live.
+    options = replace(
+        asked, recipe=asked.recipe._replace(before=None, after=None, on_failure=None, confirm=0)
+    )
+    warnings = advise(options, invocation)
+    with ConsoleReporter(invocation.console, several=len(targets) > 1) as reporter:
+        app, results = run_interruptible(
+            lambda interrupts: restart_at_all(
+                invocation.app, options, targets, Access(invocation.account, reporter, interrupts)
+            )
+        )
+    show_results("restart", app, results, invocation, warnings=warnings)
