@@ -25,6 +25,8 @@ from relstore.errors import ConnectError
 
 _PROGRAM = "ssh"
 _MAX_BYTES = 256 * 1024
+_END_S = 1.0
+"""Seconds for a process that was killed to be gone."""
 _SYSTEM_CONFIG = "/etc/ssh/ssh_config"
 
 _QUOTED = (
@@ -38,6 +40,10 @@ _PLAIN = (
     *("ciphers", "macs", "kexalgorithms", "hostkeyalgorithms", "casignaturealgorithms"),
     *("globalknownhostsfile", "identitiesonly", "sendenv", "setenv", "knownhostscommand", "verifyhostkeydns"),
 )
+
+
+_known_defaults: dict[str, str] = {}
+"""What a program answers, by its name: asking once in a run is enough."""
 
 
 class _NoAnswerError(Exception):
@@ -68,9 +74,16 @@ async def _answer(target: SSHTarget, account: Account, files: contextlib.ExitSta
         words = ["-l", target.user, *words]
     asked, defaults = await asyncio.gather(
         _run([*_configuration(account, files), *words], account.connect_timeout, target.host),
-        _run(["-F", "none", "--", target.host], account.connect_timeout, target.host),
+        _defaults(account.connect_timeout, target.host),
     )
     return translate(asked, defaults)
+
+
+async def _defaults(timeout_s: float, host: str) -> str:
+    """What ssh does without any configuration; the same for every host."""
+    if _PROGRAM not in _known_defaults:
+        _known_defaults[_PROGRAM] = await _run(["-F", "none", "--", host], timeout_s, host)
+    return _known_defaults[_PROGRAM]
 
 
 def translate(answer: str, defaults: str) -> str:
@@ -134,42 +147,59 @@ def _file(text: str) -> Iterator[str]:
 
 
 async def _run(words: list[str], timeout_s: float, host: str) -> str:
-    process = await asyncio.create_subprocess_exec(
+    loop = asyncio.get_running_loop()
+    transport, asked = await loop.subprocess_exec(
+        _Asked,
         *(_PROGRAM, "-G", *words),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
-        limit=_MAX_BYTES,
     )
-    if process.stdout is None or process.stderr is None:
-        raise RuntimeError("a process that was started with pipes has none")
     try:
         async with asyncio.timeout(timeout_s):
-            output, errors = await asyncio.gather(_bounded(process.stdout), _bounded(process.stderr))
-            code = await process.wait()
+            await asked.over.wait()
     except TimeoutError:
         raise _unusable(f"ssh did not resolve it within {timeout_s:g} s", host) from None
     finally:
         # What a Match exec has started ends with it.
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
+            os.killpg(transport.get_pid(), signal.SIGKILL)
+        transport.close()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_END_S):
+                await asked.over.wait()
+    code, output, errors = transport.get_returncode(), asked.text(1), asked.text(2)
     if code == 0 and "\nhostname " in f"\n{output}":
         return output
-    if code == 0 or "-- G" in errors or "No user exists for uid" in errors:
+    if asked.overflowed or code == 0 or "-- G" in errors or "No user exists for uid" in errors:
         raise _NoAnswerError(errors)
     said = [line.strip() for line in errors.splitlines() if line.strip() and "Pseudo-terminal" not in line]
     raise _unusable("; ".join(said[:3]) or f"ssh ended with exit code {code}", host)
 
 
-async def _bounded(stream: asyncio.StreamReader) -> str:
-    data = bytearray()
-    while piece := await stream.read(_MAX_BYTES):
-        data += piece
-        if len(data) > _MAX_BYTES:
-            raise _NoAnswerError("ssh said more than it can mean")
-    return data.decode("utf-8", "surrogateescape")
+class _Asked(asyncio.SubprocessProtocol):
+    """ssh while it answers; ``over`` when it has ended and all that it said has arrived."""
+
+    def __init__(self) -> None:
+        self.over = asyncio.Event()
+        self.overflowed = False
+        self._said = {1: bytearray(), 2: bytearray()}
+
+    def text(self, stream: int) -> str:
+        return self._said[stream].decode("utf-8", "surrogateescape")
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        self._said[fd] += data
+        if len(self._said[fd]) > _MAX_BYTES:
+            self.overflowed = True
+            self._transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.over.set()
 
 
 def _unusable(why: str, host: str) -> ConnectError:
