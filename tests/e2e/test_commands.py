@@ -341,7 +341,7 @@ def test_the_build_command_runs_first(user: User, tmp_path: Path) -> None:
     )
     ran = user.does("push", cwd=work)
     assert "building" in ran.err
-    assert (tmp_path / "store/apps/out/current/index.html").read_text() == "built\n"
+    assert (tmp_path / "store/apps/work/current/index.html").read_text() == "built\n"
 
 
 def test_special_files_and_names_are_refused(user: User, site: Path, tmp_path: Path) -> None:

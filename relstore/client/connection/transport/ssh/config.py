@@ -1,5 +1,6 @@
 """What ssh_config says about one host, as far as this transport has to apply it.
 
+The files are ssh's own answer where ssh is installed (``ssh_answer``), otherwise those of the account.
 asyncssh reads the same files for what it alone needs (ciphers, canonical names, …). This module reads what
 asyncssh does not know (StrictHostKeyChecking, HashKnownHosts) or applies differently from OpenSSH: missing
 known_hosts files, ``UserKnownHostsFile none`` (to asyncssh: no checking at all), the order of keys, jumps.
@@ -23,6 +24,8 @@ DEFAULT_IDENTITIES = ("id_ed25519", "id_ecdsa", "id_rsa", "id_ed25519_sk", "id_e
 GLOBAL_KNOWN_HOSTS = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
 USER_KNOWN_HOSTS = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2")
 
+_UNHEEDED = ("KnownHostsCommand", "RevokedHostKeys", "VerifyHostKeyDNS")
+_UNSET = ("none", "no", "false")
 _ACCEPT_NEW = ("accept-new", "no", "off", "false")
 _REFUSE_NEW = ("ask", "yes", "true")
 
@@ -47,6 +50,8 @@ class HostSettings:
     agent_path: str | None
     own_ciphers: bool
     own_host_key_algorithms: bool
+    unheeded: tuple[str, ...] = ()
+    """The options that are set and change whom ssh trusts, but are not obeyed here."""
 
     @classmethod
     def load(cls, target: SSHTarget, account: Account) -> HostSettings:
@@ -55,12 +60,13 @@ class HostSettings:
         try:
             config = _read(target, account)
             return cls._from(config, target, account)
-        except (ValueError, OSError) as exc:
+        except (ValueError, OSError, IndexError) as exc:  # asyncssh ends so at a line `=`
             raise ConnectError(
                 f"its SSH configuration cannot be used: {exc}",
                 state="Nothing was contacted.",
                 # asyncssh is stricter than ssh(1), so a file that ssh accepts may end here.
-                hint=f"Correct it; a comment needs a line of its own. Compare with `ssh -G {target.host}`.",
+                hint=f"Correct it; without ssh(1), a comment needs a line of its own. "
+                f"Compare with `ssh -G {target.host}`.",
             ) from None
 
     @classmethod
@@ -94,6 +100,7 @@ class HostSettings:
             agent_path=_agent(config, account),
             own_ciphers=config.get("Ciphers") is not None,
             own_host_key_algorithms=config.get("HostKeyAlgorithms") is not None,
+            unheeded=tuple(option for option in _UNHEEDED if (text(option) or "no").lower() not in _UNSET),
         )
 
 
@@ -103,7 +110,9 @@ class _Config(SSHClientConfig):
     _handlers = SSHClientConfig._handlers | {
         "stricthostkeychecking": ("StrictHostKeyChecking", SSHConfig._set_string),
         "hashknownhosts": ("HashKnownHosts", SSHConfig._set_bool),
+        **{option.lower(): (option, SSHConfig._set_string) for option in _UNHEEDED},
     }
+    _no_split = SSHClientConfig._no_split | {"knownhostscommand"}
     _percent_expand = SSHClientConfig._percent_expand | {"UserKnownHostsFile"}
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 import asyncssh
 
 from relstore.client.connection.account import Account
-from relstore.client.connection.transport.address import SSHTarget, label_of
+from relstore.client.connection.transport.address import SSHTarget, check_address, label_of
 from relstore.client.connection.transport.link_state import LinkState, link_state
 from relstore.client.connection.transport.ssh import host_key_errors
 from relstore.client.connection.transport.ssh.channel import WINDOW, SSHChannel
@@ -26,6 +26,7 @@ from relstore.client.connection.transport.ssh.known_hosts import KnownHosts, Sta
 from relstore.client.connection.transport.ssh.login import Client
 from relstore.client.connection.transport.ssh.options import connection_options
 from relstore.client.connection.transport.ssh.proxy_command import ProxyCommand
+from relstore.client.connection.transport.ssh.ssh_answer import resolved
 from relstore.errors import ConnectError, RelstoreError
 
 LOGIN_TIMEOUT = 120.0
@@ -115,12 +116,17 @@ class _Dialler:
                     hint="ProxyJump in ~/.ssh/config forms a circle: exempt the jump host from it.",
                 )
             self._dialled.add(label)
-            settings = HostSettings.load(target, self._account)
-            if tunnel is None:
-                for hop in settings.jumps:
-                    tunnel, _ = await self.dial(hop, tunnel, jump)
-                    jump = label_of(hop)
-            return await self._log_in(target, settings, tunnel, jump)
+            check_address(target)
+            async with resolved(target, self._account) as account:
+                settings = HostSettings.load(target, account)
+                if settings.unheeded:
+                    self._notice(_not_obeyed(label, settings.unheeded))
+                if tunnel is None:
+                    for hop in settings.jumps:
+                        tunnel, _ = await self.dial(hop, tunnel, jump)
+                        jump = label_of(hop)
+                paths = existing(account.ssh_config_paths)
+                return await self._log_in(target, settings, tunnel, jump, paths)
         except RelstoreError as exc:
             exc.on(label)  # an error of a jump host is marked with that already
             raise
@@ -131,6 +137,7 @@ class _Dialler:
         settings: HostSettings,
         tunnel: asyncssh.SSHClientConnection | None,
         jump: str,
+        config: list[str],
     ) -> tuple[asyncssh.SSHClientConnection, Client]:
         known_hosts = _known_hosts(settings)
         names = HostNames.of(settings.host, settings.port, settings.host_key_alias)
@@ -145,7 +152,7 @@ class _Dialler:
                     self._stack.push_async_callback(proxy.close)
                 connection = await asyncssh.connect(
                     target.host,
-                    config=existing(self._account.ssh_config_paths),
+                    config=config,
                     client_factory=lambda: client,
                     tunnel=tunnel,
                     sock=proxy.socket if proxy else None,
@@ -173,6 +180,13 @@ def _known_hosts(settings: HostSettings) -> KnownHosts:
             state="Nothing was contacted.",
             hint="Make that file readable, or name another with UserKnownHostsFile in ~/.ssh/config.",
         ) from None
+
+
+def _not_obeyed(label: str, options: tuple[str, ...]) -> str:
+    return (
+        f"{label}: relstore does not obey {' and '.join(options)} in ssh_config; it trusts what the "
+        "known_hosts files say, and nothing else"
+    )
 
 
 def _extend(deadline: asyncio.Timeout) -> None:

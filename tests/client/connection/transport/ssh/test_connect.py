@@ -158,7 +158,7 @@ def test_a_jump_host(person: Person, sshd: Sshd) -> None:
 def test_two_jump_hosts(friend: Person, sshd: Sshd) -> None:
     there = f"{sshd.user}@{sshd.host}:{sshd.port}"
     friend.configure(
-        f"Host behind\n HostName {sshd.host}\n ProxyJump middle,{there}\n"
+        f"Host behind\n HostName {sshd.host}\n ProxyJump {there},middle\n"
         f"Host middle\n HostName {sshd.host}\n Port {sshd.port}\n User {sshd.user}\n"
     )
     assert friend.log_in(Address("behind", sshd.user, sshd.port)) == in_as(sshd)
@@ -181,8 +181,8 @@ def test_a_jump_host_that_cannot_go_further(friend: Person, sshd: Sshd) -> None:
 
 
 def test_jumps_in_a_circle(person: Person) -> None:
-    person.configure("Host *\n ProxyJump bastion\n")
-    assert "bastion: it is to be reached by way of itself" in person.fails(Address("web"))
+    person.configure("Host web\n ProxyJump bastion\nHost bastion\n ProxyJump web\n")
+    assert "web: it is to be reached by way of itself" in person.fails(Address("web"))
 
 
 # What nc does, with a greeting on standard error that must not get into the connection.
