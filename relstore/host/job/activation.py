@@ -26,6 +26,7 @@ from relstore.host.service.health import HealthCheck, Subject
 from relstore.host.service.services import Failure, Services
 from relstore.store import damage, reserve
 from relstore.store.app import CURRENT, App
+from relstore.store.root import explain
 from relstore.store.store import Store
 
 VERIFYING = "verifying"
@@ -215,7 +216,7 @@ class Activation:
     def _link_back(self, previous: int, reason: str) -> str:
         """Move the link back. ``""``, or why it may not last; raises UnrecordedError when it did not move."""
         try:
-            reserve.with_reserve(self._store.root, lambda: self._app.switch_back(previous or None))
+            reserve.with_reserve(self._store.root, lambda: self._move_back(previous))
         except (OSError, RelstoreError) as error:
             problem = explained(error, "moving the link back")
             if self._record.current() == previous:
@@ -225,6 +226,15 @@ class Activation:
             ending = Ending(journal_format.ROLLED_BACK, previous, reason)
             raise self._record.unrecorded(problem, ending, RETURNING) from None
         return ""
+
+    def _move_back(self, previous: int) -> None:
+        try:
+            self._app.switch_back(previous or None)
+        except OSError as error:
+            if self._record.current() != previous:
+                raise
+            # The link has moved, so a sync failed. Nobody may try that again and believe it (``durable``).
+            raise explain(error, "syncing it") from None
 
     def _restore(self, previous: int, switched: float) -> str:
         """Bring to life what the link is back on; what went wrong."""

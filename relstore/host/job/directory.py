@@ -134,8 +134,10 @@ class Job:
         try:
             self.write_state(state)
         except OSError as error:
+            if self.directory.lstat(SPARE) is None:
+                raise  # nothing was set aside, as for a job of an older relstore
             problem = str(error)
-            self._write_spare(_encode(state))
+            self._write_spare(_encode(state._replace(reason=state.reason[:_MAX_REASON])))
         with contextlib.suppress(OSError):
             self.directory.unlink(SPARE)
         return problem

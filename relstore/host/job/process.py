@@ -22,7 +22,7 @@ from relstore.host.job import start as detach
 from relstore.host.job.activation import Activation
 from relstore.host.job.directory import Job, JobState
 from relstore.host.job.log import JobLog
-from relstore.host.job.record import Ending, UnrecordedError
+from relstore.host.job.record import Ending, UnrecordedError, finish
 from relstore.store import hold as holds
 from relstore.store import locks, reserve
 from relstore.store.app import LOCK, App
@@ -43,13 +43,10 @@ def run(root: str, app_name: str, job_id: str, password: str = "") -> int:
     try:
         with Store.open(root) as store, store.app(AppName.parse(app_name)) as app:
             job = jobs.open_job(app, JobId.parse(job_id))
-            problem = job.finish(_guarded(store, app, job, password))
-            if problem:
-                _say(f"the job's state cannot be written: {problem}; the room set aside for it took it")
+            return 0 if finish(job, _guarded(store, app, job, password), JobLog(_LOG)) else 1
     except (RelstoreError, OSError) as error:
-        _say(f"the job's state cannot be written: {error}")
+        _say(f"the job cannot begin: {error}")
         return 1
-    return 0
 
 
 def _guarded(store: Store, app: App, job: Job, password: str) -> JobState:

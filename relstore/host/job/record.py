@@ -105,6 +105,18 @@ class Record:
         return UnrecordedError(problem, state)
 
 
+def finish(job: Job, state: JobState, log: JobLog) -> bool:
+    """Write the last state; whether that succeeded. An error is only logged: the journal is what counts."""
+    try:
+        problem = job.finish(state)
+    except (OSError, RelstoreError) as error:
+        log.say(f"the job's state cannot be written: {error}")
+        return False
+    if problem:
+        log.say(f"the job's state cannot be written: {problem}; the room set aside for it took it")
+    return True
+
+
 def explained(error: Exception, doing: str) -> str:
     """An error of relstore's own, for people."""
     if isinstance(error, OSError):

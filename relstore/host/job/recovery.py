@@ -21,7 +21,7 @@ from relstore.host.job import directory as jobs
 from relstore.host.job.activation import Activation
 from relstore.host.job.directory import JobState
 from relstore.host.job.log import JobLog
-from relstore.host.job.record import RECORDING, Ending, Record, UnrecordedError
+from relstore.host.job.record import RECORDING, Ending, Record, UnrecordedError, finish
 from relstore.host.machine.clock import Moment
 from relstore.store import journal
 from relstore.store.app import App
@@ -64,13 +64,15 @@ def recover(store: Store, app: App, log: int, password: str = "", *, reachable: 
         if request.confirm_hash is not None and app.current() == event.generation:
             job.decide(jobs.CONFIRMED if reachable else jobs.EXPIRED)
         activation = Activation(store, app, job, request, log, password)
-        record = Record(store, app, job, request, JobLog(log))
+        job_log = JobLog(log)
+        record = Record(store, app, job, request, job_log)
         try:
             ending = _resolve(activation, record, event, state, job.switched())
         except UnrecordedError as error:
-            job.finish(error.job_state)
+            finish(job, error.job_state, job_log)
             raise StoreError(error.what) from None
-        job.finish(JobState(jobs.DONE, event.previous, ending.outcome, record.current(), ending.reason))
+        done = JobState(jobs.DONE, event.previous, ending.outcome, record.current(), ending.reason)
+        finish(job, done, job_log)
     return ending
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -11,7 +12,10 @@ from relstore.formats import journal
 from relstore.formats.journal import MAX_REASON
 from relstore.formats.names import AppName
 from relstore.host.job import activation
+from relstore.host.job.record import UnrecordedError
+from relstore.store import durable
 from relstore.store.app import App
+from relstore.store.directory import Dir
 from relstore.store.store import Store
 from tests.e2e.host_state import problems
 from tests.host.jobs_by_hand import activate_here
@@ -234,3 +238,25 @@ def test_what_runs_is_the_build_itself(store: Store) -> None:
             store, app, 2, "$RELSTORE_CURRENT/run; $RELSTORE_PATH/run; $RELSTORE_PREVIOUS_PATH/run"
         )
         assert ran.log.splitlines()[1:] == ["two", "two", "one"]
+
+
+@pytest.mark.parametrize("previous", [1, 0])
+def test_a_link_back_that_a_full_disk_did_not_sync_is_not_recorded_as_back(
+    store: Store, app: App, monkeypatch: pytest.MonkeyPatch, previous: int
+) -> None:
+    app.switch(previous or None)
+    syncs = []
+
+    def refuse(_directory: Dir) -> None:
+        syncs.append(1)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def back(number: int | None) -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr(durable, "sync_directory", refuse)
+            App.switch_back(app, number)
+
+    monkeypatch.setattr(app, "switch_back", back)
+    with pytest.raises(UnrecordedError, match="No space left on device"):
+        activate_here(store, app, 2, "test $RELSTORE_GENERATION != 2")
+    assert (app.current() or 0, len(syncs)) == (previous, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -238,6 +239,36 @@ def test_what_was_done_and_not_recorded_is_only_recorded(
     assert outcomes(app)[-1] == (outcome, 2)
     assert job.state().step == jobs.DONE
     assert is_settled(store, app, tmp_path)
+
+
+def test_a_state_that_cannot_be_written_is_told_and_does_not_end_the_recovery(
+    store: Store, app: App, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = died(app, activation.CHECKING, switched=True)
+
+    def refuse(_job: Job, _state: JobState) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(Job, "write_state", refuse)
+    recover(store, app, tmp_path)
+    assert outcomes(app)[-1] == ("active", 2)
+    assert job.state().step == activation.CHECKING
+    assert "the job's state cannot be written: [Errno 5] Input/output error\n" in log_of(tmp_path)
+
+
+def test_a_state_that_only_the_spare_room_takes_is_told(
+    store: Store, app: App, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = died(app, activation.CHECKING, switched=True)
+    job.set_aside(Moment.now())
+
+    def refuse(_job: Job, _state: JobState) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Job, "write_state", refuse)
+    recover(store, app, tmp_path)
+    assert (job.state().step, job.state().outcome) == (jobs.DONE, journal.ACTIVE)
+    assert "the room set aside for it took it" in log_of(tmp_path)
 
 
 def test_without_its_request_the_first_one_leaves_no_link(store: Store, app: App, tmp_path: Path) -> None:
