@@ -20,8 +20,6 @@ NAME = "reserve"
 FILES = 32
 """Each one is an inode too."""
 FILE_BYTES = 64 * 1024
-_SPARE_INODES = 64
-"""So many more must be free before the reserve takes its own."""
 _LITTLE = 512 * 1024
 """Where so much cannot be had, the disk is full."""
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -35,7 +33,7 @@ def fill(root: Dir) -> None:
         have_bytes, have_inodes = room.free(root)
         if have_bytes < FILES * FILE_BYTES + room.RESERVE_BYTES:
             return
-        if have_inodes is not None and have_inodes < FILES + _SPARE_INODES:
+        if have_inodes is not None and have_inodes < FILES + room.RESERVE_INODES:
             return
         with contextlib.suppress(FileExistsError):
             root.make(NAME).close()

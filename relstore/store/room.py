@@ -9,6 +9,8 @@ from relstore.store.directory import Dir
 
 RESERVE_BYTES = 4 * 1024 * 1024
 """Left free for records, journals and the file system's own needs."""
+RESERVE_INODES = 64
+"""Left free for the same. A push must not use up what a switch back needs (``reserve``)."""
 
 
 def free(root: Dir) -> tuple[int, int | None]:
@@ -28,9 +30,10 @@ def require(root: Dir, needed_bytes: int, needed_inodes: int) -> None:
             state="Nothing was changed.",
             hint=advice,
         )
-    if have_inodes is not None and needed_inodes > have_inodes:
+    if have_inodes is not None and needed_inodes + RESERVE_INODES > have_inodes:
         raise NoSpaceError(
-            f"too few inodes at {root.path}: {needed_inodes:,} are needed, {have_inodes:,} are free",
+            f"too few inodes at {root.path}: "
+            f"{needed_inodes:,} and {RESERVE_INODES} in reserve are needed, {have_inodes:,} are free",
             state="Nothing was changed.",
             hint=advice,
         )
