@@ -24,7 +24,7 @@ _PREFIX = 6
 """The digits that a build's prefix has at least."""
 _SAY_GOOD = (journal.ACTIVE, journal.MARKED_GOOD)
 _SAY_BAD = (journal.ROLLED_BACK, journal.MARKED_BAD)
-"""Not ``stuck``: where the former one does not start again either, more is wrong than the release."""
+"""Not ``stuck``: if the previous generation does not start again either, more is wrong than the release."""
 
 
 class Row(NamedTuple):

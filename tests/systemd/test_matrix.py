@@ -57,7 +57,7 @@ def test_a_release(release: Release, deployer: Deployer) -> None:
         assert deployer.run("rollback", "--app", "web").code == 1
     outcome = events[-1][0] if release.outcome != "refused" else "refused"
     said = deployer.last_reason() if outcome != "refused" else ran.err.partition("run it: ")[2]
-    which = "the new one" if serves == release.name else "the former one"
+    which = "the new one" if serves == release.name else "the previous one"
     _rows[release.name] = row(release, ran.code, outcome, what_was_said(said) or "-", which)
     failed = sum(request.body == "-" for request in requests)
     print(f"{release.name}: {failed} of {len(requests)} requests failed")
