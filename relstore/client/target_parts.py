@@ -27,6 +27,10 @@ def check_characters(text: str) -> None:
     """Raises TargetError unless every character of ``text`` is printable."""
     if not text:
         raise TargetError("the target is empty", hint=FORMS)
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise TargetError(
+            f"the target {text!r} is not UTF-8", hint="Type it again in a terminal that uses UTF-8."
+        )
     if not text.isprintable() or text != text.strip():
         raise TargetError(
             f"the target {text!r} holds control characters, or spaces around it",

@@ -264,3 +264,9 @@ def test_whatever_parses_is_canonical_and_safe(text: str) -> None:
         assert not target.host.startswith("-")
         assert not (target.user or "").startswith("-")
         assert ".." not in target.path.split("/")
+
+
+@pytest.mark.parametrize("text", ["caf\udce9:/srv", "./caf\udce9", "web1:/srv/caf\udce9"])
+def test_a_target_that_is_not_utf_8_says_so(text: str) -> None:
+    with pytest.raises(TargetError, match="is not UTF-8"):
+        Target.parse(text)

@@ -7,7 +7,7 @@ the host that it came from. Not for what to ask (``push`` and the commands).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from relstore import protocol
@@ -79,9 +79,7 @@ class Session:
 
         ``ahead``: the requests that will be asked first, in this order; they travel with the start.
         """
-        frames = b"".join(
-            frame for early in ahead for frame in conversation.frames(early.request, early.body)
-        )
+        frames = b"".join(frame for early in ahead for frame in _frames(early.request, early.body))
         started = await bootstrap.start(transport, path, python, frames)
         session = cls(started.channel, transport, path, started.rest, ahead, reporter)
         if started.chatter.strip():
@@ -156,7 +154,7 @@ class Session:
         if self._ahead:
             raise RuntimeError(f"{type(request).__name__} before the requests that were sent ahead")
         try:
-            for frame in conversation.frames(request, body):
+            for frame in _frames(request, body):
                 await self._channel.write(frame)
         except ConnectionLostError as lost:
             raise await self._last_words(lost) from None
@@ -210,6 +208,18 @@ class Session:
         except RelstoreError as error:
             return lost.on(self.label) if isinstance(error, ConnectionLostError) else error
         return lost.on(self.label)
+
+
+def _frames(request: Any, body: bytes) -> Iterator[bytes]:
+    """Raises UsageError: what a person typed may be in another encoding than the terminal's."""
+    try:
+        yield from conversation.frames(request, body)
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            f"{str(error.object)[:80]!r} is not UTF-8",
+            state="The host was not asked for it.",
+            hint="Type it again in a terminal that uses UTF-8.",
+        ) from None
 
 
 def _check_pair(request: Any, reply: type) -> None:

@@ -11,7 +11,7 @@ import pytest
 from relstore import protocol
 from relstore.client.connection.session import Session
 from relstore.client.connection.transport.base import Exit
-from relstore.errors import ConnectionLostError, NotFoundError, ProtocolError
+from relstore.errors import ConnectionLostError, NotFoundError, ProtocolError, UsageError
 from relstore.formats.names import AppName
 from relstore.protocol import conversation
 
@@ -65,6 +65,15 @@ def test_a_request_and_its_reply() -> None:
     reply = with_session(host, lambda session: session.ask(protocol.Log(WEB), protocol.Done))
     assert reply == (protocol.Done(), bytes(200_000))
     assert host.written == list(conversation.frames(protocol.Log(WEB)))
+
+
+def test_words_that_are_not_utf_8_are_the_persons_mistake() -> None:
+    host = ScriptedHost()
+    hold = protocol.Hold(WEB, "caf\udce9", "ada")
+    with pytest.raises(UsageError, match="is not UTF-8") as raised:
+        with_session(host, lambda session: session.ask(hold, protocol.Done))
+    assert raised.value.hint
+    assert host.written == []
 
 
 def test_events_and_then_the_reply() -> None:
