@@ -122,7 +122,7 @@ def test_parses(text: str, target: Target, canonical: str) -> None:
         ("web1:/\x1b[31mx", "control characters, or spaces"),
         ("./x\ty", "control characters, or spaces"),
         ("web1:/\u202ex", "control characters, or spaces"),
-        ("web1:/\udcff", "control characters, or spaces"),
+        ("web1:/\udcff", "is not UTF-8"),
         ("web1:/a b", "holds a space"),
         ("web 1:/x", "holds a space"),
         # Ports.
