@@ -237,7 +237,7 @@ class Dir:
         if stat.S_IMODE(status.st_mode) & 0o700 == 0o700:
             return
         # Without rights it can be opened only so, and changed only by way of that descriptor.
-        path_only = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+        path_only = _O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
         fd = os.open(component(name), path_only, dir_fd=self.fd)
         try:
             with contextlib.suppress(OSError):
@@ -259,6 +259,8 @@ class Dir:
             os.fchmod(self.fd, mode)
 
 
+_O_PATH = getattr(os, "O_PATH", 0o10000000)
+"""open(2) of Linux; PyPy's os does not have it."""
 _LINK_WORD = sys.implementation.name == "pypy"
 """What makes os.link call linkat(2) without following symlinks: False, as one would think, but PyPy
 then passes a flag that linkat refuses, and passes none for True."""

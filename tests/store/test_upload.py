@@ -161,6 +161,8 @@ def test_a_disk_without_room_is_refused_before_anything_is_sent(
     monkeypatch.setattr(room, "free", lambda root: (1 << 40, 3))
     with uploading(store, made) as upload, pytest.raises(NoSpaceError, match="too few inodes"):
         upload.missing()
-    monkeypatch.setattr(room, "free", lambda root: (room.RESERVE_BYTES + len(ONE + TWO), 6))
+    monkeypatch.setattr(
+        room, "free", lambda root: (room.RESERVE_BYTES + len(ONE + TWO), room.RESERVE_INODES + 6)
+    )
     with uploading(store, made) as upload:
         assert len(upload.missing()) == 2

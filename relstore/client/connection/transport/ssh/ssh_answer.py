@@ -25,7 +25,7 @@ from relstore.errors import ConnectError
 
 _PROGRAM = "ssh"
 _MAX_BYTES = 256 * 1024
-_END_S = 1.0
+_END_S = 10.0
 """Seconds for a process that was killed to be gone."""
 _SYSTEM_CONFIG = "/etc/ssh/ssh_config"
 
@@ -72,10 +72,16 @@ async def _answer(target: SSHTarget, account: Account, files: contextlib.ExitSta
         words = ["-p", str(target.port), *words]
     if target.user is not None:
         words = ["-l", target.user, *words]
+    # Both are waited for even if one fails, so that no process is left to itself.
     asked, defaults = await asyncio.gather(
         _run([*_configuration(account, files), *words], account.connect_timeout, target.host),
         _defaults(account.connect_timeout, target.host),
+        return_exceptions=True,
     )
+    if isinstance(asked, BaseException):
+        raise asked
+    if isinstance(defaults, BaseException):
+        raise defaults
     return translate(asked, defaults)
 
 
