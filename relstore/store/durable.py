@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterable
-from typing import Callable, Optional
+from typing import Any, Callable, Optional
 
 from relstore.formats.names import random_suffix
 from relstore.store.directory import TEMPORARY, Dir
@@ -155,3 +155,11 @@ def _at_least(release: str, wanted: tuple[int, int]) -> bool:
         return (int(numbers[0]), int(numbers[1].split("-")[0])) >= wanted
     except (IndexError, ValueError):
         return False
+
+
+def allocate(fd: int, size: int) -> None:
+    """Give an open file its blocks, up to ``size`` bytes. Raises OSError."""
+    posix_fallocate: Any = os.posix_fallocate
+    code = posix_fallocate(fd, 0, size)
+    if code:  # PyPy returns what CPython raises
+        raise OSError(code, os.strerror(code))

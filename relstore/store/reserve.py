@@ -13,7 +13,7 @@ import os
 from typing import Callable, TypeVar
 
 from relstore.formats.names import random_suffix
-from relstore.store import room
+from relstore.store import durable, room
 from relstore.store.directory import TEMPORARY, Dir
 
 NAME = "reserve"
@@ -92,7 +92,7 @@ def _allocate(directory: Dir, name: str, size: int) -> None:
     """A file that has its blocks already. Raises OSError, and leaves nothing then."""
     fd = directory.create_file(name)
     try:
-        os.posix_fallocate(fd, 0, size)
+        durable.allocate(fd, size)
     except OSError:
         directory.unlink(name)
         raise

@@ -116,7 +116,7 @@ class Job:
             fd = self.directory.create_file(SPARE)
             try:
                 with contextlib.suppress(OSError):
-                    os.posix_fallocate(fd, 0, _SPARE_BYTES)
+                    durable.allocate(fd, _SPARE_BYTES)
             finally:
                 os.close(fd)
 
