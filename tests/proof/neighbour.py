@@ -24,7 +24,6 @@ from tests.proof.every_call import CALLS
 from tests.proof.scenarios import Kit, Scenario, copy, run_code, said_done, scenarios, two
 from tests.proof.stops import Running
 from tests.proof.tally import Tally, some, try_all
-from tests.support.host_side import strace
 
 _STOPS = (*CALLS, "openat", "flock")
 _CASES = 150
@@ -92,8 +91,8 @@ def _swaps(scenario: Scenario, directory: Path, count: int) -> list[Swap]:
 
 def _try(swap: Swap, place: Path) -> Iterator[str]:
     top = copy(swap.base, place)
-    running = Running(swap.scenario, top, strace(swap.call, f"signal=STOP:when={swap.number}"))
-    stopped = running.wait_until_stopped(top)
+    running = Running(swap.scenario, top, (swap.call, swap.number))
+    stopped = running.wait_until_stopped()
     if not stopped:
         running.join(_TIMEOUT_S)
         return  # another run wrote the bytecode of the helper, so this call was not made

@@ -39,7 +39,7 @@ from tests.proof.scenarios import (
 )
 from tests.proof.stops import Running
 from tests.proof.tally import Tally, some, try_all
-from tests.support.host_side import Content, Program, go_live, push_build, strace
+from tests.support.host_side import Content, Program, go_live, push_build
 
 _STOPS = (*CALLS, "flock")
 _ALONE_S = 1.5
@@ -142,9 +142,9 @@ def _nothing(top: Path) -> Iterator[str]:
 
 def _try(meeting: Meeting, place: Path) -> Iterator[str]:
     top = copy(meeting.base, place)
-    first = Running(meeting.first, top, strace(meeting.call, f"signal=STOP:when={meeting.number}"))
-    stopped = first.wait_until_stopped(top)
-    second = Running(meeting.second, top, [])
+    first = Running(meeting.first, top, (meeting.call, meeting.number))
+    stopped = first.wait_until_stopped()
+    second = Running(meeting.second, top)
     second.join(_ALONE_S)
     if stopped:
         os.kill(stopped, signal.SIGCONT)

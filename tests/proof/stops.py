@@ -13,8 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.proof.scenarios import Ended, Scenario, copy
+from tests.support.host_side import strace
 
 _POLL_S = 0.02
+_STOPPED = "--- stopped by SIGSTOP ---"
 
 
 def calls(scenario: Scenario, names: Sequence[str], base: Path, directory: Path) -> Counter[str]:
@@ -30,43 +32,42 @@ def calls(scenario: Scenario, names: Sequence[str], base: Path, directory: Path)
 
 
 class Running(threading.Thread):
-    """A running scenario; ``ended`` is None until it has ended."""
+    """A running scenario, which stops after its ``number``-th ``call`` if it is told to; ``ended`` is None until then."""
 
-    def __init__(self, scenario: Scenario, top: Path, prefix: list[str]) -> None:
+    def __init__(self, scenario: Scenario, top: Path, stop: tuple[str, int] | None = None) -> None:
         super().__init__(daemon=True)
         self.scenario = scenario
         self.ended: Ended | None = None
-        self._top, self._prefix = top, prefix
+        self._top = top
+        self._prefix = []
+        if stop is not None:
+            call, number = stop
+            self._log = top.with_name(f"{top.name}.stopping")
+            self._log.write_text("")
+            self._prefix = strace(call, f"signal=STOP:when={number}", self._log)
         self.start()
 
     def run(self) -> None:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.ended = self.scenario.run(self._top, self._prefix)
 
-    def wait_until_stopped(self, top: Path) -> int:
+    def wait_until_stopped(self) -> int:
         """The process that stopped, or 0 if the scenario ended without stopping."""
-        before: tuple[int, str] = (0, "")
         while self.is_alive():
-            found = _standing_still(top)
-            if found[0] and found == before:
-                return found[0]
-            before = found
+            # Only strace knows: a process that waits for a busy strace after any call looks stopped in /proc too.
+            if _STOPPED in self._log.read_text(errors="replace"):
+                return self._process()
             time.sleep(_POLL_S)
         return 0
 
-
-def _standing_still(top: Path) -> tuple[int, str]:
-    """The traced process that works on ``top`` and is stopped, with how often it was scheduled."""
-    for name in os.listdir("/proc"):
-        if not name.isdigit():
-            continue
-        try:
-            words = Path(f"/proc/{name}/cmdline").read_bytes().split(b"\0")
-            status = Path(f"/proc/{name}/status").read_text()
-        except OSError:
-            continue
-        if any(word.startswith(str(top).encode()) for word in words) and "\nState:\tt" in status.replace(
-            "State:\tT", "State:\tt"
-        ):
-            return int(name), status[status.index("voluntary_ctxt") :]
-    return 0, ""
+    def _process(self) -> int:
+        """The traced process of this run: the child of the strace that writes to its log."""
+        for name in os.listdir("/proc"):
+            try:
+                words = Path(f"/proc/{name}/cmdline").read_bytes().split(b"\0")
+                if os.fsencode(self._log) in words:
+                    (child,) = Path(f"/proc/{name}/task/{name}/children").read_text().split()
+                    return int(child)
+            except OSError:
+                continue  # not a process, or one that has ended
+        raise RuntimeError(f"no strace writes to {self._log}")

@@ -225,10 +225,10 @@ def need_strace() -> None:
         pytest.skip("no strace here (Debian: strace)")
 
 
-def strace(call: str, fault: str) -> list[str]:
+def strace(call: str, fault: str, log: Path = Path("/dev/null")) -> list[str]:
     """A prefix that runs a program with ``fault`` (``signal=KILL:when=3``) in its own calls of ``call``."""
     # Without -f its children are left alone. --seccomp-bpf would be faster, but then no signal arrives.
-    return ["strace", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:{fault}"]
+    return ["strace", "-qq", "-o", str(log), "-e", f"trace={call}", "-e", f"inject={call}:{fault}"]
 
 
 def copy_store(source: Path, target: Path) -> Path:
