@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.user import User, make_site
 from tests.support.hosts.sshd import Sshd, public_directory
+from tests.support.user import User, make_site
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.e2e.host_state import problems, wait_for_jobs
-from tests.e2e.user import TIMEOUT_S, User, make_site
+from tests.support.host_state import problems, wait_for_jobs
+from tests.support.user import TIMEOUT_S, User, make_site
 
 
 def test_pushes_of_different_builds_get_a_number_each(user: User, tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.host_state import wait_for_jobs
-from tests.e2e.user import TIMEOUT_S, User, make_site
+from tests.support.host_state import wait_for_jobs
+from tests.support.user import TIMEOUT_S, User, make_site
 
 
 @pytest.fixture

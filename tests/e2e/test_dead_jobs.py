@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.host_state import problems
-from tests.e2e.user import TIMEOUT_S, User, make_site
+from tests.support.host_state import problems
+from tests.support.user import TIMEOUT_S, User, make_site
 
 
 def jobs_of(store: Path) -> list[int]:

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.user import Ran, User, make_site, target_of
 from tests.support.hosts.sshd import Sshd, public_directory
+from tests.support.user import Ran, User, make_site, target_of
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
 

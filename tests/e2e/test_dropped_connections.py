@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.host_state import problems, wait_for_jobs
-from tests.e2e.user import TIMEOUT_S, User, make_site, target_of
+from tests.support.host_state import problems, wait_for_jobs
 from tests.support.hosts.relay import Relay
 from tests.support.hosts.sshd import Sshd
+from tests.support.user import TIMEOUT_S, User, make_site, target_of
 
 THOROUGH = os.environ.get("RELSTORE_TEST_THOROUGH") == "1"
 STEP = 1 if THOROUGH else 3

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.user import User, make_site
+from tests.support.user import User, make_site
 
 CANDIDATES = (
     "/usr/bin/python3",

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.host_state import problems
-from tests.e2e.user import User, target_of
+from tests.support.host_state import problems
 from tests.support.hosts.sshd import Sshd
+from tests.support.user import User, target_of
 
 THOROUGH = os.environ.get("RELSTORE_TEST_THOROUGH") == "1"
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.test_difficult_hosts import shell_of
-from tests.e2e.user import User, target_of
 from tests.support.hosts.sshd import public_directory
+from tests.support.user import User, target_of
 
 RUN = 'exec /bin/sh -c "$SSH_ORIGINAL_COMMAND"'
 NAMES = ("café", "日本", "plain")

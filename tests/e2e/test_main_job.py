@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.user import User, make_site, target_of
 from tests.support.hosts.sshd import Sshd
+from tests.support.user import User, make_site, target_of
 
 pytestmark = pytest.mark.sshd
 

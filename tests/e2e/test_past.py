@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.user import User, make_site, target_of
 from tests.support.host_side import remove_store
 from tests.support.hosts.sshd import Sshd
+from tests.support.user import User, make_site, target_of
 
 
 def push(user: User, site: Path, version: str, *to: object) -> str:

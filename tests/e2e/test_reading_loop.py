@@ -14,8 +14,8 @@ import pytest
 
 from relstore.formats.names import AppName
 from relstore.store.store import Store
-from tests.e2e.user import TIMEOUT_S, User, make_site, switch_often, target_of
 from tests.support.hosts.sshd import Sshd
+from tests.support.user import TIMEOUT_S, User, make_site, switch_often, target_of
 
 SWITCHES = 1000
 FULL_SWITCHES = 1000 if os.environ.get("RELSTORE_TEST_THOROUGH") == "1" else 25

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.host_state import as_owner, problems
-from tests.e2e.user import User, make_site, target_of
+from tests.support.host_state import as_owner, problems
 from tests.support.hosts.sshd import Sshd
+from tests.support.user import User, make_site, target_of
 
 LARGE = os.urandom(200_000)
 """What the cache keeps: small contents are not kept."""

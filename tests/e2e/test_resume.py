@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.host_state import problems, wait_for_uploads
 from tests.e2e.test_dropped_connections import kill_client, kill_sshd_child, run_cut
-from tests.e2e.user import User, target_of
+from tests.support.host_state import problems, wait_for_uploads
 from tests.support.hosts.sshd import Sshd
+from tests.support.user import User, target_of
 
 pytestmark = pytest.mark.sshd
 SIZE = 40_000_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from tests.e2e.user import User, make_site
+from tests.support.user import User, make_site
 
 
 def targets(*stores: Path) -> list[object]:

@@ -13,13 +13,13 @@ import pytest
 
 from relstore.client.local_state.cache import Cache
 from relstore.client.local_state.scan_cache import KnownFile, ScanCache, Stamp
-from tests.e2e.host_state import problems, wait_for_uploads
 from tests.e2e.test_dropped_connections import kill_client, kill_sshd_child, run_cut
 from tests.e2e.test_interpreters import FOUND
-from tests.e2e.user import User, target_of
+from tests.support.host_state import problems, wait_for_uploads
 from tests.support.hosts.dropbear import DROPBEAR, dropbear
 from tests.support.hosts.sshd import Sshd, public_directory
 from tests.support.moved_programs import release
+from tests.support.user import User, target_of
 
 PROGRAM = Path("/bin/bash")
 """A real program of a MB or so."""

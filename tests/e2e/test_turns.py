@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.user import TIMEOUT_S, User, make_site
+from tests.support.user import TIMEOUT_S, User, make_site
 
 
 @pytest.fixture

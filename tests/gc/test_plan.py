@@ -11,7 +11,7 @@ from relstore.formats.names import AppName, Digest
 from relstore.formats.retention import Policy
 from relstore.gc.plan import Plan, Roots, make_plan
 from relstore.store.history import Row
-from tests.gc.histories import DAY, NOW, WEB, History, build, contents, histories, policies, rows
+from tests.support.histories import DAY, NOW, WEB, History, build, contents, histories, policies, rows
 
 NOTHING = Policy(0, None)
 """A policy that keeps none."""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from relstore.formats.journal import ACTIVE, FAILED, INTERRUPTED, ROLLED_BACK, STUCK
 from relstore.formats.retention import Policy
 from relstore.gc.policy import judge
-from tests.gc.histories import DAY, NOW, History, histories, policies, rows
+from tests.support.histories import DAY, NOW, History, histories, policies, rows
 
 
 def kept(policy: Policy, *outcomes: str, **more: object) -> list[int]:

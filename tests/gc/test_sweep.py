@@ -23,7 +23,6 @@ from relstore.store import publish
 from relstore.store.directory import Dir
 from relstore.store.store import Store
 from relstore.store.upload import Missing, Upload, lacking
-from tests.e2e.host_state import problems
 from tests.support.host_side import (
     NOW,
     WEB,
@@ -39,6 +38,7 @@ from tests.support.host_side import (
     record,
     release,
 )
+from tests.support.host_state import problems
 
 LAST = Policy(1, None)
 

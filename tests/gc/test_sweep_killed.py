@@ -14,7 +14,6 @@ from relstore.formats.retention import Policy
 from relstore.host.requests import collecting
 from relstore.protocol import Collect
 from relstore.store.store import Store
-from tests.e2e.host_state import problems
 from tests.support.host_side import (
     WEB,
     Program,
@@ -31,6 +30,7 @@ from tests.support.host_side import (
     release,
     strace,
 )
+from tests.support.host_state import problems
 
 pytestmark = pytest.mark.slow
 

@@ -12,7 +12,7 @@ from relstore.errors import FormatError, ProtocolError, RelstoreError
 from relstore.formats.names import AppName, Digest
 from relstore.host.connection import Wire
 from relstore.protocol import framing
-from tests.host.conversation import Client, frame
+from tests.support.conversation import Client, frame
 
 BUILD = Digest("0" * 64)
 LIST = protocol.List(AppName("web"))

@@ -16,7 +16,7 @@ from relstore.host.session import RequestServer
 from relstore.protocol import REQUESTS
 from relstore.store.app import App
 from relstore.store.store import Store
-from tests.host.conversation import Client, talk
+from tests.support.conversation import Client, talk
 from tests.support.host_side import WEB, build_of
 
 

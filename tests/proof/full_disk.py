@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.e2e.host_state import problems
-from tests.e2e.user import Ran, User
 from tests.proof.tally import Tally, try_all
+from tests.support.host_state import problems
+from tests.support.user import Ran, User
 
 _FEW_INODES = 10_000
 _LIMITS = ("size=16m", "size=64m,nr_inodes=1000")

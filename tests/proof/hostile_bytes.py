@@ -37,12 +37,12 @@ from relstore.host.job import directory as jobs
 from relstore.host.upload import decoders
 from relstore.protocol import framing
 from relstore.store.store import Store
-from tests.host import jobs_by_hand
 from tests.host.upload.test_patch_decoder import BASE, CONTENT
 from tests.proof import bounded
 from tests.proof.bounded import Reader
 from tests.proof.tally import Tally
 from tests.protocol.test_messages import example
+from tests.support import jobs_by_hand
 from tests.support.host_side import WEB, go_live
 
 GOLDEN = Path(__file__).parent.parent / "golden"

@@ -21,15 +21,15 @@ from relstore import protocol
 from relstore.host.connection import Wire
 from relstore.host.session import RequestServer
 from relstore.protocol import framing
-from tests.e2e.host_state import problems
-from tests.host.conversation import Client
 from tests.proof import bounded
 from tests.proof.bounded import Reader
 from tests.proof.mutation import VALUES, bent, edited, places, replaced, split
 from tests.proof.scenarios import NEW, push_of, two
 from tests.proof.tally import Tally
 from tests.protocol.test_messages import example
+from tests.support.conversation import Client
 from tests.support.host_side import WEB, copy_store, write_bundle
+from tests.support.host_state import problems
 
 CASES = 400
 _FAST = "/dev/shm"

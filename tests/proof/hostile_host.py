@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from relstore.cli.exit_codes import MEANINGS
-from tests.e2e.user import PROGRAM, User, target_of
 from tests.proof import at_terminal, evil_server
 from tests.proof.at_terminal import Seen
 from tests.proof.evil_host import LIES
@@ -26,6 +25,7 @@ from tests.proof.scenarios import two
 from tests.proof.tally import Tally, some, try_all
 from tests.support.host_side import REPOSITORY, WEB, copy_store, snapshot
 from tests.support.hosts.sshd import ADDRESS, SSHD, Sshd, public_directory
+from tests.support.user import PROGRAM, User, target_of
 
 SEEDS = 2
 MEMORY = 200 * 2**20

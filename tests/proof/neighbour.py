@@ -18,12 +18,12 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.e2e.user import User
 from tests.proof import stops
 from tests.proof.every_call import CALLS
 from tests.proof.scenarios import Kit, Scenario, copy, run_code, said_done, scenarios, two
 from tests.proof.stops import Running
 from tests.proof.tally import Tally, some, try_all
+from tests.support.user import User
 
 _STOPS = (*CALLS, "openat", "flock")
 _CASES = 150

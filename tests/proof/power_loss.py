@@ -23,12 +23,12 @@ from blake3 import blake3
 
 from relstore.formats.generation import Generation
 from relstore.store.store import Store
-from tests.e2e.host_state import problems
-from tests.host.conversation import Client
 from tests.proof.disk import Disk, Flush, Write, attached, loop, mounted
 from tests.proof.scenarios import KEEP_ONE, Ended, Kit, job, push_of, run_code, session
 from tests.proof.tally import Tally, some
+from tests.support.conversation import Client
 from tests.support.host_side import WEB, Content, Program
+from tests.support.host_state import problems
 
 SIZES = {"ext4": 64 << 20, "xfs": 320 << 20, "btrfs": 128 << 20}
 _MAKE = {

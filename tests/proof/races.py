@@ -18,7 +18,6 @@ from typing import NamedTuple
 
 from relstore import protocol
 from relstore.store.store import Store
-from tests.host.conversation import Client
 from tests.proof import stops
 from tests.proof.every_call import CALLS
 from tests.proof.scenarios import (
@@ -39,6 +38,7 @@ from tests.proof.scenarios import (
 )
 from tests.proof.stops import Running
 from tests.proof.tally import Tally, some, try_all
+from tests.support.conversation import Client
 from tests.support.host_side import Content, Program, go_live, push_build
 
 _STOPS = (*CALLS, "flock")

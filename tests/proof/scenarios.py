@@ -24,14 +24,12 @@ from relstore.formats.recipe import Command, Recipe
 from relstore.formats.retention import Policy
 from relstore.host import helpers
 from relstore.host.job import directory as jobs
-from relstore.host.job.directory import JobRequest
 from relstore.host.job.recovery import unresolved
+from relstore.host.job.values import DONE, JobRequest
 from relstore.protocol import Collect
 from relstore.protocol.conversation import Incoming
 from relstore.store.store import Store
-from tests.e2e.host_state import problems
-from tests.host.conversation import Client
-from tests.host.jobs_by_hand import leave_half_done
+from tests.support.conversation import Client
 from tests.support.host_side import (
     WEB,
     Artifact,
@@ -48,6 +46,8 @@ from tests.support.host_side import (
     release,
     write_bundle,
 )
+from tests.support.host_state import problems
+from tests.support.jobs_by_hand import leave_half_done
 
 SESSION = """
 from relstore.host.helpers import Bundle
@@ -258,7 +258,7 @@ def is_active(generation: int, top: Path, ended: Ended) -> bool:
                     return False
                 # With the step "recording", the outcome in the state is still to be recorded
                 # (docs/formats/job.md), and whoever watches is told that the job died.
-                return newest.state().outcome == journal.ACTIVE and newest.state().step == jobs.DONE
+                return newest.state().outcome == journal.ACTIVE and newest.state().step == DONE
         except RelstoreError:
             return False  # it reported no success, or never started
 
@@ -277,7 +277,7 @@ def _went_back(top: Path, ended: Ended) -> bool:
     with Store.open(str(top)) as store, store.app(WEB) as app:
         try:
             with contextlib.closing(jobs.open_job(app, None)) as newest:
-                return newest.state().outcome == journal.ROLLED_BACK and newest.state().step == jobs.DONE
+                return newest.state().outcome == journal.ROLLED_BACK and newest.state().step == DONE
         except RelstoreError:
             return False
 

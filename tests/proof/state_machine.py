@@ -31,12 +31,12 @@ from relstore.formats.names import PinName
 from relstore.formats.retention import Policy
 from relstore.protocol import Collect, Delete, FindingOut, RowOut
 from relstore.store.store import Store
-from tests.e2e.host_state import problems
-from tests.host.conversation import talk, talk_bytes
-from tests.host.jobs_by_hand import create, leave_half_done
 from tests.proof.scenarios import Kit, heal_of, push_of
 from tests.proof.tally import Tally
+from tests.support.conversation import talk, talk_bytes
 from tests.support.host_side import WEB, Content, artifact, run_job
+from tests.support.host_state import problems
+from tests.support.jobs_by_hand import create, leave_half_done
 
 _STEPS = 50
 TREES: tuple[dict[str, Content], ...] = (

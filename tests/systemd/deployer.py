@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.e2e.user import PROGRAM, TIMEOUT_S, Ran, User
 from tests.support.hosts.systemd import SystemdHost
+from tests.support.user import PROGRAM, TIMEOUT_S, Ran, User
 from tests.systemd import releases
 
 FAST = ("--health-interval", "100ms", "--health-stable", "500ms", "--health-timeout", "30s")

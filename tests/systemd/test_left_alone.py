@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.e2e.user import TIMEOUT_S
+from tests.support.user import TIMEOUT_S
 from tests.systemd.deployer import Deployer
 from tests.systemd.steps import SLOW, STEPS, UPLOAD, big_release, caught, events, wait_for_outcome
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.user import PROGRAM, TIMEOUT_S
 from tests.support.hosts.systemd import Network, SystemdHost
+from tests.support.user import PROGRAM, TIMEOUT_S
 from tests.systemd import releases
 from tests.systemd.deployer import Deployer
 from tests.systemd.releases import UNIT

@@ -16,10 +16,11 @@ from relstore.errors import RelstoreError
 from relstore.formats import journal as journal_format
 from relstore.formats.generation import Generation
 from relstore.formats.journal import Outcome
-from relstore.host.job.directory import CONFIRMED, EXPIRED, Job, JobRequest
+from relstore.host.job.directory import CONFIRMED, EXPIRED, Job
 from relstore.host.job.hooks import Hooks
 from relstore.host.job.log import JobLog
 from relstore.host.job.record import Ending, Record, explained
+from relstore.host.job.values import JobRequest
 from relstore.host.machine.clock import Moment
 from relstore.host.machine.privilege import Privilege
 from relstore.host.service.health import HealthCheck, Subject
@@ -247,15 +248,15 @@ class Activation:
             return explained(error, "on the way back")
 
     def _bring_back(self, previous: int, switched: float) -> str:
-        former = self._generations[previous]
+        generation = self._generations[previous]
         returned = time.monotonic()
         if not self._services.is_empty:
             self._log.say(f"restarting for generation {previous}")
-            variables = self._hooks.variables(former, self._target)
+            variables = self._hooks.variables(generation, self._target)
             problem = self._services.start_previous(variables, switched)
             if problem:
                 return problem
-        return self._check(former, self._target, returned)
+        return self._check(generation, self._target, returned)
 
     def _end_return(self, outcome: Outcome, previous: int, reason: str, problem: str, doubt: str) -> Ending:
         if problem:

@@ -10,23 +10,13 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from typing import Any, NamedTuple, Optional, TypeVar
+from typing import Optional, TypeVar
 
-from relstore.errors import (
-    DamagedError,
-    FormatError,
-    NewerFormatError,
-    NewerStoreError,
-    NotFoundError,
-    ProtocolError,
-    StoreError,
-    UsageError,
-)
-from relstore.formats import pack
+from relstore.errors import DamagedError, NotFoundError, StoreError
 from relstore.formats.names import JobId, is_job, random_suffix
-from relstore.formats.recipe import Recipe
+from relstore.host.job import values
+from relstore.host.job.values import QUEUED, STARTED, JobRequest, JobState
 from relstore.host.machine.clock import Moment
-from relstore.protocol import fields as shape
 from relstore.store import app as apps
 from relstore.store import durable, locks
 from relstore.store.app import App
@@ -42,45 +32,10 @@ VERDICT = "verdict"
 SWITCHED = "switched"
 SPARE = "spare"
 _SPARE_BYTES = 16 * 1024
-_LIMIT = 256 * 1024
-_MAX_REASON = 16_000
-"""Characters. The state must be readable, however much a release printed."""
-
-_MAGIC = "relstore-job"
-_VERSION = 2
-
-QUEUED = "queued"
-STARTED = "started"
 CONFIRMED = "confirmed"
 EXPIRED = "expired"
-DONE = "done"
-
 
 T = TypeVar("T")
-
-
-class JobRequest(NamedTuple):
-    """What a job is to do. Written once, durably, before the job starts."""
-
-    generation: int
-    who: str
-    created: int
-    recipe: Recipe
-    lock_wait: int = 0
-    """Seconds to wait for another activation to end."""
-    override_hold: bool = False
-    confirm_hash: Optional[bytes] = None
-    """The SHA-256 of the token that confirms it, where it must be confirmed."""
-
-
-class JobState(NamedTuple):
-    """How far a job is. ``step`` is ``done`` at the end, and then ``outcome`` says how it ended."""
-
-    step: str
-    previous: int
-    outcome: str
-    current: int
-    reason: str
 
 
 class Job:
@@ -105,8 +60,7 @@ class Job:
 
     def write_state(self, state: JobState) -> None:
         """Durable when this returns."""
-        raw = _encode(state._replace(reason=state.reason[:_MAX_REASON]))
-        durable.replace_file(self.directory, STATE, raw)
+        durable.replace_file(self.directory, STATE, state.encode())
 
     def set_aside(self, switching: Moment) -> None:
         """Before the switch: room for the last state, which may have to be written to a full disk, and the
@@ -137,7 +91,7 @@ class Job:
             if self.directory.lstat(SPARE) is None:
                 raise  # nothing was set aside, as for a job of an older relstore
             problem = str(error)
-            self._write_spare(_encode(state._replace(reason=state.reason[:_MAX_REASON])))
+            self._write_spare(state.encode())
         with contextlib.suppress(OSError):
             self.directory.unlink(SPARE)
         return problem
@@ -169,7 +123,7 @@ class Job:
 
     def cancelled_by(self) -> str | None:
         """Who asked for that, or None."""
-        canceller = self.directory.read_or_none(CANCEL, _LIMIT)
+        canceller = self.directory.read_or_none(CANCEL, values.MAX_BYTES)
         return None if canceller is None else canceller.decode("utf-8", "replace")
 
     def decide(self, verdict: str) -> str:
@@ -226,25 +180,10 @@ class Job:
 
     def _read(self, name: str, kind: type[T]) -> T:
         try:
-            (value,) = pack.decode_fields(
-                self.directory.read(name, _LIMIT),
-                what=f"job {name}",
-                magic=_MAGIC,
-                version=_VERSION,
-                count=1,
-                limit=_LIMIT,
-            )
-            return shape.from_values(kind, value)
-        except NewerFormatError as error:
-            raise NewerStoreError(
-                f"a newer relstore wrote the {name} of job {self.id}: {error.what}",
-                state="This one changed nothing.",
-                hint="Use that version of relstore, or a later one.",
-            ) from None
-        except (FormatError, ProtocolError, UsageError) as error:
-            raise DamagedError(f"the {name} of job {self.id}: {error.what}") from None
+            raw = self.directory.read(name, values.MAX_BYTES)
         except FileNotFoundError:
             raise DamagedError(f"job {self.id} has no {name}") from None
+        return values.decode(raw, f"{name} of job {self.id}", kind)
 
 
 def create(app: App, request: JobRequest, micros: int = 0) -> tuple[Job, int]:
@@ -254,7 +193,7 @@ def create(app: App, request: JobRequest, micros: int = 0) -> tuple[Job, int]:
     ``micros``: of the second in which the request was made, so that two in one second keep their order. They
     keep it too when the clock was set back since the last one: the new id is then the next after that.
     """
-    encoded = _encode(request)
+    encoded = values.encode(request)
     with app.area(apps.JOBS) as jobs:
         ident = JobId.new(request.created, micros)
         known = names(app)
@@ -308,11 +247,3 @@ def alive(app: App) -> Iterator[JobId]:
 def running(app: App) -> Optional[JobId]:
     """The newest job whose process lives, or None."""
     return next(alive(app), None)
-
-
-def _encode(value: Any) -> bytes:
-    """Raises FormatError for what could not be read again."""
-    raw = pack.encode_fields(_MAGIC, _VERSION, [shape.to_values(shape.readable(value))])
-    if len(raw) > _LIMIT:
-        raise FormatError(f"the {type(value).__name__} of a job has {len(raw):,} bytes; at most {_LIMIT:,}")
-    return raw

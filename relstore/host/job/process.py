@@ -20,9 +20,10 @@ from relstore.host.job import directory as jobs
 from relstore.host.job import recovery
 from relstore.host.job import start as detach
 from relstore.host.job.activation import Activation
-from relstore.host.job.directory import Job, JobState
+from relstore.host.job.directory import Job
 from relstore.host.job.log import JobLog
 from relstore.host.job.record import Ending, UnrecordedError, finish
+from relstore.host.job.values import DONE, JobState
 from relstore.store import hold as holds
 from relstore.store import locks, reserve
 from relstore.store.app import LOCK, App
@@ -74,7 +75,7 @@ def _done(app: App, ending: Ending) -> JobState:
         current = app.current() or 0
     except (RelstoreError, OSError):
         current = 0
-    return JobState(jobs.DONE, ending.previous, ending.outcome, current, ending.reason)
+    return JobState(DONE, ending.previous, ending.outcome, current, ending.reason)
 
 
 def _is_settled(app: App) -> bool:

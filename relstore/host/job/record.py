@@ -13,8 +13,9 @@ from typing import Literal, NamedTuple
 
 from relstore.errors import RelstoreError, StoreError
 from relstore.formats.journal import Event, EventKind
-from relstore.host.job.directory import Job, JobRequest, JobState
+from relstore.host.job.directory import Job
 from relstore.host.job.log import JobLog
+from relstore.host.job.values import JobRequest, JobState
 from relstore.store import journal, reserve
 from relstore.store.app import App
 from relstore.store.root import explain

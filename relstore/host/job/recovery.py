@@ -19,9 +19,9 @@ from relstore.formats.names import JobId
 from relstore.host.job import activation as steps
 from relstore.host.job import directory as jobs
 from relstore.host.job.activation import Activation
-from relstore.host.job.directory import JobState
 from relstore.host.job.log import JobLog
 from relstore.host.job.record import RECORDING, Ending, Record, UnrecordedError, finish
+from relstore.host.job.values import DONE, JobState
 from relstore.host.machine.clock import Moment
 from relstore.store import journal
 from relstore.store.app import App
@@ -71,7 +71,7 @@ def recover(store: Store, app: App, log: int, password: str = "", *, reachable: 
         except UnrecordedError as error:
             finish(job, error.job_state, job_log)
             raise StoreError(error.what) from None
-        done = JobState(jobs.DONE, event.previous, ending.outcome, record.current(), ending.reason)
+        done = JobState(DONE, event.previous, ending.outcome, record.current(), ending.reason)
         finish(job, done, job_log)
     return ending
 

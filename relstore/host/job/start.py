@@ -17,8 +17,8 @@ from typing import NamedTuple
 from relstore.errors import RefusedError, StoreError
 from relstore.formats.journal import FAILED
 from relstore.formats.names import AppName
-from relstore.host.job import directory as jobs
-from relstore.host.job.directory import DONE, LOG, Job, JobState
+from relstore.host.job.directory import LOG, Job
+from relstore.host.job.values import DONE, QUEUED, JobState
 from relstore.host.machine import logind
 from relstore.host.machine.logind import Logout
 from relstore.host.service.systemd import Systemd
@@ -121,8 +121,8 @@ def _try(helper: Helper, root: str, app: AppName, job: Job, lock: int, way: str)
         if secret is not None:
             os.close(secret)
     deadline = time.monotonic() + _START_S
-    while job.state().step == jobs.QUEUED and time.monotonic() < deadline:
-        if process.poll() is not None and job.state().step == jobs.QUEUED:
+    while job.state().step == QUEUED and time.monotonic() < deadline:
+        if process.poll() is not None and job.state().step == QUEUED:
             return f"the job could not be started: {_last_line(job) or f'exit code {process.returncode}'}"
         time.sleep(_POLL_S)
     # It is not waited for: it belongs to the host from here on.

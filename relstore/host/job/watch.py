@@ -10,8 +10,8 @@ import time
 from collections.abc import Iterator
 
 from relstore.formats import journal
-from relstore.host.job import directory as jobs
-from relstore.host.job.directory import Job, JobState
+from relstore.host.job.directory import Job
+from relstore.host.job.values import DONE, QUEUED, STARTED, JobState
 from relstore.protocol import Ended, Output, Step
 from relstore.store.app import App
 
@@ -30,7 +30,7 @@ def follow(app: App, job: Job) -> Iterator[Step | Output | Ended]:
         # In this order: a job that ends between the two looks is seen alive once more, never missed.
         alive = job.is_alive()
         state = job.state()
-        if state.step not in (shown, jobs.QUEUED, jobs.STARTED, jobs.DONE):
+        if state.step not in (shown, QUEUED, STARTED, DONE):
             shown = state.step
             pause = _FIRST_POLL_S
             yield Step(state.step, 0, 0)
@@ -40,7 +40,7 @@ def follow(app: App, job: Job) -> Iterator[Step | Output | Ended]:
                 break
             offset += len(data)
             yield Output(data)
-        if state.step == jobs.DONE:
+        if state.step == DONE:
             yield Ended(job.id, state.outcome, generation, state.previous, state.current, state.reason)
             return
         if not alive:

@@ -19,9 +19,10 @@ from relstore.host.helpers import Bundle
 from relstore.host.job import directory as jobs
 from relstore.host.job import recovery, watch
 from relstore.host.job import start as detach
-from relstore.host.job.directory import Job, JobRequest
+from relstore.host.job.directory import Job
 from relstore.host.job.process import BUSY, HELD, describe_hold, holder
 from relstore.host.job.start import Helper
+from relstore.host.job.values import JobRequest
 from relstore.protocol import (
     Accepted,
     Activate,

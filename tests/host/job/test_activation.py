@@ -17,9 +17,9 @@ from relstore.store import durable
 from relstore.store.app import App
 from relstore.store.directory import Dir
 from relstore.store.store import Store
-from tests.e2e.host_state import problems
-from tests.host.jobs_by_hand import activate_here
 from tests.support.host_side import Program, build_of, go_live, outcomes, release
+from tests.support.host_state import problems
+from tests.support.jobs_by_hand import activate_here
 
 NEW_IS_BROKEN = 'test "$RELSTORE_GENERATION" != 2 || { echo this one is broken; exit 7; }'
 

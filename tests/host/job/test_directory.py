@@ -14,7 +14,7 @@ from relstore.errors import DamagedError, NewerStoreError, NotFoundError, Relsto
 from relstore.formats.names import JobId
 from relstore.formats.recipe import Command, Recipe
 from relstore.host.job import directory as jobs
-from relstore.host.job.directory import JobRequest, JobState
+from relstore.host.job.values import DONE, QUEUED, JobRequest, JobState
 from relstore.store import locks
 from relstore.store.app import App
 from tests.support.host_side import NOW, WEB, need_strace, program, strace
@@ -55,12 +55,12 @@ def test_its_id_begins_with_the_time(app: App) -> None:
 
 
 def test_a_new_job_is_queued_and_has_no_log(made: jobs.Job) -> None:
-    assert made.state() == JobState(jobs.QUEUED, 0, "", 0, "")
+    assert made.state() == JobState(QUEUED, 0, "", 0, "")
     assert made.log_from(0, 100) == b""
 
 
 def test_the_last_state_counts(made: jobs.Job) -> None:
-    last = JobState(jobs.DONE, 1, "active", 2, "reason\nin two lines")
+    last = JobState(DONE, 1, "active", 2, "reason\nin two lines")
     made.write_state(JobState("verifying", 0, "", 0, ""))
     made.write_state(last)
     assert made.state() == last
@@ -115,7 +115,7 @@ def test_a_new_job_is_alive_however_often_somebody_looks(app: App) -> None:
 
 CREATE = """
 from relstore.host.job import directory as jobs
-from relstore.host.job.directory import JobRequest
+from relstore.host.job.values import JobRequest
 from relstore.formats.recipe import Recipe
 from relstore.formats.names import AppName
 from relstore.store.store import Store
@@ -135,7 +135,7 @@ def test_a_session_killed_while_it_makes_one_leaves_a_whole_one_or_none(
         ended = subprocess.run(words, capture_output=True)
         for name in jobs.names(app):
             assert jobs.open_job(app, name).request().generation == 2
-            assert jobs.open_job(app, name).state().step == jobs.QUEUED
+            assert jobs.open_job(app, name).state().step == QUEUED
         if ended.returncode == 0:
             break
     assert len(jobs.names(app)) in (1, 2)

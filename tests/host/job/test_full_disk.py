@@ -14,17 +14,17 @@ import pytest
 
 from relstore.formats import journal
 from relstore.host.job import activation
-from relstore.host.job import directory as jobs
 from relstore.host.job import process as job_process
 from relstore.host.job.log import LIMIT
+from relstore.host.job.values import DONE
 from relstore.host.requests import collecting
 from relstore.protocol import Collect
 from relstore.store import reserve
 from relstore.store.app import App
 from relstore.store.store import Store
-from tests.e2e.host_state import problems
-from tests.host.jobs_by_hand import create, leave_half_done, run, text_of
 from tests.support.host_side import outcomes
+from tests.support.host_state import problems
+from tests.support.jobs_by_hand import create, leave_half_done, run, text_of
 
 pytestmark = pytest.mark.root
 
@@ -104,7 +104,7 @@ def test_a_release_that_fills_the_disk_goes_back(
     assert told.read_text() == "2\n1\n"
     if reserved:
         assert outcomes(app)[1:] == [("switching", 2), ("rolled-back", 2)]
-        assert (job.state().step, job.state().outcome) == (jobs.DONE, journal.ROLLED_BACK)
+        assert (job.state().step, job.state().outcome) == (DONE, journal.ROLLED_BACK)
         assert "ended with exit code 7" in job.state().reason
     for path in disk.glob("filler*"):
         path.unlink()

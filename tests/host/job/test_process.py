@@ -13,18 +13,19 @@ from relstore.formats import journal
 from relstore.formats.hold import AppHold
 from relstore.host.job import directory as jobs
 from relstore.host.job import process as job_module
-from relstore.host.job.directory import Job, JobState
+from relstore.host.job.directory import Job
+from relstore.host.job.values import DONE, JobState
 from relstore.store import hold, locks
 from relstore.store.app import LOCK, App
 from relstore.store.store import Store
-from tests.e2e.host_state import problems
-from tests.host.jobs_by_hand import Gate, create, leave_half_done, request, root_of, run, text_of
 from tests.support.host_side import NOW, build_of, outcomes, release, run_job, started_job
+from tests.support.host_state import problems
+from tests.support.jobs_by_hand import Gate, create, leave_half_done, request, root_of, run, text_of
 
 
 def test_it_activates_and_says_so(helper: str, app: App) -> None:
     job = run(helper, app, 2, "echo restarted")
-    assert job.state() == JobState(jobs.DONE, 1, journal.ACTIVE, 2, "")
+    assert job.state() == JobState(DONE, 1, journal.ACTIVE, 2, "")
     assert text_of(job) == "relstore: restarting for generation 2\nrestarted\n"
     assert app.current() == 2
     assert not job.is_alive()
@@ -35,7 +36,7 @@ def test_it_says_what_went_wrong(helper: str, app: App) -> None:
     job = run(helper, app, 2, "echo broken; exit $((RELSTORE_GENERATION - 1))")
     state = job.state()
     assert (state.step, state.previous, state.outcome, state.current) == (
-        jobs.DONE,
+        DONE,
         1,
         journal.ROLLED_BACK,
         1,
@@ -85,7 +86,7 @@ def test_somebody_else_has_the_lock(helper: str, app: App, text: str, words: lis
     job = run(helper, app, 2, "echo restarted")
     os.close(fd)
     state = job.state()
-    assert (state.step, state.outcome, state.previous, state.current) == (jobs.DONE, job_module.BUSY, 0, 1)
+    assert (state.step, state.outcome, state.previous, state.current) == (DONE, job_module.BUSY, 0, 1)
     assert all(word in state.reason for word in words)
     assert outcomes(app)[1:] == []
     assert text_of(job) == ""
@@ -141,7 +142,7 @@ def test_what_the_dead_one_had_begun_is_not_done_twice(helper: str, app: App) ->
     job = run(helper, app, 2, "echo mine")
     assert outcomes(app)[1:] == [("switching", 2), ("active", 2)]
     assert text_of(job) == "relstore: restarting for generation 2\nfinished\n"
-    assert job.state() == JobState(jobs.DONE, 1, journal.ACTIVE, 2, "")
+    assert job.state() == JobState(DONE, 1, journal.ACTIVE, 2, "")
 
 
 def test_it_undoes_that_first(helper: str, store: Store, app: App) -> None:
@@ -157,7 +158,7 @@ def test_it_undoes_that_first(helper: str, store: Store, app: App) -> None:
 
 def failed(job: Job) -> str:
     state = job.state()
-    assert (state.step, state.outcome) == (jobs.DONE, journal.FAILED)
+    assert (state.step, state.outcome) == (DONE, journal.FAILED)
     return state.reason
 
 
@@ -211,7 +212,7 @@ def test_what_the_system_refuses_at_the_switch(helper: str, app: App, top: Path)
     current.unlink()
     current.mkdir()
     run_job(helper, top, job, lock)
-    assert job.state().step == jobs.DONE
+    assert job.state().step == DONE
     assert job.state().outcome in (journal.FAILED, journal.INTERRUPTED)
     current.rmdir()
     current.symlink_to("generations/1")

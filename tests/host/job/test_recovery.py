@@ -12,16 +12,16 @@ from relstore.errors import NewerStoreError
 from relstore.formats import journal
 from relstore.formats.journal import Event
 from relstore.host.job import activation, recovery
-from relstore.host.job import directory as jobs
-from relstore.host.job.directory import Job, JobState
+from relstore.host.job.directory import Job
 from relstore.host.job.process import recover_all
 from relstore.host.job.record import RECORDING, Ending
+from relstore.host.job.values import DONE, JobState
 from relstore.host.machine.clock import Moment
 from relstore.store.app import App
 from relstore.store.store import Store
-from tests.e2e.host_state import problems
-from tests.host.jobs_by_hand import leave_half_done, root_of, run
 from tests.support.host_side import NOW, outcomes, release
+from tests.support.host_state import problems
+from tests.support.jobs_by_hand import leave_half_done, root_of, run
 
 FAILS_ON_2 = "echo trying $RELSTORE_GENERATION; test $RELSTORE_GENERATION != 2"
 
@@ -86,7 +86,7 @@ def test_it_died_before_the_link_moved(store: Store, app: App, tmp_path: Path) -
     assert log_of(tmp_path) == ""
     assert app.current() == 1
     assert outcomes(app)[1:] == [("switching", 2), ("interrupted", 2)]
-    assert job.state() == JobState(jobs.DONE, 1, journal.INTERRUPTED, 1, "the job died before the switch")
+    assert job.state() == JobState(DONE, 1, journal.INTERRUPTED, 1, "the job died before the switch")
     # It never got as far as failing, so it may be tried again.
     assert [row.state for row in app.rows()] == ["current", "never-active"]
     assert is_settled(store, app, tmp_path)
@@ -100,7 +100,7 @@ def test_it_died_with_the_link_moved_and_is_well(store: Store, app: App, tmp_pat
     assert app.current() == 2
     assert outcomes(app)[1:] == [("switching", 2), ("active", 2)]
     assert app.events()[-1].job == job.id
-    assert job.state() == JobState(jobs.DONE, 1, journal.ACTIVE, 2, "")
+    assert job.state() == JobState(DONE, 1, journal.ACTIVE, 2, "")
     assert is_settled(store, app, tmp_path)
 
 
@@ -201,7 +201,7 @@ def test_what_a_newer_relstore_left_is_left_to_it(
         recover(store, app, tmp_path)
     assert recover_all(str(root_of(app))) == 1
     job = run(helper, app, 1)
-    assert (job.state().step, job.state().outcome) == (jobs.DONE, journal.FAILED)
+    assert (job.state().step, job.state().outcome) == (DONE, journal.FAILED)
     assert "a newer relstore wrote" in job.state().reason
     assert app.events() == before
     assert app.current() == 2
@@ -237,7 +237,7 @@ def test_what_was_done_and_not_recorded_is_only_recorded(
     assert recover(store, app, tmp_path) == (outcome, 1, "why")
     assert log_of(tmp_path) == ""
     assert outcomes(app)[-1] == (outcome, 2)
-    assert job.state().step == jobs.DONE
+    assert job.state().step == DONE
     assert is_settled(store, app, tmp_path)
 
 
@@ -267,7 +267,7 @@ def test_a_state_that_only_the_spare_room_takes_is_told(
 
     monkeypatch.setattr(Job, "write_state", refuse)
     recover(store, app, tmp_path)
-    assert (job.state().step, job.state().outcome) == (jobs.DONE, journal.ACTIVE)
+    assert (job.state().step, job.state().outcome) == (DONE, journal.ACTIVE)
     assert "the room set aside for it took it" in log_of(tmp_path)
 
 

@@ -14,9 +14,10 @@ from relstore.host.job import directory as jobs
 from relstore.host.job import start as detach
 from relstore.host.job.directory import Job
 from relstore.host.job.start import Helper
+from relstore.host.job.values import DONE
 from relstore.store.app import App
-from tests.host.jobs_by_hand import Gate, create, root_of, text_of
 from tests.support.host_side import WEB, program
+from tests.support.jobs_by_hand import Gate, create, root_of, text_of
 
 
 def start(helper: str, app: App, job: Job, lock: int) -> None:
@@ -95,7 +96,7 @@ def test_without_nohup_nothing_is_switched(
     with pytest.raises(StoreError, match="nohup: No such file") as caught:
         start(helper, app, job, lock)
     assert "needs nohup" in caught.value.hint
-    assert (job.state().step, job.state().outcome) == (jobs.DONE, journal.FAILED)
+    assert (job.state().step, job.state().outcome) == (DONE, journal.FAILED)
     assert not job.is_alive()
     assert app.current() == 1
 

@@ -10,11 +10,12 @@ import pytest
 from relstore.formats import journal
 from relstore.host.job import directory as jobs
 from relstore.host.job import watch
-from relstore.host.job.directory import Job, JobState
+from relstore.host.job.directory import Job
+from relstore.host.job.values import QUEUED, JobState
 from relstore.protocol import Ended, Output, Step
 from relstore.store.app import App
-from tests.host.jobs_by_hand import Gate, create, leave_half_done, root_of, run, text_of
 from tests.support.host_side import run_job, started_job
+from tests.support.jobs_by_hand import Gate, create, leave_half_done, root_of, run, text_of
 
 
 def follow(app: App, job: Job) -> tuple[list[str], bytes, Ended]:
@@ -80,15 +81,15 @@ def test_a_long_log_comes_whole_and_in_pieces(helper: str, app: App) -> None:
     assert max(len(event.data) for event in events) <= 64 * 1024
 
 
-@pytest.mark.parametrize("step", [jobs.QUEUED, "verifying", "switching", "restarting"])
+@pytest.mark.parametrize("step", [QUEUED, "verifying", "switching", "restarting"])
 def test_one_that_died(app: App, step: str) -> None:
     job, lock = create(app, 2)
     os.close(lock)
-    if step != jobs.QUEUED:
+    if step != QUEUED:
         job.write_state(JobState(step, 1, "", 1, ""))
     Path(job.directory.path, "log").write_bytes(b"last words\n")
     steps, log, ended = follow(app, job)
-    assert steps == ([] if step == jobs.QUEUED else [step])
+    assert steps == ([] if step == QUEUED else [step])
     assert log == b"last words\n"
     assert (ended.job, ended.outcome, ended.generation, ended.current) == (job.id, journal.INTERRUPTED, 2, 1)
     assert ended.reason == f"the job died while it was {step}; the next activation of web resolves it"

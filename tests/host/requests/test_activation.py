@@ -15,13 +15,13 @@ from relstore.formats.names import AppName, JobId
 from relstore.formats.recipe import Command, Recipe
 from relstore.host.helpers import Bundle
 from relstore.host.job import directory as jobs
+from relstore.host.job.values import DONE, JobState
 from relstore.host.requests import activation, status
 from relstore.host.requests.upload import probe
 from relstore.protocol import Accepted, Activate, Ended, Probed, Status, Watch
 from relstore.store.app import App
 from relstore.store.hold import place as place_hold
 from relstore.store.store import Store
-from tests.host.jobs_by_hand import Gate, create, leave_half_done
 from tests.support.host_side import (
     WEB,
     artifact,
@@ -33,6 +33,7 @@ from tests.support.host_side import (
     release,
     snapshot,
 )
+from tests.support.jobs_by_hand import Gate, create, leave_half_done
 
 
 def ask(spec: str, restart: str = "") -> Activate:
@@ -132,7 +133,7 @@ def test_a_job_that_finds_the_lock_taken_after_all(store: Store, app: App, top: 
     """Two sessions looked at the same time; what the second one's job says becomes the same refusal."""
     job, lock = create(app, 2)
     os.close(lock)
-    job.write_state(jobs.JobState(jobs.DONE, 0, "busy", 1, "another activation is under way"))
+    job.write_state(JobState(DONE, 0, "busy", 1, "another activation is under way"))
     with pytest.raises(BusyError, match="another activation is under way"):
         list(activation.watch_job(store, Watch(WEB, job.id)))
 

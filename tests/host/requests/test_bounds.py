@@ -12,7 +12,7 @@ from relstore.formats.names import AppName, JobId
 from relstore.formats.recipe import Command, Recipe
 from relstore.host.helpers import Bundle
 from relstore.store.app import App
-from tests.host.conversation import talk
+from tests.support.conversation import talk
 from tests.support.host_side import WEB, snapshot
 
 LONG = "w" * 70_000

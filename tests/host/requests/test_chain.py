@@ -16,7 +16,7 @@ from relstore.host.requests import chain
 from relstore.host.requests.chain import past
 from relstore.store.app import RECORDS, App
 from relstore.store.store import Store
-from tests.host.conversation import talk
+from tests.support.conversation import talk
 from tests.support.host_side import WEB, release
 
 

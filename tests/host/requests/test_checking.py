@@ -15,7 +15,7 @@ from relstore.protocol import DamagedBuild, FindingOut, Step
 from relstore.store import damage, publish
 from relstore.store.app import App
 from relstore.store.store import Store
-from tests.host.conversation import talk
+from tests.support.conversation import talk
 from tests.support.host_side import (
     WEB,
     Artifact,

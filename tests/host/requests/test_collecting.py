@@ -22,8 +22,6 @@ from relstore.host.requests import collecting, keeping
 from relstore.protocol import Collect, Delete, PlanLine
 from relstore.store.app import App, NewBuild
 from relstore.store.store import Store
-from tests.e2e.host_state import problems
-from tests.host.jobs_by_hand import create, leave_half_done, run
 from tests.support.host_side import (
     DESCRIPTION,
     NOW,
@@ -40,6 +38,8 @@ from tests.support.host_side import (
     snapshot,
     strace,
 )
+from tests.support.host_state import problems
+from tests.support.jobs_by_hand import create, leave_half_done, run
 
 OURS = {"whose": b"the collector's"}
 """In builds of this module alone: what runs beside it may use others, and then they are not collected."""

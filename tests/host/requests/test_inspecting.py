@@ -21,8 +21,8 @@ from relstore.protocol import Accepted, Activate, Ended, Inspect, Inspected, Res
 from relstore.store.app import App
 from relstore.store.hold import place as place_hold
 from relstore.store.store import Store
-from tests.host.jobs_by_hand import Gate
 from tests.support.host_side import WEB, build_of, outcomes, release, snapshot
+from tests.support.jobs_by_hand import Gate
 
 
 def probe(line: str) -> Recipe:

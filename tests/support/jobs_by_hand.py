@@ -14,8 +14,9 @@ from relstore.formats.journal import Event
 from relstore.formats.recipe import Command, Recipe
 from relstore.host.job import directory as jobs
 from relstore.host.job.activation import Activation
-from relstore.host.job.directory import Job, JobRequest, JobState
+from relstore.host.job.directory import Job
 from relstore.host.job.record import Ending
+from relstore.host.job.values import JobRequest, JobState
 from relstore.store import journal
 from relstore.store.app import App
 from relstore.store.store import Store

@@ -1,0 +1,88 @@
+"""What a job's two files say: what it is to do, and how far it is.
+
+Pure: bytes in, values out. Where the files lie, and who writes them when, is ``directory``'s business.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Optional, TypeVar
+
+from relstore.errors import (
+    DamagedError,
+    FormatError,
+    NewerFormatError,
+    NewerStoreError,
+    ProtocolError,
+    UsageError,
+)
+from relstore.formats import pack
+from relstore.formats.recipe import Recipe
+from relstore.protocol import fields as shape
+
+MAX_BYTES = 256 * 1024
+_MAX_REASON = 16_000
+"""Characters. The state must be readable, however much a release printed."""
+
+_MAGIC = "relstore-job"
+_VERSION = 2
+
+QUEUED = "queued"
+STARTED = "started"
+DONE = "done"
+
+T = TypeVar("T")
+
+
+class JobRequest(NamedTuple):
+    """What a job is to do. Written once, durably, before the job starts."""
+
+    generation: int
+    who: str
+    created: int
+    recipe: Recipe
+    lock_wait: int = 0
+    """Seconds to wait for another activation to end."""
+    override_hold: bool = False
+    confirm_hash: Optional[bytes] = None
+    """The SHA-256 of the token that confirms it, where it must be confirmed."""
+
+
+class JobState(NamedTuple):
+    """How far a job is. ``step`` is ``done`` at the end, and then ``outcome`` says how it ended."""
+
+    step: str
+    previous: int
+    outcome: str
+    current: int
+    reason: str
+
+    def encode(self) -> bytes:
+        """Always short enough to be read again."""
+        return encode(self._replace(reason=self.reason[:_MAX_REASON]))
+
+
+def encode(value: Any) -> bytes:
+    """Raises FormatError for what could not be read again."""
+    raw = pack.encode_fields(_MAGIC, _VERSION, [shape.to_values(shape.readable(value))])
+    if len(raw) > MAX_BYTES:
+        raise FormatError(
+            f"the {type(value).__name__} of a job has {len(raw):,} bytes; at most {MAX_BYTES:,}"
+        )
+    return raw
+
+
+def decode(raw: bytes, name: str, kind: type[T]) -> T:
+    """``name``: of which file of which job, for the errors. Raises DamagedError, NewerStoreError."""
+    try:
+        (value,) = pack.decode_fields(
+            raw, what=name, magic=_MAGIC, version=_VERSION, count=1, limit=MAX_BYTES
+        )
+        return shape.from_values(kind, value)
+    except NewerFormatError as error:
+        raise NewerStoreError(
+            f"a newer relstore wrote the {name}: {error.what}",
+            state="This one changed nothing.",
+            hint="Use that version of relstore, or a later one.",
+        ) from None
+    except (FormatError, ProtocolError, UsageError) as error:
+        raise DamagedError(f"the {name}: {error.what}") from None
