@@ -38,9 +38,9 @@ def _former(room: Room, pair: Pair, tool: Tool, name: str) -> None:
     _empty(room, pair, tool, name)
     seed = tools.SEEDS.get(name)
     if seed is None:
-        room.run(tool(room, pair.former))
+        room.run(tool(room, pair.previous))
     else:
-        seed(room, pair.former)
+        seed(room, pair.previous)
 
 
 def _next(room: Room, pair: Pair, tool: Tool, name: str) -> None:
@@ -51,7 +51,7 @@ def _next(room: Room, pair: Pair, tool: Tool, name: str) -> None:
 def _both(room: Room, pair: Pair, tool: Tool, name: str) -> None:
     _empty(room, pair, tool, name)
     bring = {OURS: tools.relstore, "capistrano": capistrano.deploy}.get(name, tool)
-    room.run(bring(room, pair.former))
+    room.run(bring(room, pair.previous))
     room.run(bring(room, pair.next))
 
 
@@ -98,7 +98,7 @@ CELLS = (
             "capistrano": capistrano.back,
         },
         _both,
-        lambda pair: pair.former,
+        lambda pair: pair.previous,
         pairs=("ruff",),
     ),
     Cell(

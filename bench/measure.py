@@ -48,9 +48,9 @@ def _run(cell: Cell, room: Room, pair: Pair, name: str, taken: Taken) -> None:
     taken.wire.append(room.link.sent() - wire)
 
 
-def _copy_tree(source: Path, place: Path, former: list[Path]) -> None:
+def _copy_tree(source: Path, place: Path, previous: list[Path]) -> None:
     """A copy that shares its unchanged files with the previous release, as a build would leave them."""
-    alike = [f"--link-dest={one}" for one in former]
+    alike = [f"--link-dest={one}" for one in previous]
     subprocess.run(["rsync", "-a", *alike, f"{source}/", str(place)], check=True)
 
 
@@ -61,7 +61,7 @@ def _processor(used: resource.struct_rusage) -> float:
 def _named_alike(pair: Pair, room: Room) -> Pair:
     """The same artifacts under the same file name, as a build leaves them."""
     places = []
-    for which, source in (("former", pair.former), ("next", pair.next)):
+    for which, source in (("previous", pair.previous), ("next", pair.next)):
         place: Path = room.directory / which / pair.name
         if not place.exists():
             place.parent.mkdir(exist_ok=True)

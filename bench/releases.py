@@ -16,7 +16,7 @@ class Pair:
     """An artifact in two consecutive releases."""
 
     name: str
-    former: Path
+    previous: Path
     next: Path
 
 
@@ -34,13 +34,13 @@ _DIRECTORIES, _FILES = 500, 100
 def pair(name: str, place: Path) -> Pair:
     """The pair of that name; ``place`` caches what was downloaded or generated."""
     if name == TREE:
-        former = _tree(place / "tree-former")
-        return Pair(name, former, _changed(former, place / "tree-next"))
+        previous = _tree(place / "tree-previous")
+        return Pair(name, previous, _changed(previous, place / "tree-next"))
     if name == _ESBUILD:
-        former, following = (_esbuild(version, place) for version in _ESBUILD_VERSIONS)
+        previous, following = (_esbuild(version, place) for version in _ESBUILD_VERSIONS)
     else:
-        former, following = (_program(name, version, place) for version in _WHEELS[name])
-    return Pair(name, former, following)
+        previous, following = (_program(name, version, place) for version in _WHEELS[name])
+    return Pair(name, previous, following)
 
 
 def _tree(place: Path) -> Path:
@@ -54,10 +54,10 @@ def _tree(place: Path) -> Path:
     return place
 
 
-def _changed(former: Path, place: Path) -> Path:
+def _changed(previous: Path, place: Path) -> Path:
     """The same with one file in a hundred changed; the others keep their times, which favours rsync."""
     if not place.exists():
-        shutil.copytree(former, place)
+        shutil.copytree(previous, place)
         for file in place.glob("*/07.txt"):
             with file.open("a") as opened:
                 opened.write("changed\n")

@@ -52,7 +52,7 @@ def cat(room: Room, artifact: Path) -> list[str]:
 
 
 def ssh_ln(room: Room, artifact: Path) -> list[str]:
-    there = f"cd {room.remote} && ln -sfn former next && mv -T next current"
+    there = f"cd {room.remote} && ln -sfn previous next && mv -T next current"
     return room.ssh(there)
 
 
@@ -77,7 +77,7 @@ def rsync_releases(room: Room, artifact: Path) -> list[str]:
     there = f"{room.remote}/by-releases"
     release = f"{there}/{artifact.parent.name}"
     return _script(
-        f"rsync -e {shlex.quote(room.shell)} -az --link-dest={there}/former {_word(artifact)}/ "
+        f"rsync -e {shlex.quote(room.shell)} -az --link-dest={there}/previous {_word(artifact)}/ "
         f"{room.place}:{release} && {room.shell} {room.place} ln -sfn {release} {there}/current"
     )
 

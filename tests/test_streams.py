@@ -236,7 +236,7 @@ def test_bytes_before_any_stream_are_dropped(upload: Upload) -> None:
 
 @pytest.fixture
 def base(store: Store) -> ObjectRef:
-    build = push_build(store, {"former": KEPT + PLAIN})
+    build = push_build(store, {"previous": KEPT + PLAIN})
     (file,) = store.builds.manifest(build).files()
     return file.content
 

@@ -1,7 +1,7 @@
 """What relstore has systemctl do with a unit: the one list that is run, asked for and allowed. Pure.
 
 The host runs these commands, preflight asks sudo about each of them, and ``relstore sudoers`` prints the rule
-that allows them. Each goes before the name of the unit. Not for commands that only read, which need no right.
+that allows them. The name of the unit follows each. Not for commands that only read, which need no right.
 """
 
 from __future__ import annotations

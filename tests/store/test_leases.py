@@ -71,12 +71,12 @@ def test_a_lease_has_its_name_though_the_holder_before_removed_it_meanwhile(
     directory: Dir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between the opening of the file and the locking of it."""
-    former = leases.take(directory, BUILD, b"former")
+    previous = leases.take(directory, BUILD, b"previous")
     real_try_lock = locks.try_lock
 
     def release_then_lock(fd: int, *, exclusive: bool) -> bool:
         monkeypatch.setattr(locks, "try_lock", real_try_lock)
-        former.release()
+        previous.release()
         return real_try_lock(fd, exclusive=exclusive)
 
     monkeypatch.setattr(locks, "try_lock", release_then_lock)

@@ -1,4 +1,4 @@
-"""Releases of a web service, well and ill in every way that the matrix knows, and what is to become of each."""
+"""Releases of a web service, healthy and unhealthy in every way that the matrix knows, and how each must end."""
 
 from __future__ import annotations
 

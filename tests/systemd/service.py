@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""A small web service that is well or ill as the file ``mode`` beside it says. It runs on the test hosts.
+"""A small web service, healthy or not as the file ``mode`` beside it says. It runs on the test hosts.
 
 Answers every request on port 8080 with the version of its build. Not imported by any test.
 """

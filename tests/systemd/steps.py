@@ -14,7 +14,7 @@ from tests.systemd.deployer import Deployer
 
 UPLOAD = "upload"
 STEPS = ("accepted", "running before", "restarting", "checking", "confirming")
-"""What ``-v`` says when the host is there; each stands still for a while with SLOW."""
+"""What ``-v`` says when the host is there; each waits for a while with SLOW."""
 SLOW = ("-v", "--before", "sleep 0.5", "--confirm", "2s", "--health-stable", "2s")
 UPLOAD_BYTES = 60_000_000
 TIMEOUT_S = 240.0

@@ -106,7 +106,7 @@ def test_a_network_that_comes_back_in_time_confirms_it(deployer: Deployer) -> No
 
 
 def test_a_release_that_cuts_the_host_off_does_not_stay(deployer: Deployer) -> None:
-    """What confirm is for: the release is well, but it has taken sshd down with it."""
+    """What confirm is for: the release is healthy, but it took sshd down with it."""
     assert deployer.push("good", "first").code == 0
     ran = deployer.push(
         "good", "second", "--confirm", "4s", "--health-command", "systemctl stop ssh.service ssh.socket; true",

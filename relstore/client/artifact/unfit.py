@@ -1,7 +1,7 @@
 """What is refused although a build could hold it: a project's history and secrets, and links that lead out.
 
 A release is readable by every account of its host and stays there, so a project's own directory must not
-become one by mistake. Only the top is looked at: below it, such names are the deployer's business.
+become one by mistake. Only the top is checked: below it, such names are the deployer's business.
 """
 
 from __future__ import annotations

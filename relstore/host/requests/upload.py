@@ -278,7 +278,7 @@ def probe(store: Store, name: AppName, build: Digest) -> protocol.Probed:
         if row.generation.build == build
         and (
             (row.state == NEVER_ACTIVE and row.generation.number > number)
-            # Switched to by a job that died: it is current, but nobody knows whether it is well.
+            # Switched to by a job that died: it is current, but nobody knows whether it is healthy.
             or (row is current and not settled)
         )
     ]

@@ -23,7 +23,7 @@ from tests.host.upload.test_patch_decoder import BASE_RELEASE, CONTENT_RELEASE, 
 from tests.support.moved_programs import release
 
 noise = random.Random(7).randbytes
-FORMER, NEXT = release(1), release(2)
+PREVIOUS, NEXT = release(1), release(2)
 
 
 def made(old: bytes, new: bytes, codec: str = PATCH_LZMA, start: int = 0) -> list[bytes]:
@@ -40,10 +40,10 @@ def undone(codec: str, parts: Sequence[bytes], old: bytes, size: int) -> bytes:
 
 LONG = noise(300_000)
 PAIRS = {
-    "the same": (FORMER, FORMER),
-    "the next release": (FORMER, NEXT),
-    "the former release": (NEXT, FORMER),
-    "nothing alike": (FORMER, noise(50_000)),
+    "the same": (PREVIOUS, PREVIOUS),
+    "the next release": (PREVIOUS, NEXT),
+    "the previous release": (NEXT, PREVIOUS),
+    "nothing alike": (PREVIOUS, noise(50_000)),
     "less than an anchor": (b"x", b"y"),
     "one byte of a long file": (LONG, LONG[:150_000] + b"?" + LONG[150_001:]),
     "bytes far apart": (LONG, b"a" + LONG[1:65_540] + b"b" + LONG[65_541:299_999] + b"c"),
@@ -64,35 +64,35 @@ def test_what_is_written_is_undone(pair: tuple[bytes, bytes], codec: str) -> Non
 
 @pytest.mark.parametrize("start", [1, 4_096, 30_001, len(NEXT) - 1])
 def test_from_the_middle_of_a_content(start: int) -> None:
-    assert undone(PATCH_LZMA, made(FORMER, NEXT, start=start), FORMER, len(NEXT) - start) == NEXT[start:]
+    assert undone(PATCH_LZMA, made(PREVIOUS, NEXT, start=start), PREVIOUS, len(NEXT) - start) == NEXT[start:]
 
 
 @pytest.mark.parametrize("size", [1_000, 4_099])
 def test_in_many_segments(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writing, "SEGMENT_BYTES", size)
-    parts = made(FORMER, NEXT)
+    parts = made(PREVIOUS, NEXT)
     assert len(parts) > len(NEXT) // size
-    assert undone(PATCH_LZMA, parts, FORMER, len(NEXT)) == NEXT
+    assert undone(PATCH_LZMA, parts, PREVIOUS, len(NEXT)) == NEXT
 
 
 @given(st.binary(max_size=300), st.binary(max_size=300), st.integers(0, 5_000), st.integers(0, 5_000))
 @settings(max_examples=60)
 def test_any_two_files(one: bytes, other: bytes, low: int, high: int) -> None:
-    old = one + FORMER[low : low + 3_000] + other
+    old = one + PREVIOUS[low : low + 3_000] + other
     new = other + NEXT[high : high + 3_000] + one
     assert undone(PATCH_LZMA, made(old, new), old, len(new)) == new
 
 
 def test_addresses_that_moved_cost_little() -> None:
-    size = sum(map(len, made(FORMER, NEXT)))
+    size = sum(map(len, made(PREVIOUS, NEXT)))
     whole = sum(map(len, encode(Coding(ZSTD, 19), [NEXT], len(NEXT))))
-    on_base = sum(map(len, encode(Coding(ZSTD, 19), [NEXT], len(NEXT), FORMER)))
+    on_base = sum(map(len, encode(Coding(ZSTD, 19), [NEXT], len(NEXT), PREVIOUS)))
     assert size < whole / 10
     assert size < on_base / 2
 
 
 def test_covers_are_in_order_and_inside() -> None:
-    old, new = (np.frombuffer(data, np.uint8) for data in (FORMER, NEXT))
+    old, new = (np.frombuffer(data, np.uint8) for data in (PREVIOUS, NEXT))
     found = covers.find(old, new)
     assert (found.start < found.end).all()
     assert (found.end[:-1] <= found.start[1:]).all()

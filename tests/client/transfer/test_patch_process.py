@@ -16,7 +16,7 @@ from relstore.formats.names import Digest
 from relstore.host.upload.patch_decoder import PatchDecoder
 from tests.support.moved_programs import release
 
-FORMER, NEXT = release(1), release(2)
+PREVIOUS, NEXT = release(1), release(2)
 CODING = Coding(PATCH_LZMA, 1)
 
 
@@ -45,29 +45,29 @@ def undone(making: PatchProcess, old: bytes, size: int) -> bytes:
 
 def test_it_is_made_once_and_kept(cache: Cache, tmp_path: Path) -> None:
     assert available()
-    asked = job(cache, tmp_path / "file", FORMER, NEXT)
+    asked = job(cache, tmp_path / "file", PREVIOUS, NEXT)
     making = PatchProcess(asked, cache)
-    assert undone(making, FORMER, len(NEXT)) == NEXT
+    assert undone(making, PREVIOUS, len(NEXT)) == NEXT
     making.stop()
     Path(asked.source).unlink()
     again = PatchProcess(asked, cache)
-    assert undone(again, FORMER, len(NEXT)) == NEXT
+    assert undone(again, PREVIOUS, len(NEXT)) == NEXT
     again.stop()
 
 
 def test_a_kept_one_that_is_damaged_is_made_anew(cache: Cache, tmp_path: Path) -> None:
-    asked = job(cache, tmp_path / "file", FORMER, NEXT)
+    asked = job(cache, tmp_path / "file", PREVIOUS, NEXT)
     for _ in range(2):
         making = PatchProcess(asked, cache)
-        assert undone(making, FORMER, len(NEXT)) == NEXT
+        assert undone(making, PREVIOUS, len(NEXT)) == NEXT
         making.stop()
         (kept,) = (cache.directory / "patches").glob("*/*")
         kept.write_bytes(kept.read_bytes()[:-1])
 
 
 def test_from_the_middle_it_is_not_kept(cache: Cache, tmp_path: Path) -> None:
-    making = PatchProcess(job(cache, tmp_path / "file", FORMER, NEXT, 5_000), cache)
-    assert undone(making, FORMER, len(NEXT) - 5_000) == NEXT[5_000:]
+    making = PatchProcess(job(cache, tmp_path / "file", PREVIOUS, NEXT, 5_000), cache)
+    assert undone(making, PREVIOUS, len(NEXT) - 5_000) == NEXT[5_000:]
     making.stop()
     assert not (cache.directory / "patches").exists()
 
@@ -75,7 +75,7 @@ def test_from_the_middle_it_is_not_kept(cache: Cache, tmp_path: Path) -> None:
 @pytest.mark.parametrize("why", ["nothing alike", "no base", "no source", "stopped"])
 def test_none_can_be_had(why: str, cache: Cache, tmp_path: Path) -> None:
     new = random.Random(1).randbytes(len(NEXT)) if why == "nothing alike" else NEXT
-    asked = job(cache, tmp_path / "file", FORMER, new)
+    asked = job(cache, tmp_path / "file", PREVIOUS, new)
     if why == "no base":
         cache.clear()
     if why == "no source":

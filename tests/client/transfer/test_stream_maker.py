@@ -47,11 +47,11 @@ def built(tmp_path: Path, number: int) -> Scan:
 @pytest.fixture
 def makers(options: SendOptions, tmp_path: Path) -> Iterator[tuple[StreamMaker, Wanted]]:
     """What makes the streams of release 2 after release 1 was pushed, and what a host wants of it."""
-    former, following = built(tmp_path, 1), built(tmp_path, 2)
-    before = StreamMaker(options, APP, former)
+    previous, following = built(tmp_path, 1), built(tmp_path, 2)
+    before = StreamMaker(options, APP, previous)
     before.keep()
     before.close()
-    (file,) = former.manifest.files()
+    (file,) = previous.manifest.files()
     maker = StreamMaker(options, APP, following)
     yield maker, Wanted(0, 0, (Base(file.content.blake3, file.content.size),))
     maker.close()

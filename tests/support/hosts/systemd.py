@@ -237,7 +237,7 @@ class Network:
 
     @property
     def prefix(self) -> list[str]:
-        """Goes before a command of the client's, which then runs where the hosts can be reached."""
+        """The prefix for a command of the client, which then runs where the hosts can be reached."""
         return ["nsenter", f"--net=/proc/{self.pid}/ns/net", "--"]
 
     def cut(self, host: SystemdHost) -> None:
