@@ -21,6 +21,9 @@ from relstore.store.store import Store
 _DAY_S = 24 * 3600
 """By so much, the host's clock may have been put right since it was booted."""
 
+_FIRST_RELEASE = 1_577_836_800
+"""2020-01-01: no event of relstore's is older than relstore."""
+
 
 class Survey(NamedTuple):
     roots: Roots
@@ -50,11 +53,19 @@ def find(store: Store, jobs: Mapping[AppName, Collection[int]]) -> Survey:
 
 
 def _switched(rows: Sequence[Row], events: Sequence[Event], since: float) -> set[Digest]:
-    """The builds that were current after ``since``: a process may have been started from any of them."""
+    """The builds that were current after ``since``: a process may have been started from any of them.
+
+    A host without a battery may have recorded events in 1970, after ones of this year: a time that cannot be right
+    counts as after ``since``.
+    """
     builds = {row.generation.number: row.generation.build for row in rows}
     numbers: set[int] = set()
+    latest, now = _FIRST_RELEASE, time.time()
     for event in events:
-        if event.time >= since and event.event in (SWITCHING, *OUTCOMES):
+        recent = event.time >= since or event.time < latest
+        if event.time <= now:  # one of a clock that was ahead says nothing about those after it
+            latest = max(latest, event.time)
+        if recent and event.event in (SWITCHING, *OUTCOMES):
             numbers.update((event.generation, event.previous))
     return {builds[number] for number in numbers if number in builds}
 

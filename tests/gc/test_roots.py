@@ -130,3 +130,26 @@ def test_where_processes_are_hidden_what_was_current_since_boot_may_run(
     monkeypatch.setattr(roots, "builds_in_use", lambda: seen._replace(hidden=False))
     monkeypatch.setattr(roots, "_booted", lambda: 0.0)
     assert roots.find(store, {}).roots.may_run == set()
+
+
+@pytest.mark.parametrize(
+    ("times", "may_run"),
+    [
+        pytest.param((100, 200, 300, 400), [], id="in 1970, which no clock that is right says: all of them"),
+        pytest.param((NOW, NOW + 1, 200, NOW + 2), [3], id="one in 1970, among others"),
+        pytest.param(
+            (NOW, NOW + 1, NOW - 9 * 24 * 3600, NOW + 2), [3], id="a clock that was set back meanwhile"
+        ),
+        pytest.param((NOW, 4_000_000_000, NOW + 1, NOW + 2), [2], id="one of a clock that was ahead"),
+    ],
+)
+def test_where_processes_are_hidden_a_wrong_clock_hides_none(
+    store: Store, monkeypatch: pytest.MonkeyPatch, times: tuple[int, ...], may_run: list[int]
+) -> None:
+    numbers = [go_live(store, {"a": b"%d" % number}, created=created) for number, created in enumerate(times)]
+    seen = processes.builds_in_use()
+    monkeypatch.setattr(roots, "builds_in_use", lambda: seen._replace(hidden=True))
+    monkeypatch.setattr(roots, "_booted", lambda: NOW + 2 * 24 * 3600.0)
+    expected = {build_of(store, number) for number in may_run or numbers}
+    assert roots.find(store, {}).roots.may_run >= expected
+    assert len(roots.find(store, {}).roots.may_run) <= len(expected) + 1  # and the one before it

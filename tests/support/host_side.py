@@ -136,18 +136,26 @@ def release(
         return app.append(NewBuild(build, size, len(files)), description, created).number
 
 
-def record(store: Store, number: int, event: EventKind, *, previous: int = 0, name: AppName = WEB) -> None:
+def record(
+    store: Store,
+    number: int,
+    event: EventKind,
+    *,
+    previous: int = 0,
+    name: AppName = WEB,
+    when: int = NOW,
+) -> None:
     """Write an event into the journal; ``active`` also moves the link."""
     with store.app(name) as app:
         if event == journal_format.ACTIVE:
             app.switch(number)
-        journal.append(app.directory, Event(NOW, event, number, previous, "", "me@desk", ""))
+        journal.append(app.directory, Event(when, event, number, previous, "", "me@desk", ""))
 
 
 def go_live(store: Store, tree: Mapping[str, Content], *, name: AppName = WEB, created: int = NOW) -> int:
     """Release ``tree`` and make it current, as an activation that went well leaves it."""
     number = release(store, tree, name=name, created=created)
-    record(store, number, journal_format.ACTIVE, name=name)
+    record(store, number, journal_format.ACTIVE, name=name, when=created)
     return number
 
 
