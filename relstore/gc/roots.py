@@ -43,6 +43,7 @@ def find(store: Store, jobs: Mapping[AppName, Collection[int]]) -> Survey:
     may_run: set[Digest] = set()
     for name in store.app_names():
         with store.app(name) as app:
+            app.check_pins()
             rows[name] = app.rows()
             if in_use.hidden:
                 may_run |= _switched(rows[name], app.events(), _booted() - _DAY_S)
@@ -55,8 +56,8 @@ def find(store: Store, jobs: Mapping[AppName, Collection[int]]) -> Survey:
 def _switched(rows: Sequence[Row], events: Sequence[Event], since: float) -> set[Digest]:
     """The builds that were current after ``since``: a process may have been started from any of them.
 
-    A host without a battery may have recorded events in 1970, after ones of this year: a time that cannot be right
-    counts as after ``since``.
+    A host without a battery may have recorded events in 1970, after ones of this year: a time that cannot be
+    right counts as after ``since``.
     """
     builds = {row.generation.number: row.generation.build for row in rows}
     numbers: set[int] = set()

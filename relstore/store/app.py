@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from relstore.errors import DamagedError, FormatError, NotFoundError, StoreError
@@ -203,20 +203,41 @@ class App:
     # -- pins, events, rows ----------------------------------------------------------------------
 
     def pins(self) -> list[tuple[str, int]]:
-        """The (pin, number) pairs, sorted."""
+        """The (pin, number) pairs, sorted, without those that cannot be read: see ``damaged_pins``."""
+        return [(name, number) for name, number in self._pins() if isinstance(number, int)]
+
+    def damaged_pins(self) -> list[DamagedError]:
+        """Why some pins cannot be read."""
+        return [error for _, error in self._pins() if isinstance(error, DamagedError)]
+
+    def check_pins(self) -> None:
+        """Before anything is removed. Raises DamagedError for a pin that cannot be read."""
+        damaged = self.damaged_pins()
+        if damaged:
+            raise damaged[0]
+
+    def _pins(self) -> Iterator[tuple[str, int | DamagedError]]:
         with self.area(PINS) as pins:
-            pinned = []
             for name in pins.names():
                 if not is_name(name):
                     continue
                 try:
-                    pinned.append((name, parse_generation(pins.read(name, 64).decode("ascii").strip())))
+                    yield name, parse_generation(pins.read(name, 64).decode("ascii").strip())
+                except FileNotFoundError:
+                    pass  # removed meanwhile
                 except (FormatError, UnicodeDecodeError):
-                    raise DamagedError(
-                        f"the pin {name!r} of {self.name} does not hold the number of a generation",
-                        hint=f"`relstore unpin {name}` removes it.",
-                    ) from None
-        return pinned
+                    yield name, self._damaged_pin(name, "does not hold the number of a generation")
+                except OSError as error:
+                    yield name, self._damaged_pin(name, f"cannot be read: {error.strerror}")
+                except StoreError:
+                    yield name, self._damaged_pin(name, "is not a regular file")
+
+    def _damaged_pin(self, name: str, problem: str) -> DamagedError:
+        return DamagedError(
+            f"the pin {name!r} of {self.name} {problem} ({self.directory.path}/{PINS}/{name})",
+            state="What it keeps is not known, so nothing is removed.",
+            hint=f"`relstore unpin {name}` removes it.",
+        )
 
     def foreign_names(self) -> list[str]:
         """The paths, from the app's directory, of what is not named as anything that relstore keeps there."""

@@ -37,8 +37,9 @@ class Builds:
         return self.directory.lstat(build) is not None
 
     def ids(self) -> list[Digest]:
-        """All builds, sorted. What is not named as one is left out."""
-        return [Digest(name) for name in self.directory.names() if is_digest(name)]
+        """All builds, sorted. What is not named as one, or no directory, is left out."""
+        names = self.directory.names()
+        return [Digest(name) for name in names if is_digest(name) and self.directory.is_directory(name)]
 
     def manifest_bytes(self, build: Digest) -> bytes:
         """The manifest's bytes, proved against the build's name. Raises NotFoundError, DamagedError."""

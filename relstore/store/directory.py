@@ -55,7 +55,14 @@ class Dir:
 
     def sub(self, name: str) -> Dir:
         """The directory ``name`` in here. Raises OSError (ENOTDIR or ELOOP for a symlink)."""
-        return Dir(os.open(component(name), _OPEN_DIRECTORY, dir_fd=self.fd), f"{self.path}/{name}")
+        return Dir(self._open(name, _OPEN_DIRECTORY), f"{self.path}/{name}")
+
+    def _open(self, name: str, flags: int, mode: int = 0) -> int:
+        try:
+            return os.open(component(name), flags, mode, dir_fd=self.fd)
+        except OSError as error:
+            error.filename = f"{self.path}/{name}"  # for people, who do not see which directory it is in
+            raise
 
     def sub_or_none(self, name: str) -> Dir | None:
         try:
@@ -106,7 +113,7 @@ class Dir:
         """A descriptor to read the regular file ``name``. Raises OSError, StoreError for another kind."""
         # O_NONBLOCK: a FIFO planted under the name must not hang the reader.
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-        fd = os.open(component(name), flags, dir_fd=self.fd)
+        fd = self._open(name, flags)
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             os.close(fd)
             raise StoreError(f"{self.path}/{name} is not a regular file")
@@ -121,7 +128,7 @@ class Dir:
         of the store as a symlink does.
         """
         opened = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-        fd = os.open(component(name), opened | flags, mode, dir_fd=self.fd)
+        fd = self._open(name, opened | flags, mode)
         status = os.fstat(fd)
         if stat.S_ISREG(status.st_mode) and status.st_nlink <= 1:  # 0: its name was removed meanwhile
             return fd
@@ -136,7 +143,7 @@ class Dir:
     def create_file(self, name: str, mode: int = 0o600) -> int:
         """A descriptor to write the new file ``name``. Raises FileExistsError."""
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        return os.open(component(name), flags, mode, dir_fd=self.fd)
+        return self._open(name, flags, mode)
 
     def read(self, name: str, limit: int) -> bytes:
         """The content of the small file ``name``; StoreError when it is over ``limit`` bytes."""

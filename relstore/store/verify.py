@@ -60,8 +60,11 @@ class Checker:
         """Each app's chain, journal, pins and links."""
         names = self._store.app_names()
         for name in names:
-            with self._store.app(name) as app:
-                yield from self._app(name, app)
+            try:
+                with self._store.app(name) as app:
+                    yield from self._app(name, app)
+            except PermissionError:
+                yield Finding(f"apps/{name}", "may not be opened by this account")
         for other in sorted({*self._store.apps.names()} - {*names}):
             yield Finding(f"apps/{other}", "is not an app", foreign=True)
 
@@ -90,7 +93,7 @@ class Checker:
         place = f"apps/{name}"
         try:
             generations = app.generations()
-            app.pins()
+            damaged_pins = app.damaged_pins()
             foreign = app.foreign_names()
             current = app.current()
             linked = set(app.linked())
@@ -101,6 +104,8 @@ class Checker:
             app.events()
         except RelstoreError as error:
             yield Finding(f"{place}/{journal.NAME}", error.what)
+        for damaged in damaged_pins:
+            yield Finding(f"{place}/{apps.PINS}", damaged.what)
         for name_in_app in foreign:
             yield Finding(f"{place}/{name_in_app}", "is nothing that relstore keeps there", foreign=True)
         self._generations += len(generations)

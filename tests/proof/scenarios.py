@@ -112,6 +112,9 @@ class Scenario:
     alone: bool = False
     """Whether it must run alone, because processes that use the same builds in other stores affect it."""
 
+    def __str__(self) -> str:
+        return self.name
+
     def lasting(self, top: Path) -> Iterator[str]:
         """What is wrong with the store, at whatever time it is checked."""
         live = top / "apps" / WEB / "current" / "version"

@@ -106,9 +106,34 @@ def test_pins(app: App) -> None:
     app.unpin(PinName("old"))
     with pytest.raises(NotFoundError, match="no pin 'old'"):
         app.unpin(PinName("old"))
-    (Path(app.directory.path) / "pins/bad").write_text("three")
-    with pytest.raises(DamagedError, match="the pin 'bad'"):
-        app.pins()
+
+
+@pytest.mark.parametrize(
+    ("kind", "problem"),
+    [
+        ("text", "does not hold the number of a generation"),
+        ("bytes", "does not hold the number of a generation"),
+        ("directory", "is not a regular file"),
+        ("pipe", "is not a regular file"),
+        ("link", "cannot be read: Too many levels of symbolic links"),
+    ],
+)
+def test_a_pin_that_cannot_be_read_hides_no_other_and_nothing_may_be_removed(
+    app: App, kind: str, problem: str
+) -> None:
+    app.pin(PinName("stable"), 3)
+    bad = Path(app.directory.path) / "pins/bad"
+    if kind == "directory":
+        bad.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(bad)
+    elif kind == "link":
+        bad.symlink_to("stable")
+    else:
+        bad.write_bytes(b"three" if kind == "text" else b"\xff")
+    assert app.pins() == [("stable", 3)]
+    with pytest.raises(DamagedError, match=f"the pin 'bad' of web {problem}"):
+        app.check_pins()
 
 
 APPEND = """

@@ -38,6 +38,7 @@ def unpin(store: Store, request: Unpin) -> Done:
 def delete(store: Store, request: Delete) -> tuple[Done, list[RowOut]]:
     """Remove generations, or refuse all of them when one is needed. Raises RefusedError, NotFoundError."""
     with store.exclusive(), store.app(request.app) as app:
+        app.check_pins()
         rows = app.rows()
         chosen = list(
             {
