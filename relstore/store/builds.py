@@ -6,16 +6,20 @@ complete. Not for objects on their way in (``upload``, ``publish``) nor for tree
 
 from __future__ import annotations
 
-from relstore.errors import DamagedError, FormatError, NotFoundError
+import errno
+
+from relstore.errors import DamagedError, FormatError, NotFoundError, StoreError
 from relstore.formats import manifest as manifests
 from relstore.formats.blake3 import digest as blake3_digest
 from relstore.formats.manifest import Manifest
 from relstore.formats.names import Digest, is_digest
 from relstore.store.directory import Dir
-from relstore.store.tree import Finding, Proved, check_tree
+from relstore.store.tree import Finding, Proved, check_top, check_tree
 
 MANIFEST_NAME = "manifest"
 TREE_NAME = "tree"
+_OF_THE_FILE = (errno.ENOTDIR, errno.ELOOP, errno.EACCES, errno.EPERM, errno.EIO)
+"""Errors that say something about a file, and not about this process or the whole machine."""
 
 
 def check_manifest_name(raw: bytes, build: Digest) -> None:
@@ -47,6 +51,13 @@ class Builds:
                 raw = directory.read(MANIFEST_NAME, manifests.MAX_BYTES)
         except FileNotFoundError:
             raise NotFoundError(f"the build {build.short} is not in the store") from None
+        except StoreError as error:
+            raise DamagedError(f"the manifest of the build {build.short}: {error.what}") from None
+        except OSError as error:
+            if error.errno not in _OF_THE_FILE:
+                raise
+            reason = error.strerror or str(error)
+            raise DamagedError(f"the manifest of the build {build.short} cannot be read: {reason}") from None
         check_manifest_name(raw, build)
         return raw
 
@@ -71,15 +82,23 @@ class Builds:
         """
         try:
             manifest = self.manifest(build)
-        except (NotFoundError, DamagedError) as error:
+        except NotFoundError:
+            return [Finding(f"builds/{build}/{MANIFEST_NAME}", "is missing")]
+        except DamagedError as error:
             return [Finding(f"builds/{build}/{MANIFEST_NAME}", error.what)]
+        place = f"builds/{build}/{TREE_NAME}"
         try:
-            with self.directory.sub(build) as directory, directory.sub(TREE_NAME) as tree:
-                return [
-                    finding._replace(path=f"builds/{build}/{TREE_NAME}/{finding.path}")
-                    for finding in check_tree(tree, manifest, proved or Proved())
-                ]
-        except (FileNotFoundError, NotADirectoryError):
-            return [Finding(f"builds/{build}/{TREE_NAME}", "is missing")]
+            with self.directory.sub(build) as directory:
+                problem = check_top(directory, TREE_NAME)
+                findings = [Finding(place, problem)] if problem else []
+                if directory.is_directory(TREE_NAME):
+                    with directory.sub(TREE_NAME) as tree:
+                        findings += [
+                            finding._replace(path=f"{place}/{finding.path}")
+                            for finding in check_tree(tree, manifest, proved or Proved())
+                        ]
+                return findings
+        except FileNotFoundError:
+            return [Finding(place, "is missing")]  # collected meanwhile
         except PermissionError:
-            return [Finding(f"builds/{build}/{TREE_NAME}", "may not be opened by this account")]
+            return [Finding(place, "may not be opened by this account")]

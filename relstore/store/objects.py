@@ -14,7 +14,7 @@ import re
 import stat
 from collections.abc import Iterator
 
-from relstore.errors import NotFoundError
+from relstore.errors import NotFoundError, StoreError
 from relstore.formats.manifest import ObjectRef
 from relstore.formats.names import Digest, random_suffix
 from relstore.store.directory import TEMPORARY, Dir
@@ -89,6 +89,12 @@ class Objects:
             if self.has(variant):
                 return self._shard(ref.blake3).open_file(object_name(ref.blake3, variant.executable))
         raise NotFoundError(f"the object {ref.blake3.short} is not in the store")
+
+    def open_each(self, ref: ObjectRef) -> Iterator[int]:
+        """A descriptor of each of its files, whatever their modes, unproved. The caller closes them."""
+        for variant in _variants(ref):
+            with contextlib.suppress(OSError, StoreError):
+                yield self._shard(ref.blake3).open_file(object_name(ref.blake3, variant.executable))
 
     def is_sound(self, ref: ObjectRef) -> bool:
         """Whether it is on the shelf and its bytes have the SHA-256 that the manifest gives."""

@@ -51,6 +51,8 @@ class Uploading:
         self._upload: Optional[Upload] = None
         self._receiving: Optional[Receiving] = None
         self._failed = False
+        self._lacks = False
+        """Whether the build under way was repaired as far as its contents arrived."""
 
     def close(self) -> None:
         """The client is gone; what it sent stays, to be resumed."""
@@ -106,13 +108,19 @@ class Uploading:
         self._end(upload)
 
     def restore(self, request: protocol.Restore) -> None:
-        arrived = self._arrived()
-        if arrived is None:
+        if self._failed:
             return
-        upload, survey = arrived
-        mended = repair.restore(upload, survey)
-        self._wire.send(protocol.Published(0, (), mended=len(mended)))
-        self._end(upload)
+        upload, receiving = self._under_way()
+        receiving.end()
+        survey = publish.survey(upload)
+        restored = repair.restore(upload, survey)
+        if not survey.damaged:
+            restored.check()
+        again = _again(upload, survey.damaged, receiving.failures)
+        self._wire.send(protocol.Published(0, again, repaired=len(restored.repaired)))
+        self._lacks = bool(again)
+        if not again:
+            self._end(upload)
 
     def release(self, request: protocol.Release) -> None:
         recorded = self._record(request.app, request.build, _said(request))
@@ -145,6 +153,9 @@ class Uploading:
             raise
 
     def _begin(self) -> None:
+        if self._upload is not None and self._lacks:
+            self.close()  # its client has no more of it
+            self._upload = self._receiving = None
         if self._upload is not None:
             raise ProtocolError("an upload is under way already")
         if self._compared is None:
