@@ -13,6 +13,7 @@ from relstore.formats import manifest as manifests
 from relstore.formats.blake3 import digest as blake3_digest
 from relstore.formats.manifest import Manifest
 from relstore.formats.names import Digest, is_digest
+from relstore.store import originals
 from relstore.store.directory import Dir
 from relstore.store.tree import Finding, Proved, check_top, check_tree
 
@@ -73,29 +74,48 @@ class Builds:
 
         What somebody added to its tree is none of that: a service may write beside its program.
         """
-        return [finding for finding in self.survey(build) if not finding.foreign]
+        manifest = self._manifest_or_finding(build)
+        if isinstance(manifest, Finding):
+            return [manifest]
+        return [
+            finding for finding in self._compare(build, TREE_NAME, manifest, Proved()) if not finding.foreign
+        ]
 
     def survey(self, build: Digest, proved: Proved | None = None) -> list[Finding]:
-        """As ``check``, and what is foreign in its tree.
+        """As ``check``, and what is foreign in its tree, and whether its originals are there.
 
         ``proved`` carries what was read from one call to the next.
         """
+        manifest = self._manifest_or_finding(build)
+        if isinstance(manifest, Finding):
+            return [manifest]
+        proved = proved or Proved()
+        findings = self._compare(build, TREE_NAME, manifest, proved)
+        links = originals.links(manifest)
+        if links.entries:
+            findings += self._compare(build, originals.NAME, links, proved)
+        return findings
+
+    def _manifest_or_finding(self, build: Digest) -> Manifest | Finding:
         try:
-            manifest = self.manifest(build)
+            return self.manifest(build)
         except NotFoundError:
-            return [Finding(f"builds/{build}/{MANIFEST_NAME}", "is missing")]
+            return Finding(f"builds/{build}/{MANIFEST_NAME}", "is missing")
         except DamagedError as error:
-            return [Finding(f"builds/{build}/{MANIFEST_NAME}", error.what)]
-        place = f"builds/{build}/{TREE_NAME}"
+            return Finding(f"builds/{build}/{MANIFEST_NAME}", error.what)
+
+    def _compare(self, build: Digest, area: str, manifest: Manifest, proved: Proved) -> list[Finding]:
+        """What is wrong with the directory ``area`` of a build, which ``manifest`` describes."""
+        place = f"builds/{build}/{area}"
         try:
             with self.directory.sub(build) as directory:
-                problem = check_top(directory, TREE_NAME)
+                problem = check_top(directory, area)
                 findings = [Finding(place, problem)] if problem else []
-                if directory.is_directory(TREE_NAME):
-                    with directory.sub(TREE_NAME) as tree:
+                if directory.is_directory(area):
+                    with directory.sub(area) as tree:
                         findings += [
                             finding._replace(path=f"{place}/{finding.path}")
-                            for finding in check_tree(tree, manifest, proved or Proved())
+                            for finding in check_tree(tree, manifest, proved)
                         ]
                 return findings
         except FileNotFoundError:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from relstore.errors import ProtocolError
 from relstore.formats.manifest import ObjectRef
 from relstore.formats.names import Digest
+from relstore.store import originals
 from relstore.store.builds import MANIFEST_NAME, TREE_NAME
 from relstore.store.durable import sync_directory, write_all
 from relstore.store.objects import PLAIN_MODE
@@ -90,6 +91,7 @@ def _make_build(upload: Upload) -> None:
     with upload.directory.make(_BUILD) as build:
         with build.make(TREE_NAME) as tree:
             write_tree(upload.manifest, tree, store.objects, store.durability)
+        originals.write(upload.manifest, build, store.objects, store.durability)
         fd = build.create_file(MANIFEST_NAME)
         with open(fd, "wb", buffering=0) as file:
             write_all(file.fileno(), upload.raw_manifest)

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from relstore.errors import DamagedError, StoreError
 from relstore.formats.manifest import Directory, Entry, File, Manifest
 from relstore.formats.names import Digest, random_suffix
-from relstore.store import damage, publish
+from relstore.store import damage, originals, publish
 from relstore.store.builds import MANIFEST_NAME, TREE_NAME
 from relstore.store.directory import SEALED_MODE, TEMPORARY, Dir
 from relstore.store.durable import replace_file, sync_directory
@@ -62,7 +62,7 @@ def restore(upload: Upload, surveyed: Survey) -> Restored:
         publish.shelve(upload, surveyed.sound, lacking)
         repairing = _Repairing(upload, lacking)
         repairing.build()
-        left = store.builds.check(build)
+        left = [finding for finding in store.builds.survey(build) if not finding.foreign]
         if not left:
             damage.unmark(store, build)
     return Restored(repairing.repaired, left, repairing.refused)
@@ -92,12 +92,10 @@ class _Repairing:
                 if name.startswith(TEMPORARY):
                     directory.remove_tree(name)  # of a repair that died
             self._repair_manifest(directory)
-            problem = check_top(directory, TREE_NAME)
-            if problem:
-                _repair_entry(self._store, directory, directory, TREE_NAME, Directory(TREE_NAME))
-                self.repaired.append(Finding(f"builds/{self._build}/{TREE_NAME}", problem))
-            with directory.sub(TREE_NAME) as tree:
-                self._repair_tree(directory, TREE_NAME, tree, self._manifest)
+            self._repair_area(directory, TREE_NAME, self._manifest)
+            links = originals.links(self._manifest)
+            if links.entries:
+                self._repair_area(directory, originals.NAME, links)
 
     def _repair_manifest(self, directory: Dir) -> None:
         place = f"builds/{self._build}/{MANIFEST_NAME}"
@@ -109,6 +107,14 @@ class _Repairing:
         damage.set_aside(self._store, directory, MANIFEST_NAME)
         replace_file(directory, MANIFEST_NAME, self._raw_manifest, PLAIN_MODE)
         self.repaired.append(Finding(place, "was not what its name says"))
+
+    def _repair_area(self, directory: Dir, area: str, manifest: Manifest) -> None:
+        problem = check_top(directory, area)
+        if problem:
+            _repair_entry(self._store, directory, directory, area, Directory(area))
+            self.repaired.append(Finding(f"builds/{self._build}/{area}", problem))
+        with directory.sub(area) as tree:
+            self._repair_tree(directory, area, tree, manifest)
 
     def _repair_tree(self, scratch: Dir, area: str, tree: Dir, manifest: Manifest) -> None:
         entries = {entry.path: entry for entry in manifest.entries}

@@ -1,4 +1,4 @@
-"""A build's file tree: written as hard links to objects, and compared with its manifest.
+"""A build's file tree: written as hard links to objects or copies of them, and compared with its manifest.
 
 Directories are walked by descriptor from the top down, so that neither a symlink of the build nor
 one that somebody planted is ever followed. Not for naming or publishing builds (``builds``).
@@ -45,6 +45,8 @@ def make_entry(directory: Dir, name: str, entry: Entry, objects: Objects, durabi
         directory.make(name, DIRECTORY_MODE).close()
     elif isinstance(entry, Symlink):
         directory.symlink(entry.target, name)
+    elif entry.copied:
+        objects.copy_into(entry.content, directory, name)
     elif entry.content.size:
         objects.link_into(entry.content, directory, name)
     else:
@@ -155,6 +157,8 @@ def _problem(directory: Dir, name: str, entry: Entry, proved: Proved, since: int
         return _directory_problem(directory, name, status)
     mode = stat.S_IMODE(status.st_mode)
     problems = [] if mode == mode_of(entry.content.executable) else [f"has the mode {mode:04o}"]
+    if entry.copied and status.st_nlink != 1:
+        problems.append(f"has {status.st_nlink} links and should be a copy of its own")
     problems.append(_content_problem(directory, name, entry, status, proved, since))
     return "; ".join(filter(None, problems))
 
