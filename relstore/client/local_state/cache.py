@@ -91,8 +91,15 @@ class Cache:
 
     def add_manifest(self, build: Digest, raw: bytes) -> None:
         """Keep the manifest of a build, which is the content that the build is named by. As ``add``."""
-        with contextlib.suppress(OSError), replacing(self.content_path(build)) as new:
-            new.write_bytes(raw)
+        if len(raw) * LARGEST_SHARE > self.limit:
+            return
+        path = self.content_path(build)
+        with contextlib.suppress(OSError):
+            if self.has(build, len(raw)):
+                os.utime(path)
+                return
+            with replacing(path) as new:
+                new.write_bytes(raw)
 
     def trim(self) -> int:
         """Remove the least recently used files until the limit is kept. Returns the bytes freed."""

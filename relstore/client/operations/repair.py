@@ -6,6 +6,8 @@ exists whole: pushing it again sends what is damaged.
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
@@ -52,7 +54,9 @@ async def from_this_machine(
     compared = await upload.compare(session, request, scan)
     if not compared.probed.damaged:
         return _NOTHING
-    with sources(options, damaged.app, [refs[wanted.content] for wanted in compared.wanted]) as files:
+    with ExitStack() as stack:
+        here = sources(options, damaged.app, [refs[wanted.content] for wanted in compared.wanted])
+        files = await asyncio.to_thread(stack.enter_context, here)
         scan.sources.update(files)
         available = [wanted for wanted in compared.wanted if refs[wanted.content].blake3 in files]
         stream_maker = StreamMaker(options, damaged.app, scan)

@@ -116,7 +116,7 @@ async def send(
         reporter.notice(f"{session.label}: sending {objects} again: {reply.again[0].why}.")
     raise ProtocolError(
         "the host keeps asking for the same bytes",
-        state="Nothing was changed.",
+        state="Nothing was recorded.",
         hint="Check its disk; `relstore verify` lists what is wrong with the store.",
     ).on(session.label)
 
