@@ -136,7 +136,7 @@ def test_a_failure_is_a_json_document_too(ask: Asker) -> None:
 
 
 def test_a_document_with_other_fields_is_seen() -> None:
-    finding = {"path": "a", "problem": "b", "mended": False, "foreign": False}
+    finding = {"path": "a", "problem": "b", "repaired": False, "set_aside": False, "foreign": False}
     assert _mismatch([finding], "list of finding", "x") == []
     assert _mismatch([{**finding, "more": 1}], "list of finding", "x") == ["x[0] has or lacks more"]
     assert _mismatch([{**finding, "path": 1}], "list of finding", "x") == ["x[0].path is 1, not string"]

@@ -16,6 +16,7 @@ from relstore.formats.names import Digest
 
 MAGIC = "relstore-manifest"
 VERSION = 1
+VERSION_WITH_COPIES = 2
 MAX_ENTRIES = 1_000_000
 MAX_BYTES = 128 * 1024 * 1024
 MAX_FILE_BYTES = 1 << 40
@@ -23,7 +24,17 @@ MAX_FILE_BYTES = 1 << 40
 EMPTY_BLAKE3 = Digest("af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262")
 EMPTY_SHA256 = bytes.fromhex("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
 
-_DIRECTORY, _FILE, _EXECUTABLE, _SYMLINK = range(4)
+_DIRECTORY, _FILE, _EXECUTABLE, _SYMLINK, _COPY, _EXECUTABLE_COPY = range(6)
+
+
+_KIND_OF_FILE = {
+    (False, False): _FILE,
+    (True, False): _EXECUTABLE,
+    (False, True): _COPY,
+    (True, True): _EXECUTABLE_COPY,
+}
+"""By whether it is executable, and whether it is a copy."""
+_FILE_OF_KIND = {kind: what for what, kind in _KIND_OF_FILE.items()}
 
 
 class ObjectRef(NamedTuple):
@@ -42,6 +53,8 @@ class Directory(NamedTuple):
 class File(NamedTuple):
     path: str
     content: ObjectRef
+    copied: bool = False
+    """Whether it has an inode of its own, not shared with the object or with other files."""
 
 
 class Symlink(NamedTuple):
@@ -71,8 +84,9 @@ class Manifest(NamedTuple):
         header = next(values, None)
         if not isinstance(header, list) or len(header) != 3 or header[0] != MAGIC:
             raise FormatError("not a manifest: it does not begin like one")
-        if type(header[1]) is not int or header[1] != VERSION:
-            raise FormatError(f"a manifest of version {header[1]!r}; this relstore knows {VERSION}")
+        if type(header[1]) is not int or header[1] not in (VERSION, VERSION_WITH_COPIES):
+            known = f"{VERSION} and {VERSION_WITH_COPIES}"
+            raise FormatError(f"a manifest of version {header[1]!r}; this relstore knows {known}")
         if type(header[2]) is not int or not 1 <= header[2] <= MAX_ENTRIES:
             raise FormatError(f"a manifest of {header[2]!r} entries; 1 to {MAX_ENTRIES}")
         entries: list[Entry] = []
@@ -83,11 +97,15 @@ class Manifest(NamedTuple):
         if len(entries) != header[2]:
             raise FormatError(f"a manifest with {len(entries)} entries that announces {header[2]}")
         _check(entries)
+        if header[1] != _version(entries):
+            raise FormatError(
+                f"a manifest of version {header[1]} that should have version {_version(entries)}"
+            )
         return cls(entries)
 
     def encode(self) -> bytes:
         """The bytes whose BLAKE3 is the build id."""
-        header = [MAGIC, VERSION, len(self.entries)]
+        header = [MAGIC, _version(self.entries), len(self.entries)]
         raw = pack.encode_stream([header, *map(_encode_entry, self.entries)])
         if len(raw) > MAX_BYTES:
             raise FormatError(f"a manifest of {len(raw)} bytes; at most {MAX_BYTES}")
@@ -106,6 +124,11 @@ class Manifest(NamedTuple):
         return list(unique.values())
 
     @property
+    def copied_size(self) -> int:
+        """The sum of the sizes of the files that are copies."""
+        return sum(file.content.size for file in self.files() if file.copied)
+
+    @property
     def size(self) -> int:
         """The sum of the sizes of all files."""
         return sum(file.content.size for file in self.files())
@@ -115,6 +138,12 @@ class Manifest(NamedTuple):
         links = [entry for entry in self.entries if isinstance(entry, Symlink)]
         targets = {link.path: link.target for link in links}
         return [link for link in links if paths.leaves_build(link.path, targets)]
+
+
+def _version(entries: Sequence[Entry]) -> int:
+    """The lowest that has what the entries need, so that a build has one encoding."""
+    copies = any(isinstance(entry, File) and entry.copied for entry in entries)
+    return VERSION_WITH_COPIES if copies else VERSION
 
 
 def _check(entries: Sequence[Entry]) -> None:
@@ -144,6 +173,8 @@ def _check(entries: Sequence[Entry]) -> None:
                 raise FormatError(
                     f"{entry.path!r}: its size and its digest do not agree on whether it is empty"
                 )
+            if entry.copied and not ref.size:
+                raise FormatError(f"{entry.path!r} is empty, and so it is always a file of its own")
             claim = (ref.size, ref.sha256)
             if contents.setdefault(ref.blake3, claim) != claim:
                 raise FormatError(f"{entry.path!r} gives the same object a different size or SHA-256")
@@ -155,7 +186,7 @@ def _encode_entry(entry: Entry) -> list[Any]:
     if isinstance(entry, Symlink):
         return [entry.path, _SYMLINK, entry.target]
     ref = entry.content
-    kind = _EXECUTABLE if ref.executable else _FILE
+    kind = _KIND_OF_FILE[ref.executable, entry.copied]
     return [entry.path, kind, ref.size, ref.blake3.raw, ref.sha256]
 
 
@@ -170,11 +201,11 @@ def _parse_entry(value: Any) -> Entry:
             return Directory(path)
         if kind == _SYMLINK and types == [str]:
             return Symlink(path, rest[0])
-        if kind in (_FILE, _EXECUTABLE) and types == [int, bytes, bytes]:
+        if kind in _FILE_OF_KIND and types == [int, bytes, bytes]:
             if len(rest[2]) != 32:
                 raise FormatError(f"{path!r} has a SHA-256 of {len(rest[2])} bytes")
-            ref = ObjectRef(Digest.from_bytes(rest[1]), rest[2], rest[0], kind == _EXECUTABLE)
-            return File(path, ref)
+            executable, copied = _FILE_OF_KIND[kind]
+            return File(path, ObjectRef(Digest.from_bytes(rest[1]), rest[2], rest[0], executable), copied)
     raise FormatError(f"{path!r} is of a kind that a build cannot hold")
 
 

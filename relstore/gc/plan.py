@@ -73,8 +73,11 @@ class Plan(NamedTuple):
         )
 
 
-Contents = Callable[[Digest], Mapping[Digest, int]]
-"""Gives the objects of a build with their sizes. Called only where a policy limits the size."""
+Contents = Callable[[Digest], Mapping[str, int]]
+"""Gives the objects of a build with their sizes, and its copies, which no other build shares.
+
+Called only where a policy limits the size.
+"""
 
 
 def make_plan(
@@ -149,7 +152,7 @@ def _within(
 
     A generation of a lower rank is removed before any of a higher rank.
     """
-    counted: dict[Digest, int] = {}
+    counted: dict[str, int] = {}
     for verdict in verdicts:
         if verdict.keep and verdict.number in needed:
             counted.update(contents(verdict.build))

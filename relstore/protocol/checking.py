@@ -22,9 +22,18 @@ class FindingOut(NamedTuple):
 
     path: str
     problem: str
-    mended: bool
+    repaired: bool
+    """Whether it is wrong no more. What is no object of the store is only set aside (``is_set_aside``)."""
     foreign: bool = False
     """Whether it is something that relstore did not put there, which damages nothing and is left alone."""
+
+    @property
+    def is_set_aside(self) -> bool:
+        """Whether it was moved to ``quarantine/``, with nothing that could be restored in its place.
+
+        That is so in ``objects/`` alone: what builds use was restored before.
+        """
+        return self.repaired and self.path.startswith("objects/")
 
 
 class DamagedBuild(NamedTuple):

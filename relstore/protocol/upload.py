@@ -64,7 +64,10 @@ class Publish(NamedTuple):
 
 
 class Restore(NamedTuple):
-    """Repair the build of the upload: it is in the store, but damaged. Reply: Published, of no generation."""
+    """Repair the build of the upload, which is in the store, but damaged, as far as its contents are there.
+
+    Reply: Published, of no generation; ``again`` has the contents that are still damaged.
+    """
 
 
 class Release(NamedTuple):
@@ -128,14 +131,14 @@ class Again(NamedTuple):
 
 
 class Published(NamedTuple):
-    """While there are contents to send ``again`` (at most 1,000 at a time), nothing is recorded and
+    """While a build lacks contents to send ``again`` (at most 1,000 at a time), nothing is recorded and
     ``number`` is 0."""
 
     number: int
     again: tuple[Again, ...]
     record: bytes = b""
     """What was recorded, as it is on disk."""
-    mended: int = 0
+    repaired: int = 0
     """How many entries of the build were repaired."""
 
 

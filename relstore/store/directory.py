@@ -113,7 +113,12 @@ class Dir:
         """A descriptor to read the regular file ``name``. Raises OSError, StoreError for another kind."""
         # O_NONBLOCK: a FIFO planted under the name must not hang the reader.
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-        fd = self._open(name, flags)
+        try:
+            fd = self._open(name, flags)
+        except OSError as error:
+            if error.errno != errno.ELOOP:
+                raise
+            raise StoreError(f"{self.path}/{name} is not a regular file") from None
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             os.close(fd)
             raise StoreError(f"{self.path}/{name} is not a regular file")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -46,6 +47,8 @@ class Repaired(NamedTuple):
 
     def words(self) -> str:
         """What was lost, for people."""
+        if not self.kept and not self.gaps:
+            return f"no event is kept; what was there is in {damage.QUARANTINE}/"
         lost = ", ".join(f"{gap.begin} to {gap.end - 1}" for gap in self.gaps)
         return (
             f"{self.kept} events are kept; what the bytes {lost} held is lost; "
@@ -55,6 +58,12 @@ class Repaired(NamedTuple):
 
 def repair(store: Store, app: Dir) -> Repaired | None:
     """Make the journal of an app readable; None when it is. Raises OSError, StoreError."""
+    status = app.lstat(journal.NAME)
+    if status is not None and not stat.S_ISREG(status.st_mode):
+        # Nobody can hold its lock.
+        damage.move_away(store, app, journal.NAME)
+        durable.replace_file(app, journal.NAME, HEADER, locks.MODE)
+        return Repaired(0, [])
     fd = locks.open_locked(app, journal.NAME, exclusive=True)
     try:
         raw = app.read_or_none(journal.NAME, journal.MAX_BYTES) or b""

@@ -8,7 +8,6 @@ away the files that nobody holds. Not for roots that last (generations, pins).
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import re
 
@@ -95,10 +94,6 @@ def is_held(leases: Dir, name: str) -> bool:
         fd = leases.open_file(name)
     except (FileNotFoundError, PermissionError, StoreError):
         return False  # its upload has just ended, or it is nothing that an upload made
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            return False  # a symlink, which no upload makes
-        raise
     try:
         return not locks.try_lock(fd, exclusive=False)
     finally:

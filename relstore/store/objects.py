@@ -14,16 +14,18 @@ import re
 import stat
 from collections.abc import Iterator
 
-from relstore.errors import NotFoundError
+from relstore.errors import NotFoundError, StoreError
 from relstore.formats.manifest import ObjectRef
 from relstore.formats.names import Digest, random_suffix
 from relstore.store.directory import TEMPORARY, Dir
 from relstore.store.durable import Durability, write_all
+from relstore.store.reflink import clone
 
 CHUNK_BYTES = 1024 * 1024
 _SHARD = re.compile(r"[0-9a-f]{2}\Z")
 PLAIN_MODE = 0o444
 EXECUTABLE_MODE = 0o555
+_NOT_ITS_NAME = "the object's bytes are not what its name says"
 
 
 def object_name(blake3: Digest, executable: bool) -> str:
@@ -90,6 +92,12 @@ class Objects:
                 return self._shard(ref.blake3).open_file(object_name(ref.blake3, variant.executable))
         raise NotFoundError(f"the object {ref.blake3.short} is not in the store")
 
+    def open_each(self, ref: ObjectRef) -> Iterator[int]:
+        """A descriptor of each of its files, whatever their modes, unproved. The caller closes them."""
+        for variant in _variants(ref):
+            with contextlib.suppress(OSError, StoreError):
+                yield self._shard(ref.blake3).open_file(object_name(ref.blake3, variant.executable))
+
     def is_sound(self, ref: ObjectRef) -> bool:
         """Whether it is on the shelf and its bytes have the SHA-256 that the manifest gives."""
         if not self.has(ref):
@@ -137,6 +145,24 @@ class Objects:
             self._renew(ref, shard, own)
             shard.link(own, directory, name)
 
+    def copy_into(self, ref: ObjectRef, directory: Dir, name: str) -> None:
+        """Make ``name`` in ``directory`` a copy of the object with the same time, whole or not at all.
+
+        It is verified, and durable at the next barrier.
+        """
+        own = object_name(ref.blake3, ref.executable)
+        fd = self._shard(ref.blake3).open_file(own)
+        try:
+            status = os.fstat(fd)
+            copied = copy_file(fd, directory, ref, self._durability)
+        finally:
+            os.close(fd)
+        if copied is None:
+            raise OSError(errno.EIO, _NOT_ITS_NAME, own)
+        times = (status.st_atime_ns, status.st_mtime_ns)
+        os.utime(copied, ns=times, dir_fd=directory.fd, follow_symlinks=False)
+        directory.rename(copied, directory, name)
+
     def sync(self) -> None:
         """The names made since the last call are durable at the next barrier."""
         for name in self._changed:
@@ -174,14 +200,26 @@ class Objects:
         finally:
             os.close(fd)
         if copied is None:
-            raise OSError(errno.EIO, "the object's bytes are not what its name says", own)
+            raise OSError(errno.EIO, _NOT_ITS_NAME, own)
         self._durability.barrier(shard)
         shard.rename(copied, shard, own)
         self._changed.add(ref.blake3[:2])
 
 
+def _copy_bytes(fd: int, target: int) -> bytes:
+    """The SHA-256 of what was copied."""
+    digest = hashlib.sha256()
+    os.lseek(fd, 0, os.SEEK_SET)
+    while True:
+        chunk = os.read(fd, CHUNK_BYTES)
+        if not chunk:
+            return digest.digest()
+        digest.update(chunk)
+        write_all(target, chunk)
+
+
 def copy_file(fd: int, scratch: Dir, ref: ObjectRef, durability: Durability) -> str | None:
-    """Copy an open file into ``scratch`` with ``ref``'s mode, verifying it on the way.
+    """Copy an open file into ``scratch`` with ``ref``'s mode, verifying it. A clone, where that is possible.
 
     Its temporary name there, or None (and nothing left) when its bytes are not ``ref``'s.
     """
@@ -189,17 +227,10 @@ def copy_file(fd: int, scratch: Dir, ref: ObjectRef, durability: Durability) -> 
     target = scratch.create_file(name)
     good = False
     try:
-        digest = hashlib.sha256()
-        os.lseek(fd, 0, os.SEEK_SET)
-        while True:
-            chunk = os.read(fd, CHUNK_BYTES)
-            if not chunk:
-                break
-            digest.update(chunk)
-            write_all(target, chunk)
+        sha256 = sha256_of(target) if clone(fd, target) else _copy_bytes(fd, target)
         os.fchmod(target, mode_of(ref.executable))
         durability.file_written(target)
-        good = digest.digest() == ref.sha256
+        good = sha256 == ref.sha256
     finally:
         os.close(target)
         if not good:

@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 from relstore.errors import ProtocolError
 from relstore.formats.manifest import ObjectRef
+from relstore.formats.names import Digest
+from relstore.store import originals
 from relstore.store.builds import MANIFEST_NAME, TREE_NAME
 from relstore.store.durable import sync_directory, write_all
 from relstore.store.objects import PLAIN_MODE
@@ -56,10 +58,10 @@ def publish(upload: Upload, surveyed: Survey) -> None:
         _make_build(upload)
 
 
-def shelve(upload: Upload, sound: frozenset[ObjectRef]) -> None:
+def shelve(upload: Upload, sound: frozenset[ObjectRef], lacking: frozenset[Digest] = frozenset()) -> None:
     """Name what was received, then the other variant of it where the build needs both.
 
-    The store's lock must be held, shared or not.
+    ``lacking``: the contents that there are no bytes of. The store's lock must be held, shared or not.
     """
     store = upload.store
     received = {upload.contents[index] for index in upload.received}
@@ -69,7 +71,7 @@ def shelve(upload: Upload, sound: frozenset[ObjectRef]) -> None:
         store.objects.shelve(upload.directory, ref.blake3, ref)
     copies = []
     for ref in upload.manifest.objects():
-        if ref in sound or ref in received:
+        if ref in sound or ref in received or ref.blake3 in lacking:
             continue
         name = store.objects.copy_variant(ref, upload.directory)
         if name is None:
@@ -80,6 +82,7 @@ def shelve(upload: Upload, sound: frozenset[ObjectRef]) -> None:
         for name, ref in copies:
             store.objects.shelve(upload.directory, name, ref)
     store.objects.sync()
+    upload.received.clear()  # it is no longer staged
 
 
 def _make_build(upload: Upload) -> None:
@@ -88,6 +91,7 @@ def _make_build(upload: Upload) -> None:
     with upload.directory.make(_BUILD) as build:
         with build.make(TREE_NAME) as tree:
             write_tree(upload.manifest, tree, store.objects, store.durability)
+        originals.write(upload.manifest, build, store.objects, store.durability)
         fd = build.create_file(MANIFEST_NAME)
         with open(fd, "wb", buffering=0) as file:
             write_all(file.fileno(), upload.raw_manifest)

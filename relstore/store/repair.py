@@ -2,138 +2,148 @@
 
 Its contents come through an upload like any others: from other files of this store that hold the same
 (``refill``), or from a client. They are verified and on disk before anything is replaced; then each wrong
-entry is replaced by one rename, so that whoever reads it finds the old or the right one, and never none. A
-crash leaves the build no worse than it was, and marked. Not for finding what is wrong (``verify``).
+entry is replaced by one rename, so that whoever reads it finds the old or the right one, and never none. An
+entry that cannot be restored stays as it is, and all others are repaired. A crash leaves the build no worse
+than it was, and marked. Not for finding what is wrong (``verify``).
 """
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection
 from typing import NamedTuple
 
-from relstore.errors import DamagedError, NotFoundError, StoreError
-from relstore.formats.manifest import Directory, Entry, Manifest, ObjectRef
+from relstore.errors import DamagedError, StoreError
+from relstore.formats.manifest import Directory, Entry, File, Manifest
 from relstore.formats.names import Digest, random_suffix
-from relstore.store import damage, publish
+from relstore.store import damage, originals, publish
 from relstore.store.builds import MANIFEST_NAME, TREE_NAME
 from relstore.store.directory import SEALED_MODE, TEMPORARY, Dir
 from relstore.store.durable import replace_file, sync_directory
-from relstore.store.objects import CHUNK_BYTES, PLAIN_MODE
+from relstore.store.objects import PLAIN_MODE
 from relstore.store.publish import Survey
+from relstore.store.root import account, explain, shell_word
 from relstore.store.store import Store
-from relstore.store.tree import Finding, Proved, check_tree, make_entry
+from relstore.store.tree import Finding, Proved, check_top, check_tree, make_entry
 from relstore.store.upload import Upload
 
-
-class _Copy(NamedTuple):
-    """A file of some build that should hold a content."""
-
-    build: Digest
-    path: str
-    ref: ObjectRef
+_OF_OTHERS = (errno.EACCES, errno.EPERM, errno.EBUSY)
+"""Something that another account made, or mounted, is where a part of the build belongs."""
 
 
-def refill(upload: Upload, damaged: Sequence[int]) -> list[int]:
-    """Put those of the contents that some tree of the store still holds; the rest is returned."""
-    wanted = {upload.contents[index].blake3: index for index in damaged}
-    tried: set[tuple[int, int]] = set()
-    for copy in _copies(upload.store, wanted):
-        index = wanted.get(copy.ref.blake3)
-        if index is not None and _put(upload, index, copy, tried):
-            del wanted[copy.ref.blake3]
-        if not wanted:
-            break
-    return sorted(wanted.values())
+class Restored(NamedTuple):
+    """What became of a build."""
 
+    repaired: list[Finding]
+    """What was wrong and is repaired: a directory comes before what is in it."""
+    left: list[Finding]
+    """What is still wrong."""
+    refused: StoreError | None
+    """Why this account could not replace something, if that was so."""
 
-def restore(upload: Upload, surveyed: Survey) -> list[Finding]:
-    """Put the build right; every content must be received or surveyed as not damaged. What was wrong.
-
-    Raises DamagedError when it is still not right.
-    """
-    store, build = upload.store, upload.build
-    with store.shared():
-        publish.shelve(upload, surveyed.sound)
-        repaired = _repair_build(upload)
-        left = store.builds.check(build)
-        if left:
+    def check(self) -> None:
+        """Raises StoreError unless the build is whole."""
+        if self.refused is not None:
+            raise self.refused
+        if self.left:
             raise DamagedError(
-                f"the build {build.short} could not be repaired: {left[0].path} {left[0].problem}",
+                f"the build could not be repaired: {self.left[0].path} {self.left[0].problem}",
                 state="What could be repaired is.",
                 hint="Look at the disk: what was just written does not read back.",
             )
-        damage.unmark(store, build)
-    return repaired
 
 
-def _copies(store: Store, wanted: Collection[Digest]) -> Iterator[_Copy]:
-    for build in store.builds.ids():
-        try:
-            manifest = store.builds.manifest(build)
-        except (NotFoundError, DamagedError):
-            continue
-        for file in manifest.files():
-            if file.content.blake3 in wanted:
-                yield _Copy(build, file.path, file.content)
-
-
-def _put(upload: Upload, index: int, copy: _Copy, tried: set[tuple[int, int]]) -> bool:
-    """Whether the copy was what it should be, and is received now."""
-    *above, name = copy.path.split("/")
-    try:
-        with upload.store.builds.directory.below([copy.build, TREE_NAME, *above]) as directory:
-            fd = directory.open_file(name)
-    except (OSError, StoreError):
-        return False
-    try:
-        status = os.fstat(fd)
-        if status.st_size != copy.ref.size or (status.st_dev, status.st_ino) in tried:
-            return False
-        tried.add((status.st_dev, status.st_ino))
-        upload.discard(index)
-        offset = 0
-        while offset < copy.ref.size:
-            chunk = os.read(fd, CHUNK_BYTES)
-            if not chunk:
-                break
-            upload.put(index, offset, chunk)
-            offset += len(chunk)
-    except DamagedError:
-        return False
-    finally:
-        os.close(fd)
-    return index in upload.received
-
-
-def _repair_build(upload: Upload) -> list[Finding]:
+def restore(upload: Upload, surveyed: Survey) -> Restored:
+    """Repair all of the build but what needs a content that is surveyed as damaged."""
     store, build = upload.store, upload.build
-    place = f"builds/{build}"
-    repaired = []
-    with store.builds.directory.sub(build) as directory:
-        for name in directory.all_names():
-            if name.startswith(TEMPORARY):
-                directory.remove_tree(name)  # of a repair that died
-        if directory.read_or_none(MANIFEST_NAME, len(upload.raw_manifest)) != upload.raw_manifest:
-            damage.set_aside(store, directory, MANIFEST_NAME)
-            replace_file(directory, MANIFEST_NAME, upload.raw_manifest, PLAIN_MODE)
-            repaired.append(Finding(f"{place}/{MANIFEST_NAME}", "was not what its name says"))
-        with directory.make_or_open(TREE_NAME) as tree:
-            for finding in _repair_tree(store, directory, tree, upload.manifest):
-                repaired.append(Finding(f"{place}/{TREE_NAME}/{finding.path}", finding.problem))
-    return repaired
+    lacking = frozenset(upload.contents[index].blake3 for index in surveyed.damaged)
+    with store.shared():
+        publish.shelve(upload, surveyed.sound, lacking)
+        repairing = _Repairing(upload, lacking)
+        repairing.build()
+        left = [finding for finding in store.builds.survey(build) if not finding.foreign]
+        if not left:
+            damage.unmark(store, build)
+    return Restored(repairing.repaired, left, repairing.refused)
 
 
-def _repair_tree(store: Store, scratch: Dir, tree: Dir, manifest: Manifest) -> Iterator[Finding]:
-    """Each thing that was wrong, once it is right: a directory comes before what is in it."""
-    entries = {entry.path: entry for entry in manifest.entries}
-    for finding in check_tree(tree, manifest, Proved()):
-        if finding.foreign:
-            continue
-        *above, name = finding.path.split("/")
-        with tree.below(above) as directory, directory.writable():
-            _repair_entry(store, scratch, directory, name, entries[finding.path])
-        yield finding
+class _Repairing:
+    """The repair of one build, and what has come of it so far."""
+
+    def __init__(self, upload: Upload, lacking: Collection[Digest]) -> None:
+        self._store = upload.store
+        self._build = upload.build
+        self._raw_manifest = upload.raw_manifest
+        self._manifest = upload.manifest
+        self._lacking = lacking
+        self.repaired: list[Finding] = []
+        self.refused: StoreError | None = None
+
+    def build(self) -> None:
+        try:
+            self._repair_build()
+        except OSError as error:
+            self._note(error)
+
+    def _repair_build(self) -> None:
+        with self._store.builds.directory.sub(self._build) as directory:
+            for name in directory.all_names():
+                if name.startswith(TEMPORARY):
+                    directory.remove_tree(name)  # of a repair that died
+            self._repair_manifest(directory)
+            self._repair_area(directory, TREE_NAME, self._manifest)
+            links = originals.links(self._manifest)
+            if links.entries:
+                self._repair_area(directory, originals.NAME, links)
+
+    def _repair_manifest(self, directory: Dir) -> None:
+        place = f"builds/{self._build}/{MANIFEST_NAME}"
+        try:
+            if directory.read_or_none(MANIFEST_NAME, len(self._raw_manifest)) == self._raw_manifest:
+                return
+        except (OSError, StoreError):
+            pass  # it is no file, or larger, or cannot be read
+        damage.set_aside(self._store, directory, MANIFEST_NAME)
+        replace_file(directory, MANIFEST_NAME, self._raw_manifest, PLAIN_MODE)
+        self.repaired.append(Finding(place, "was not what its name says"))
+
+    def _repair_area(self, directory: Dir, area: str, manifest: Manifest) -> None:
+        problem = check_top(directory, area)
+        if problem:
+            _repair_entry(self._store, directory, directory, area, Directory(area))
+            self.repaired.append(Finding(f"builds/{self._build}/{area}", problem))
+        with directory.sub(area) as tree:
+            self._repair_tree(directory, area, tree, manifest)
+
+    def _repair_tree(self, scratch: Dir, area: str, tree: Dir, manifest: Manifest) -> None:
+        entries = {entry.path: entry for entry in manifest.entries}
+        for finding in check_tree(tree, manifest, Proved()):
+            if finding.foreign or self._lacks(entries[finding.path]):
+                continue
+            *above, name = finding.path.split("/")
+            try:
+                with tree.below(above) as directory, directory.writable():
+                    _repair_entry(self._store, scratch, directory, name, entries[finding.path])
+            except OSError as error:
+                self._note(error)
+                continue
+            place = f"builds/{self._build}/{area}/{finding.path}"
+            self.repaired.append(Finding(place, finding.problem))
+
+    def _lacks(self, entry: Entry) -> bool:
+        return isinstance(entry, File) and entry.content.blake3 in self._lacking
+
+    def _note(self, error: OSError) -> None:
+        """Remember that this account may not replace something. Raises any other error."""
+        if error.errno not in _OF_OTHERS:
+            raise error
+        place = shell_word(f"{self._store.root.path}/builds/{self._build}/{TREE_NAME}")
+        me = account(os.geteuid()).removeprefix("uid ")
+        self.refused = self.refused or StoreError(
+            f"could not be repaired: {explain(error, 'another account has changed it').what}",
+            hint=f"As root: chown -hR {me} {place}; then repair again",
+        )
 
 
 def _repair_entry(store: Store, scratch: Dir, directory: Dir, name: str, entry: Entry) -> None:
@@ -143,11 +153,15 @@ def _repair_entry(store: Store, scratch: Dir, directory: Dir, name: str, entry: 
     else:
         new = TEMPORARY + random_suffix()
         make_entry(scratch, new, entry, store.objects, store.durability)
-        store.objects.sync()
-        store.durability.directory_filled(scratch)
-        store.durability.barrier(scratch)
-        damage.set_aside(store, directory, name)
-        scratch.rename(new, directory, name)
+        try:
+            store.objects.sync()
+            store.durability.directory_filled(scratch)
+            store.durability.barrier(scratch)
+            damage.set_aside(store, directory, name)
+            scratch.rename(new, directory, name)
+        except OSError:
+            scratch.remove_tree(new)
+            raise
     sync_directory(directory)
 
 

@@ -1,4 +1,4 @@
-"""A build's file tree: written as hard links to objects, and compared with its manifest.
+"""A build's file tree: written as hard links to objects or copies of them, and compared with its manifest.
 
 Directories are walked by descriptor from the top down, so that neither a symlink of the build nor
 one that somebody planted is ever followed. Not for naming or publishing builds (``builds``).
@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from relstore.formats.manifest import Directory, Entry, File, Manifest, Symlink
@@ -45,6 +45,8 @@ def make_entry(directory: Dir, name: str, entry: Entry, objects: Objects, durabi
         directory.make(name, DIRECTORY_MODE).close()
     elif isinstance(entry, Symlink):
         directory.symlink(entry.target, name)
+    elif entry.copied:
+        objects.copy_into(entry.content, directory, name)
     elif entry.content.size:
         objects.link_into(entry.content, directory, name)
     else:
@@ -75,6 +77,11 @@ class Proved:
 def check_tree(top: Dir, manifest: Manifest, proved: Proved) -> Iterator[Finding]:
     """Compare a tree with its manifest: kinds, modes, bytes, symlinks; and name what is foreign."""
     return _compare(top, manifest, proved, 0)
+
+
+def check_top(build: Dir, name: str) -> str:
+    """What is wrong with the directory ``name`` that a tree of ``build`` is in; empty when nothing is."""
+    return _problem(build, name, Directory(name), Proved(), 0)
 
 
 def glance(top: Dir, manifest: Manifest, made: int) -> Iterator[Finding]:
@@ -136,22 +143,40 @@ def _by_directory(manifest: Manifest, top: Dir) -> Iterator[tuple[Dir, list[tupl
 
 
 def _problem(directory: Dir, name: str, entry: Entry, proved: Proved, since: int) -> str:
+    """Everything that is wrong with an entry; empty when nothing is."""
     status = directory.lstat(name)
     if status is None:
         return "is missing"
-    mode = stat.S_IMODE(status.st_mode)
-    if isinstance(entry, Directory):
-        if not stat.S_ISDIR(status.st_mode):
-            return "should be a directory"
-        return "" if mode in DIRECTORY_MODES else f"has the mode {mode:04o}"
+    is_right, kind = _KINDS[type(entry)]
+    if not is_right(status.st_mode):
+        return f"should be {kind} and is {_kind(directory, name, status)}"
     if isinstance(entry, Symlink):
-        if not stat.S_ISLNK(status.st_mode):
-            return "should be a symlink"
-        return "" if directory.readlink(name) == entry.target else "points elsewhere"
-    if not stat.S_ISREG(status.st_mode):
-        return "should be a regular file"
-    if mode != mode_of(entry.content.executable):
-        return f"has the mode {mode:04o}"
+        target = directory.readlink(name)
+        return "" if target == entry.target else f"points to {target!r} instead of {entry.target!r}"
+    if isinstance(entry, Directory):
+        return _directory_problem(directory, name, status)
+    mode = stat.S_IMODE(status.st_mode)
+    problems = [] if mode == mode_of(entry.content.executable) else [f"has the mode {mode:04o}"]
+    if entry.copied and status.st_nlink != 1:
+        problems.append(f"has {status.st_nlink} links and should be a copy of its own")
+    problems.append(_content_problem(directory, name, entry, status, proved, since))
+    return "; ".join(filter(None, problems))
+
+
+def _directory_problem(directory: Dir, name: str, status: os.stat_result) -> str:
+    mode = stat.S_IMODE(status.st_mode)
+    if mode in DIRECTORY_MODES:
+        return ""
+    try:
+        directory.sub(name).close()
+    except PermissionError:
+        return f"has the mode {mode:04o}; what is in it cannot be checked"
+    return f"has the mode {mode:04o}"
+
+
+def _content_problem(
+    directory: Dir, name: str, entry: File, status: os.stat_result, proved: Proved, since: int
+) -> str:
     if status.st_size != entry.content.size:
         return f"has {status.st_size} bytes instead of {entry.content.size}"
     if status.st_mtime < since:
@@ -166,6 +191,21 @@ def _problem(directory: Dir, name: str, entry: Entry, proved: Proved, since: int
         return "has other bytes"
     proved.add(status, entry.content.sha256)
     return ""
+
+
+_KINDS: dict[type, tuple[Callable[[int], bool], str]] = {
+    Directory: (stat.S_ISDIR, "a directory"),
+    File: (stat.S_ISREG, "a regular file"),
+    Symlink: (stat.S_ISLNK, "a symlink"),
+}
+
+
+def _kind(directory: Dir, name: str, status: os.stat_result) -> str:
+    """What an entry is, for people. A repair does not keep a symlink, so this says where it points."""
+    if stat.S_ISLNK(status.st_mode):
+        return f"a symlink to {directory.readlink(name)!r}"
+    kinds = (kind for is_kind, kind in _KINDS.values() if is_kind(status.st_mode))
+    return next(kinds, "a device, a socket or a FIFO")
 
 
 def _sha256_of_name(directory: Dir, name: str) -> bytes:

@@ -21,6 +21,7 @@ from relstore.store import leases, room
 from relstore.store.directory import Dir
 from relstore.store.durable import write_all
 from relstore.store.objects import mode_of
+from relstore.store.reflink import can_clone
 from relstore.store.store import Store
 
 
@@ -90,6 +91,9 @@ class Upload:
         missing = lacking(self.store.objects.has_any, self.contents, self.directory)
         files = sum(1 for _ in self.manifest.entries) + len(missing)
         needed = sum(self.contents[item.content].size - item.offset for item in missing)
+        copies = self.manifest.copied_size
+        if copies and not can_clone(self.directory):
+            needed += copies
         room.require(self.store.root, needed, files)
         return missing
 

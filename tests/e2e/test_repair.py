@@ -12,7 +12,7 @@ from tests.support.hosts.sshd import Sshd
 from tests.support.user import User, make_site, target_of
 
 LARGE = os.urandom(200_000)
-"""What the cache keeps: small contents are not kept."""
+"""A file of the cache; smaller contents are kept many to a file."""
 
 
 def make(directory: Path, version: str) -> Path:
@@ -59,9 +59,11 @@ def test_by_the_next_push(user: User, tmp_path: Path) -> None:
     rot(store, "large")
     assert user.run("verify", *to).code == 1
     user.does("cache", "--clear")
+    site.rename(tmp_path / "elsewhere")
     left = user.run("verify", "--repair", *to)
     assert left.code == 1
     assert "`relstore push` of the same build sends what is damaged" in left.err
+    (tmp_path / "elsewhere").rename(site)
     preview = user.does("push", site, *to, "--dry-run", "--json").document["hosts"][0]
     assert (preview["unchanged"], preview["missing_objects"]) == (False, 1)
     pushed = user.does("push", site, *to)
@@ -110,3 +112,76 @@ def test_what_is_only_set_aside_is_not_said_to_be_repaired(user: User, site: Pat
     assert "1 problem, 1 set aside" in ran.out
     assert "objects/ab/notes: is not the name of an object (set aside)" in ran.out
     assert "(repaired)" not in ran.out
+
+
+def test_what_is_set_aside_and_what_is_repaired_differ_in_the_document(
+    user: User, site: Path, tmp_path: Path
+) -> None:
+    store = tmp_path / "store"
+    user.does("push", site, "--to", store)
+    (store / "objects/ab").mkdir(exist_ok=True)
+    (store / "objects/ab/notes").write_text("mine")
+    rot(store, "index.html")
+    ran = user.does("verify", "--repair", "--to", store, "--json")
+    findings = ran.document["hosts"][0]["findings"]
+    assert [(each["path"][-10:], each["repaired"], each["set_aside"]) for each in findings] == [
+        ("index.html", True, False),
+        ("s/ab/notes", False, True),
+    ]
+
+
+def test_a_small_file_comes_from_the_cache(user: User, tmp_path: Path) -> None:
+    store, to = tmp_path / "store", ("--to", tmp_path / "store", "--app", "site")
+    site = make(tmp_path / "site", "1")
+    user.does("push", site, *to)
+    site.rename(tmp_path / "elsewhere")
+    rot(store, "index.html")
+    assert "index.html: has 6 bytes instead of 1 (repaired)" in user.does("verify", "--repair", *to).out
+    assert problems(store) == []
+
+
+def test_what_the_cache_has_lost_comes_from_the_artifact(user: User, tmp_path: Path) -> None:
+    store, to = tmp_path / "store", ("--to", tmp_path / "store", "--app", "site")
+    site = make(tmp_path / "site", "1")
+    user.does("push", site, *to)
+    user.does("cache", "--clear")
+    rot(store, "large")
+    rot(store, "index.html")
+    assert "2 problems, 2 repaired" in user.does("verify", "--repair", *to).out
+    assert problems(store) == []
+
+
+def test_a_file_that_nobody_has_does_not_stop_the_rest_of_its_build(user: User, tmp_path: Path) -> None:
+    store, to = tmp_path / "store", ("--to", tmp_path / "store", "--app", "site")
+    site = make(tmp_path / "site", "1")
+    user.does("push", site, *to)
+    user.does("cache", "--clear")
+    rot(store, "index.html")
+    rot(store, "large")
+    (store / "apps/site/current/link").unlink()
+    (site / "index.html").write_text("2")  # so that the artifact has the large file only
+    ran = user.run("verify", "--repair", *to)
+    assert ran.code == 1
+    assert "3 problems, 2 repaired" in ran.out
+    assert "large: has other bytes (repaired)" in ran.out
+    assert "link: is missing (repaired)" in ran.out
+    assert ran.out.rstrip().count("index.html: has 6 bytes instead of 1\n") == 1
+    assert "1 problem in the store" in ran.err
+    assert (store / "apps/site/current/large").read_bytes() == LARGE
+    (site / "index.html").write_text("1")
+    user.does("verify", "--repair", *to)
+    assert problems(store) == []
+
+
+def test_a_manifest_comes_from_the_cache(user: User, tmp_path: Path) -> None:
+    store, to = tmp_path / "store", ("--to", tmp_path / "store", "--app", "site")
+    user.does("push", make(tmp_path / "site", "1"), *to)
+    (manifest,) = store.glob("builds/*/manifest")
+    raw = manifest.read_bytes()
+    manifest.unlink()
+    manifest.write_bytes(b"rotten")
+    rot(store, "index.html")
+    ran = user.does("verify", "--repair", *to)
+    assert "is not what its name says (repaired)" in ran.out
+    assert manifest.read_bytes() == raw
+    assert problems(store) == []

@@ -46,6 +46,15 @@ MANIFEST = Manifest.from_entries(
     ]
 )
 
+COPIES = Manifest.from_entries(
+    [
+        Directory("bin"),
+        File("bin/twin", ref(b"#!/bin/sh\necho web\n", executable=True)),
+        File("bin/web", ref(b"#!/bin/sh\necho web\n", executable=True), copied=True),
+        File("hello", ref(b"hello\n"), copied=True),
+    ]
+)
+
 FIRST = Generation(
     AppName("web"), 1, BUILD, None, 1795409261, 25, 3, Description("ada@laptop", None, False, "")
 )
@@ -72,6 +81,12 @@ def test_a_manifest_is_written_and_read() -> None:
     assert Manifest.parse(golden("manifest.bin")) == MANIFEST
     assert Digest.from_bytes(blake3_digest(golden("manifest.bin"))) == BUILD
     assert (MANIFEST.size, len(MANIFEST.objects())) == (25, 2)
+
+
+def test_a_manifest_with_copies_is_written_and_read() -> None:
+    assert COPIES.encode() == golden("manifest-2.bin")
+    assert Manifest.parse(golden("manifest-2.bin")) == COPIES
+    assert (COPIES.copied_size, len(COPIES.objects())) == (25, 2)
 
 
 @pytest.mark.parametrize(("name", "generation"), [("record-1.bin", FIRST), ("record-2.bin", SECOND)])

@@ -137,7 +137,7 @@ def test_one_that_may_not_be_opened_is_damage_and_ends_no_check(top: Path, accou
     os.chown(lib, 0, 0)
     lib.chmod(0o700)
     findings = act(top, account, "verify")
-    assert [finding[1] for finding in findings] == ["has the mode 0700"]
+    assert [finding[1] for finding in findings] == ["has the mode 0700; what is in it cannot be checked"]
 
 
 def test_names_for_a_shell_are_quoted_and_many_are_counted() -> None:
@@ -197,7 +197,7 @@ def test_strangers_in_every_directory_of_a_store_stop_nothing(store: Store, kind
     assert not store.builds.has(dead)
     report = verify(store, _silent, fix=True)
     assert report.verified.damaged == ()
-    assert all(finding.foreign or finding.mended for finding in report.findings)
+    assert all(finding.foreign or finding.repaired for finding in report.findings)
 
 
 def test_what_a_repair_that_died_left_in_a_build_is_collected(store: Store) -> None:

@@ -27,7 +27,7 @@ from tests.proof.disk import Disk, Flush, Write, attached, loop, mounted
 from tests.proof.scenarios import KEEP_ONE, Ended, Kit, job, push_of, run_code, session
 from tests.proof.tally import Tally, some
 from tests.support.conversation import Client
-from tests.support.host_side import WEB, Content, Program
+from tests.support.host_side import WEB, Content, Copied, Program
 from tests.support.host_state import problems
 
 SIZES = {"ext4": 64 << 20, "xfs": 320 << 20, "btrfs": 128 << 20}
@@ -45,6 +45,7 @@ RELEASES: tuple[dict[str, Content], ...] = tuple(
         "version": b"%d" % number,
         "shared": b"in all of them" * 100,
         "deep/program": Program(b"release %d\n" % number * 2000),
+        "deep/copy": Copied(b"copy %d\n" % number * 2000),
         "empty": b"",
     }
     for number in range(1, 5)

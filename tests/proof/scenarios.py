@@ -34,6 +34,7 @@ from tests.support.host_side import (
     WEB,
     Artifact,
     Content,
+    Copied,
     Program,
     artifact,
     begin_upload,
@@ -61,6 +62,7 @@ NEW: dict[str, Content] = {
     "version": b"3",
     "shared": b"in both",
     "deep/program": Program(b"new"),
+    "deep/copy": Copied(b"copy"),
     "empty": b"",
 }
 _NO_RESTART = Recipe()
@@ -334,7 +336,14 @@ def _full(top: Path) -> None:
     with Store.open(str(top), create=True) as store:
         for text in (b"1", b"1", b"2"):
             go_live(
-                store, {"shared": b"in all", "version": text, "deep/program": Program(text), "empty": b""}
+                store,
+                {
+                    "shared": b"in all",
+                    "version": text,
+                    "deep/program": Program(text),
+                    "deep/copy": Copied(b"copy"),
+                    "empty": b"",
+                },
             )
         record(store, release(store, {"broken": b"4"}), journal.FAILED)
         go_live(store, {"shared": b"in all", "version": b"3"})
@@ -368,6 +377,7 @@ def _damaged(top: Path) -> None:
         "version": b"1",
         "etc/conf": b"port = 80\n",
         "etc/deep/er": b"deep\n",
+        "etc/copy": Copied(b"copy\n"),
         "empty": b"",
     }
     with Store.open(str(top), create=True) as store:
@@ -378,6 +388,7 @@ def _damaged(top: Path) -> None:
     (place / "etc/conf").write_bytes(b"rotten....")
     (place / "etc/conf").chmod(0o444)
     shutil.rmtree(place / "etc/deep")
+    (place / "etc/copy").unlink()
     (place / "added").write_text("by hand")
     links = top / "apps" / WEB / "generations"
     (links / "1").unlink()

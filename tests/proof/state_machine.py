@@ -191,7 +191,7 @@ class Machine(RuleBasedStateMachine):
         wanted = [one.content for one in asked.rows(protocol.Wanted)]
         healed = talk_bytes(self.top, self.kit.bundle, heal_of(tree, wanted).bytes).last
         assert isinstance(healed, protocol.Published), healed
-        assert healed.mended >= 1
+        assert healed.repaired >= 1
         assert file.read_bytes() == tree["version"]
 
     # -- what must hold at any time ----------------------------------------------------------------

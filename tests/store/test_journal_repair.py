@@ -120,3 +120,20 @@ def test_verify_repairs_it_and_says_what_was_lost(store: Store, path: Path) -> N
         True,
     )
     assert verify(store, silent, fix=False).findings == []
+
+
+@pytest.mark.parametrize("kind", ["directory", "link"])
+def test_a_journal_that_is_no_file_is_replaced(store: Store, top: Path, path: Path, kind: str) -> None:
+    path.unlink()
+    if kind == "directory":
+        (path / "inside").mkdir(parents=True)
+    else:
+        path.symlink_to("/etc/hostname")
+    assert [finding.repaired for finding in verify(store, silent, fix=False).findings] == [False]
+    (finding,) = verify(store, silent, fix=True).findings
+    assert finding.repaired
+    assert "no event is kept; what was there is in quarantine/" in finding.problem
+    assert times(store) == []
+    assert verify(store, silent, fix=False).findings == []
+    with store.app(WEB) as app:
+        journal.append(app.directory, EVENT)

@@ -89,11 +89,11 @@ def _directory_as_file(tree: Path) -> None:
     [
         (_rot, "etc/conf", "has other bytes"),
         (_grow, "etc/conf", "has 12 bytes instead of 10"),
-        (_relink, "link", "points elsewhere"),
-        (_link_as_file, "link", "should be a symlink"),
-        (_file_as_directory, "etc/conf", "should be a regular file"),
-        (_directory_as_file, "void", "should be a directory"),
-        (_swap_directory, "etc", "should be a directory"),
+        (_relink, "link", "points to '/etc/passwd' instead of 'etc/conf'"),
+        (_link_as_file, "link", "should be a symlink and is a regular file"),
+        (_file_as_directory, "etc/conf", "should be a regular file and is a directory"),
+        (_directory_as_file, "void", "should be a directory and is a regular file"),
+        (_swap_directory, "etc", "should be a directory and is a symlink to "),
         (lambda tree: (tree / "bin/run").chmod(0o755), "bin/run", "has the mode 0755"),
         (lambda tree: (tree / "void").chmod(0o700), "void", "has the mode 0700"),
         (lambda tree: (tree / "etc/empty").unlink(), "etc/empty", "is missing"),
@@ -109,7 +109,9 @@ def test_a_change_is_found_where_it_is(
     change(top / "builds" / build / "tree")
     findings = store.builds.survey(build)
     foreign = problem == "is not part of the release"
-    assert Finding(f"builds/{build}/tree/{path}", problem, foreign) in findings
+    (finding,) = (each for each in findings if each.path == f"builds/{build}/tree/{path}")
+    assert (finding.problem if problem[-1] != " " else finding.problem[: len(problem)]) == problem
+    assert finding.foreign == foreign
     # Below a directory that is gone there is nothing more to say.
     assert [one for one in findings if not one.path.startswith(f"builds/{build}/tree/{path}")] == []
     assert store.builds.check(build) == ([] if foreign else findings)
@@ -136,4 +138,6 @@ def test_a_tree_is_not_followed_out_of_itself(top: Path, store: Store, tmp_path:
     (tree / "a").rename(tmp_path / "a")
     (tree / "a").symlink_to(tmp_path / "a")
     with store.builds.directory.sub(build) as directory, directory.sub("tree") as opened:
-        assert list(check_tree(opened, made.manifest, Proved())) == [Finding("a", "should be a directory")]
+        assert list(check_tree(opened, made.manifest, Proved())) == [
+            Finding("a", f"should be a directory and is a symlink to {str(tmp_path / 'a')!r}")
+        ]

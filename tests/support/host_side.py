@@ -48,13 +48,20 @@ class Program(NamedTuple):
     data: bytes
 
 
+class Copied(NamedTuple):
+    """A file of a build that has an inode of its own."""
+
+    data: bytes
+    executable: bool = False
+
+
 class Link(NamedTuple):
     """A symlink of a build."""
 
     target: str
 
 
-Content = Union[bytes, Program, Link, None]  # noqa: UP007 - evaluated, where Python 3.9 knows no |
+Content = Union[bytes, Program, Copied, Link, None]  # noqa: UP007 - evaluated, where Python 3.9 knows no |
 """What a path of a build is; None for a directory."""
 
 
@@ -81,11 +88,12 @@ def artifact(tree: Mapping[str, Content]) -> Artifact:
         elif isinstance(content, Link):
             entries[path] = Symlink(path, content.target)
         else:
-            raw = content.data if isinstance(content, Program) else content
+            raw = content if isinstance(content, bytes) else content.data
+            executable = isinstance(content, Program) or (isinstance(content, Copied) and content.executable)
             name = Digest.from_bytes(blake3(raw))
             data[name] = raw
-            sha256 = hashlib.sha256(raw).digest()
-            entries[path] = File(path, ObjectRef(name, sha256, len(raw), isinstance(content, Program)))
+            ref = ObjectRef(name, hashlib.sha256(raw).digest(), len(raw), executable)
+            entries[path] = File(path, ref, isinstance(content, Copied))
     manifest = Manifest.from_entries(list(entries.values()))
     encoded = manifest.encode()
     return Artifact(manifest, encoded, Digest.from_bytes(blake3(encoded)), data)
@@ -128,8 +136,8 @@ def release(
 ) -> int:
     """Push ``tree`` and record a generation of it; its number."""
     build = push_build(store, tree)
-    files = [content for content in tree.values() if isinstance(content, (bytes, Program))]
-    size = sum(len(content.data if isinstance(content, Program) else content) for content in files)
+    files = [content for content in tree.values() if isinstance(content, (bytes, Program, Copied))]
+    size = sum(len(content if isinstance(content, bytes) else content.data) for content in files)
     store.make_app(name)
     with store.app(name) as app:
         description = DESCRIPTION._replace(note=note)

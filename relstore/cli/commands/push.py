@@ -23,7 +23,7 @@ from relstore.client.artifact.executables import programs
 from relstore.client.artifact.git import describe
 from relstore.client.artifact.scan import Scan, scan
 from relstore.client.artifact.unfit import check_links, check_top
-from relstore.client.config.keys.release import ALLOW_OUTSIDE_LINKS, ARTIFACT, INCLUDE_EVERYTHING
+from relstore.client.config.keys.release import ALLOW_OUTSIDE_LINKS, ARTIFACT, COPY, INCLUDE_EVERYTHING
 from relstore.client.config.keys.retention import GC
 from relstore.client.config.recipe import policy
 from relstore.client.connection.session import Session
@@ -111,7 +111,7 @@ def push(
 def _scan(path: Path, invocation: Invocation, cache: ScanCache) -> Scan:
     if not invocation.settings.get(INCLUDE_EVERYTHING):
         check_top(path)
-    scanned = scan(path, cache)
+    scanned = scan(path, cache, invocation.settings.get(COPY) or ())
     if not invocation.settings.get(ALLOW_OUTSIDE_LINKS):
         # The host refuses these too; checking first saves the connection.
         check_links(scanned.manifest)

@@ -71,6 +71,8 @@ def _entry_cells(entry: Entry) -> list[str]:
     if isinstance(entry, Symlink):
         return ["symlink", "-", "-", f"{entry.path} -> {entry.target}"]
     kind = "executable" if entry.content.executable else "file"
+    if entry.copied:
+        kind += ", copied"
     return [kind, text.size(entry.content.size), entry.content.blake3.short, entry.path]
 
 
@@ -83,6 +85,7 @@ def _entry_fields(entry: Entry) -> dict[str, Any]:
         "path": entry.path,
         "kind": "file",
         "executable": entry.content.executable,
+        "copied": entry.copied,
         "size_bytes": entry.content.size,
         "blake3": entry.content.blake3,
         "sha256": entry.content.sha256.hex(),

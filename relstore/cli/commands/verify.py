@@ -29,8 +29,9 @@ _SET_ASIDE = "set aside"
 def verify(ctx: click.Context, repair: bool) -> None:
     """Check every digest, record, journal, link and mode in the store.
 
-    With --repair, damaged files are set aside and restored from another copy in the store or from this
-    machine's cache. Ends with exit code 1 when problems remain, and names each of them.
+    With --repair, damaged files are restored from another copy in the store, from this machine's cache, or
+    from the artifact that was pushed last from here; what is no object of the store is only set aside. Ends
+    with exit code 1 when problems remain, and names each of them.
     """
     invocation = invocation_of(ctx)
     how = send_options(invocation) if repair else None
@@ -57,9 +58,9 @@ def verify(ctx: click.Context, repair: bool) -> None:
 
 def _done(finding: FindingOut) -> str:
     """What was done about it. A file in `objects/` that is no object has nothing that could be restored."""
-    if not finding.mended:
-        return ""
-    return _SET_ASIDE if finding.path.startswith("objects/") else _REPAIRED
+    if finding.is_set_aside:
+        return _SET_ASIDE
+    return _REPAIRED if finding.repaired else ""
 
 
 def _judged(outcome: Outcome[Report], *, repair: bool) -> Outcome[Report]:
@@ -83,5 +84,14 @@ def _fields(result: Report) -> dict[str, Any]:
         "builds": checked.builds,
         "objects": checked.objects,
         "bytes": checked.bytes,
-        "findings": [finding._asdict() for finding in result.findings],
+        "findings": [
+            {
+                "path": finding.path,
+                "problem": finding.problem,
+                "repaired": finding.repaired and not finding.is_set_aside,
+                "set_aside": finding.is_set_aside,
+                "foreign": finding.foreign,
+            }
+            for finding in result.findings
+        ],
     }

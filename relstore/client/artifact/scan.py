@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from blake3 import blake3
 
+from relstore.client.artifact import copies
 from relstore.client.artifact.read_file import Read, changed, read_file, unreadable
 from relstore.client.local_state.scan_cache import KnownFile, ScanCache, Stamp
 from relstore.errors import ArtifactError, FormatError
@@ -62,8 +63,11 @@ class Scan:
             raise changed(source)
 
 
-def scan(artifact: Path, cache: ScanCache | None = None) -> Scan:
-    """Read ``artifact`` (followed when it is a symlink itself). Raises ArtifactError."""
+def scan(artifact: Path, cache: ScanCache | None = None, copy: Sequence[str] = ()) -> Scan:
+    """Read ``artifact`` (followed when it is a symlink itself). Raises ArtifactError.
+
+    ``copy``: patterns of the files that become copies of their own. Raises UsageError for one without a file.
+    """
     try:
         items = list(_find(artifact))
         if not items:
@@ -73,7 +77,7 @@ def scan(artifact: Path, cache: ScanCache | None = None) -> Scan:
                 hint="Was it built? `build` in relstore.toml runs first.",
             )
         done = _read_all(items, cache.get(artifact) if cache else {})
-        manifest = Manifest.from_entries(done.entries)
+        manifest = Manifest.from_entries(copies.mark(done.entries, copy))
         raw = manifest.encode()
     except OSError as error:
         raise unreadable(artifact, error) from None

@@ -24,10 +24,10 @@ from relstore.formats.names import Digest
 
 DEFAULT_LIMIT_BYTES = 2 * 1024**3
 MIN_BYTES = 16 * 1024
-"""Smaller contents are not used as bases of deltas."""
+"""Smaller contents are not used as bases of deltas, and are kept many to a file (``small_contents``)."""
 
 _PROOF_BYTES = 32
-_LARGEST_SHARE = 2
+LARGEST_SHARE = 2
 """A content larger than the limit divided by this is not kept."""
 
 
@@ -79,7 +79,7 @@ class Cache:
 
     def add(self, name: Digest, source: str | Path, size: int) -> None:
         """Keep a copy of ``source``; it is proved when it is used. Never raises OSError."""
-        if size < MIN_BYTES or size * _LARGEST_SHARE > self.limit:
+        if size < MIN_BYTES or size * LARGEST_SHARE > self.limit:
             return
         path = self.content_path(name)
         with contextlib.suppress(OSError):
@@ -88,6 +88,18 @@ class Cache:
                 return
             with replacing(path) as new:
                 shutil.copyfile(source, new)
+
+    def add_manifest(self, build: Digest, raw: bytes) -> None:
+        """Keep the manifest of a build, which is the content that the build is named by. As ``add``."""
+        if len(raw) * LARGEST_SHARE > self.limit:
+            return
+        path = self.content_path(build)
+        with contextlib.suppress(OSError):
+            if self.has(build, len(raw)):
+                os.utime(path)
+                return
+            with replacing(path) as new:
+                new.write_bytes(raw)
 
     def trim(self) -> int:
         """Remove the least recently used files until the limit is kept. Returns the bytes freed."""

@@ -1,10 +1,11 @@
-"""What this machine last pushed of each app, by path: the next push most likely builds on it.
+"""What this machine last pushed of each app, by path, and from where: the next push most likely builds on it.
 
 Only a guess, so that work can begin before the host has said what it has. Never an error, never trusted.
 """
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,6 +42,18 @@ class Recent:
         )
         files = {file.path: file.content.blake3 for file in large[:_MAX_FILES]}
         state_file.save(self._path(app), files)
+
+    def artifact(self, app: AppName) -> Path | None:
+        """Where the artifact of the last push was, on this machine."""
+        path = state_file.load(self._artifact_path(app)).get("path")
+        return Path(path) if isinstance(path, str) else None
+
+    def keep_artifact(self, app: AppName, artifact: Path) -> None:
+        """Remember where an artifact is that was pushed."""
+        state_file.save(self._artifact_path(app), {"path": os.path.realpath(artifact)})
+
+    def _artifact_path(self, app: AppName) -> Path:
+        return self.directory / "artifacts" / f"{app}.json"
 
     def _path(self, app: AppName) -> Path:
         return self.directory / f"{app}.json"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from relstore import protocol
@@ -9,6 +10,7 @@ from relstore.client.connection.session import Session, rows
 from relstore.client.operations import repair
 from relstore.client.reporter import Reporter
 from relstore.client.transfer.stream_plan import SendOptions
+from relstore.errors import RelstoreError
 from relstore.protocol import FindingOut, Verified
 
 
@@ -21,7 +23,7 @@ class Report(NamedTuple):
     @property
     def left(self) -> list[FindingOut]:
         """What is still wrong."""
-        return [finding for finding in self.problems if not finding.mended]
+        return [finding for finding in self.problems if not finding.repaired]
 
     @property
     def problems(self) -> list[FindingOut]:
@@ -35,13 +37,29 @@ async def verify(session: Session, options: SendOptions | None, reporter: Report
     findings = rows(body, FindingOut)
     if options is not None:
         for damaged in verified.damaged:
-            if await repair.from_cache(session, damaged, options, reporter):
-                directory = f"builds/{damaged.build}/"
-                findings = [
-                    finding._replace(mended=finding.mended or finding.path.startswith(directory))
-                    for finding in findings
-                ]
+            try:
+                result = await repair.from_this_machine(session, damaged, options, reporter)
+            except RelstoreError as error:
+                # What was found and repaired so far is to be told all the same.
+                reporter.notice(
+                    f"{session.label}: the build {damaged.build.short} was not repaired from this machine: "
+                    f"{error.what}."
+                )
+                break
+            findings = list(_now(findings, f"builds/{damaged.build}/", result))
     return Report(verified, findings)
+
+
+def _now(findings: Sequence[FindingOut], place: str, result: repair.Result) -> Iterator[FindingOut]:
+    """What is wrong after a repair of the build at ``place``."""
+    for finding in findings:
+        of_the_build = f"{finding.path}/".startswith(place)
+        if of_the_build and not finding.foreign and (result.whole or finding.path in result.restored):
+            yield finding._replace(repaired=True)
+        else:
+            yield finding
+    for path in sorted(result.lacking - {finding.path for finding in findings}):
+        yield FindingOut(path, "is damaged, and nothing has its content", False)
 
 
 async def _ask(session: Session, request: protocol.Verify, reporter: Reporter) -> tuple[Verified, bytes]:

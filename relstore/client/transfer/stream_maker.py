@@ -16,6 +16,7 @@ from typing import NamedTuple
 from relstore.client.artifact.scan import Scan
 from relstore.client.coding import Coding
 from relstore.client.local_state.cache import MIN_BYTES
+from relstore.client.local_state.small_contents import SmallContents
 from relstore.client.transfer import stream_plan, streams
 from relstore.client.transfer.chunks import Chunk, Counted, Shared, plain
 from relstore.client.transfer.encoders import encode
@@ -107,13 +108,21 @@ class StreamMaker:
         return Made(plan, chain([first], chunks)) if first is not None else self.open(plan.otherwise())
 
     def keep(self) -> None:
-        """Put into the cache what may become the base of the next release. Never raises OSError."""
-        for file in self._scan.manifest.files():
-            ref = file.content
+        """Put into the cache what the next release may build on, and a repair may need.
+
+        Never raises OSError.
+        """
+        cache, scan = self.options.cache, self._scan
+        for ref in self._refs:
             if ref.size >= MIN_BYTES:
-                self.options.cache.add(ref.blake3, self._scan.sources[ref.blake3], ref.size)
-        self.options.cache.trim()
-        self.options.recent.keep(self._app, self._scan.manifest)
+                cache.add(ref.blake3, scan.sources[ref.blake3], ref.size)
+        SmallContents(cache).keep(
+            {ref.blake3: scan.sources[ref.blake3] for ref in self._refs if ref.size < MIN_BYTES}
+        )
+        cache.add_manifest(scan.build, scan.raw)
+        cache.trim()
+        self.options.recent.keep(self._app, scan.manifest)
+        self.options.recent.keep_artifact(self._app, scan.artifact)
 
     def close(self) -> None:
         """Stop what is still being made."""

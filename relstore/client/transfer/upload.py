@@ -88,6 +88,7 @@ async def send(
     wanted = compared.wanted
     streams_sent: list[Stream] = []
     await session.send(protocol.Begin())
+    count_repaired = 0
     for attempt in range(_ATTEMPTS):
         plans = await asyncio.to_thread(stream_maker.plans, wanted, host, attempt)
         if attempt == 0 and (refusal := not_as_asked(stream_maker.options, host, plans)):
@@ -101,18 +102,21 @@ async def send(
         stream_maker.options.links.learn(
             session.label, meter.speed(), stream_maker.options.hosts, at_least=not meter.waited
         )
-        if not reply.again:
-            return Sent(reply.number, reply.record, reply.mended, tuple(streams_sent))
+        count_repaired += reply.repaired
+        wanted = streams.check([Wanted(again.content, again.offset) for again in reply.again], refs)
+        # A repair may lack some contents, which are asked for all the same.
+        wanted = [item for item in wanted if refs[item.content].blake3 in scan.sources]
+        if not wanted:
+            return Sent(reply.number, reply.record, count_repaired, tuple(streams_sent))
         for again in reply.again:
             reporter.detail(session.label, f"content {refs[again.content].blake3.short}: {again.why}")
-        await asyncio.to_thread(scan.check_unchanged, [refs[again.content] for again in reply.again])
-        count = len(reply.again)
+        await asyncio.to_thread(scan.check_unchanged, [refs[item.content] for item in wanted])
+        count = len(wanted)
         objects = "an object" if count == 1 else f"{count} objects"
         reporter.notice(f"{session.label}: sending {objects} again: {reply.again[0].why}.")
-        wanted = streams.check([Wanted(again.content, again.offset) for again in reply.again], refs)
     raise ProtocolError(
         "the host keeps asking for the same bytes",
-        state="Nothing was changed.",
+        state="Nothing was recorded.",
         hint="Check its disk; `relstore verify` lists what is wrong with the store.",
     ).on(session.label)
 

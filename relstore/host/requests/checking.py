@@ -8,7 +8,6 @@ repaired (``store.repair``).
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,11 +18,9 @@ from relstore.formats import pack
 from relstore.formats.manifest import Manifest
 from relstore.formats.names import AppName, Digest, as_text
 from relstore.protocol import DamagedBuild, FindingOut, Step, Verified
-from relstore.store import damage, durable, journal, journal_repair, publish, repair
-from relstore.store.builds import TREE_NAME
+from relstore.store import damage, durable, journal, journal_repair, publish, refill, repair
 from relstore.store.directory import TEMPORARY
 from relstore.store.parallel import map_in_threads
-from relstore.store.root import account, explain, shell_word
 from relstore.store.store import Store
 from relstore.store.tree import Finding
 from relstore.store.upload import Upload
@@ -62,16 +59,12 @@ def verify(store: Store, step: Callable[[Step], None], *, fix: bool) -> CheckRes
     findings: list[FindingOut] = []
     damaged: list[Digest] = []
     for build, of_build in _builds(store, checker, so_far, step):
-        repaired = _NOT_TRIED
-        if any(not finding.foreign for finding in of_build):
-            if fix:
-                repaired = _repair(store, build)
-            if not repaired.done:
-                damage.mark(store, build)
-                damaged.append(build)
-        findings += [_out(finding, repaired=repaired.done) for finding in of_build]
-        if repaired.problem:
-            findings.append(FindingOut(f"builds/{build}", repaired.problem, False))
+        wrong = any(not finding.foreign for finding in of_build)
+        left = _repair(store, build, of_build) if wrong and fix else of_build
+        if any(not finding.foreign for finding in left):
+            damage.mark(store, build)
+            damaged.append(build)
+        findings += _compared(of_build, left)
     if fix:
         findings += _repair_journals(store)
     findings += _found(checker.apps, lambda _: _fix_links(store), fix)
@@ -111,56 +104,58 @@ def _found(
     everything = list(check())
     wrong = [finding for finding in everything if not finding.foreign]
     if not wrong or not fix:
-        return [_out(finding, repaired=False) for finding in everything]
+        return _compared(everything, everything)
     put_right(wrong)
-    left = set(check())
-    return [_out(finding, repaired=finding not in left) for finding in everything]
+    return _compared(everything, list(check()))
 
 
-def _out(finding: Finding, *, repaired: bool) -> FindingOut:
-    return FindingOut(finding.path, finding.problem, repaired and not finding.foreign, finding.foreign)
+def _compared(before: Sequence[Finding], left: Sequence[Finding]) -> list[FindingOut]:
+    """What was wrong and whether it is repaired; then what shows only now: files of a missing directory."""
+    still_wrong = {finding.path for finding in left if not finding.foreign}
+    known = {finding.path for finding in before}
+    return [
+        *(
+            FindingOut(
+                finding.path,
+                finding.problem,
+                not finding.foreign and finding.path not in still_wrong,
+                finding.foreign,
+            )
+            for finding in before
+        ),
+        *(
+            FindingOut(finding.path, finding.problem, False)
+            for finding in left
+            if not finding.foreign and finding.path not in known
+        ),
+    ]
 
 
-class _Repaired(NamedTuple):
-    """What became of a repair. One that is neither done nor has a ``problem`` lacks contents."""
-
-    done: bool
-    problem: str = ""
-
-
-_NOT_TRIED = _Repaired(False)
-
-
-def _repair(store: Store, build: Digest) -> _Repaired:
-    """Make the build whole. What was found of it stays staged, for a client to add the rest."""
-    done = False
+def _repair(store: Store, build: Digest, wrong: list[Finding]) -> list[Finding]:
+    """Repair of the build what the store has the contents for; what is still wrong."""
     try:
         raw = store.builds.manifest_bytes(build)
         upload = Upload.begin(store, build, raw, Manifest.parse(raw))
-        try:
-            survey = publish.survey(upload)
-            if not repair.refill(upload, survey.damaged):
-                repair.restore(upload, survey._replace(damaged=[]))
-                done = True
-        finally:
-            upload.close(done=done)
     except RelstoreError:
-        pass  # its manifest is damaged, or the disk returns other bytes than were written
-    except OSError as error:
-        if error.errno not in (errno.EACCES, errno.EPERM, errno.EBUSY):
-            raise
-        # Something that another account made, or mounted, is where a part of the build belongs.
-        place = as_text(shell_word(f"{store.root.path}/builds/{build}/{TREE_NAME}"))
-        return _Repaired(
-            False,
-            f"could not be repaired: {explain(error, 'another account has changed it').what}. "
-            f"As root: chown -hR {account(os.geteuid()).removeprefix('uid ')} {place}; then repair again",
-        )
-    return _Repaired(done)
+        return wrong  # only a client that has its manifest can repair it
+    done = False
+    try:
+        survey = publish.survey(upload)
+        restored = repair.restore(upload, survey._replace(damaged=refill.refill(upload, survey.damaged)))
+        done = not restored.left
+    finally:
+        upload.close(done=done)
+    if restored.refused is None:
+        return restored.left
+    problem = f"{restored.refused.what}. {restored.refused.hint}"
+    return [*restored.left, Finding(f"builds/{build}", as_text(problem))]
 
 
 def _repair_journals(store: Store) -> list[FindingOut]:
-    """Make the journals readable that are not; what was wrong with each, and what was lost."""
+    """Make the journals readable that are not; what was wrong with each, and what was lost.
+
+    One that cannot be repaired is left to the check of the apps to report.
+    """
     findings = []
     for name in store.app_names():
         with store.app(name) as app:
@@ -168,8 +163,9 @@ def _repair_journals(store: Store) -> list[FindingOut]:
                 app.events()
             except RelstoreError as error:
                 repaired = journal_repair.repair(store, app.directory)
-                what = error.what if repaired is None else f"{error.what}: {repaired.words()}"
-                findings.append(FindingOut(f"apps/{name}/{journal.NAME}", what, True))
+                if repaired is not None:
+                    what = f"{error.what}: {repaired.words()}"
+                    findings.append(FindingOut(f"apps/{name}/{journal.NAME}", what, True))
     return findings
 
 

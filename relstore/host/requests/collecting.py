@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from relstore.errors import StoreError
-from relstore.formats.names import AppName, JobId
+from relstore.formats.names import AppName, Digest, JobId
 from relstore.formats.retention import Policy
 from relstore.gc import left as left_behind
 from relstore.gc import leftovers, sweep, trash
@@ -111,10 +111,18 @@ def _look(store: Store, request: Collect, now: int) -> _Seen:
         store.builds.ids(),
         _policies(store, request),
         now,
-        lambda build: {ref.blake3: ref.size for ref in store.builds.manifest(build).objects()},
+        lambda build: sizes(store, build),
     )
     helpers_used = frozenset((*survey.helpers, *_newest_helper(store)))
     return _Seen(survey, plan, leftovers.Needed(survey.leases, live_jobs, helpers_used))
+
+
+def sizes(store: Store, build: Digest) -> dict[str, int]:
+    """What a build takes of the disk: its objects by name, which others may share, and its copies."""
+    manifest = store.builds.manifest(build)
+    sizes: dict[str, int] = {ref.blake3: ref.size for ref in manifest.objects()}
+    sizes.update((f"{build}/{file.path}", file.content.size) for file in manifest.files() if file.copied)
+    return sizes
 
 
 def _policies(store: Store, request: Collect) -> dict[AppName, Policy]:

@@ -8,7 +8,7 @@ of what was on its way is dropped. Not for what the bytes mean (``receiving``), 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Optional, Union
 
 from relstore import protocol
@@ -30,8 +30,6 @@ from relstore.store.publish import Survey
 from relstore.store.store import Store
 from relstore.store.upload import Missing, Upload, lacking
 
-_AGAIN_AT_ONCE = 1000
-
 
 class _Compared(NamedTuple):
     build: Digest
@@ -51,6 +49,8 @@ class Uploading:
         self._upload: Optional[Upload] = None
         self._receiving: Optional[Receiving] = None
         self._failed = False
+        self._lacks = False
+        """Whether the build under way was repaired as far as its contents arrived."""
 
     def close(self) -> None:
         """The client is gone; what it sent stays, to be resumed."""
@@ -106,13 +106,19 @@ class Uploading:
         self._end(upload)
 
     def restore(self, request: protocol.Restore) -> None:
-        arrived = self._arrived()
-        if arrived is None:
+        if self._failed:
             return
-        upload, survey = arrived
-        mended = repair.restore(upload, survey)
-        self._wire.send(protocol.Published(0, (), mended=len(mended)))
-        self._end(upload)
+        upload, receiving = self._under_way()
+        receiving.end()
+        survey = publish.survey(upload)
+        restored = repair.restore(upload, survey)
+        self._lacks = bool(survey.damaged)
+        if not self._lacks:
+            restored.check()
+        again = receiving.again(survey.damaged)
+        self._wire.send(protocol.Published(0, again, repaired=len(restored.repaired)))
+        if not again:
+            self._end(upload)
 
     def release(self, request: protocol.Release) -> None:
         recorded = self._record(request.app, request.build, _said(request))
@@ -126,7 +132,7 @@ class Uploading:
         receiving.end()
         survey = publish.survey(upload)
         if survey.damaged:
-            self._wire.send(protocol.Published(0, _again(upload, survey.damaged, receiving.failures)))
+            self._wire.send(protocol.Published(0, receiving.again(survey.damaged)))
             return None
         return upload, survey
 
@@ -145,6 +151,10 @@ class Uploading:
             raise
 
     def _begin(self) -> None:
+        if self._lacks:
+            self.close()  # its client has no more of it
+            self._upload = self._receiving = None
+            self._lacks = False
         if self._upload is not None:
             raise ProtocolError("an upload is under way already")
         if self._compared is None:
@@ -249,17 +259,6 @@ def _must_be_sent(probed: protocol.Probed, build: Digest) -> bool:
 def _wanted(item: Missing, alike: Sequence[ObjectRef]) -> protocol.Wanted:
     bases = tuple(protocol.Base(ref.blake3, ref.size) for ref in alike)
     return protocol.Wanted(item.content, item.offset, bases)
-
-
-def _again(upload: Upload, damaged: Sequence[int], failures: Mapping[int, str]) -> tuple[protocol.Again, ...]:
-    """What to send again, with what is wrong with it now thrown away."""
-    again = []
-    for index in damaged:
-        why = failures.get(index, "")
-        if not why and upload.store.objects.has_any(upload.contents[index]):
-            why = "its bytes in the store were damaged"
-        again.append(protocol.Again(index, upload.offset(index), why or "it did not arrive"))
-    return tuple(again[:_AGAIN_AT_ONCE])
 
 
 def probe(store: Store, name: AppName, build: Digest) -> protocol.Probed:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Optional
 
 from relstore import protocol
@@ -24,6 +24,7 @@ from relstore.store.objects import sha256_of
 from relstore.store.upload import Upload
 
 _OF_THE_STREAM = (FormatError, DamagedError, ProtocolError, NotFoundError, MemoryError)
+_AGAIN_AT_ONCE = 1000
 
 
 class Receiving:
@@ -74,6 +75,16 @@ class Receiving:
         """Nothing more will come at all. What arrived of a content stays, so that it can be resumed."""
         self._decoder = None
         self._held.close()
+
+    def again(self, damaged: Sequence[int]) -> tuple[protocol.Again, ...]:
+        """Of the contents that are surveyed as ``damaged``, what to send again, and why."""
+        again = []
+        for index in damaged[:_AGAIN_AT_ONCE]:
+            why = self.failures.get(index, "")
+            if not why and self._upload.store.objects.has_any(self._upload.contents[index]):
+                why = "its bytes in the store were damaged"
+            again.append(protocol.Again(index, self._upload.offset(index), why or "it did not arrive"))
+        return tuple(again)
 
     def _take(self, view: memoryview) -> None:
         while view:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,7 @@ def test_repaired_with_what_the_store_has(store: Store, app: App, top: Path) -> 
     build = build_of(store, 1)
     replace(top, build, "version")  # the shelf still has it
     report = checking.verify(store, nobody, fix=True)
-    assert [(finding.problem, finding.mended) for finding in report.findings] == [("has other bytes", True)]
+    assert [(finding.problem, finding.repaired) for finding in report.findings] == [("has other bytes", True)]
     assert report.verified.damaged == ()
     assert checking.verify(store, nobody, fix=False).findings == []
 
@@ -101,7 +102,7 @@ def test_several_builds_that_share_what_is_rotten(store: Store, app: App, top: P
     publish.publish(upload, publish.survey(upload))
     upload.close(done=True)
     report = checking.verify(store, nobody, fix=True)
-    assert [finding.mended for finding in report.findings] == [True, True]
+    assert [finding.repaired for finding in report.findings] == [True, True]
     assert checking.verify(store, nobody, fix=False).findings == []
 
 
@@ -117,7 +118,7 @@ def test_links_and_the_shelf(store: Store, app: App, top: Path) -> None:
     (top / "objects/ab/notes").write_text("mine")
     report = checking.verify(store, nobody, fix=True)
     assert len(report.findings) == 3
-    assert all(finding.mended for finding in report.findings)
+    assert all(finding.repaired for finding in report.findings)
     assert (links / "2" / "version").read_bytes() == b"2"
     assert [path.read_text() for path in (top / "quarantine").iterdir()] == ["mine"]
 
@@ -126,7 +127,7 @@ def test_what_nobody_can_repair_is_said(store: Store, app: App, top: Path) -> No
     (top / "apps/web/current").unlink()
     (top / "apps/web/current").symlink_to("/srv/other")
     (finding,) = checking.verify(store, nobody, fix=True).findings
-    assert not finding.mended
+    assert not finding.repaired
     assert "not a generation" in finding.problem
 
 
@@ -193,6 +194,48 @@ def test_a_client_adds_what_is_missing(store: Store, app: App, top: Path, bundle
     assert sent.last == protocol.Published(0, (), b"", 1)
     assert not talk(top, bundle, compare(made)).last.found.damaged
     assert checking.verify(store, nobody, fix=False).findings == []
+
+
+def test_a_client_that_lacks_a_content_restores_the_rest_and_goes_on(
+    store: Store, top: Path, bundle: Bundle
+) -> None:
+    """Two damaged builds in one session, of each of which the client has only some contents."""
+    trees = [{"a": b"1", "b": b"2"}, {"a": b"3", "b": b"4"}]
+    makes = [artifact(tree) for tree in trees]
+    asked: list[Any] = []
+    for number, tree in enumerate(trees):
+        go_live(store, tree)
+        rot(top, makes[number].build, "a")
+        rot(top, makes[number].build, "b")
+        damage.mark(store, makes[number].build)
+        asked += [
+            compare(makes[number]),
+            protocol.Begin(),
+            protocol.Open("raw", None, (protocol.Segment(0, 0, 1),)),
+            (protocol.Put(), tree["a"]),
+            protocol.Restore(),
+        ]
+    talked = talk(top, bundle, *asked)
+    assert (talked.last.repaired, [again.content for again in talked.last.again]) == (1, [1])
+    for made in makes:
+        assert [finding.path[-2:] for finding in store.builds.check(made.build)] == ["/b"]
+        assert damage.is_marked(store, made.build)
+
+
+def test_all_that_is_repaired_and_all_that_is_left_is_said(store: Store, app: App, top: Path) -> None:
+    """The directory is repaired, one of its files too, and the other has no sound copy."""
+    build = push_build(store, {"etc/conf": b"port", "etc/own": b"alone", "same": b"port"})
+    rot(top, build, "etc/own")
+    shutil.rmtree(top / "builds" / build / "tree/etc")
+    for file in (top / "objects").rglob("*"):
+        if file.is_file() and file.read_bytes() == b"xxxxx":
+            file.unlink()
+    report = checking.verify(store, nobody, fix=True)
+    assert [
+        (finding.path.partition("/tree/")[2], finding.problem, finding.repaired)
+        for finding in report.findings
+    ] == [("etc", "is missing", True), ("etc/own", "is missing", False)]
+    assert [damaged.build for damaged in report.verified.damaged] == [build]
 
 
 def test_restoring_asks_for_what_did_not_come(store: Store, app: App, top: Path, bundle: Bundle) -> None:

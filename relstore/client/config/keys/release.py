@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from relstore.client.coding import AUTO, check_compression
-from relstore.client.config.readers import BOOLEAN, COMMAND, PATH, string
+from relstore.client.config.readers import BOOLEAN, COMMAND, PATH, argument, several, string
 from relstore.client.config.setting import DefaultedSetting, PathBase, Setting, ValueType
 
 TITLE = "What is released, and how it is sent"
@@ -12,6 +12,10 @@ INTRO = ""
 
 def _compression(value: object, base: PathBase) -> str:
     return check_compression(string(value))
+
+
+def _patterns(value: object, base: PathBase) -> tuple[str, ...]:
+    return tuple(argument(string(item)) for item in several(value, "pattern"))
 
 
 ARTIFACT = Setting(
@@ -29,6 +33,16 @@ BUILD = Setting(
     more="It makes the artifact. It is a line for `sh -c`, or a list of a program and its arguments. It "
     "runs in the directory of relstore.toml.",
     example="make dist",
+    commands=("push",),
+)
+COPY = Setting(
+    "copy",
+    ValueType("string or list of strings", "PATTERN", _patterns, repeatable=True),
+    help="Give the files of the artifact that match this pattern an inode of their own.",
+    more="Every other file of a release is a hard link to an object of the store. A pattern is a path in the "
+    "artifact; `*`, `?` and `[abc]` stand for parts of a name, and `**` for any number of directories. One "
+    "that matches no file is an error.",
+    example=["bin/web", "lib/**/*.so"],
     commands=("push",),
 )
 ALLOW_OUTSIDE_LINKS = DefaultedSetting(
