@@ -15,9 +15,12 @@ from tests.proof import (
     hostile_client,
     hostile_host,
     neighbour,
+    other_accounts,
     power_loss,
     races,
     state_machine,
+    surroundings,
+    taken_leases,
 )
 from tests.proof.tally import Tally
 
@@ -31,6 +34,9 @@ PROOFS = {
     "hostile client": hostile_client,
     "hostile host": hostile_host,
     "neighbour": neighbour,
+    "other accounts": other_accounts,
+    "leases": taken_leases,
+    "surroundings": surroundings,
 }
 
 

@@ -56,7 +56,10 @@ class Case(NamedTuple):
 
 def missing() -> str:
     """Why this proof cannot run here, or an empty text."""
-    return "" if shutil.which("localedef") else "there is no localedef (Debian: locales)"
+    charmaps = Path("/usr/share/i18n/charmaps").glob("ISO-8859-1*")
+    if shutil.which("localedef") is None or not any(charmaps):
+        return "there is no localedef with ISO-8859-1 (Debian: locales)"
+    return ""
 
 
 def prove(directory: Path, most: int | None) -> Iterator[Tally]:

@@ -15,9 +15,12 @@ from tests.proof import (
     hostile_client,
     hostile_host,
     neighbour,
+    other_accounts,
     power_loss,
     races,
     state_machine,
+    surroundings,
+    taken_leases,
 )
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -33,6 +36,9 @@ MOST = {
     hostile_client: 10,
     hostile_host: 20,
     neighbour: 20,
+    other_accounts: 6,
+    surroundings: 6,
+    taken_leases: 5,
 }
 CONTROLS = {
     every_call: 2,
@@ -42,6 +48,9 @@ CONTROLS = {
     hostile_client: 2,
     hostile_host: 2,
     neighbour: 2,
+    other_accounts: 2,
+    surroundings: 2,
+    taken_leases: 1,
 }
 
 
