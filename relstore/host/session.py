@@ -11,9 +11,11 @@ from typing import Any
 
 from relstore import protocol
 from relstore.errors import RelstoreError
+from relstore.formats.names import AppName
 from relstore.host.connection import Wire
 from relstore.host.hello import hello
 from relstore.host.helpers import Bundle
+from relstore.host.job import remark
 from relstore.host.requests import (
     activation,
     bounds,
@@ -44,6 +46,8 @@ class RequestServer:
         self._wire = wire
         self._opened: Store | None = None
         self._password = ""
+        self._findings: dict[AppName, tuple[protocol.Problem, ...]] = {}
+        """What preflight found for an app: whoever activates it afterwards lets that pass."""
         self._uploading = Uploading(root, wire, lambda create: self._store(create=create))
         self._handlers: dict[type, Handler] = {
             protocol.Probe: self._uploading.probe,
@@ -151,17 +155,24 @@ class RequestServer:
     # -- handlers that need something else ---------------------------------------------------------
 
     def _activate(self, request: protocol.Activate) -> None:
-        self._send_all(activation.activate(self._store(), self._bundle, request, self._password))
+        passed = self._passed(request.app)
+        self._send_all(activation.activate(self._store(), self._bundle, request, self._password, passed))
 
     def _restart(self, request: protocol.Restart) -> None:
-        self._send_all(activation.restart(self._store(), self._bundle, request, self._password))
+        passed = self._passed(request.app)
+        self._send_all(activation.restart(self._store(), self._bundle, request, self._password, passed))
+
+    def _passed(self, app: AppName) -> str:
+        return remark.of_findings(self._findings.get(app, ()))
 
     def _become(self, request: protocol.Become) -> None:
         self._password = request.password
         self._wire.send(protocol.Done())
 
     def _preflight(self, request: protocol.Preflight) -> None:
-        self._wire.send(preflight.preflight(self._root, request, self._password))
+        reply = preflight.preflight(self._root, request, self._password)
+        self._findings[request.app] = reply.problems
+        self._wire.send(reply)
 
     def _install_unit(self, request: protocol.InstallUnit) -> None:
         self._wire.send(unit_file.install(self._root, request, self._password))

@@ -54,6 +54,8 @@ class HostResult:
     streams: tuple[Stream, ...] = ()
     """What was sent for it."""
     error: RelstoreError | None = None
+    ignored_findings: tuple[str, ...] = ()
+    """The kinds of preflight's findings that were let pass."""
     freed: int | None = None
     """Bytes that the collection afterwards freed; None without one."""
 
