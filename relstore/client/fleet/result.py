@@ -117,7 +117,7 @@ def _failure(outcome: Outcome, app: AppName, ended: protocol.Ended) -> RelstoreE
             return ReleaseFailedError(
                 f"generation {ended.generation} failed and the host went back: {ended.reason}",
                 state=f"{state}, as before.",
-                hint="Look at the output above, fix the release and push again.",
+                hint=f"Fix the release and push again; `relstore show {ended.generation}` keeps the reason.",
                 app=app,
                 generation=ended.generation,
             )

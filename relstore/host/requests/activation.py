@@ -129,7 +129,9 @@ def confirm(store: Store, request: Confirm) -> Confirmed:
             # Digests may be compared in any time: nobody can choose one byte of them.
             if expected is None or hashlib.sha256(request.token).digest() != expected:
                 raise RefusedError(
-                    f"that is not the token of job {request.job}", state="Nothing was changed."
+                    f"that is not the token of job {request.job}",
+                    state="Nothing was changed.",
+                    hint="Only the client that started the job can confirm it.",
                 )
             return Confirmed(job.decide(jobs.CONFIRMED) == jobs.CONFIRMED)
         finally:
