@@ -177,7 +177,19 @@ class NotRecordedError(StoreError):
 
 
 class NewerStoreError(StoreError):
-    """A newer relstore wrote what this one would have to understand first."""
+    """The store, or a job in it, needs a newer relstore: this one changes and undoes nothing there."""
+
+    @classmethod
+    def of(cls, subject: str, why: str, *, needed: str, own: str) -> NewerStoreError:
+        """``subject`` needs the version ``needed`` (empty: nobody knows which), and this is ``own``."""
+        return cls(
+            f"{subject} needs relstore >= {needed}: {why}"
+            if needed
+            else f"{subject} needs a newer relstore: {why}",
+            state=f"This one ({own}) changed and undid nothing.",
+            hint=f"Install relstore {needed or 'in the version that wrote it'} or a later one. Until then, "
+            "commands that only read still work.",
+        )
 
 
 class NotFoundError(StoreError):

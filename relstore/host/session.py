@@ -6,11 +6,12 @@ Errors become ``Failure`` replies; a bug ends the session. Not for the answers t
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from relstore import protocol
-from relstore.errors import RelstoreError
+from relstore.errors import NoStoreError, RelstoreError
 from relstore.formats.names import AppName
 from relstore.host.connection import Wire
 from relstore.host.hello import hello
@@ -19,6 +20,7 @@ from relstore.host.job import remark
 from relstore.host.requests import (
     activation,
     bounds,
+    changing,
     checking,
     collecting,
     inspecting,
@@ -111,6 +113,7 @@ class RequestServer:
             return False
         try:
             bounds.check(message.value)
+            self._check_may_change(message.value)
             self._handlers[type(message.value)](message.value)
         except BrokenPipeError:
             raise
@@ -119,6 +122,11 @@ class RequestServer:
         except OSError as error:
             self._wire.send(protocol.Failure.of(explain(error, f"the store at {self._root}")))
         return True
+
+    def _check_may_change(self, request: Any) -> None:
+        if changing.is_change(request):
+            with contextlib.suppress(NoStoreError):  # what is not there yet is made as this one knows it
+                self._store().check_may_change()
 
     def _store(self, *, create: bool = False) -> Store:
         if self._opened is None:

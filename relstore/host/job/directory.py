@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterator
 from typing import Any, NamedTuple, Optional, TypeVar
 
+import relstore
 from relstore.errors import (
     DamagedError,
     FormatError,
@@ -236,10 +237,8 @@ class Job:
             )
             return shape.from_values(kind, value)
         except NewerFormatError as error:
-            raise NewerStoreError(
-                f"a newer relstore wrote the {name} of job {self.id}: {error.what}",
-                state="This one changed nothing.",
-                hint="Use that version of relstore, or a later one.",
+            raise NewerStoreError.of(
+                f"the {name} of job {self.id}", error.what, needed="", own=relstore.__version__
             ) from None
         except (FormatError, ProtocolError, UsageError) as error:
             raise DamagedError(f"the {name} of job {self.id}: {error.what}") from None

@@ -85,6 +85,7 @@ def _is_settled(app: App) -> bool:
 
 
 def _locked(store: Store, app: App, job: Job, password: str) -> Ending:
+    store.check_may_change()
     request = job.request()
     lock = locks.open_lock(app.directory, LOCK)
     try:
@@ -142,6 +143,7 @@ def recover_all(root: str) -> int:
     failed = 0
     try:
         with Store.open(root) as store:
+            store.check_may_change()
             reserve.release_if_full(store.root)
             for name in store.app_names():
                 failed += _recover_named(store, name)
