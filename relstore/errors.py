@@ -17,15 +17,20 @@ AnyError = TypeVar("AnyError", bound="RelstoreError")
 class RelstoreError(Exception):
     """Base of all. ``what`` happened; ``state`` things are in now; ``hint``: what to do next.
 
+    ``usual_state`` and ``usual_hint`` hold for the errors of a kind that do not say more.
+
     ``host`` is the label of the host that it happened on, empty for this machine's own errors. Texts do
     not repeat it: whoever shows an error puts it in front.
     """
 
+    usual_state = ""
+    usual_hint = ""
+
     def __init__(self, what: str, *, state: str = "", hint: str = "") -> None:
         super().__init__(what)
         self.what = what
-        self.state = state
-        self.hint = hint
+        self.state = state or self.usual_state
+        self.hint = hint or self.usual_hint
         self.host = ""
 
     def on(self: AnyError, host: str) -> AnyError:
@@ -105,9 +110,15 @@ class DetachedError(RelstoreError):
 class ProtocolError(RelstoreError):
     """The other side broke the protocol."""
 
+    usual_state = "The session has ended. Whatever the host had accepted continues there."
+    usual_hint = "Run the command again. If it ends in the same way, it is a bug in relstore: report it."
+
 
 class FormatError(RelstoreError):
     """Bytes are not in the format that they should be in."""
+
+    usual_state = "They were not used."
+    usual_hint = "Run the command again. If it ends in the same way, `relstore verify` checks the store."
 
 
 class NewerFormatError(FormatError):
@@ -119,6 +130,9 @@ class NewerFormatError(FormatError):
 
 class StoreError(RelstoreError):
     """The store cannot do what was asked; nothing was changed unless ``state`` says so."""
+
+    usual_state = "Nothing was changed."
+    usual_hint = "`relstore status` shows how things are, and `relstore verify` checks the store."
 
 
 class NoStoreError(StoreError):
@@ -139,6 +153,8 @@ class ReadOnlyError(StoreError):
 
 class DamagedError(StoreError):
     """The store holds something that is not what it should be: content, a record, a journal."""
+
+    usual_hint = "`relstore verify` shows all that is damaged; with --repair it restores what it can."
 
 
 class NotRecordedError(StoreError):
@@ -161,11 +177,25 @@ class NotRecordedError(StoreError):
 
 
 class NewerStoreError(StoreError):
-    """A newer relstore wrote what this one would have to understand first."""
+    """The store, or a job in it, needs a newer relstore: this one changes and undoes nothing there."""
+
+    @classmethod
+    def of(cls, subject: str, why: str, *, needed: str, own: str) -> NewerStoreError:
+        """``subject`` needs the version ``needed`` (empty: nobody knows which), and this is ``own``."""
+        return cls(
+            f"{subject} needs relstore >= {needed}: {why}"
+            if needed
+            else f"{subject} needs a newer relstore: {why}",
+            state=f"This one ({own}) changed and undid nothing.",
+            hint=f"Install relstore {needed or 'in the version that wrote it'} or a later one. Until then, "
+            "commands that only read still work.",
+        )
 
 
 class NotFoundError(StoreError):
     """The store has no such app, generation, build, job or pin."""
+
+    usual_hint = "`relstore list-generations` shows what there is."
 
 
 class RefusedError(StoreError):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from relstore import errors
 from relstore.protocol.common import Failure
 
@@ -23,3 +25,15 @@ def test_facts_stay_behind_when_an_error_crosses_the_wire() -> None:
     received = failure.error()
     assert isinstance(received, errors.ReleaseFailedError)
     assert (received.app, received.generation, received.host) == ("", 0, "")
+
+
+@pytest.mark.parametrize("kind", list(errors.WIRE_KINDS))
+def test_an_error_of_a_host_says_what_holds_now_and_what_to_do(kind: str) -> None:
+    """Even where it is raised without saying so; those that are left out always say it themselves."""
+    if kind in ("RelstoreError", "UsageError", "ReleaseFailedError"):
+        return
+    error = errors.from_wire(kind, "it failed", "", "")
+    assert error.state.endswith(".")
+    assert error.hint
+    own = errors.from_wire(kind, "it failed", "All is lost.", "Start again.")
+    assert (own.state, own.hint) == ("All is lost.", "Start again.")

@@ -13,7 +13,7 @@ import click
 
 from relstore.cli.invocation import Invocation
 from relstore.cli.options import Duration
-from relstore.client.config.keys.service import ASK_BECOME_PASS
+from relstore.client.config.keys.service import ASK_BECOME_PASS, IGNORE_PREFLIGHT
 from relstore.client.config.recipe import recipe
 from relstore.client.operations.advice import advice
 from relstore.client.operations.plan import ActivationOptions
@@ -56,7 +56,8 @@ def activation_of(invocation: Invocation, lock_wait: int, override_hold: bool) -
     if invocation.settings.get(ASK_BECOME_PASS) and steps.units.names:
         steps = steps._replace(units=steps.units._replace(become=SUDO))
         password = ask_password()
-    return ActivationOptions(invocation.who, steps, lock_wait, override_hold, password)
+    ignored = invocation.settings.get(IGNORE_PREFLIGHT) or ()
+    return ActivationOptions(invocation.who, steps, lock_wait, override_hold, password, ignored)
 
 
 def ask_password() -> str:

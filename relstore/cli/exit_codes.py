@@ -28,7 +28,7 @@ MEANINGS = {
     DONE: "done",
     FAILED: "failed, and nothing was switched",
     USAGE: "the command line or the configuration is wrong",
-    ROLLED_BACK: "the release is not healthy; if it had just been switched to, the host rolled back",
+    ROLLED_BACK: "the release is not healthy; if it was just switched to, the host rolled back or tried to",
     SOME_HOSTS_FAILED: "several hosts, and some of them failed",
     BUSY: "another activation holds the lock",
     CANNOT_CONNECT: "a host cannot be reached, or does not let us in or run the helper",

@@ -54,6 +54,8 @@ def show_results(
             _STYLES,
         )
     for result in results:
+        if result.ignored_findings and result.error is None:
+            screen.say(f"{result.target.label}: ignored in preflight: {', '.join(result.ignored_findings)}")
         if result.went_back and result.left:
             screen.say(_left_sentence(result, several=len(results) > 1))
     finish([result.error for result in results], invocation)
@@ -101,6 +103,7 @@ def _fields(result: HostResult) -> dict[str, Any]:
         "reason": result.reason,
         "sent_bytes": result.sent,
         "freed_bytes": result.freed,
+        "ignored_findings": list(result.ignored_findings),
         "streams": [_stream(stream) for stream in result.streams],
         "error": error_fields(result.error) if result.error else None,
     }

@@ -133,11 +133,14 @@ class Manifest(NamedTuple):
         """The sum of the sizes of all files."""
         return sum(file.content.size for file in self.files())
 
-    def outside_links(self) -> list[Symlink]:
-        """The symlinks that can lead out of the build."""
-        links = [entry for entry in self.entries if isinstance(entry, Symlink)]
-        targets = {link.path: link.target for link in links}
-        return [link for link in links if paths.leaves_build(link.path, targets)]
+    def way_out(self) -> Symlink | None:
+        """The first symlink that leads out of the build by its own target; None where none does."""
+        targets = {entry.path: entry.target for entry in self.entries if isinstance(entry, Symlink)}
+        for path in targets:
+            out = paths.way_out(path, targets)
+            if out is not None:
+                return Symlink(out, targets[out])
+        return None
 
 
 def _version(entries: Sequence[Entry]) -> int:

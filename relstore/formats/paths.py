@@ -49,41 +49,42 @@ def parent(path: str) -> str:
     return path.rpartition("/")[0]
 
 
-def leaves_build(path: str, symlinks: dict[str, str]) -> bool:
-    """Whether following the symlink at ``path`` can lead out of the build.
+def way_out(path: str, symlinks: dict[str, str]) -> str | None:
+    """The symlink that leads out of the build when the one at ``path`` is followed, or None if none does.
 
     ``symlinks`` maps the path of each symlink of the build to its target. Other symlinks of the build are
     followed, as the kernel does: ``a/..`` is not the top when ``a`` is a symlink. A loop stays inside, and so
     does a target that does not exist. A symlink that is not resolved after MAX_STEPS parts counts as leaving.
     """
-    todo = [*reversed(symlinks[path].split("/"))]
     if symlinks[path].startswith("/"):
-        return True
+        return path
+    todo = [(part, path) for part in reversed(symlinks[path].split("/"))]
     directory = [part for part in parent(path).split("/") if part]
     hops = 1
     for _ in range(MAX_STEPS):
         if not todo:
-            return False
-        part = todo.pop()
+            return None
+        part, link = todo.pop()
         if part in ("", "."):
             continue
         if part == "..":
             if not directory:
-                return True
+                return link
             directory.pop()
             continue
         directory.append(part)
-        target = symlinks.get("/".join(directory))
+        link = "/".join(directory)
+        target = symlinks.get(link)
         if target is None:
             continue
         hops += 1
         if hops > MAX_HOPS:
-            return False
+            return None
         if target.startswith("/"):
-            return True
+            return link
         directory.pop()
-        todo.extend(reversed(target.split("/")))
-    return True
+        todo.extend((part, link) for part in reversed(target.split("/")))
+    return path
 
 
 def _encode(text: str, what: str) -> bytes:

@@ -6,17 +6,21 @@ Errors become ``Failure`` replies; a bug ends the session. Not for the answers t
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from relstore import protocol
-from relstore.errors import RelstoreError
+from relstore.errors import NoStoreError, RelstoreError
+from relstore.formats.names import AppName
 from relstore.host.connection import Wire
 from relstore.host.hello import hello
 from relstore.host.helpers import Bundle
+from relstore.host.job import remark
 from relstore.host.requests import (
     activation,
     bounds,
+    changing,
     checking,
     collecting,
     inspecting,
@@ -44,6 +48,8 @@ class RequestServer:
         self._wire = wire
         self._opened: Store | None = None
         self._password = ""
+        self._findings: dict[AppName, tuple[protocol.Problem, ...]] = {}
+        """What preflight found for an app: whoever activates it afterwards lets that pass."""
         self._uploading = Uploading(root, wire, lambda create: self._store(create=create))
         self._handlers: dict[type, Handler] = {
             protocol.Probe: self._uploading.probe,
@@ -107,6 +113,7 @@ class RequestServer:
             return False
         try:
             bounds.check(message.value)
+            self._check_may_change(message.value)
             self._handlers[type(message.value)](message.value)
         except BrokenPipeError:
             raise
@@ -115,6 +122,11 @@ class RequestServer:
         except OSError as error:
             self._wire.send(protocol.Failure.of(explain(error, f"the store at {self._root}")))
         return True
+
+    def _check_may_change(self, request: Any) -> None:
+        if changing.is_change(request):
+            with contextlib.suppress(NoStoreError):  # what is not there yet is made as this one knows it
+                self._store().check_may_change()
 
     def _store(self, *, create: bool = False) -> Store:
         if self._opened is None:
@@ -151,17 +163,24 @@ class RequestServer:
     # -- handlers that need something else ---------------------------------------------------------
 
     def _activate(self, request: protocol.Activate) -> None:
-        self._send_all(activation.activate(self._store(), self._bundle, request, self._password))
+        passed = self._passed(request.app)
+        self._send_all(activation.activate(self._store(), self._bundle, request, self._password, passed))
 
     def _restart(self, request: protocol.Restart) -> None:
-        self._send_all(activation.restart(self._store(), self._bundle, request, self._password))
+        passed = self._passed(request.app)
+        self._send_all(activation.restart(self._store(), self._bundle, request, self._password, passed))
+
+    def _passed(self, app: AppName) -> str:
+        return remark.of_findings(self._findings.get(app, ()))
 
     def _become(self, request: protocol.Become) -> None:
         self._password = request.password
         self._wire.send(protocol.Done())
 
     def _preflight(self, request: protocol.Preflight) -> None:
-        self._wire.send(preflight.preflight(self._root, request, self._password))
+        reply = preflight.preflight(self._root, request, self._password)
+        self._findings[request.app] = reply.problems
+        self._wire.send(reply)
 
     def _install_unit(self, request: protocol.InstallUnit) -> None:
         self._wire.send(unit_file.install(self._root, request, self._password))

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import NamedTuple, Optional
 
+from relstore.formats import finding
 from relstore.formats.executable import Executable
+from relstore.formats.finding import FindingKind
 from relstore.formats.names import AppName, JobId, UnitName
 from relstore.formats.recipe import Escalation, Recipe
 
@@ -103,7 +105,16 @@ class Problem(NamedTuple):
     """Why a host would not run it, and what to do."""
 
     what: str
+    """A sentence that ends with the kind of the finding: ``… [unit-not-loaded]``."""
     hint: str
+
+    @classmethod
+    def of(cls, kind: FindingKind, what: str, hint: str) -> Problem:
+        return cls(finding.marked(what, kind), hint)
+
+    @property
+    def kind(self) -> str:
+        return finding.kind_of(self.what)
 
 
 class Preflighted(NamedTuple):

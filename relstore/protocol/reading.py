@@ -125,7 +125,7 @@ class StatusOut(NamedTuple):
     unresolved: bool
     """Whether a job died between its switch and its outcome; the next activation resolves that."""
     drift: str
-    """What is wrong with the ``current`` link, or ``""``."""
+    """What is wrong with the ``current`` link and with the units, a line each, or ``""``."""
     hold: Optional[AppHold]
     units: tuple[UnitOut, ...]
     """Those of the last activation."""

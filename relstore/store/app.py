@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import stat
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -153,15 +154,27 @@ class App:
 
     def current(self) -> int | None:
         """The number that ``current`` names, or None without a link. Raises StoreError for another link."""
+        path = f"{self.directory.path}/{CURRENT}"
+        status = self.directory.lstat(CURRENT)
+        if status is None:
+            return None
+        if not stat.S_ISLNK(status.st_mode):
+            kind = "a directory" if stat.S_ISDIR(status.st_mode) else "a file"
+            raise StoreError(
+                f"{path} is {kind}, and relstore keeps a symlink there",
+                state="relstore left it alone, so no generation is current.",
+                hint=f"Move it away (mv {path} {path}.old), then make a generation current with "
+                "`relstore switch-generation NUMBER`.",
+            )
         target = self.directory.readlink(CURRENT)
         if target is None:
             return None
         match = _CURRENT_TARGET.match(target)
         if not match:
             raise StoreError(
-                f"{self.directory.path}/{CURRENT} points to {target!r}, which is not a generation",
+                f"{path} points to {target!r}, which is not a generation",
                 state="Somebody changed it by hand; relstore left it alone.",
-                hint=f"Point it back: ln -sfn {GENERATIONS}/NUMBER {self.directory.path}/{CURRENT}",
+                hint=f"Point it back: ln -sfn {GENERATIONS}/NUMBER {path}",
             )
         return int(match.group(1))
 

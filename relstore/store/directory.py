@@ -196,7 +196,11 @@ class Dir:
             return None
         except OSError as error:
             if error.errno == errno.EINVAL:
-                raise StoreError(f"{self.path}/{name} should be a symlink and is not") from None
+                raise StoreError(
+                    f"{self.path}/{name} should be a symlink and is not",
+                    state="relstore left it alone.",
+                    hint=f"Something else is there: move it away (mv {name} {name}.old in {self.path}).",
+                ) from None
             raise
 
     def symlink(self, target: str, name: str) -> None:

@@ -120,7 +120,9 @@ def resolve(spec: str, table: Sequence[Row]) -> Row:
         )
     if re.match(rf"[0-9a-f]{{{_PREFIX},64}}\Z", spec):
         return _newest([row for row in present if row.generation.build.startswith(spec)], spec)
-    raise UsageError(f"{spec[:80]!r} does not name a generation", hint=f"Give {SPEC_HELP}.")
+    raise UsageError(
+        f"{spec[:80]!r} does not name a generation", state="Nothing was changed.", hint=f"Give {SPEC_HELP}."
+    )
 
 
 def _current(table: Sequence[Row]) -> Row | None:
@@ -177,6 +179,7 @@ def _newest(matching: list[Row], spec: str) -> Row:
         numbers = ", ".join(str(row.generation.number) for row in matching[:8])
         raise UsageError(
             f"{spec!r} matches generations of different builds ({numbers})",
+            state="Nothing was changed.",
             hint="Give more digits, or the number.",
         )
     return matching[-1]

@@ -12,12 +12,23 @@ import os
 import pwd
 import re
 
-from relstore.errors import NoSpaceError, NoStoreError, ReadOnlyError, StoreError, UnsafeStoreError
+import relstore
+from relstore.errors import (
+    NewerStoreError,
+    NoSpaceError,
+    NoStoreError,
+    ReadOnlyError,
+    StoreError,
+    UnsafeStoreError,
+)
+from relstore.formats.needs import NOTHING, Needs
 from relstore.store.directory import DIRECTORY_MODE, PRIVATE_MODE, TEMPORARY, Dir
 from relstore.store.durable import Durability, create_file, sync_directory
 
 FORMAT = b"relstore-store 1\n"
 FORMAT_NAME = "format"
+_NEWER = re.compile(rb"relstore-store ([2-9]|[1-9][0-9]{1,8})\n\Z")
+NEEDS = "needs"
 LOCK = "lock"
 LEASES = "leases"
 TRASH = "trash"
@@ -124,12 +135,28 @@ def _check_format(root: Dir, *, create: bool) -> None:
         if not create:
             raise NoStoreError(f"{root.path} is empty", hint="The first `relstore push` makes the store.")
         _initialise(root)
+    elif _NEWER.match(text):
+        raise NewerStoreError.of(
+            f"the store at {root.path}",
+            f"its format is {text.decode('ascii').strip()!r}",
+            needed=read_needs(root).version,
+            own=relstore.__version__,
+        )
     elif text != FORMAT:
         raise StoreError(
             f"the store at {root.path} has the format {text[:40]!r}, which this relstore does not know",
             state="Nothing was changed.",
-            hint="Use the relstore that made it, or a newer one.",
+            hint="Use the relstore that made it.",
         )
+
+
+def read_needs(root: Dir) -> Needs:
+    """Which relstore may change the store; reading it changes nothing."""
+    try:
+        raw = root.read_or_none(NEEDS, 4096)
+    except (StoreError, OSError):
+        return Needs.parse(b"")
+    return NOTHING if raw is None else Needs.parse(raw)
 
 
 def _initialise(root: Dir) -> None:

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from types import TracebackType
 
-from relstore.errors import NotFoundError
+import relstore
+from relstore.errors import NewerStoreError, NotFoundError
 from relstore.formats.names import AppName, is_name, random_suffix
 from relstore.store import app as app_files
 from relstore.store import journal, locks
@@ -19,7 +20,7 @@ from relstore.store.builds import Builds
 from relstore.store.directory import DIRECTORY_MODE, PRIVATE_MODE, TEMPORARY, Dir
 from relstore.store.durable import Durability, sync_directory
 from relstore.store.objects import Objects
-from relstore.store.root import LEASES, LOCK, PRIVATE, TRASH, open_root
+from relstore.store.root import LEASES, LOCK, PRIVATE, TRASH, open_root, read_needs
 
 
 class Store:
@@ -28,22 +29,24 @@ class Store:
     def __init__(self, root: Dir, durability: Durability) -> None:
         self.root = root
         self.durability = durability
+        self._needs = read_needs(root)
         self._stack = ExitStack()
         self._stack.callback(root.close)
         self.apps = self._area("apps")
         self.staging = self._area("staging")
         self.leases = self._area(LEASES)
         self.trash = self._area(TRASH)
-        root.tighten(LOCK, locks.MODE)
-        for name in PRIVATE:
-            root.tighten(name, PRIVATE_MODE)
+        if not self._needs.is_newer:
+            root.tighten(LOCK, locks.MODE)
+            for name in PRIVATE:
+                root.tighten(name, PRIVATE_MODE)
         self.builds = Builds(self._area("builds"))
         self.objects = Objects(self._area("objects"), durability)
         self._stack.callback(self.objects.close)
 
     @classmethod
     def open(cls, path: str, *, create: bool = False) -> Store:
-        """Raises NoStoreError, UnsafeStoreError, StoreError."""
+        """Raises NoStoreError, UnsafeStoreError, NewerStoreError, StoreError."""
         return cls(open_root(path, create=create), Durability.detect())
 
     def __enter__(self) -> Store:
@@ -59,6 +62,16 @@ class Store:
 
     def close(self) -> None:
         self._stack.close()
+
+    def check_may_change(self) -> None:
+        """Raises NewerStoreError where only a newer relstore knows what a change must respect."""
+        if self._needs.is_newer:
+            raise self._newer("its file `needs` says so")
+
+    def _newer(self, why: str) -> NewerStoreError:
+        return NewerStoreError.of(
+            f"the store at {self.root.path}", why, needed=self._needs.version, own=relstore.__version__
+        )
 
     @contextmanager
     def shared(self) -> Iterator[None]:
@@ -85,9 +98,10 @@ class Store:
             have = f"It has {', '.join(known[:10])}." if known else "It has no apps yet."
             raise NotFoundError(f"there is no app {name!r} in the store at {self.root.path}", hint=have)
         with directory:
-            for lock in (app_files.LOCK, journal.NAME):
-                directory.tighten(lock, locks.MODE)
-            directory.tighten(app_files.JOBS, PRIVATE_MODE)
+            if not self._needs.is_newer:
+                for lock in (app_files.LOCK, journal.NAME):
+                    directory.tighten(lock, locks.MODE)
+                directory.tighten(app_files.JOBS, PRIVATE_MODE)
             yield App(name, directory, self.durability)
 
     def make_app(self, name: AppName) -> None:
@@ -108,6 +122,12 @@ class Store:
         sync_directory(self.apps)
 
     def _area(self, name: str) -> Dir:
-        directory = self.root.make_or_open(name)
+        if self._needs.is_newer:
+            try:
+                directory = self.root.sub(name)
+            except OSError:
+                raise self._newer(f"it has no directory {name}") from None
+        else:
+            directory = self.root.make_or_open(name)
         self._stack.callback(directory.close)
         return directory

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from relstore import protocol
+from relstore.formats import journal
+from relstore.formats.executable import Executable
 from relstore.formats.names import AppName, UnitName
+from relstore.formats.recipe import Recipe
 from relstore.host.connection import Wire
 from relstore.host.helpers import Bundle
 from relstore.host.requests import unit_file
@@ -53,3 +56,17 @@ def test_a_reply_to_something_else_is_a_bug_that_ends_the_session(
     request = protocol.InstallUnit(UnitName("web.service"), "", True, "", False)
     with pytest.raises(protocol.WrongReplyError, match="Done does not answer"):
         talk(top, bundle, request)
+
+
+def test_who_activates_after_a_finding_lets_it_pass_and_that_is_recorded(
+    store: Store, app: App, top: Path, bundle: Bundle
+) -> None:
+    program = Executable("version", "", "", "/no/such/interpreter")
+    preflight = protocol.Preflight(WEB, Recipe(), (program,), True)
+    asked = talk(top, bundle, preflight, protocol.Activate(WEB, "2", "me@desk", Recipe()))
+    (finding,) = asked.messages[0].problems
+    assert finding.kind == "program-interpreter"
+    assert asked.last.outcome == journal.ACTIVE
+    *_, intent, ending = app.events()
+    assert (intent.event, intent.reason) == (journal.SWITCHING, f"in spite of preflight: {finding.what}")
+    assert (ending.event, ending.reason) == (journal.ACTIVE, "")

@@ -25,6 +25,7 @@ from relstore.client.artifact.scan import Scan, scan
 from relstore.client.artifact.unfit import check_links, check_top
 from relstore.client.config.keys.release import ALLOW_OUTSIDE_LINKS, ARTIFACT, COPY, INCLUDE_EVERYTHING
 from relstore.client.config.keys.retention import GC
+from relstore.client.config.keys.service import IGNORE_PREFLIGHT
 from relstore.client.config.recipe import policy
 from relstore.client.connection.session import Session
 from relstore.client.fleet.push import push as push_to_all
@@ -94,6 +95,7 @@ def push(
             activation,
             transfer,
             tuple(programs(scanned)),
+            settings.get(IGNORE_PREFLIGHT) or (),
             policy(settings),
             settings.get(GC),
         )

@@ -65,8 +65,7 @@ def _lines(app: str, host: str, root: str, state: StatusOut) -> list[str]:
         since = text.moment(state.hold.since)
         lines.append(f"  held         by {state.hold.who} since {since}: {state.hold.message}")
     lines += [f"  unit         {_unit(unit, state)}" for unit in state.units]
-    if state.drift:
-        lines.append(f"  drift        {state.drift}")
+    lines += [f"  drift        {drift}" for drift in state.drift.splitlines()]
     lines += [f"  changed      {change}" for change in state.changed]
     return lines
 

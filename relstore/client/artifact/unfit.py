@@ -12,7 +12,6 @@ from pathlib import Path
 
 from relstore.errors import ArtifactError
 from relstore.formats.manifest import Manifest
-from relstore.formats.paths import leaves_build
 
 _NAMES = frozenset(
     (
@@ -47,11 +46,9 @@ def check_top(artifact: Path) -> None:
 
 def check_links(manifest: Manifest) -> None:
     """Refuse links that lead out of the build, naming the one of a chain that does. Raises ArtifactError."""
-    outside = manifest.outside_links()
-    if not outside:
+    link = manifest.way_out()
+    if link is None:
         return
-    alone = (link for link in outside if leaves_build(link.path, {link.path: link.target}))
-    link = next(alone, outside[0])
     raise ArtifactError(
         f"the symlink {link.path!r} -> {link.target!r} leads out of the build",
         state="Nothing was pushed.",

@@ -72,7 +72,12 @@ class PushedHost:
             self._connected, self._access, push.app, str(staged.generation), options
         )
         return replace(
-            ended, build=staged.build, commit=staged.commit, dirty=staged.dirty, streams=staged.streams
+            ended,
+            build=staged.build,
+            commit=staged.commit,
+            dirty=staged.dirty,
+            streams=staged.streams,
+            ignored_findings=staged.ignored_findings,
         )
 
     async def collect(self, push: Push, result: HostResult) -> HostResult:
@@ -99,7 +104,9 @@ class PushedHost:
     ) -> HostResult:
         access = self._access
         heads = access.account.heads
-        await preflight.check(session, push.activation, questions.preflight, access.reporter.notice)
+        ignored = await preflight.check(
+            session, push.activation, questions.preflight, push.ignored_findings, access.reporter.notice
+        )
         await chain_check.check(session, questions.history, heads, access.reporter.notice)
         prepared = await stage.prepare(
             session, questions.build, push.scan, push.publish, stream_maker, access.reporter
@@ -109,7 +116,13 @@ class PushedHost:
         if not prepared.number:
             current = prepared.current
             unchanged = HostResult(
-                access.target, UNCHANGED, push.app, current, current=current, build=push.scan.build
+                access.target,
+                UNCHANGED,
+                push.app,
+                current,
+                current=current,
+                build=push.scan.build,
+                ignored_findings=ignored,
             )
             return await go_live.inspected(session, unchanged, push.activation)
         said = push.description if prepared.record else None  # an older record may name another commit
@@ -124,6 +137,7 @@ class PushedHost:
             commit=said.commit if said else None,
             dirty=said.dirty if said else False,
             streams=prepared.streams,
+            ignored_findings=ignored,
         )
 
 

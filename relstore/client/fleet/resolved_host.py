@@ -49,6 +49,8 @@ class ResolvedHost:
         self._session: Session | None = None
         self.known_app: AppName | None = None
         """The one that was given, or the store's only one; None before anybody knows."""
+        self.ignored_findings: tuple[str, ...] = ()
+        """The kinds of preflight's findings that were let pass."""
 
     async def __aenter__(self) -> ResolvedHost:
         return self
@@ -86,7 +88,10 @@ class ResolvedHost:
         )
         self.known_app = app = app or await session.only_app()
         questions = questions or self._questions(app, specs, options, store)
-        await preflight.check(session, options, questions.preflight, reporter.notice)
+        ignored = options.ignored_findings if options is not None else ()
+        self.ignored_findings = await preflight.check(
+            session, options, questions.preflight, ignored, reporter.notice
+        )
         resolved = [(await session.ask(request, Resolved))[0] for request in questions.resolve]
         await chain_check.check(session, questions.past, account.heads, reporter.notice)
         return resolved

@@ -54,6 +54,8 @@ class HostResult:
     streams: tuple[Stream, ...] = ()
     """What was sent for it."""
     error: RelstoreError | None = None
+    ignored_findings: tuple[str, ...] = ()
+    """The kinds of preflight's findings that were let pass."""
     freed: int | None = None
     """Bytes that the collection afterwards freed; None without one."""
 
@@ -115,7 +117,7 @@ def _failure(outcome: Outcome, app: AppName, ended: protocol.Ended) -> RelstoreE
             return ReleaseFailedError(
                 f"generation {ended.generation} failed and the host went back: {ended.reason}",
                 state=f"{state}, as before.",
-                hint="Look at the output above, fix the release and push again.",
+                hint=f"Fix the release and push again; `relstore show {ended.generation}` keeps the reason.",
                 app=app,
                 generation=ended.generation,
             )

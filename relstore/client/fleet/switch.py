@@ -116,6 +116,7 @@ def _waiting(host: ResolvedHost, resolved: Resolved) -> HostResult:
         build=row.build,
         commit=row.commit,
         dirty=row.dirty,
+        ignored_findings=host.ignored_findings,
     )
 
 
@@ -127,7 +128,13 @@ async def _in_turn(
     while (index := sequence.next_host(results)) is not None:
         waiting = results[index]
         result = await at_host(*hosts[index])
-        results[index] = replace(result, build=waiting.build, commit=waiting.commit, dirty=waiting.dirty)
+        results[index] = replace(
+            result,
+            build=waiting.build,
+            commit=waiting.commit,
+            dirty=waiting.dirty,
+            ignored_findings=waiting.ignored_findings,
+        )
     app = next((result.app for result in results if result.app), None)
     return app, sequence.ended(results)
 

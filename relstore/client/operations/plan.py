@@ -11,6 +11,7 @@ from relstore import protocol
 from relstore.client.artifact.scan import Scan
 from relstore.client.transfer.stream_plan import SendOptions
 from relstore.formats.executable import Executable
+from relstore.formats.finding import Guess
 from relstore.formats.generation import Description
 from relstore.formats.names import AppName
 from relstore.formats.recipe import Recipe
@@ -30,6 +31,8 @@ class Push:
     transfer: SendOptions
     programs: tuple[Executable, ...] = ()
     """What its executables need on a host."""
+    ignored_findings: tuple[Guess, ...] = ()
+    """The kinds of preflight's findings that stop nothing, whether or not there is an activation."""
     retention: Policy | None = None
     """The app's retention policy from now on; None leaves it as it is."""
     collect: bool = False
@@ -51,6 +54,8 @@ class ActivationOptions:
     override_hold: bool = False
     password: str = field(default="", repr=False)
     """For sudo; ``""`` when there is none."""
+    ignored_findings: tuple[Guess, ...] = ()
+    """The kinds of preflight's findings that stop no switch."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from relstore.client.connection.session import Session
 from relstore.client.operations.plan import ActivationOptions
 from relstore.errors import PreflightError
 from relstore.formats.executable import Executable
+from relstore.formats.finding import GUESSES, Guess
 from relstore.formats.names import AppName
 from relstore.formats.recipe import Recipe
 
@@ -27,23 +28,38 @@ async def check(
     session: Session,
     options: ActivationOptions | None,
     asked: protocol.Preflight | None,
+    ignored: Sequence[Guess],
     notice: Callable[[str], None],
-) -> None:
-    """Ask; ``notice`` gets what stops nothing. Raises PreflightError."""
+) -> tuple[str, ...]:
+    """Ask; ``notice`` gets what stops nothing, be it only because its kind is ``ignored``.
+
+    Returns the kinds that were let pass. Raises PreflightError.
+    """
     if asked is None:
-        return
+        return ()
     if options is not None and options.password:
         await session.ask(protocol.Become(options.password), protocol.Done)
     reply, _ = await session.ask(asked, protocol.Preflighted)
     for note in reply.notes:
         notice(f"{session.label}: {note}")
-    if not reply.problems:
-        return
-    problems, hints = zip(*reply.problems)
+    passed = [problem for problem in reply.problems if problem.kind in ignored]
+    stopping = [problem for problem in reply.problems if problem.kind not in ignored]
+    if stopping:
+        raise _error(stopping).on(session.label)
+    for problem in passed:
+        notice(f"{session.label}: ignored, as was asked: {problem.what}")
+    return tuple(dict.fromkeys(problem.kind for problem in passed))
+
+
+def _error(stopping: Sequence[protocol.Problem]) -> PreflightError:
+    problems, hints = zip(*stopping, strict=True)
+    guesses = dict.fromkeys(problem.kind for problem in stopping if problem.kind in GUESSES)
+    if guesses:
+        hints += (f"Or, if this host is wrong about it, --ignore-preflight {','.join(guesses)}.",)
     what = problems[0] if len(problems) == 1 else "".join(f"\n  - {problem}" for problem in problems)
-    raise PreflightError(
+    return PreflightError(
         f"this host could not run it: {what}",
         problems=problems,
         state="Nothing was sent.",
         hint="\n        ".join(dict.fromkeys(hints)),
-    ).on(session.label)
+    )

@@ -25,6 +25,7 @@ from relstore.host.machine.clock import Moment
 from relstore.host.machine.privilege import Privilege
 from relstore.host.service.health import HealthCheck, Subject
 from relstore.host.service.services import Failure, Services
+from relstore.host.service.unit_output import UnitOutput
 from relstore.store import damage, reserve
 from relstore.store.app import CURRENT, App
 from relstore.store.root import explain
@@ -61,6 +62,8 @@ class Activation:
         self._hooks = Hooks(root, app.name, self._link, self._log)
         privilege = Privilege(self._recipe.units.become, password)
         self._services = Services(self._recipe, privilege, directory=root, output=self._log)
+        units = self._recipe.units
+        self._output = UnitOutput(self._services.systemd, units.names, user=units.user)
         self._checker = HealthCheck(self._recipe, self._services, directory=root, output=self._log)
         self._record = Record(store, app, job, request, self._log)
 
@@ -101,15 +104,15 @@ class Activation:
     def settle(self, previous: int, switched: float, *, restarted: bool = False) -> Ending:
         """The link was switched after ``switched`` (seconds of the monotonic clock): restart unless that is
         done, check, and record *active*; or go back and record why. Raises UnrecordedError."""
-        begun = time.time()
         self._log.begin()
+        self._output.begin()
         failure = self._go_live(previous, switched, restarted)
         if failure is None:
             return self._record.end(Ending(journal_format.ACTIVE, previous, self._after(previous)))
         failed = time.time()
         if previous == self._target.number:  # it was only restarted; there is nothing to go back to
             self._log.say(failure.reason)
-            reason = failure.reason + self._log.tail() + self._unit_lines(begun, failed)
+            reason = failure.reason + self._log.tail() + self._output.quoted(failed)
             return self._record.end(Ending(journal_format.STUCK, previous, reason))
         doubt = self._link_back(previous, failure.reason)
         reason = failure.reason + self._log.tail()
@@ -117,7 +120,7 @@ class Activation:
         outcome: Outcome = journal_format.ROLLED_BACK if failure.of_release else journal_format.INTERRUPTED
         self._record.try_step(RETURNING, previous, reason, outcome)
         problem = self._restore(previous, switched)
-        reason += self._unit_lines(begun, failed)
+        reason += self._output.quoted(failed)
         return self._end_return(outcome, previous, reason, problem, doubt)
 
     def settle_return(self, outcome: Outcome, previous: int, reason: str, switched: float) -> Ending:
@@ -270,17 +273,6 @@ class Activation:
         if doubt:  # an outcome in the journal would say that the link is safely back
             raise self._record.unrecorded(doubt, Ending(outcome, previous, reason), RETURNING)
         return self._record.end(Ending(outcome, previous, reason))
-
-    # -- words -----------------------------------------------------------------------------------
-
-    def _unit_lines(self, since: float, until: float) -> str:
-        """What the units said in that time, as lines to add to a reason."""
-        quoted = ""
-        for unit in self._recipe.units.names:
-            lines = self._services.systemd.journal(unit, since, until)
-            if lines:
-                quoted += f"\nthe last lines of {unit}:" + "".join(f"\n  {line}" for line in lines)
-        return quoted
 
 
 def _called(previous: int) -> str:

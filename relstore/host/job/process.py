@@ -17,7 +17,7 @@ from relstore.formats import journal
 from relstore.formats.hold import AppHold
 from relstore.formats.names import AppName, JobId
 from relstore.host.job import directory as jobs
-from relstore.host.job import recovery
+from relstore.host.job import recovery, remark
 from relstore.host.job import start as detach
 from relstore.host.job.activation import Activation
 from relstore.host.job.directory import Job
@@ -86,6 +86,7 @@ def _is_settled(app: App) -> bool:
 
 
 def _locked(store: Store, app: App, job: Job, password: str) -> Ending:
+    store.check_may_change()
     request = job.request()
     lock = locks.open_lock(app.directory, LOCK)
     try:
@@ -101,7 +102,11 @@ def _locked(store: Store, app: App, job: Job, password: str) -> Ending:
         if recovered and recovered.outcome == journal.ACTIVE and app.current() == request.generation:
             return recovered  # what the dead job had begun is what is asked for, and is done now
         overridden = f"in spite of a hold: {describe_hold(app, hold)}" if hold else ""
-        return Activation(store, app, job, request, _LOG, password).run(overridden)
+        passed = remark.read(job)
+        if passed:
+            _say(passed)
+        remarks = "\n".join(filter(None, (overridden, passed)))
+        return Activation(store, app, job, request, _LOG, password).run(remarks)
     finally:
         os.close(lock)
 
@@ -139,6 +144,7 @@ def recover_all(root: str) -> int:
     failed = 0
     try:
         with Store.open(root) as store:
+            store.check_may_change()
             reserve.release_if_full(store.root)
             for name in store.app_names():
                 failed += _recover_named(store, name)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, Optional, TypeVar
 
+import relstore
 from relstore.errors import (
     DamagedError,
     FormatError,
@@ -79,10 +80,6 @@ def decode(raw: bytes, name: str, kind: type[T]) -> T:
         )
         return shape.from_values(kind, value)
     except NewerFormatError as error:
-        raise NewerStoreError(
-            f"a newer relstore wrote the {name}: {error.what}",
-            state="This one changed nothing.",
-            hint="Use that version of relstore, or a later one.",
-        ) from None
+        raise NewerStoreError.of(f"the {name}", error.what, needed="", own=relstore.__version__) from None
     except (FormatError, ProtocolError, UsageError) as error:
         raise DamagedError(f"the {name}: {error.what}") from None

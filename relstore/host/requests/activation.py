@@ -17,7 +17,7 @@ from relstore.formats import journal
 from relstore.host import helpers
 from relstore.host.helpers import Bundle
 from relstore.host.job import directory as jobs
-from relstore.host.job import recovery, watch
+from relstore.host.job import recovery, remark, watch
 from relstore.host.job import start as detach
 from relstore.host.job.directory import Job
 from relstore.host.job.process import BUSY, HELD, describe_hold, holder
@@ -45,21 +45,28 @@ Reported = Union[Accepted, Step, Output, Ended]
 UNCHANGED = "unchanged"
 
 
-def activate(store: Store, bundle: Bundle, request: Activate, password: str) -> Iterator[Reported]:
-    """Start a job and follow it. Raises BusyError, NotFoundError, RefusedError before anything is changed."""
-    return _run_job(store, bundle, request, password, restart=False)
+def activate(
+    store: Store, bundle: Bundle, request: Activate, password: str, passed: str = ""
+) -> Iterator[Reported]:
+    """Start a job and follow it. Raises BusyError, NotFoundError, RefusedError before anything is changed.
+
+    ``passed``: what of preflight it disregards, as a remark of the job.
+    """
+    return _run_job(store, bundle, request, password, passed, restart=False)
 
 
-def restart(store: Store, bundle: Bundle, request: Restart, password: str) -> Iterator[Reported]:
+def restart(
+    store: Store, bundle: Bundle, request: Restart, password: str, passed: str = ""
+) -> Iterator[Reported]:
     """As ``activate``, for what is current already. It waits for no other activation, after which another
     generation may be current."""
     spec = str(request.generation)
     again = Activate(request.app, spec, request.who, request.recipe, override_hold=request.override_hold)
-    return _run_job(store, bundle, again, password, restart=True)
+    return _run_job(store, bundle, again, password, passed, restart=True)
 
 
 def _run_job(
-    store: Store, bundle: Bundle, request: Activate, password: str, *, restart: bool
+    store: Store, bundle: Bundle, request: Activate, password: str, passed: str, *, restart: bool
 ) -> Iterator[Reported]:
     """``restart``: of the current generation, and of no other."""
     reserve.release_if_full(store.root)
@@ -99,6 +106,7 @@ def _run_job(
                 request.confirm_hash,
             )
             job, lock = jobs.create(app, job_request, now % 10**9 // 1000)
+            remark.write(job, passed)
         detach.start(helper, store.root.path, app.name, job, lock, way)
         yield Accepted(job.id, number, current, job.method())
         yield from _follow(app, job)
@@ -122,7 +130,9 @@ def confirm(store: Store, request: Confirm) -> Confirmed:
             # Digests may be compared in any time: nobody can choose one byte of them.
             if expected is None or hashlib.sha256(request.token).digest() != expected:
                 raise RefusedError(
-                    f"that is not the token of job {request.job}", state="Nothing was changed."
+                    f"that is not the token of job {request.job}",
+                    state="Nothing was changed.",
+                    hint="Only the client that started the job can confirm it.",
                 )
             return Confirmed(job.decide(jobs.CONFIRMED) == jobs.CONFIRMED)
         finally:

@@ -42,7 +42,9 @@ def _check(value: Any, what: str, most: int) -> None:
     if isinstance(value, (str, bytes)):
         if len(value) > most:
             raise FormatError(
-                f"{what} has {len(value):,} characters; at most {most:,}", state="Nothing was changed."
+                f"{what} has {len(value):,} characters; at most {most:,}",
+                state="Nothing was changed.",
+                hint="Shorten it.",
             )
     elif isinstance(value, tuple):
         for item in value:

@@ -32,4 +32,4 @@ def _detaching() -> Iterator[Problem]:
     try:
         detach.method()
     except RelstoreError as error:
-        yield Problem(error.what, error.hint)
+        yield Problem.of("job-ends-at-logout", error.what, error.hint)

@@ -11,6 +11,7 @@ from collections.abc import Collection
 from typing import NamedTuple, Optional
 
 from relstore.formats.executable import Executable
+from relstore.formats.finding import Guess
 from relstore.protocol import Problem
 
 _COMPATIBLE = {
@@ -33,6 +34,7 @@ class Judged(NamedTuple):
 class _Obstacle(NamedTuple):
     """Why this host does not run a program: the end of a sentence that begins with the program."""
 
+    kind: Guess
     what: str
     hint: str
 
@@ -56,7 +58,8 @@ def judge(programs: Collection[Executable], started: Collection[str]) -> Judged:
         counts.setdefault(obstacle, []).append(program.path)
     return Judged(
         tuple(
-            Problem(f"{_named(paths)} {obstacle.what}", obstacle.hint) for obstacle, paths in problems.items()
+            Problem.of(obstacle.kind, f"{_named(paths)} {obstacle.what}", obstacle.hint)
+            for obstacle, paths in problems.items()
         ),
         tuple(f"{_named(paths)} {obstacle.what}" for obstacle, paths in notes.items()),
     )
@@ -65,19 +68,26 @@ def judge(programs: Collection[Executable], started: Collection[str]) -> Judged:
 def _obstacle(program: Executable) -> Optional[_Obstacle]:
     machine = os.uname().machine
     if program.machine not in ("", *_COMPATIBLE.get(machine, (machine,))) and not _emulates(program.machine):
-        return _Obstacle(f"built for {program.machine}, and this host is {machine}", f"Build for {machine}.")
+        return _Obstacle(
+            "program-machine",
+            f"built for {program.machine}, and this host is {machine}",
+            f"Build for {machine}.",
+        )
     if program.loader and not os.path.exists(program.loader):
         return _Obstacle(
+            "program-loader",
             f"linked for the dynamic loader {program.loader}, which this host does not have",
             "Link statically, or build on a distribution like the host's (glibc or musl, as it has).",
         )
     if program.interpreter.endswith("\r"):
         return _Obstacle(
+            "program-line-ending",
             "no script that Linux runs: a carriage return ends its #! line",
             "Save it with Unix line endings (`sed -i 's/\\r$//'`).",
         )
     if program.interpreter and not os.path.exists(program.interpreter):
         return _Obstacle(
+            "program-interpreter",
             f"to be run by {program.interpreter}, which this host does not have",
             f"Install {program.interpreter} there.",
         )

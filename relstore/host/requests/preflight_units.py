@@ -25,7 +25,8 @@ def unit_problems(root: str, app: AppName, recipe: Recipe, password: str) -> Ite
     if not recipe.units.names:
         return
     if not Systemd.is_here():
-        yield Problem(
+        yield Problem.of(
+            "no-systemd",
             "this host does not run systemd, and the configuration names a unit",
             "Use a `restart` command for whatever supervises the app there.",
         )
@@ -37,8 +38,10 @@ def unit_problems(root: str, app: AppName, recipe: Recipe, password: str) -> Ite
     silent = systemd.reachable()
     if silent:
         advice = "Does the account have a manager of its own? (loginctl enable-linger)"
-        yield Problem(
-            f"systemd does not answer: {silent}", advice if recipe.units.user else "Is D-Bus there?"
+        yield Problem.of(
+            "systemd-silent",
+            f"systemd does not answer: {silent}",
+            advice if recipe.units.user else "Is D-Bus there?",
         )
         return
     link = f"{root}/apps/{app}/{CURRENT}"
@@ -53,7 +56,8 @@ def unit_problems(root: str, app: AppName, recipe: Recipe, password: str) -> Ite
     yield from _members(members, systemd.state, root, recipe)
     label = selinux.forbids(root)
     if label:
-        yield Problem(
+        yield Problem.of(
+            "selinux",
             f"SELinux is enforcing and {root} has the type {label}, which systemd may not execute",
             f"semanage fcontext -a -t bin_t '{root}(/.*)?' && restorecon -R {root}",
         )
@@ -76,7 +80,8 @@ def started(root: str, app: AppName, recipe: Recipe) -> frozenset[str]:
 def _lingering() -> Iterator[Problem]:
     logout = logind.at_logout()
     if not logout.lingers:
-        yield Problem(
+        yield Problem.of(
+            "unit-ends-at-logout",
             f"the units of {logout.account} stop when its last session ends",
             f"Once, as root there: loginctl enable-linger {logout.account}",
         )
@@ -87,12 +92,14 @@ def loaded(unit: UnitName, state: UnitState, *, user: bool) -> Iterator[Problem]
     scope = "--user " if user else ""
     if state.load != "loaded":
         known = "does not exist" if state.load in ("not-found", "") else f"cannot be used: it is {state.load}"
-        yield Problem(
+        yield Problem.of(
+            "unit-not-loaded",
             f"the unit {unit} {known}",
             f"`relstore unit --install` makes one; `systemctl {scope}status {unit}` says what systemd sees.",
         )
     elif state.needs_reload:
-        yield Problem(
+        yield Problem.of(
+            "unit-changed",
             f"the files of the unit {unit} have changed since systemd read them, so it would run as before",
             f"Run `systemctl {scope}daemon-reload` there.",
         )
@@ -106,14 +113,16 @@ def runs_release(
         return
     behind = [member for member in members if member.unit != unit and member.must_run]
     if not behind and not link_use.goes_through(state.places, link):
-        yield Problem(
+        yield Problem.of(
+            "unit-runs-other",
             f"the unit {unit} does not run {link}/…, so a switch would not change what it runs",
             f"Let ExecStart= begin with {link}/ and run `systemctl daemon-reload`, or set "
             "unit-runs-build = false if it only serves files from there.",
         )
     for member in behind:
         if recipe.units.action == RESTART and not member.restarted:
-            yield Problem(
+            yield Problem.of(
+                "unit-not-restarted",
                 f"a restart of {unit} does not restart {member.unit}",
                 f"Add PartOf={unit} to the [Unit] section of {member.unit}; then `systemctl daemon-reload`.",
             )
@@ -138,12 +147,14 @@ def reaches_store(unit: UnitName, state: UnitState, root: str, *, user: bool) ->
     if state.type and not user and account != "root":
         barrier = access.barrier(root, account, state.groups)
         if barrier:
-            yield Problem(
+            yield Problem.of(
+                "store-unreachable",
                 f"{unit} runs as {account or 'an account of its own'}, which may not enter {barrier}",
                 f"chmod o+x {barrier}, or put the store elsewhere (/srv, /opt).",
             )
     if state.protect_home in ("yes", "tmpfs") and root.startswith(("/home/", "/root/", "/run/user/")):
-        yield Problem(
+        yield Problem.of(
+            "store-hidden",
             f"the unit {unit} has ProtectHome={state.protect_home} and would not see the store at {root}",
             "Set ProtectHome=read-only, or put the store elsewhere (/srv, /opt).",
         )
@@ -153,7 +164,8 @@ def _may_act(unit: UnitName, state: UnitState, recipe: Recipe, privilege: Privil
     if os.geteuid() == 0:
         return
     if not recipe.units.become:
-        yield Problem(
+        yield Problem.of(
+            "unit-needs-root",
             f"restarting {unit} needs root",
             'Set become = "sudo" (`relstore sudoers` prints the rule), or use a unit of the account '
             "(user = true).",
@@ -172,4 +184,4 @@ def _may_act(unit: UnitName, state: UnitState, recipe: Recipe, privilege: Privil
         if refusal is not None:
             refused[refusal] = [f"`systemctl {recipe.units.action} {unit}`"]
     for refusal, commands in refused.items():
-        yield Problem(f"{refusal.what}: {', '.join(commands)}", refusal.hint)
+        yield Problem.of("sudo-refuses", f"{refusal.what}: {', '.join(commands)}", refusal.hint)

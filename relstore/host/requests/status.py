@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from relstore.errors import DamagedError, NotFoundError, StoreError
+from relstore.errors import DamagedError, NewerStoreError, NotFoundError, StoreError
 from relstore.formats import generation as generation_format
 from relstore.formats.recipe import Recipe
 from relstore.gc import processes
 from relstore.host.job import directory as jobs
 from relstore.host.job import recovery
 from relstore.host.machine.privilege import Privilege
-from relstore.host.requests import replies
+from relstore.host.requests import drift, replies
 from relstore.host.service import running_build
 from relstore.host.service.systemd import Systemd
 from relstore.protocol import Status, StatusOut, UnitOut
@@ -32,7 +32,9 @@ _MAX_CHANGED = 20
 def status(store: Store, request: Status) -> StatusOut:
     """The state of one app. Raises NotFoundError, DamagedError."""
     with store.app(request.app) as app:
-        number, drift = _current(app)
+        number, link_drift = _current(app)
+        recipe = _last_recipe(app)
+        unfit = (*filter(None, [link_drift]), *drift.of_units(store.root.path, app.name, recipe))
         rows = app.rows_with(number)
         current = next((row for row in rows if row.state == generation_format.CURRENT), None)
         target = history.rollback_target(rows)
@@ -45,9 +47,9 @@ def status(store: Store, request: Status) -> StatusOut:
             sum(1 for row in rows if row.state != generation_format.DELETED),
             running,
             running is None and recovery.unresolved(app.events()) is not None,
-            drift,
+            "\n".join(unfit),
             hold.read(app.directory),
-            tuple(_units(app, rows, current)),
+            tuple(_units(recipe, rows, current)),
             tuple(_changed(store, current)) if current else (),
             len(store.builds.ids()),
             free_bytes,
@@ -66,9 +68,8 @@ def _current(app: App) -> tuple[int | None, str]:
     return number, ""
 
 
-def _units(app: App, rows: list[Row], current: Row | None) -> Iterator[UnitOut]:
+def _units(recipe: Recipe, rows: list[Row], current: Row | None) -> Iterator[UnitOut]:
     """The units of the last activation, and which generation each executes."""
-    recipe = _last_recipe(app)
     if not recipe.units.names or not Systemd.is_here():
         return
     systemd = Systemd(recipe.units, Privilege())
@@ -92,7 +93,7 @@ def _last_recipe(app: App) -> Recipe:
         return Recipe()
     try:
         return job.request().recipe
-    except DamagedError:
+    except (DamagedError, NewerStoreError):
         return Recipe()
     finally:
         job.close()

@@ -65,12 +65,12 @@ class Uploading:
     def compare(self, request: protocol.Compare) -> None:
         raw = self._wire.whole_body(MAX_BYTES)
         manifest = Manifest.parse(raw)
-        outside = [] if request.allow_outside_links else manifest.outside_links()
-        if outside:
+        link = None if request.allow_outside_links else manifest.way_out()
+        if link is not None:
             raise RefusedError(
-                f"the symlink {outside[0].path!r} -> {outside[0].target!r} leaves the build",
+                f"the symlink {link.path!r} -> {link.target!r} leads out of the build",
                 state="Nothing was changed.",
-                hint="Allow it with --allow-outside-links.",
+                hint="Make it point inside, or allow it with --allow-outside-links.",
             )
         check_manifest_name(raw, request.build)
         probed = self._found(request.app, request.build)

@@ -1,7 +1,7 @@
-"""Reads and controls systemd units, through ``systemctl`` and ``journalctl``.
+"""Reads and controls systemd units, through ``systemctl``.
 
-Not for judging whether a unit is healthy (``unit_health``), nor for the text of unit files
-(``client.unit_text``).
+Not for judging whether a unit is healthy (``unit_health``), for what it writes (``unit_output``), nor for the
+text of unit files (``client.unit_text``).
 """
 
 from __future__ import annotations
@@ -27,12 +27,11 @@ _PROPERTIES = (
     "NeedDaemonReload", "Environment", "BindPaths", "BindReadOnlyPaths", "Group",
     "SupplementaryGroups",
     "ConsistsOf", "RequiredBy", "BoundBy", "Wants", "Requires", "BindsTo", "Upholds", "Triggers",
+    "InvocationID",
 )  # fmt: skip
 _PLACES = (
     "ExecStart", "WorkingDirectory", "RootDirectory", "Environment", "BindPaths", "BindReadOnlyPaths",
 )  # fmt: skip
-JOURNAL_LINES = 20
-_JOURNAL_BYTES = 4000
 
 
 class UnitState(NamedTuple):
@@ -74,6 +73,8 @@ class UnitState(NamedTuple):
     """Units that are started when this one is."""
     triggers: tuple[str, ...]
     """What a socket, a timer or a path starts."""
+    invocation: str
+    """Names its present or last run."""
 
     @classmethod
     def parse(cls, text: str) -> UnitState:
@@ -107,6 +108,7 @@ class UnitState(NamedTuple):
             _words(values, "ConsistsOf", "RequiredBy", "BoundBy"),
             _words(values, "Wants", "Requires", "BindsTo", "Upholds"),
             _words(values, "Triggers"),
+            values.get("InvocationID", ""),
         )
 
 
@@ -151,14 +153,6 @@ class Systemd:
 
     def stop(self, unit: UnitName, *, seconds: float) -> str:
         return self.act(systemctl.STOP, unit, seconds=seconds)
-
-    def journal(self, unit: UnitName, since: float, until: float) -> list[str]:
-        """The unit's last lines between these times (seconds since 1970); none if they are not readable."""
-        selector = "--user-unit" if self._scope else "--unit"
-        words = ["journalctl", selector, unit, "-n", str(JOURNAL_LINES)]
-        words += ["--since", f"@{int(since)}", "--until", f"@{until:.6f}"]
-        result = tools.run([*words, "-o", "cat", "--no-pager", "-q"], seconds=_SHOW_S)
-        return result.out[-_JOURNAL_BYTES:].splitlines() if result.code == 0 else []
 
     def _run(self, words: list[str], *, seconds: float) -> ToolResult:
         return self._privilege.run(["systemctl", *self._scope, *words], seconds=seconds)

@@ -202,7 +202,7 @@ def test_what_a_newer_relstore_left_is_left_to_it(
     assert recover_all(str(root_of(app))) == 1
     job = run(helper, app, 1)
     assert (job.state().step, job.state().outcome) == (DONE, journal.FAILED)
-    assert "a newer relstore wrote" in job.state().reason
+    assert "needs a newer relstore" in job.state().reason
     assert app.events() == before
     assert app.current() == 2
     assert log_of(tmp_path) == ""

@@ -43,7 +43,7 @@ def test_what_this_host_runs_is_no_problem() -> None:
 def test_programs_for_another_machine_are_named_together() -> None:
     (found,) = ask(*(program(name, OTHER) for name in "abcde"))
     assert found == (
-        f"a, b, c and 2 more are built for {OTHER}, and this host is {MACHINE}", f"Build for {MACHINE}.",
+        f"a, b, c and 2 more are built for {OTHER}, and this host is {MACHINE} [program-machine]", f"Build for {MACHINE}.",
     )  # fmt: skip
     ((what, _),) = ask(program("setup.exe", "windows"))
     assert what.startswith("setup.exe is built for windows")
@@ -90,16 +90,22 @@ def test_what_stops_a_push_is_what_is_started_or_a_build_of_which_nothing_runs(
 
 def test_a_script_with_a_carriage_return_is_named() -> None:
     ((what, hint),) = ask(program("run", "", "", "/bin/sh\r"))
-    assert what == "run is no script that Linux runs: a carriage return ends its #! line"
+    assert (
+        what == "run is no script that Linux runs: a carriage return ends its #! line [program-line-ending]"
+    )
     assert "sed -i" in hint
 
 
 def test_a_loader_and_an_interpreter_that_are_missing() -> None:
     ((what, hint),) = ask(program(loader="/lib/ld-nothing.so.1"))
-    assert what == "web is linked for the dynamic loader /lib/ld-nothing.so.1, which this host does not have"
+    assert what == (
+        "web is linked for the dynamic loader /lib/ld-nothing.so.1, which this host does not have [program-loader]"
+    )
     assert "Link statically" in hint
     ((what, hint),) = ask(program(machine="", interpreter="/usr/bin/nothing9"))
-    assert what == "web is to be run by /usr/bin/nothing9, which this host does not have"
+    assert (
+        what == "web is to be run by /usr/bin/nothing9, which this host does not have [program-interpreter]"
+    )
 
 
 @pytest.mark.parametrize(
@@ -188,6 +194,7 @@ def test_whether_systemd_has_the_unit(state: UnitState, user: bool, what: str, h
     for problem in found:
         assert what in problem.what
         assert hint in problem.hint
+        assert problem.kind in ("unit-not-loaded", "unit-changed")
 
 
 @pytest.mark.parametrize(

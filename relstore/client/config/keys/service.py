@@ -5,6 +5,7 @@ from __future__ import annotations
 from relstore.client.config.readers import BOOLEAN, COMMAND, SECONDS, several, string
 from relstore.client.config.setting import DefaultedSetting, PathBase, Setting, ValueType
 from relstore.errors import UsageError
+from relstore.formats.finding import GUESSES, Guess, parse_guesses
 from relstore.formats.names import UnitName
 from relstore.formats.recipe import ACTIONS, RESTART, SUDO, Escalation, UnitAction
 
@@ -37,6 +38,10 @@ def _become(value: object, base: PathBase) -> Escalation:
     if string(value) != SUDO:
         raise UsageError(f"{value!r} is not known", hint=f'It can be "{SUDO}".')
     return SUDO
+
+
+def _findings(value: object, base: PathBase) -> tuple[Guess, ...]:
+    return parse_guesses([string(item) for item in several(value, "kind")])
 
 
 UNIT = Setting(
@@ -110,5 +115,19 @@ RESTART_TIMEOUT = DefaultedSetting(
     help="How long a restart may take; a unit gets as long as systemd gives it.",
     example="60s",
     default="60s",
+    commands=RUNNING,
+)
+IGNORE_PREFLIGHT = Setting(
+    "ignore-preflight",
+    ValueType(
+        "kind, or a list of kinds",
+        "KIND[,KIND]",
+        _findings,
+        from_flag=lambda text: [word.strip() for word in text.split(",")],
+        choices=GUESSES,
+    ),
+    help="Continue in spite of preflight findings of these kinds; this is recorded.",
+    more="Every finding shows its kind in brackets.",
+    example=["unit-needs-root"],
     commands=RUNNING,
 )
