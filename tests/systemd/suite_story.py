@@ -6,21 +6,22 @@ unit`` prints. A step checks what came of it, and returns that in a few words fo
 
 from __future__ import annotations
 
-import random
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tests.e2e.user import Ran
 from tests.support.hosts.systemd import SystemdHost
+from tests.support.moved_programs import release
+from tests.systemd import releases
 from tests.systemd.deployer import Deployer, document
 from tests.systemd.steps import caught, events
 
 UNIT_FILE = "/etc/systemd/system/web.service"
-_BALLAST_BYTES = 2_000_000
+_FUNCTIONS = 1500
 _FLAGS = ("--become", "sudo", "--health-stable", "2s", "--health-timeout", "8s")
 _SWITCH = ("--app", "web", "--unit", "web", *_FLAGS)
 
@@ -31,7 +32,8 @@ class Story:
 
     deployer: Deployer
     serves: str = ""
-    ballast: bytearray = field(default_factory=lambda: bytearray(random.Random(7).randbytes(_BALLAST_BYTES)))
+    program: bytes = release(1, _FUNCTIONS)
+    """A file that is in each build, such as a compiled program."""
 
     @property
     def host(self) -> SystemdHost:
@@ -40,7 +42,7 @@ class Story:
     def words(self, name: str, version: str, *flags: str) -> tuple[object, ...]:
         """The arguments of a push of the release called ``name``."""
         words = self.deployer.words(name, version, *_FLAGS, *flags)
-        (Path(str(words[1])) / "ballast").write_bytes(self.ballast)
+        (Path(str(words[1])) / "program").write_bytes(self.program)
         return words
 
     def push(self, name: str, version: str, *flags: str) -> Ran:
@@ -84,21 +86,22 @@ def unchanged_push(story: Story) -> str:
 
 
 def push_of_differences(story: Story) -> str:
-    """A file of 2 MB that differs in a few places is sent as a difference, where this Python can apply one."""
-    for place in range(1000, _BALLAST_BYTES, 400_000):
-        story.ballast[place] ^= 255
-    ran = story.push("good", "two", "--json")
+    """The program of the next release is sent as a difference to this one, which python3-minimal can apply."""
+    story.program = release(2, _FUNCTIONS)
+    ran = story.push("good", "two", "--delta", "--json")
     assert ran.code == 0, ran.err
     story.serves = "two"
     result: dict[str, Any] = document(ran)
     (codec,) = {stream["codec"] for stream in result["streams"] if stream["base"]}
-    assert result["sent_bytes"] < 20_000, result
+    assert result["sent_bytes"] < len(story.program) / 8, result
     story.ends_with("active")
     return f"active, by {codec.partition(' ')[0]}"
 
 
 def crash(story: Story) -> str:
-    ran = story.push("crashes after 1 s", "bad", "--health-stable", "4s")
+    words = story.words("good", "bad", "--health-stable", "4s")
+    releases.make_harmful(Path(str(words[1])), ":")
+    ran = story.deployer.run(*words)
     assert ran.code == 3, ran.err
     assert re.search("crash loop|stopped by itself|restarted", ran.err), ran.err
     story.ends_with("rolled-back")
@@ -170,7 +173,7 @@ def verify_and_repair(story: Story) -> str:
     story.deployer.does("verify")
     story.host.run(
         "sh", "-c",
-        "cd /srv/web/apps/web/current/ && chmod u+w ballast && dd if=/dev/zero of=ballast bs=1 count=9 conv=notrunc",
+        "cd /srv/web/apps/web/current/ && chmod u+w program && dd if=/dev/zero of=program bs=1 count=9 conv=notrunc",
     )  # fmt: skip
     assert story.deployer.run("verify").code == 1
     story.deployer.does("verify", "--repair")

@@ -16,6 +16,7 @@ from tests.support.hosts import suites
 from tests.support.hosts.base_tree import BaseTree
 from tests.support.hosts.systemd import Network, SystemdHost
 from tests.systemd import suite_story
+from tests.systemd.suite_table import FAILED, documented
 
 pytestmark = [pytest.mark.root, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -29,7 +30,7 @@ def versions(host: SystemdHost) -> dict[str, str]:
     return {
         "systemd": host.run("systemctl", "--version").stdout.split()[1],
         "Python": host.run("python3", "-V").stdout.split()[1],
-        "OpenSSH": host.run("ssh", "-V").stderr.split()[0].removeprefix("OpenSSH_"),
+        "OpenSSH": host.run("/usr/sbin/sshd", "-V", check=False).stderr.partition("OpenSSH_")[2].split()[0],
         "sudo": host.run("sudo", "-V").stdout.split()[2],
     }
 
@@ -50,11 +51,16 @@ def test_an_ordinary_account_does_everything(suite: str, network: Network, tmp_p
         story = suite_story.prepare(host, tmp_path / "home")
         for name, step in suite_story.STEPS.items():
             began = time.monotonic()
-            happened[name] = "failed"
+            happened[name] = FAILED
             happened[name] = step(story)
-            print(f"{suite}: {name}: {happened[name]} ({time.monotonic() - began:.1f} s)")
             assert story.deployer.serves() == story.serves, name
+            print(f"{suite}: {name}: {happened[name]} ({time.monotonic() - began:.1f} s)")
     finally:
         host.stop()
         if RESULTS:
             (Path(RESULTS) / suite).write_text(json.dumps(happened))
+    if not RESULTS:
+        shown = documented(suite)
+        assert {name: shown.get(name) for name in suite_story.STEPS} == {
+            name: happened[name] for name in suite_story.STEPS
+        }, "run `make suites`"

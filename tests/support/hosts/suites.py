@@ -26,7 +26,8 @@ SUITES = ("bullseye", "bookworm", "trixie", "sid")
 MIRROR = "RELSTORE_TEST_MIRROR"
 """The variable for another mirror than apt's, such as http://HOST/debian."""
 TREES = "RELSTORE_TEST_TREES"
-"""The variable for another directory of the trees."""
+"""The variable for another directory than this one:"""
+_CACHE = Path("/var/cache/relstore-tests/trees")
 
 PACKAGES = (
     "dbus",
@@ -77,9 +78,8 @@ def tree(suite: str) -> Path:
 
 
 def _place(suite: str) -> Path:
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     recipe = hashlib.sha256("\n".join((suite, *PACKAGES, *_DPKG_OPTIONS)).encode()).hexdigest()
-    return Path(os.environ.get(TREES) or cache / "relstore-tests" / "trees") / f"{suite}-{recipe[:12]}"
+    return Path(os.environ.get(TREES) or _CACHE) / f"{suite}-{recipe[:12]}"
 
 
 @contextmanager
