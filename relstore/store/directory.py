@@ -57,6 +57,17 @@ class Dir:
         """The directory ``name`` in here. Raises OSError (ENOTDIR or ELOOP for a symlink)."""
         return Dir(os.open(component(name), _OPEN_DIRECTORY, dir_fd=self.fd), f"{self.path}/{name}")
 
+    def sub_of_owner(self, name: str) -> Dir:
+        """``sub``; a mode that keeps its owner out is changed first. Raises OSError."""
+        try:
+            return self.sub(name)
+        except PermissionError:
+            status = self.lstat(name)
+            if status is None:
+                raise
+            self.make_accessible(name, status)
+            return self.sub(name)
+
     def sub_or_none(self, name: str) -> Dir | None:
         try:
             return self.sub(name)

@@ -30,7 +30,10 @@ def versions(host: SystemdHost) -> dict[str, str]:
     return {
         "systemd": host.run("systemctl", "--version").stdout.split()[1],
         "Python": host.run("python3", "-V").stdout.split()[1],
-        "OpenSSH": host.run("/usr/sbin/sshd", "-V", check=False).stderr.partition("OpenSSH_")[2].split()[0],
+        "OpenSSH": host.run("/usr/sbin/sshd", "-V", check=False)
+        .stderr.partition("OpenSSH_")[2]
+        .split()[0]
+        .rstrip(","),
         "sudo": host.run("sudo", "-V").stdout.split()[2],
     }
 
