@@ -17,6 +17,7 @@ from tests.proof import (
     neighbour,
     power_loss,
     races,
+    services,
     state_machine,
 )
 from tests.proof.tally import Tally
@@ -31,6 +32,7 @@ PROOFS = {
     "hostile client": hostile_client,
     "hostile host": hostile_host,
     "neighbour": neighbour,
+    "services": services,
 }
 
 

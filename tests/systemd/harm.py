@@ -142,7 +142,8 @@ def by_hand(account: Account) -> Problems:
     words = account.words("good", "bad", "--no-switch")
     releases.make_harmful(Path(str(words[1])), ":")
     account.deployer.does(*words)
-    host.run("ln", "-sfn", "generations/3", "/srv/web/apps/web/current")
+    newest = account.deployer.status()["newest"]
+    host.run("ln", "-sfn", f"generations/{newest}", "/srv/web/apps/web/current")
     host.run("systemctl", "restart", "web.service")
     yield from account.problems("rolled-back")
 

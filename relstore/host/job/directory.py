@@ -25,6 +25,7 @@ from relstore.errors import (
 from relstore.formats import pack
 from relstore.formats.names import JobId, is_job, random_suffix
 from relstore.formats.recipe import Recipe
+from relstore.host.job.rights import regained
 from relstore.host.machine.clock import Moment
 from relstore.protocol import fields as shape
 from relstore.store import app as apps
@@ -93,21 +94,25 @@ class Job:
     def close(self) -> None:
         self.directory.close()
 
+    @regained
     def request(self) -> JobRequest:
         """Raises DamagedError, NewerStoreError."""
         return self._read(REQUEST, JobRequest)
 
+    @regained
     def state(self) -> JobState:
         """Raises DamagedError, NewerStoreError."""
         if self.directory.lstat(STATE) is None:
             return JobState(QUEUED, 0, "", 0, "")
         return self._read(STATE, JobState)
 
+    @regained
     def write_state(self, state: JobState) -> None:
         """Durable when this returns."""
         raw = _encode(state._replace(reason=state.reason[:_MAX_REASON]))
         durable.replace_file(self.directory, STATE, raw)
 
+    @regained
     def set_aside(self, switching: Moment) -> None:
         """Before the switch: room for the last state, which may have to be written to a full disk, and the
         moment that tells processes of the release from those before it."""
@@ -154,6 +159,7 @@ class Job:
         self.directory.rename(SPARE, self.directory, STATE)
         durable.sync_directory(self.directory)
 
+    @regained
     def method(self) -> str:
         """How its process is kept alive, in its own words; ``""`` before it began."""
         return (self.directory.read_or_none(METHOD, 200) or b"").decode("utf-8", "replace")
@@ -163,15 +169,18 @@ class Job:
         durable.replace_file(self.directory, METHOD, method.encode())
         self.write_state(JobState(STARTED, 0, "", 0, ""))
 
+    @regained
     def cancel(self, who: str) -> None:
         """Ask the job not to switch; it looks just before it would."""
         durable.replace_file(self.directory, CANCEL, who.encode())
 
+    @regained
     def cancelled_by(self) -> str | None:
         """Who asked for that, or None."""
         canceller = self.directory.read_or_none(CANCEL, _LIMIT)
         return None if canceller is None else canceller.decode("utf-8", "replace")
 
+    @regained
     def decide(self, verdict: str) -> str:
         """Say whether it was confirmed: CONFIRMED, or EXPIRED. Only the first word counts; it is returned.
 
@@ -181,10 +190,12 @@ class Job:
             durable.create_file(self.directory, VERDICT, verdict.encode())
         return self.verdict() or verdict
 
+    @regained
     def verdict(self) -> str:
         """What was decided, or ``""``."""
         return (self.directory.read_or_none(VERDICT, 200) or b"").decode("utf-8", "replace")
 
+    @regained
     def is_alive(self) -> bool:
         """Whether the job's process lives, by the lock that it holds."""
         try:
@@ -196,6 +207,7 @@ class Job:
         finally:
             os.close(fd)
 
+    @regained
     def log_from(self, offset: int, limit: int) -> bytes:
         """Up to ``limit`` bytes of the log from ``offset`` on."""
         try:

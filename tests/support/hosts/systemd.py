@@ -120,7 +120,7 @@ exec env -i container=other PATH={PATH} {_SYSTEMD} --system
 
 def need_systemd_hosts() -> None:
     """Skip where such hosts cannot run; fail instead where RELSTORE_REQUIRE_SYSTEMD says so."""
-    reason = _why_not() if os.geteuid() == 0 else "hosts with systemd need root"
+    reason = why_no_systemd_hosts() if os.geteuid() == 0 else "hosts with systemd need root"
     if reason and os.environ.get("RELSTORE_REQUIRE_SYSTEMD") == "1":
         pytest.fail(reason)
     if reason:
@@ -475,7 +475,8 @@ class SystemdHost:
 
 
 @functools.cache
-def _why_not() -> str:
+def why_no_systemd_hosts() -> str:
+    """What is missing for them on this machine, besides being root; empty where they run."""
     missing = [program for program in _PROGRAMS if not shutil.which(program, path=PATH)]
     if missing:
         return f"no {', '.join(missing)} here (Debian: {_PACKAGES})"
