@@ -164,6 +164,7 @@ def rounds(case: Case, account: Account, count: int) -> Problems:
         account.push_a_good_one()
         for problem in case(account):
             yield f"round {number}: {problem}"
+        account.deployer.does("gc", "--app", "web", "--keep", "2")
 
 
 def _harmful_release(account: Account, harm: str) -> Problems:
