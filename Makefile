@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-quick check format bench bench-downtime bench-scale proof host-tests reference clean
+.PHONY: demo test test-quick check format bench bench-downtime bench-scale proof suites suite-trees host-tests reference clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "relstore needs Python 3.11 or newer; set PYTHON=")'
@@ -61,6 +61,16 @@ bench-scale: $(STAMP)
 # root for the small file systems.
 proof: $(STAMP)
 	$(BIN)/python -m tests.proof
+
+# relstore at a host of each of Debian's suites, from bullseye to sid; it writes the table in docs/suites.md. It needs
+# root, mmdebstrap, and a mirror: that of apt, or RELSTORE_TEST_MIRROR.
+suites: $(STAMP)
+	$(BIN)/python -m tests.systemd.suite_table
+
+# Only makes the trees of the hosts, which stay in /var/cache/relstore-tests: make suite-trees SUITES="bullseye trixie"
+SUITES ?=
+suite-trees: $(STAMP)
+	$(BIN)/python -m tests.support.hosts.suites $(SUITES)
 
 reference: $(STAMP)
 	$(BIN)/python docs/generate_reference.py

@@ -54,7 +54,7 @@ class App:
     def area(self, name: str) -> Dir:
         """One of ``AREAS``, open. Raises DamagedError when it is not there, or is none."""
         try:
-            return self.directory.sub(name)
+            return self.directory.sub_of_owner(name)
         except (FileNotFoundError, NotADirectoryError):
             raise DamagedError(
                 f"the app {self.name} has no directory {name!r} in the store",

@@ -64,6 +64,28 @@ class Dir:
             error.filename = f"{self.path}/{name}"  # for people, who do not see which directory it is in
             raise
 
+    def sub_of_owner(self, name: str) -> Dir:
+        """``sub``; a mode that keeps its owner out is changed first. Raises OSError."""
+        try:
+            return self.sub(name)
+        except PermissionError:
+            status = self.lstat(name)
+            if status is None:
+                raise
+            self.make_accessible(name, status)
+            return self.sub(name)
+
+    def regain(self) -> bool:
+        """Give the owner all rights on this directory; whether it lacked any and has them now."""
+        mode = stat.S_IMODE(os.fstat(self.fd).st_mode)
+        if mode & 0o700 == 0o700:
+            return False
+        try:
+            os.fchmod(self.fd, mode | 0o700)
+        except OSError:
+            return False
+        return True
+
     def sub_or_none(self, name: str) -> Dir | None:
         try:
             return self.sub(name)

@@ -18,6 +18,7 @@ from tests.proof import (
     other_accounts,
     power_loss,
     races,
+    services,
     state_machine,
     surroundings,
     taken_leases,
@@ -37,6 +38,7 @@ PROOFS = {
     "other accounts": other_accounts,
     "leases": taken_leases,
     "surroundings": surroundings,
+    "services": services,
 }
 
 

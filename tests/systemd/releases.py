@@ -71,6 +71,15 @@ MATRIX = (
 )
 
 
+HARMFUL = """\
+#!/bin/sh
+(sleep 1; {harm}
+kill -KILL $$) &
+exec "${{0%/*}}/service"
+"""
+"""A program that runs the service, does something after a second, and dies of it."""
+
+
 def make(directory: Path, name: str, version: str) -> Path:
     """The build of the release called ``name``; it answers with ``version``."""
     shutil.rmtree(directory, ignore_errors=True)
@@ -85,3 +94,11 @@ def make(directory: Path, name: str, version: str) -> Path:
         shutil.copyfile(SERVICE, program)
         program.chmod(0o644 if name == "not executable" else 0o755)
     return directory
+
+
+def make_harmful(build: Path, harm: str) -> None:
+    """Let the release in ``build`` do ``harm``, a line of shell, after one second, and then crash."""
+    program = build / "bin/web"
+    program.rename(build / "bin/service")
+    program.write_text(HARMFUL.format(harm=harm))
+    program.chmod(0o755)

@@ -80,8 +80,8 @@ if mode == "crash loop":
     notify("READY=1")
     time.sleep(0.3)
     sys.exit("lost my mind again")
-if mode == "crashes after 2 s":
-    threading.Timer(2, lambda: os._exit(7)).start()
+if mode in ("crashes after 1 s", "crashes after 2 s"):
+    threading.Timer(int(mode.split()[2]), lambda: os._exit(7)).start()
 if mode == "answers 500":
     status = b"500 Oops"
 if mode == "answers the wrong body":

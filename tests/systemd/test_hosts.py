@@ -14,7 +14,8 @@ from typing import IO
 
 import pytest
 
-from tests.support.hosts.systemd import ACCOUNT_ID, Network, SystemdHost, need_systemd_hosts
+from tests.support.hosts.base_tree import ACCOUNT_ID
+from tests.support.hosts.systemd import Network, SystemdHost, need_systemd_hosts
 
 pytestmark = pytest.mark.root
 

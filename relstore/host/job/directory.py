@@ -15,6 +15,7 @@ from typing import Optional, TypeVar
 from relstore.errors import DamagedError, NotFoundError, StoreError
 from relstore.formats.names import JobId, is_job, random_suffix
 from relstore.host.job import values
+from relstore.host.job.rights import regained
 from relstore.host.job.values import QUEUED, STARTED, JobRequest, JobState
 from relstore.host.machine.clock import Moment
 from relstore.store import app as apps
@@ -48,20 +49,24 @@ class Job:
     def close(self) -> None:
         self.directory.close()
 
+    @regained
     def request(self) -> JobRequest:
         """Raises DamagedError, NewerStoreError."""
         return self._read(REQUEST, JobRequest)
 
+    @regained
     def state(self) -> JobState:
         """Raises DamagedError, NewerStoreError."""
         if self.directory.lstat(STATE) is None:
             return JobState(QUEUED, 0, "", 0, "")
         return self._read(STATE, JobState)
 
+    @regained
     def write_state(self, state: JobState) -> None:
         """Durable when this returns."""
         durable.replace_file(self.directory, STATE, state.encode())
 
+    @regained
     def set_aside(self, switching: Moment) -> None:
         """Before the switch: room for the last state, which may have to be written to a full disk, and the
         moment that tells processes of the release from those before it."""
@@ -108,6 +113,7 @@ class Job:
         self.directory.rename(SPARE, self.directory, STATE)
         durable.sync_directory(self.directory)
 
+    @regained
     def method(self) -> str:
         """How its process is kept alive, in its own words; ``""`` before it began."""
         return (self.directory.read_or_none(METHOD, 200) or b"").decode("utf-8", "replace")
@@ -117,15 +123,18 @@ class Job:
         durable.replace_file(self.directory, METHOD, method.encode())
         self.write_state(JobState(STARTED, 0, "", 0, ""))
 
+    @regained
     def cancel(self, who: str) -> None:
         """Ask the job not to switch; it looks just before it would."""
         durable.replace_file(self.directory, CANCEL, who.encode())
 
+    @regained
     def cancelled_by(self) -> str | None:
         """Who asked for that, or None."""
         canceller = self.directory.read_or_none(CANCEL, values.MAX_BYTES)
         return None if canceller is None else canceller.decode("utf-8", "replace")
 
+    @regained
     def decide(self, verdict: str) -> str:
         """Say whether it was confirmed: CONFIRMED, or EXPIRED. Only the first word counts; it is returned.
 
@@ -135,10 +144,12 @@ class Job:
             durable.create_file(self.directory, VERDICT, verdict.encode())
         return self.verdict() or verdict
 
+    @regained
     def verdict(self) -> str:
         """What was decided, or ``""``."""
         return (self.directory.read_or_none(VERDICT, 200) or b"").decode("utf-8", "replace")
 
+    @regained
     def is_alive(self) -> bool:
         """Whether the job's process lives, by the lock that it holds."""
         try:
@@ -150,6 +161,7 @@ class Job:
         finally:
             os.close(fd)
 
+    @regained
     def log_from(self, offset: int, limit: int) -> bytes:
         """Up to ``limit`` bytes of the log from ``offset`` on."""
         try:
@@ -226,10 +238,12 @@ def open_job(app: App, ident: Optional[JobId]) -> Job:
             raise NotFoundError(f"{app.name} has no jobs yet", hint="A push or a switch makes one.")
         ident = known[-1]
     with app.area(apps.JOBS) as jobs:
-        directory = jobs.sub_or_none(ident)
-    if directory is None:
-        raise NotFoundError(f"{app.name} has no job {ident}", hint="`relstore log` lists the jobs.")
-    return Job(ident, directory)
+        try:
+            # A release that runs as this account may have taken the rights on it away.
+            return Job(ident, jobs.sub_of_owner(ident))
+        except FileNotFoundError:
+            hint = "`relstore log` lists the jobs."
+            raise NotFoundError(f"{app.name} has no job {ident}", hint=hint) from None
 
 
 def alive(app: App) -> Iterator[JobId]:

@@ -17,12 +17,13 @@ from typing import Any, Optional, Protocol
 from relstore.errors import FormatError, ProtocolError
 from relstore.formats.codecs import PATCH_LZMA, PATCH_ZLIB, PATCHES, RAW, XZ, ZLIB, ZSTD
 from relstore.host.upload import libzstd
+from relstore.host.upload.base_file import Base
 from relstore.host.upload.libzstd import PIECE_BYTES, ZstdDecoder
 from relstore.host.upload.patch_decoder import PatchDecoder
 
 _NEEDS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    (PATCH_LZMA, ("lzma", "mmap")),
-    (PATCH_ZLIB, ("mmap",)),
+    (PATCH_LZMA, ("lzma",)),
+    (PATCH_ZLIB, ()),
     (XZ, ("lzma",)),
     (ZLIB, ()),
 )
@@ -58,11 +59,13 @@ def available() -> tuple[str, ...]:
     return (*codecs, RAW)
 
 
-def decoder(codec: str, base: Optional[memoryview], size: int) -> StreamDecoder:
+def decoder(codec: str, base: Optional[Base], size: int) -> StreamDecoder:
     """A decoder for a stream that has ``size`` bytes decoded. Raises ProtocolError if there is none here."""
     if codec not in available():
         raise ProtocolError(f"this host cannot decode the codec {codec[:40]!r}")
     if codec == ZSTD:
+        if base is not None and not isinstance(base, memoryview):
+            raise ProtocolError("the codec zstd needs its base in memory")
         return ZstdDecoder(base, size)
     if codec in PATCHES:
         if base is None:

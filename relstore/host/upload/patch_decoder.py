@@ -25,6 +25,7 @@ from relstore.formats.patch import (
     Head,
     SegmentHead,
 )
+from relstore.host.upload.base_file import Base
 
 PIECE_BYTES = 256 * 1024
 
@@ -52,11 +53,12 @@ class _Cut(NamedTuple):
 class PatchDecoder:
     """Applies one patch of ``codec`` to ``base``, which makes ``size`` bytes."""
 
-    def __init__(self, codec: str, base: memoryview, size: int) -> None:
+    def __init__(self, codec: str, base: Base, size: int) -> None:
         """Raises FormatError for a base that is too large."""
         if len(base) > patch.MAX_BASE_BYTES:
             raise FormatError("the base is too large for a patch")
-        self._codec, self._base, self._left = codec, base, size
+        self._codec, self._left = codec, size
+        self._base: Base = base
         self._held = bytearray()
         self._head: Optional[Head] = None
         self._at = self._next = 0
@@ -83,7 +85,7 @@ class PatchDecoder:
     def close(self) -> None:
         """Free the memory."""
         self._held = bytearray()
-        self._base = memoryview(b"")
+        self._base = b""
 
     def _part(self) -> Optional[tuple[Union[Head, SegmentHead], list[bytes]]]:
         """The next head or segment with its columns, once it has arrived completely."""

@@ -12,13 +12,15 @@ import contextlib
 import importlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Optional
+from typing import Optional, Union
 
 from relstore import protocol
 from relstore.errors import DamagedError, FormatError, NotFoundError, ProtocolError
+from relstore.formats.codecs import ZSTD
 from relstore.formats.manifest import ObjectRef
 from relstore.formats.names import Digest
 from relstore.host.upload import decoders
+from relstore.host.upload.base_file import BaseFile
 from relstore.host.upload.decoders import StreamDecoder
 from relstore.store.objects import sha256_of
 from relstore.store.upload import Upload
@@ -48,7 +50,7 @@ class Receiving:
         try:
             if any(segment.length <= 0 for segment in request.segments):
                 raise ProtocolError("a segment without bytes")
-            base = None if request.base is None else self._map(request.base)
+            base = None if request.base is None else self._open_base(request.base, request.codec)
             size = sum(segment.length for segment in request.segments)
             self._decoder = decoders.decoder(request.codec, base, size)
             self._held.callback(self._decoder.close)
@@ -108,22 +110,24 @@ class Receiving:
         self._segment = None
         self.close()
 
-    def _map(self, base: Digest) -> memoryview:
-        """The verified bytes of an object of the store, mapped until the stream ends."""
+    def _open_base(self, base: Digest, codec: str) -> Union[memoryview, BaseFile]:
+        """The verified bytes of an object of the store, until the stream ends."""
         ref = self._bases.get(base)
         if ref is None:
             raise ProtocolError("the client chose a base that was not offered")
         fd = self._upload.store.objects.open(ref)
+        self._held.callback(os.close, fd)
+        if sha256_of(fd) != ref.sha256:
+            raise DamagedError(f"the base {base.short} is damaged in the store")
+        return self._mapped(fd, ref.size) if codec == ZSTD else BaseFile(fd, ref.size)
+
+    def _mapped(self, fd: int, size: int) -> memoryview:
         try:
-            if sha256_of(fd) != ref.sha256:
-                raise DamagedError(f"the base {base.short} is damaged in the store")
             mmap = importlib.import_module("mmap")
-            # A private mapping, since ctypes can pass only a writable buffer to libzstd.
-            mapped = self._held.enter_context(contextlib.closing(mmap.mmap(fd, ref.size, mmap.MAP_PRIVATE)))
-        except ImportError:  # python3-minimal, where no codec takes a base
+        except ImportError:
             raise ProtocolError("this Python cannot map a base") from None
-        finally:
-            os.close(fd)
+        # A private mapping, since ctypes can pass only a writable buffer to libzstd.
+        mapped = self._held.enter_context(contextlib.closing(mmap.mmap(fd, size, mmap.MAP_PRIVATE)))
         view = memoryview(mapped)
         self._held.callback(view.release)
         return view

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ from relstore.store import locks
 from relstore.store.app import App
 from tests.support.host_side import NOW, WEB, need_strace, program, strace
 
+ACCOUNT = 1500
 REQUEST = JobRequest(2, "me@desk", NOW, Recipe(restart=Command(("sh", "-c", "true"), 60)))
 
 
@@ -139,6 +140,30 @@ def test_a_session_killed_while_it_makes_one_leaves_a_whole_one_or_none(
         if ended.returncode == 0:
             break
     assert len(jobs.names(app)) in (1, 2)
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="root has to become another account")
+def test_rights_that_a_release_took_away_are_regained(made: jobs.Job, top: Path) -> None:
+    """tests/systemd/test_harm.py has the release."""
+    directory = job_path(top, made.id)
+    step = JobState("checking", 1, "", 2, "")
+    uses: list[Callable[[], object]] = [
+        made.is_alive,
+        lambda: made.write_state(step),
+        made.state,
+        made.request,
+    ]
+    for path in (directory, *directory.iterdir()):
+        os.chown(path, ACCOUNT, ACCOUNT)
+    for use in uses:
+        directory.chmod(0)
+        os.seteuid(ACCOUNT)
+        try:
+            use()
+        finally:
+            os.seteuid(0)
+    assert made.state() == step
 
 
 def test_one_without_a_lock_is_dead(made: jobs.Job, top: Path) -> None:

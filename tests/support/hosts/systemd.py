@@ -2,10 +2,11 @@
 
 For what an ordinary sshd process cannot show: units, scopes, lingering, what logind does at logout, a dead
 line, a power cut. A host is systemd as PID 1 in namespaces of its own, over an overlay of this machine's
-files; its changes are in memory. It needs root, and boots in half a second.
+files, or of another tree; its changes are in memory. It needs root, and boots in half a second.
 
 Not for what a disk keeps after a power cut (the kernel and its page cache live on), and not for limits of
-memory or CPU. ``/usr`` is this machine's, so the hosts have its systemd and its python3.
+memory or CPU. A host has this machine's systemd and python3, unless it is made from the tree of a suite
+(``suites.py``).
 """
 
 from __future__ import annotations
@@ -20,14 +21,13 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import pytest
 
+from tests.support.hosts.base_tree import ACCOUNT, PATH, BaseTree
 from tests.support.hosts.sshd import SSHD, make_key, public_half
 
-ACCOUNT = "deploy"
-ACCOUNT_ID = 1500
 GATEWAY = "10.99.0.1"
 
 _SYSTEMD = "/lib/systemd/systemd"
@@ -44,7 +44,6 @@ _PROGRAMS = (
     "unshare",
 )
 _PACKAGES = "systemd libpam-systemd dbus openssh-server openssh-client iproute2 util-linux"
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _PREFIX = "relstore-test-"
 _BRIDGE = "br0"
 _BRIDGE_MAC = "02:00:0a:63:00:01"
@@ -52,66 +51,6 @@ _TIMEOUT = 60.0
 _RUN_TIMEOUT = 120.0
 _POLL = 0.02
 _numbers = itertools.count(1)
-
-# What this machine has there is no business of the hosts: its accounts' homes, its enabled services, its keys.
-_HIDDEN = (
-    "etc/init.d",
-    "etc/profile.d",
-    "etc/security/limits.d",
-    "etc/ssh",
-    "etc/sysctl.d",
-    "etc/systemd",
-    "etc/tmpfiles.d",
-    "etc/update-motd.d",
-    "home",
-    "root",
-    "srv",
-    "var/lib/systemd",
-    "var/log",
-    "var/tmp",
-)
-# What is of no use to them, or is about the kernel, which is this machine's.
-_MASKED = (
-    "dev-hugepages.mount",
-    "getty.target",
-    "modprobe@.service",
-    "proc-sys-fs-binfmt_misc.automount",
-    "sys-fs-fuse-connections.mount",
-    "sys-kernel-config.mount",
-    "sys-kernel-debug.mount",
-    "sys-kernel-tracing.mount",
-    "systemd-modules-load.service",
-    "systemd-remount-fs.service",
-    "systemd-sysusers.service",
-    "systemd-tmpfiles-clean.timer",
-    "systemd-udevd.service",
-)
-
-_FILES = {
-    "/etc/bash.bashrc": "",
-    "/etc/default/locale": "LANG=C.UTF-8\n",
-    "/etc/environment": f'PATH="{_PATH}"\n',
-    "/etc/fstab": "",
-    "/etc/motd": "",
-    "/etc/resolv.conf": "",
-    "/etc/security/limits.conf": "",
-    "/etc/systemd/journald.conf": "[Journal]\nStorage=volatile\n",
-}
-
-_SERVER_CONFIG = """\
-HostKey /etc/ssh/ssh_host_ed25519_key
-UsePAM yes
-PasswordAuthentication no
-KbdInteractiveAuthentication no
-PermitRootLogin prohibit-password
-UseDNS no
-PrintMotd no
-PrintLastLog no
-LogLevel VERBOSE
-MaxStartups 200:30:400
-MaxSessions 100
-Subsystem sftp internal-sftp
-"""
 
 _CLIENT_CONFIG = """\
 Host {name}
@@ -175,13 +114,13 @@ mount -t tmpfs -o mode=1777 tmpfs tmp
 pivot_root . .
 umount -l .
 cd /
-exec env -i container=other PATH={_PATH} {_SYSTEMD} --system
+exec env -i container=other PATH={PATH} {_SYSTEMD} --system
 """
 
 
 def need_systemd_hosts() -> None:
     """Skip where such hosts cannot run; fail instead where RELSTORE_REQUIRE_SYSTEMD says so."""
-    reason = _why_not() if os.geteuid() == 0 else "hosts with systemd need root"
+    reason = why_no_systemd_hosts() if os.geteuid() == 0 else "hosts with systemd need root"
     if reason and os.environ.get("RELSTORE_REQUIRE_SYSTEMD") == "1":
         pytest.fail(reason)
     if reason:
@@ -332,10 +271,11 @@ class SystemdHost:
         address: str,
         *,
         files: Mapping[str, str | bytes] | None = None,
+        base: BaseTree | None = None,
     ) -> SystemdHost:
         """A new host, booting: see ``wait_running``. ``address`` is 10.99.x.y, but not the client's.
 
-        ``files``: what else there is, by absolute path. What starts with ``#!`` is executable; what is in the
+        ``base``: the tree that it is an overlay of; None for this machine's. ``files``: what else there is, by absolute path. What starts with ``#!`` is executable; what is in the
         home of ``deploy`` is his.
         """
         host = cls(directory, network, name, address)
@@ -345,7 +285,7 @@ class SystemdHost:
         host.known_hosts.write_text(f"{address} {public_half(host.host_key)}\n")
         network.add(host)
         try:
-            host._make_tree(files or {})
+            host._make_tree(base or BaseTree.of_this_machine(), files or {})
             host.boot()
         except BaseException:
             host.stop()
@@ -416,7 +356,7 @@ class SystemdHost:
             [
                 *("sh", "-euc", 'echo 0 >"$1/cgroup.procs"; shift; exec "$@"', "sh", str(cgroup)),
                 *("nsenter", "--target", str(self.pid), *namespaces, "--"),
-                *("env", "-i", f"PATH={_PATH}", f"HOME={home}", "LANG=C.UTF-8"),
+                *("env", "-i", f"PATH={PATH}", f"HOME={home}", "LANG=C.UTF-8"),
                 *(*identity, *words),
             ],
             check=check,
@@ -498,66 +438,28 @@ class SystemdHost:
     def _disk(self) -> Path:
         return Path(f"/proc/{self.network.pid}/root{self.directory}/disk")
 
-    def _make_tree(self, files: Mapping[str, str | bytes]) -> None:
+    def _make_tree(self, base: BaseTree, files: Mapping[str, str | bytes]) -> None:
         disk = str(self.directory / "disk")
         # An overlay's upper layer may not lie in its lower one: hence a file system of its own.
         self.network.in_files('mount -t tmpfs -o mode=755 tmpfs "$1"', disk)
         self._mounted = True
         for name in ("upper", "work", "root"):
             (self._disk / name).mkdir()
-        for path in _HIDDEN:
-            _hide(self._disk / "upper", path)
-        options = "lowerdir=/,upperdir=upper,workdir=work"
+        base.hide(self._disk / "upper")
+        options = f"lowerdir={base.path},upperdir=upper,workdir=work"
         self.network.in_files(f'cd "$1" && mount -t overlay -o {options} overlay root', disk)
-        for path, content in {**_FILES, **self._own_files(), **files}.items():
-            self._write(path, content)
-        self._enable()
+        base.fill(self.root_path, {**self._own_files(), **files})
 
     def _own_files(self) -> dict[str, str]:
         client = public_half(self.key) + "\n"
         return {
-            **_accounts(),
             "/etc/hostname": f"{self.name}\n",
             "/etc/hosts": f"127.0.0.1 localhost\n{self.address} {self.name}\n",
             "/etc/machine-id": hashlib.md5(f"{self.network.name} {self.name}".encode()).hexdigest() + "\n",
-            "/etc/ssh/sshd_config": _SERVER_CONFIG,
             "/etc/ssh/ssh_host_ed25519_key": self.host_key.read_text(),
             "/root/.ssh/authorized_keys": client,
             f"/home/{ACCOUNT}/.ssh/authorized_keys": client,
         }
-
-    def _enable(self) -> None:
-        units = self.root_path / "etc/systemd/system"
-        wanted = units / "multi-user.target.wants"
-        wanted.mkdir(parents=True, exist_ok=True)
-        sshd = next(name for name in ("ssh", "sshd") if Path(f"/lib/systemd/system/{name}.service").exists())
-        (wanted / f"{sshd}.service").symlink_to(f"/lib/systemd/system/{sshd}.service")
-        (units / "default.target").symlink_to("/lib/systemd/system/multi-user.target")
-        for unit in _MASKED:
-            (units / unit).symlink_to("/dev/null")
-
-    def _write(self, path: str, content: str | bytes) -> None:
-        """Write a file into the tree, with the directories above it."""
-        target = PurePosixPath(path)
-        owner = ACCOUNT_ID if target.is_relative_to(f"/home/{ACCOUNT}") else 0
-        here = self.root_path
-        for part in target.parts[1:-1]:
-            here /= part
-            if here.is_symlink():
-                raise ValueError(f"{path} goes through a link, and might end up in this machine's files")
-            if not here.exists():
-                here.mkdir(mode=0o700 if part == ".ssh" else 0o755)
-                if here.relative_to(self.root_path).parts[:2] == ("home", ACCOUNT):
-                    os.chown(here, owner, owner)
-        data = content.encode() if isinstance(content, str) else content
-        mode = 0o755 if data.startswith(b"#!") else 0o644
-        if path.endswith(("_key", "/shadow")):
-            mode = 0o600
-        here /= target.name
-        here.unlink(missing_ok=True)
-        here.write_bytes(data)
-        here.chmod(mode)
-        os.chown(here, owner, owner)
 
     def _wait_for_init(self) -> None:
         deadline = time.monotonic() + _TIMEOUT
@@ -573,8 +475,9 @@ class SystemdHost:
 
 
 @functools.cache
-def _why_not() -> str:
-    missing = [program for program in _PROGRAMS if not shutil.which(program, path=_PATH)]
+def why_no_systemd_hosts() -> str:
+    """What is missing for them on this machine, besides being root; empty where they run."""
+    missing = [program for program in _PROGRAMS if not shutil.which(program, path=PATH)]
     if missing:
         return f"no {', '.join(missing)} here (Debian: {_PACKAGES})"
     try:
@@ -625,36 +528,6 @@ def _remove_cgroups_of_the_dead() -> None:
         if not Path(f"/proc/{pid}").exists():
             with contextlib.suppress(RuntimeError):
                 _remove_cgroup(path)
-
-
-def _accounts() -> dict[str, str]:
-    """This machine's system accounts, and ours in place of its people."""
-    files = {
-        "/etc/passwd": f"{ACCOUNT}:x:{ACCOUNT_ID}:{ACCOUNT_ID}::/home/{ACCOUNT}:/bin/bash\n",
-        "/etc/group": f"{ACCOUNT}:x:{ACCOUNT_ID}:\n",
-        "/etc/shadow": f"{ACCOUNT}:*:19000::::::\nroot:*:19000::::::\n",
-    }
-    for path in ("/etc/passwd", "/etc/group"):
-        for line in Path(path).read_text().splitlines():
-            fields = line.split(":")
-            if path == "/etc/passwd" and fields[0] == "root":
-                fields[6] = "/bin/bash"
-            if int(fields[2]) < 1000 or fields[0] in {"nobody", "nogroup"}:
-                files[path] += ":".join(fields) + "\n"
-    return files
-
-
-def _hide(upper: Path, path: str) -> None:
-    """Make a directory of the overlay that shows nothing of the one below it."""
-    here, below = upper, Path("/")
-    for part in PurePosixPath(path).parts:
-        here, below = here / part, below / part
-        if not here.exists():
-            here.mkdir()
-            if below.exists():
-                shutil.copystat(below, here)
-                os.chown(here, below.stat().st_uid, below.stat().st_gid)
-    os.setxattr(here, "trusted.overlay.opaque", b"y")
 
 
 def _ip(pid: int, *lines: str) -> None:
