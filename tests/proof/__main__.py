@@ -15,6 +15,7 @@ from tests.proof import (
     hostile_client,
     hostile_host,
     neighbour,
+    older,
     other_accounts,
     power_loss,
     races,
@@ -38,6 +39,7 @@ PROOFS = {
     "other accounts": other_accounts,
     "leases": taken_leases,
     "surroundings": surroundings,
+    "older relstore": older,
     "services": services,
 }
 
