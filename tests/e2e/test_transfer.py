@@ -63,7 +63,7 @@ def test_without_the_former_release_in_the_cache_it_goes_whole(user: User, tmp_p
     to = ("--to", tmp_path / "store", "--delta", "--compression", "zstd")
     artifact = next_release(tmp_path / "program", 1)
     streams(user, artifact, *to)
-    assert "freed 1 object" in user.does("cache", "--clear").out
+    assert "freed 2 objects" in user.does("cache", "--clear").out
     (sent,) = streams(user, next_release(artifact, 2), *to)
     assert sent["base"] is None
 

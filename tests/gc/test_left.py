@@ -132,6 +132,33 @@ def test_a_directory_in_the_place_of_a_file_is_left_to_root_and_all_else_repaire
     assert act(top, account, "verify") == left[:-1]
 
 
+def test_what_another_account_holds_does_not_keep_the_rest_of_its_build_from_being_repaired(
+    top: Path, account: int
+) -> None:
+    (tree(top, 1) / "version").unlink()
+    (tree(top, 1) / "version").mkdir()
+    (tree(top, 1) / "lib/a").unlink()
+    findings = act(top, account, "repair")
+    assert [(str(finding[0]).rpartition("/tree/")[2], finding[2]) for finding in findings[:2]] == [
+        ("version", False),
+        ("lib/a", True),
+    ]
+    assert (tree(top, 1) / "lib/a").read_bytes() == b"whose: these tests'"
+
+
+def test_a_file_of_another_account_is_said_to_be_unreadable_and_is_replaced(top: Path, account: int) -> None:
+    file = tree(top, 1) / "version"
+    file.unlink()
+    file.write_bytes(b"9")
+    file.chmod(0o600)
+    for what, repaired in (("verify", False), ("repair", True)):
+        (finding,) = act(top, account, what)
+        assert finding[1:3] == ["has the mode 0600; cannot be read: Permission denied", repaired]
+    assert file.read_bytes() == b"1"
+    assert file.stat().st_uid == account
+    assert act(top, account, "verify") == []
+
+
 def test_one_that_may_not_be_opened_is_damage_and_ends_no_check(top: Path, account: int) -> None:
     lib = tree(top, 2) / "lib"
     os.chown(lib, 0, 0)
