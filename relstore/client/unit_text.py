@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from relstore.errors import UsageError
 from relstore.formats import systemctl
+from relstore.formats.cut_over import LIVE, PLACEHOLDER, SLOTS_DIRECTORY, CutOver
 from relstore.formats.names import AppName, UnitName
 from relstore.formats.recipe import UnitAction
 
@@ -41,6 +42,8 @@ SystemCallArchitectures=native
 SystemCallFilter=@system-service
 SystemCallErrorNumber=EPERM
 """
+_STOP_MARGIN_S = 15
+"""How much longer than its connections may last a slot has to stop."""
 _PATH = re.compile(r"/[A-Za-z0-9._/+-]+")
 _SUDOERS_LETTERS = ' \t\n,:=\\()#"%+!'
 """Characters with a meaning in sudoers, which no account name has."""
@@ -62,24 +65,112 @@ class Service:
     """Whether it belongs to an account's own manager."""
 
 
+@dataclass(frozen=True)
+class UnitFile:
+    """One file for systemd."""
+
+    name: str
+    text: str
+
+
+def slot_units(unit: Service, cut_over: CutOver, *, front: int | None) -> list[UnitFile]:
+    """All that an app with slots needs. ``front``: the port of a proxy before it, None where there is another."""
+    files = [UnitFile(cut_over.template, slot_service(unit, cut_over))]
+    if front is not None:
+        files += [
+            UnitFile(f"{unit.app}.socket", front_socket(unit.app, front)),
+            UnitFile(f"{unit.app}.service", front_service(unit.app, unit.root)),
+        ]
+    return files
+
+
 def service(unit: Service) -> str:
     """The text of a unit. Raises UsageError for values that no unit file can hold."""
     command = [f"{unit.root}/apps/{unit.app}/current/{unit.program}", *unit.arguments]
+    return _service(unit, " ".join(map(_word, command)), (), ())
+
+
+def slot_service(unit: Service, cut_over: CutOver) -> str:
+    """The text of the template whose two instances are the slots of an app. Raises UsageError."""
+    slot = f"{_value(unit.root)}/apps/{unit.app}/{SLOTS_DIRECTORY}/%i"
+    program = _word(unit.program)
+    command = f'"{slot}/{program[1:]}' if program.startswith('"') else f"{slot}/{program}"
+    name = cut_over.template.removesuffix("@.service")
+    return _service(
+        unit,
+        " ".join((command, *(_slot_word(word) for word in unit.arguments))),
+        (
+            "# The slot is wanted for as long as its link is there, at boot too.",
+            f"ConditionPathExists={slot}",
+        ),
+        (
+            f"RuntimeDirectory={name}-%i",
+            "# Whoever stands in front connects to its socket there.",
+            "RuntimeDirectoryMode=0755",
+            "KillMode=mixed",
+        ),
+        stop=cut_over.drain + _STOP_MARGIN_S,
+    )
+
+
+def front_socket(app: AppName, port: int) -> str:
+    """The text of the socket that listens for the app where no balancer does."""
+    return "\n".join(
+        (
+            "[Unit]",
+            f"Description={_value(app)}, which relstore moves from release to release",
+            "",
+            "[Socket]",
+            f"ListenStream={port}",
+            "Backlog=4096",
+            "",
+            "[Install]",
+            "WantedBy=sockets.target",
+            "",
+        )
+    )
+
+
+def front_service(app: AppName, root: str) -> str:
+    """The text of the service behind it: systemd's own proxy, which connects to ``live``."""
+    live = f"{root}/apps/{app}/{LIVE}"
+    return "\n".join(
+        (
+            "[Unit]",
+            f"Description={_value(app)}: passes connections on to the release that is live",
+            "",
+            "[Service]",
+            "# Not notify: this program never says that it is ready, and would be killed every 90 s.",
+            "Type=exec",
+            f"ExecStart=/usr/lib/systemd/systemd-socket-proxyd --connections-max=20000 {_word(live)}",
+            "# Each connection takes six descriptors.",
+            "LimitNOFILE=200000",
+            "Restart=always",
+            "",
+        )
+    )
+
+
+def _service(
+    unit: Service, command: str, unit_lines: Sequence[str], service_lines: Sequence[str], *, stop: int = 20
+) -> str:
     lines = [
         "[Unit]",
         f"Description={_value(unit.app)}, as released by relstore",
+        *unit_lines,
         *([] if unit.user else ["Wants=network-online.target", "After=network-online.target"]),
         "# Restart it however often it crashes; relstore resets the counter when it deploys.",
         "StartLimitIntervalSec=0",
         "",
         "[Service]",
         "# The link is resolved at the start, so a running process is not affected when the link moves.",
-        f"ExecStart={' '.join(_word(word) for word in command)}",
+        f"ExecStart={command}",
         "# It counts as started once the program is executed. Use notify if it reports when it is ready.",
         "Type=exec",
         "Restart=on-failure",
         "RestartSec=1s",
-        "TimeoutStopSec=20s",
+        f"TimeoutStopSec={stop}s",
+        *service_lines,
     ]
     if not unit.user:
         lines += [f"User={_value(unit.account)}"] if unit.account else ["DynamicUser=yes"]
@@ -121,10 +212,17 @@ def recovery(root: str, python: str, *, account: str, user: bool) -> str:
     return "\n".join(lines)
 
 
-def sudoers(account: str, units: Sequence[UnitName], action: UnitAction, paths: Sequence[str]) -> str:
+def sudoers(
+    account: str,
+    units: Sequence[UnitName],
+    action: UnitAction,
+    paths: Sequence[str],
+    *,
+    slots: bool = False,
+) -> str:
     """A file for /etc/sudoers.d: exactly what relstore does with these units (sudoers(5)).
 
-    ``paths``: where systemctl may be on the hosts. Raises UsageError for what cannot stand in such a file.
+    ``slots``: the units are the slots of an app. ``paths``: where systemctl may be on the hosts. Raises UsageError for what cannot stand in such a file.
     """
     for path in paths:
         if not _PATH.fullmatch(path):  # a host may have said so
@@ -136,7 +234,7 @@ def sudoers(account: str, units: Sequence[UnitName], action: UnitAction, paths: 
         f"{path} {_escaped(' '.join((*words, unit)))}"
         for unit in units
         for path in paths
-        for words in systemctl.commands(action)
+        for words in (systemctl.slot_commands() if slots else systemctl.commands(action))
     ]
     lines = ", \\\n    ".join(commands)
     return (
@@ -160,6 +258,11 @@ def _word(text: str) -> str:
     escaped = _value(text).replace("\\", "\\\\").replace('"', '\\"').replace("$", "$$")
     plain = escaped == text and text and not any(letter in " \t'\";" for letter in text)
     return text if plain else f'"{escaped}"'
+
+
+def _slot_word(text: str) -> str:
+    """As ``_word``, with the slot's name for ``{slot}``."""
+    return "%i".join(part if part == "" else _word(part) for part in text.split(PLACEHOLDER))
 
 
 def _value(text: str) -> str:

@@ -31,7 +31,7 @@ Guess = Literal[
 ]
 """What a person may let pass."""
 
-Obstacle = Literal["job-ends-at-logout", "no-systemd", "systemd-silent"]
+Obstacle = Literal["job-ends-at-logout", "no-systemd", "systemd-silent", "live-too-long"]
 """What nobody may: the job would be ended between the switch and its outcome, or could restart nothing on
 either way."""
 

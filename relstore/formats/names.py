@@ -182,3 +182,32 @@ class UnitName(str):
                 f"{text!r} is a template without an instance", hint=f"Name one: {stem}1{name[len(stem) :]}."
             )
         return cls(name)
+
+
+class UnitFileName(str):
+    """The name of a unit's file: of a unit, or of a template."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, text: str) -> UnitFileName:
+        """Raises UsageError."""
+        return cls(TemplateName.parse(text) if text.endswith("@.service") else UnitName.parse(text))
+
+
+class TemplateName(UnitName):
+    """The name of a template of services without an instance: ``web@.service``."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, text: str) -> TemplateName:
+        """``web@`` gets ``.service``. Raises UsageError."""
+        name = text if text.endswith(".service") else f"{text}.service"
+        if not name.endswith("@.service"):
+            raise UsageError(f"{text!r} is not the name of a template of services", hint="It ends in @: web@")
+        UnitName.parse(name.replace("@.", "@a."))
+        return cls(name)
+
+    def instance(self, name: str) -> UnitName:
+        return UnitName.parse(self.replace("@.", f"@{name}."))

@@ -11,6 +11,7 @@ import re
 from typing import Final, Literal, NamedTuple, Optional
 
 from relstore.errors import UsageError
+from relstore.formats.cut_over import PLACEHOLDER, SLOTS, CutOver, Slot
 from relstore.formats.names import UnitName
 
 UnitAction = Literal["restart", "reload", "try-reload-or-restart"]
@@ -120,12 +121,45 @@ class Recipe(NamedTuple):
     on_failure: Optional[Command] = None
     confirm: int = 0
     """Seconds within which the deployer must reconnect and confirm; 0: no confirmation is needed."""
+    cut_over: Optional[CutOver] = None
+    """How the traffic moves between two slots; then there are no ``units`` and no ``restart``."""
+
+    def for_slot(self, slot: Slot) -> Recipe:
+        """What starts and checks one slot: its unit, and the probes with its name in them."""
+        if self.cut_over is None:
+            return self
+        health = self.health
+        return self._replace(
+            units=self.units._replace(names=(self.cut_over.unit(slot),)),
+            health=health._replace(
+                http=tuple(
+                    request._replace(
+                        url=request.url.replace(PLACEHOLDER, slot),
+                        socket=request.socket.replace(PLACEHOLDER, slot),
+                    )
+                    for request in health.http
+                ),
+                tcp=tuple(address.replace(PLACEHOLDER, slot) for address in health.tcp),
+                commands=tuple(
+                    command._replace(words=tuple(word.replace(PLACEHOLDER, slot) for word in command.words))
+                    for command in health.commands
+                ),
+            ),
+        )
+
+    @property
+    def unit_names(self) -> tuple[UnitName, ...]:
+        """The units that run the app, those of both slots included."""
+        slots = () if self.cut_over is None else tuple(self.cut_over.unit(slot) for slot in SLOTS)
+        return (*self.units.names, *slots)
 
     @property
     def checks_nothing(self) -> bool:
         """Whether a release counts as healthy whatever becomes of it: there is no unit and no probe."""
-        return not (self.units.names or self.health.http or self.health.tcp or self.health.commands)
+        return self.cut_over is None and not (
+            self.units.names or self.health.http or self.health.tcp or self.health.commands
+        )
 
     @property
     def restarts_nothing(self) -> bool:
-        return not self.units.names and self.restart is None and self.reload is None
+        return not (self.units.names or self.restart or self.reload or self.cut_over)

@@ -18,6 +18,8 @@ STOP: Final[Words] = ("stop",)
 RESET_FAILED: Final[Words] = ("reset-failed",)
 """systemd refuses to start a unit that crashed too often until this."""
 KILL: Final[Words] = ("kill", "--signal=KILL")
+STOP_AT_ONCE: Final[Words] = ("stop", "--no-block")
+"""Of a slot that finishes its connections by itself."""
 
 
 def act(action: str) -> Words:
@@ -28,3 +30,8 @@ def act(action: str) -> Words:
 def commands(action: str) -> tuple[Words, ...]:
     """All that an activation may run on its way forward and back, each once."""
     return tuple(dict.fromkeys((act(action), act(RESTART), RESTART_AT_ONCE, STOP, RESET_FAILED, KILL)))
+
+
+def slot_commands() -> tuple[Words, ...]:
+    """All that is run with the unit of a slot."""
+    return (*commands(RESTART), STOP_AT_ONCE)

@@ -7,6 +7,7 @@ comes in as values. Not for reading those (``roots``), nor for removing anything
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from relstore.formats import generation as generation_format
@@ -29,6 +30,8 @@ class Roots(NamedTuple):
     """The builds that some process executes, maps, has open or has as its working directory."""
     may_run: Collection[Digest] = frozenset()
     """The builds that a process which is hidden from this account may have been started from."""
+    slots: Mapping[AppName, Collection[int]] = MappingProxyType({})
+    """The generations that a slot runs: processes of other accounts cannot be read, the links can."""
 
 
 class GenerationVerdict(NamedTuple):
@@ -92,7 +95,7 @@ def make_plan(
     for app, rows in roots.apps.items():
         policy = policies.get(app, Policy())
         decisions = judge(policy, rows, now)
-        needed = _needed(rows, roots.jobs.get(app, ()), roots.running)
+        needed = _needed(rows, roots.jobs.get(app, ()), roots.slots.get(app, ()), roots.running)
         verdicts = []
         for row in rows:
             if row.state == generation_format.DELETED:
@@ -107,7 +110,9 @@ def make_plan(
     return Plan(generations, _judge_builds(generations, builds, roots))
 
 
-def _needed(rows: Sequence[Row], jobs: Collection[int], running: Collection[Digest]) -> dict[int, Decision]:
+def _needed(
+    rows: Sequence[Row], jobs: Collection[int], slots: Collection[int], running: Collection[Digest]
+) -> dict[int, Decision]:
     """The generations that are kept whatever the policy says, each with its strongest reason."""
     needed: dict[int, Decision] = {}
     current = max(
@@ -122,6 +127,8 @@ def _needed(rows: Sequence[Row], jobs: Collection[int], running: Collection[Dige
             reason = "the one to roll back to"
         elif row.pins:
             reason = f"pinned as {', '.join(row.pins)}"
+        elif number in slots:
+            reason = "a slot runs it"
         elif number in jobs:
             reason = "a job needs it"
         elif row.generation.build in running:

@@ -16,6 +16,7 @@ from relstore.gc.plan import Roots
 from relstore.gc.processes import builds_in_use
 from relstore.store import leases
 from relstore.store.history import Row
+from relstore.store.slots import Slots
 from relstore.store.store import Store
 
 _DAY_S = 24 * 3600
@@ -41,15 +42,17 @@ def find(store: Store, jobs: Mapping[AppName, Collection[int]]) -> Survey:
     rows = {}
     in_use = builds_in_use()
     may_run: set[Digest] = set()
+    slots: dict[AppName, Collection[int]] = {}
     for name in store.app_names():
         with store.app(name) as app:
             app.check_pins()
             rows[name] = app.rows()
+            slots[name] = Slots(app.directory, store.durability).generations().values()
             if in_use.hidden:
                 may_run |= _switched(rows[name], app.events(), _booted() - _DAY_S)
     held = leases.held(store.leases)
     leased = frozenset(Digest(lease[:64]) for lease in held)
-    roots = Roots(rows, jobs, leased, in_use.builds, frozenset(may_run))
+    roots = Roots(rows, jobs, leased, in_use.builds, frozenset(may_run), slots)
     return Survey(roots, held, in_use.helpers, in_use.unreadable, in_use.hidden)
 
 

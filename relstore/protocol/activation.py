@@ -11,7 +11,7 @@ from typing import NamedTuple, Optional
 from relstore.formats import finding
 from relstore.formats.executable import Executable
 from relstore.formats.finding import FindingKind
-from relstore.formats.names import AppName, JobId, UnitName
+from relstore.formats.names import AppName, JobId, UnitFileName
 from relstore.formats.recipe import Escalation, Recipe
 
 
@@ -82,7 +82,7 @@ class Cancel(NamedTuple):
 class InstallUnit(NamedTuple):
     """Put a unit file in place. Reply: Installed."""
 
-    name: UnitName
+    name: UnitFileName
     text: str
     user: bool
     become: Escalation

@@ -2,7 +2,8 @@
 
 A message class is a NamedTuple whose fields are int, bool, str, bytes, Literal words (which are read as str),
 Optional of these, tuples of these (``tuple[str, ...]``), checked names, or other such classes. Decoding
-accepts exactly that. Not for bytes (``formats.pack``) nor for meaning beyond types and names.
+accepts exactly that. A field that a class got later is left out while it is None, so that the bytes of before
+stay the same. Not for bytes (``formats.pack``) nor for meaning beyond types and names.
 """
 
 from __future__ import annotations
@@ -13,9 +14,22 @@ from functools import cache
 from typing import Any, Literal, TypeVar, Union
 
 from relstore.errors import ProtocolError
-from relstore.formats.names import AppName, Digest, JobId, PinName, UnitName, as_text
+from relstore.formats.names import (
+    AppName,
+    Digest,
+    JobId,
+    PinName,
+    TemplateName,
+    UnitFileName,
+    UnitName,
+    as_text,
+)
+from relstore.formats.recipe import Recipe
 
 MAX_INT = (1 << 63) - 1
+
+_GREW: tuple[type, ...] = (Recipe,)
+"""The classes whose last field came later."""
 
 T = TypeVar("T")
 Reader = Callable[[Any], Any]
@@ -26,18 +40,24 @@ _NAMES: dict[Any, Reader] = {
     JobId: JobId.parse,
     Digest: Digest.parse,
     UnitName: UnitName.parse,
+    TemplateName: TemplateName.parse,
+    UnitFileName: UnitFileName.parse,
 }
 
 
 def to_values(message: Any) -> list[Any]:
     """The fields of a message as plain values; nested messages become lists too."""
-    return [_plain(field) for field in message]
+    values = [_plain(field) for field in message]
+    if type(message) in _GREW and values[-1] is None:
+        values.pop()
+    return values
 
 
 def from_values(kind: type[T], values: Any) -> T:
     """A message of ``kind`` from what ``to_values`` gives. Raises ProtocolError, or a name's own error."""
     readers = _readers(typing.cast(Hashable, kind))
-    if not isinstance(values, list) or len(values) != len(readers):
+    fewest = len(readers) - (kind in _GREW)
+    if not isinstance(values, list) or not fewest <= len(values) <= len(readers):
         raise ProtocolError(f"a {kind.__name__} message without its {len(readers)} fields")
     return kind(*(reader(value) for reader, value in zip(readers, values)))
 
@@ -55,7 +75,7 @@ def readable(message: T) -> T:
 
 def _plain(field: Any) -> Any:
     if isinstance(field, tuple):
-        return [_plain(item) for item in field]
+        return to_values(field)
     return str(field) if isinstance(field, str) else field
 
 

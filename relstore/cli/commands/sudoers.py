@@ -15,6 +15,8 @@ from relstore.client.config.keys.service import UNIT, UNIT_ACTION
 from relstore.client.connection.session import Session
 from relstore.client.unit_text import sudoers as sudoers_text
 from relstore.errors import RelstoreError, UsageError
+from relstore.formats.cut_over import SLOTS
+from relstore.formats.names import TemplateName
 
 _PATHS = ("/usr/bin/systemctl", "/bin/systemctl")
 """Where systemctl may be: the second one where /usr is not merged (Debian 11 without usrmerge)."""
@@ -32,12 +34,15 @@ def sudoers(ctx: click.Context, account: str | None) -> None:
     names = invocation.settings.get(UNIT)
     if not names:
         raise UsageError("no unit", hint="Give --unit NAME, or set `unit` in relstore.toml.")
+    template = names[0] if isinstance(names[0], TemplateName) else None
+    if template is not None:
+        names = tuple(template.instance(slot) for slot in SLOTS)
     hosts = _ask_hosts(invocation)
     in_target = next((target.user for target in invocation.targets if target.user), None)
     on_host = next((host.account for host in hosts if host.account != "root"), None)
     who = account or in_target or on_host or invocation.account.user
     paths = tuple(dict.fromkeys(host.systemctl for host in hosts if host.systemctl)) or _PATHS
-    text = sudoers_text(who, names, invocation.settings.get(UNIT_ACTION), paths)
+    text = sudoers_text(who, names, invocation.settings.get(UNIT_ACTION), paths, slots=template is not None)
     for line in text.splitlines():
         invocation.console.report(line)
     invocation.console.document("sudoers", account=who, text=text)

@@ -13,10 +13,11 @@ from relstore.cli.each_host import on_each, report
 from relstore.cli.invocation import Invocation, invocation_of
 from relstore.cli.progress import ConsoleReporter
 from relstore.client.config.keys.service import ASK_BECOME_PASS, BECOME, UNIT, USER
+from relstore.client.config.recipe import slots
 from relstore.client.connection.session import Session
-from relstore.client.unit_text import Service, recovery, service
+from relstore.client.unit_text import Service, UnitFile, recovery, service, slot_units
 from relstore.errors import UsageError
-from relstore.formats.names import AppName, UnitName
+from relstore.formats.names import AppName, TemplateName, UnitFileName, UnitName
 from relstore.formats.recipe import SUDO, Escalation
 from relstore.protocol import Installed
 
@@ -38,6 +39,12 @@ _PYTHON = "/usr/bin/python3"
 @click.option(
     "--recover", is_flag=True, help="The unit that resolves interrupted activations at boot instead."
 )
+@click.option(
+    "--front",
+    metavar="PORT",
+    type=click.IntRange(1, 65535),
+    help="With a template: also a proxy of systemd's that listens on PORT, where no balancer does.",
+)
 @click.option("--install", is_flag=True, help="Install the unit on the hosts and enable it.")
 @click.option("--force", is_flag=True, help="Replace an existing file that differs.")
 @click.pass_context
@@ -49,6 +56,7 @@ def unit(
     name: str | None,
     account: str | None,
     recover: bool,
+    front: int | None,
     install: bool,
     force: bool,
 ) -> None:
@@ -63,15 +71,20 @@ def unit(
     if program and invocation.app is None:
         raise UsageError("no app", hint="Give --app NAME, or set `app` in relstore.toml.")
     unit_name = _name(invocation, name, app, recover=recover)
+    template = unit_name if isinstance(unit_name, TemplateName) else None
+    cut_over = None if recover else slots(invocation.settings, template)
 
-    def text(root: str, helper_account: str) -> str:
+    def files(root: str, helper_account: str) -> list[UnitFile]:
         if recover:
             python = invocation.account.python or _PYTHON
-            return recovery(root, python, account=account or helper_account, user=user)
-        return service(Service(app, root, program or "", arguments, account or "", user))
+            return [UnitFile(unit_name, recovery(root, python, account=account or helper_account, user=user))]
+        runs = Service(app, root, program or "", arguments, account or "", user)
+        if cut_over is None:
+            return [UnitFile(unit_name, service(runs))]
+        return slot_units(runs, cut_over, front=front)
 
     if not install:
-        _print(invocation, unit_name, text, needs_account=recover and not account and not user)
+        _print(invocation, files, needs_account=recover and not account and not user)
         return
     become: Escalation = invocation.settings.get(BECOME) or ""
     password = ask_password() if invocation.settings.get(ASK_BECOME_PASS) else ""
@@ -79,10 +92,14 @@ def unit(
     async def at_host(session: Session, _: ConsoleReporter) -> Installed:
         if password:
             await session.ask(protocol.Become(password), protocol.Done)
-        request = protocol.InstallUnit(
-            unit_name, _at_host(text, session), user, SUDO if password else become, force
-        )
-        installed, _body = await session.ask(request, Installed)
+        changed = []
+        for file in _at_host(files, session):
+            request = protocol.InstallUnit(
+                UnitFileName(file.name), file.text, user, SUDO if password else become, force
+            )
+            installed, _body = await session.ask(request, Installed)
+            changed.append(installed)
+        installed = Installed(", ".join(one.path for one in changed), any(one.changed for one in changed))
         if user:
             await _say_whether_it_lingers(invocation, session)
         return installed
@@ -104,7 +121,8 @@ def unit(
 
 def _name(invocation: Invocation, given: str | None, app: AppName, *, recover: bool) -> UnitName:
     if given:
-        return UnitName.parse(given)
+        is_template = given.removesuffix(".service").endswith("@")
+        return TemplateName.parse(given) if is_template else UnitName.parse(given)
     if recover:
         return UnitName("relstore-recover.service")
     units = invocation.settings.get(UNIT)
@@ -121,24 +139,25 @@ async def _say_whether_it_lingers(invocation: Invocation, session: Session) -> N
         )
 
 
-def _at_host(text: Callable[[str, str], str], session: Session) -> str:
-    """The text for this host. Only the host knows its store's path, and which account its helper runs as."""
-    return text(session.hello.root, session.hello.account.removeprefix("uid "))
+def _at_host(files: Callable[[str, str], list[UnitFile]], session: Session) -> list[UnitFile]:
+    """The files for this host. Only the host knows its store's path, and which account its helper runs as."""
+    return files(session.hello.root, session.hello.account.removeprefix("uid "))
 
 
 def _print(
-    invocation: Invocation, name: UnitName, text: Callable[[str, str], str], *, needs_account: bool
+    invocation: Invocation, files: Callable[[str, str], list[UnitFile]], *, needs_account: bool
 ) -> None:
     """For the first target. The host may have to be asked for the path of its store and for the account."""
     target = invocation.need_targets()[0]
     if target.path.startswith("/") and not needs_account:
-        content = text(target.path, "")
+        made = files(target.path, "")
     else:
 
-        async def at_host(session: Session, _: ConsoleReporter) -> str:
-            return _at_host(text, session)
+        async def at_host(session: Session, _: ConsoleReporter) -> list[UnitFile]:
+            return _at_host(files, session)
 
-        content = str(on_each(invocation, at_host)[0].value)
+        made = on_each(invocation, at_host)[0].value or []
+    content = "\n".join(f"# {file.name}\n{file.text}" for file in made) if len(made) > 1 else made[0].text
     for line in content.splitlines():
         invocation.console.report(line)
-    invocation.console.document("unit", name=name, text=content)
+    invocation.console.document("unit", name=made[0].name, text=content)

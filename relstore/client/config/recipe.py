@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from relstore.client.config.keys import cut_over as keys
 from relstore.client.config.keys import health, hooks, retention, service
 from relstore.client.config.setting import Setting
 from relstore.client.config.values import Values
+from relstore.errors import UsageError
+from relstore.formats.cut_over import LINK, NONE, PLACEHOLDER, CutOver, check_socket
+from relstore.formats.names import TemplateName
 from relstore.formats.recipe import RELOAD, Command, Health, Http, Recipe, Units
 from relstore.formats.retention import Policy
 
@@ -20,6 +24,7 @@ def recipe(settings: Values) -> Recipe:
         words = settings.get(setting)
         return None if words is None else Command(words, timeout)
 
+    cut_over = slots(settings, _template(settings))
     probe = command(health.HEALTH_COMMAND, PROBE_TIMEOUT_S)
     return Recipe(
         _units(settings),
@@ -30,7 +35,7 @@ def recipe(settings: Values) -> Recipe:
             settings.get(health.HEALTH_TIMEOUT),
             settings.get(health.HEALTH_INTERVAL),
             settings.get(health.HEALTH_STABLE),
-            tuple(_request(request, settings) for request in settings.get(health.HTTP) or ()),
+            tuple(_request(request, settings, cut_over) for request in settings.get(health.HTTP) or ()),
             settings.get(health.TCP) or (),
             () if probe is None else (probe,),
         ),
@@ -38,6 +43,7 @@ def recipe(settings: Values) -> Recipe:
         command(hooks.AFTER, hook_timeout),
         command(hooks.ON_FAILURE, hook_timeout),
         settings.get(hooks.CONFIRM) or 0,
+        cut_over,
     )
 
 
@@ -53,7 +59,7 @@ def _units(settings: Values) -> Units:
     action = settings.get(service.UNIT_ACTION)
     runs_build = settings.get(service.UNIT_RUNS_BUILD)
     return Units(
-        settings.get(service.UNIT) or (),
+        () if _template(settings) else settings.get(service.UNIT) or (),
         settings.get(service.USER),
         action,
         # A unit that only reloads keeps its old process.
@@ -62,12 +68,42 @@ def _units(settings: Values) -> Units:
     )
 
 
-def _request(request: Http, settings: Values) -> Http:
+def _template(settings: Values) -> TemplateName | None:
+    units = settings.get(service.UNIT) or ()
+    return next((unit for unit in units if isinstance(unit, TemplateName)), None)
+
+
+def slots(settings: Values, template: TemplateName | None) -> CutOver | None:
+    """How ``template`` runs the app; None without one. Raises UsageError for keys that do not go together."""
+    way = settings.get(keys.CUT_OVER)
+    if template is None:
+        if way is not None:
+            raise UsageError("cut-over without a template", hint='Set unit = "NAME@", a template of units.')
+        return None
+    for setting in (service.RESTART_COMMAND, service.RELOAD_COMMAND):
+        if settings.get(setting) is not None:
+            raise UsageError(
+                f"{setting.name} beside the template {template}", hint="With slots, nothing is restarted."
+            )
+    name = template.removesuffix("@.service")
+    socket = settings.get(keys.SLOT_SOCKET) or check_socket(f"/run/{name}-{PLACEHOLDER}/sock")
+    return CutOver(
+        template,
+        way or LINK,
+        "" if way == NONE else socket,
+        settings.get(keys.DRAIN),
+        settings.get(keys.DRAIN_ANNOUNCE),
+        settings.get(keys.WATCH),
+    )
+
+
+def _request(request: Http, settings: Values, cut_over: CutOver | None) -> Http:
     """With what holds for every request that does not set its own."""
+    socket = cut_over.socket if cut_over else ""
     return Http(
         request.url,
         request.status or settings.get(health.HTTP_STATUS) or 0,
         request.body or settings.get(health.HTTP_BODY) or "",
         request.headers or settings.get(health.HTTP_HEADERS) or (),
-        request.socket or settings.get(health.HTTP_SOCKET) or "",
+        request.socket or settings.get(health.HTTP_SOCKET) or socket,
     )

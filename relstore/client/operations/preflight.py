@@ -19,7 +19,7 @@ def request(
 ) -> protocol.Preflight | None:
     """What to ask; None when there is nothing to ask. ``options``: None when nothing is to be activated."""
     recipe = options.recipe if options is not None else Recipe()
-    if not programs and not recipe.units.names:
+    if not programs and not recipe.units.names and recipe.cut_over is None:
         return None  # the rest is checked where it is done
     return protocol.Preflight(app, recipe, tuple(programs), options is not None)
 

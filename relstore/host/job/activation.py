@@ -9,16 +9,17 @@ started or watched (``start``, ``watch``).
 
 from __future__ import annotations
 
-import contextlib
 import time
 
 from relstore.errors import RelstoreError
 from relstore.formats import journal as journal_format
 from relstore.formats.generation import Generation
 from relstore.formats.journal import Outcome
-from relstore.host.job.directory import CONFIRMED, EXPIRED, Job
+from relstore.host.job import confirmation
+from relstore.host.job.directory import Job
 from relstore.host.job.hooks import Hooks
 from relstore.host.job.log import JobLog
+from relstore.host.job.preparation import Preparation
 from relstore.host.job.record import Ending, Record, explained
 from relstore.host.job.values import JobRequest
 from relstore.host.machine.clock import Moment
@@ -26,21 +27,17 @@ from relstore.host.machine.privilege import Privilege
 from relstore.host.service.health import HealthCheck, Subject
 from relstore.host.service.services import Failure, Services
 from relstore.host.service.unit_output import UnitOutput
-from relstore.store import damage, reserve
+from relstore.store import reserve
 from relstore.store.app import CURRENT, App
 from relstore.store.root import explain
 from relstore.store.store import Store
 
-VERIFYING = "verifying"
-PREPARING = "running before"
 SWITCHING = "switching"
 RESTARTING = "restarting"
 CHECKING = "checking"
 CONFIRMING = "confirming"
 FINISHING = "running after"
 RETURNING = "returning"
-
-_CONFIRM_POLL_S = 0.05
 
 
 class Activation:
@@ -66,6 +63,7 @@ class Activation:
         self._output = UnitOutput(self._services.systemd, units.names, user=units.user)
         self._checker = HealthCheck(self._recipe, self._services, directory=root, output=self._log)
         self._record = Record(store, app, job, request, self._log)
+        self._preparation = Preparation(store, job, self._recipe, self._hooks, self._log, self._record)
 
     def run(self, remark: str = "") -> Ending:
         """From the request to a recorded outcome; ``remark`` goes into the record of the intent.
@@ -73,25 +71,9 @@ class Activation:
         Raises OSError and RelstoreError before the switch, UnrecordedError after it.
         """
         previous = self._app.current() or 0
-        self._record.write_step(VERIFYING, previous)
-        problems = self._store.builds.check(self._target.build)
-        if problems:
-            with contextlib.suppress(OSError):
-                damage.mark(self._store, self._target.build)
-            first = f"{problems[0].path} {problems[0].problem}"
-            reason = f"the build is damaged in the store: {first} ({len(problems)} findings)"
-            return self._refuse(previous, reason)
-        if self._recipe.before is not None:
-            self._record.write_step(PREPARING, previous)
-            self._log.begin()
-            problem = self._hooks.run(
-                "before", self._recipe.before, self._target, self._generations.get(previous)
-            )
-            if problem:
-                return self._refuse(previous, problem + self._log.tail())
-        who = self._job.cancelled_by()
-        if who is not None:
-            return self._refuse(previous, f"cancelled by {who} before the switch")
+        problem = self._preparation.run(self._target, self._generations.get(previous))
+        if problem:
+            return self._record.write(Ending(journal_format.FAILED, previous, problem))
         self._record.write_step(SWITCHING, previous)
         switching = Moment.now()
         self._set_aside(previous, switching)
@@ -137,9 +119,6 @@ class Activation:
         self._app.prepare_return(previous or None)
         reserve.fill(self._store.root)
 
-    def _refuse(self, previous: int, reason: str) -> Ending:
-        return self._record.write(Ending(journal_format.FAILED, previous, reason))
-
     def _switch(self, previous: int) -> str:
         """Move the link; why that failed, and then it is where it was."""
         try:
@@ -172,7 +151,8 @@ class Activation:
                 self._record.try_step(CHECKING, previous)
                 problem = self._check(self._target, self._generations.get(previous), switched)
             if not problem and self._request.confirm_hash is not None:
-                problem = self._confirm(previous)
+                self._record.try_step(CONFIRMING, previous)
+                problem = confirmation.wait(self._job, self._recipe.confirm)
         except Exception as error:  # noqa: BLE001 - whatever it is, a bug too, the way back must be taken
             return Failure(explained(error, "after the switch"), of_release=False)
         return Failure(problem) if problem else None
@@ -188,25 +168,6 @@ class Activation:
     def _check(self, generation: Generation, other: Generation | None, switched: float) -> str:
         variables = self._hooks.variables(generation, other)
         return self._checker.check(Subject(generation.build, self._link, switched, variables), restarted=True)
-
-    def _confirm(self, previous: int) -> str:
-        """Wait for the deployer to come back with the token; ``""`` when that came in time."""
-        self._record.try_step(CONFIRMING, previous)
-        deadline = time.monotonic() + self._recipe.confirm
-        while True:
-            verdict = self._verdict(expired=time.monotonic() >= deadline)
-            if verdict == CONFIRMED:
-                return ""
-            if verdict:
-                return f"nobody came back to confirm it within {self._recipe.confirm} s"
-            time.sleep(_CONFIRM_POLL_S)
-
-    def _verdict(self, *, expired: bool) -> str:
-        """What is decided; a disk that takes no verdict does not keep the time from being over."""
-        try:
-            return self._job.verdict() or (self._job.decide(EXPIRED) if expired else "")
-        except (OSError, RelstoreError):
-            return EXPIRED if expired else ""
 
     def _after(self, previous: int) -> str:
         """Run the hook; what went wrong is remarked, and the release stays."""

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Optional, TypeVar
 
 from relstore.errors import DamagedError, NotFoundError, StoreError
+from relstore.formats.cut_over import Slot
 from relstore.formats.names import JobId, is_job, random_suffix
 from relstore.host.job import values
 from relstore.host.job.rights import regained
@@ -32,6 +33,7 @@ CANCEL = "cancel"
 VERDICT = "verdict"
 SWITCHED = "switched"
 SPARE = "spare"
+SLOTS = "slots"
 _SPARE_BYTES = 16 * 1024
 CONFIRMED = "confirmed"
 EXPIRED = "expired"
@@ -86,6 +88,24 @@ class Job:
         except (OSError, StoreError):
             return None
 
+    @regained
+    def write_slots(self, new: Slot, old: Optional[Slot]) -> None:
+        """Before anything of it starts: the slot that the release gets, and the one that has the traffic."""
+        durable.replace_file(self.directory, SLOTS, f"{new} {old or '-'}\n".encode())
+
+    def slots(self) -> Optional[tuple[Slot, Optional[Slot]]]:
+        """What ``write_slots`` wrote; None where it did not come to that. Raises DamagedError."""
+        raw = self.directory.read_or_none(SLOTS, 200)
+        if raw is None:
+            return None
+        pairs: dict[bytes, tuple[Slot, Optional[Slot]]] = {
+            b"a -\n": ("a", None), b"a b\n": ("a", "b"), b"b a\n": ("b", "a"),
+        }  # fmt: skip
+        if raw not in pairs:
+            raise DamagedError(f"the slots of job {self.id} are not what relstore writes")
+        return pairs[raw]
+
+    @regained
     def finish(self, state: JobState) -> str:
         """Write the last state, into what was set aside for it where that does not go otherwise; ``""``, or
         why it did not. Raises OSError."""

@@ -17,9 +17,10 @@ from relstore.formats import journal
 from relstore.formats.hold import AppHold
 from relstore.formats.names import AppName, JobId
 from relstore.host.job import directory as jobs
-from relstore.host.job import recovery, remark
+from relstore.host.job import drain, recovery, remark
 from relstore.host.job import start as detach
 from relstore.host.job.activation import Activation
+from relstore.host.job.cut_over import SlotActivation
 from relstore.host.job.directory import Job
 from relstore.host.job.log import JobLog
 from relstore.host.job.record import Ending, UnrecordedError, finish
@@ -44,7 +45,9 @@ def run(root: str, app_name: str, job_id: str, password: str = "") -> int:
     try:
         with Store.open(root) as store, store.app(AppName.parse(app_name)) as app:
             job = jobs.open_job(app, JobId.parse(job_id))
-            return 0 if finish(job, _guarded(store, app, job, password), JobLog(_LOG)) else 1
+            finished = finish(job, _guarded(store, app, job, password), JobLog(_LOG))
+            drain.tidy_after(store, app, job.request().recipe, JobLog(_LOG), password)
+            return 0 if finished else 1
     except (RelstoreError, OSError) as error:
         _say(f"the job cannot begin: {error}")
         return 1
@@ -106,6 +109,10 @@ def _locked(store: Store, app: App, job: Job, password: str) -> Ending:
         if passed:
             _say(passed)
         remarks = "\n".join(filter(None, (overridden, passed)))
+        if request.recipe.cut_over is not None:
+            return SlotActivation(store, app, job, request, _LOG, password, request.recipe.cut_over).run(
+                remarks
+            )
         return Activation(store, app, job, request, _LOG, password).run(remarks)
     finally:
         os.close(lock)

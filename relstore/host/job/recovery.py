@@ -19,6 +19,7 @@ from relstore.formats.names import JobId
 from relstore.host.job import activation as steps
 from relstore.host.job import directory as jobs
 from relstore.host.job.activation import Activation
+from relstore.host.job.cut_over import SlotActivation
 from relstore.host.job.log import JobLog
 from relstore.host.job.record import RECORDING, Ending, Record, UnrecordedError, finish
 from relstore.host.job.values import DONE, JobState
@@ -63,11 +64,15 @@ def recover(store: Store, app: App, log: int, password: str = "", *, reachable: 
             return _undo_without_request(app, event)
         if request.confirm_hash is not None and app.current() == event.generation:
             job.decide(jobs.CONFIRMED if reachable else jobs.EXPIRED)
-        activation = Activation(store, app, job, request, log, password)
         job_log = JobLog(log)
         record = Record(store, app, job, request, job_log)
         try:
-            ending = _resolve(activation, record, event, state, job.switched())
+            if request.recipe.cut_over is not None:
+                slots = SlotActivation(store, app, job, request, log, password, request.recipe.cut_over)
+                ending = slots.resume(event, state)
+            else:
+                activation = Activation(store, app, job, request, log, password)
+                ending = _resolve(activation, record, event, state, job.switched())
         except UnrecordedError as error:
             finish(job, error.job_state, job_log)
             raise StoreError(error.what) from None

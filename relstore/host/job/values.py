@@ -26,6 +26,8 @@ _MAX_REASON = 16_000
 
 _MAGIC = "relstore-job"
 _VERSION = 2
+_SLOTS_VERSION = 3
+"""Of a request with slots, which an older relstore must not take for one without."""
 
 QUEUED = "queued"
 STARTED = "started"
@@ -64,7 +66,9 @@ class JobState(NamedTuple):
 
 def encode(value: Any) -> bytes:
     """Raises FormatError for what could not be read again."""
-    raw = pack.encode_fields(_MAGIC, _VERSION, [shape.to_values(shape.readable(value))])
+    has_slots = isinstance(value, JobRequest) and value.recipe.cut_over is not None
+    version = _SLOTS_VERSION if has_slots else _VERSION
+    raw = pack.encode_fields(_MAGIC, version, [shape.to_values(shape.readable(value))])
     if len(raw) > MAX_BYTES:
         raise FormatError(
             f"the {type(value).__name__} of a job has {len(raw):,} bytes; at most {MAX_BYTES:,}"
@@ -75,11 +79,16 @@ def encode(value: Any) -> bytes:
 def decode(raw: bytes, name: str, kind: type[T]) -> T:
     """``name``: of which file of which job, for the errors. Raises DamagedError, NewerStoreError."""
     try:
-        (value,) = pack.decode_fields(
-            raw, what=name, magic=_MAGIC, version=_VERSION, count=1, limit=MAX_BYTES
-        )
+        try:
+            (value,) = _fields(raw, name, _VERSION)
+        except NewerFormatError:
+            (value,) = _fields(raw, name, _SLOTS_VERSION)
         return shape.from_values(kind, value)
     except NewerFormatError as error:
         raise NewerStoreError.of(f"the {name}", error.what, needed="", own=relstore.__version__) from None
     except (FormatError, ProtocolError, UsageError) as error:
         raise DamagedError(f"the {name}: {error.what}") from None
+
+
+def _fields(raw: bytes, name: str, version: int) -> list[Any]:
+    return pack.decode_fields(raw, what=name, magic=_MAGIC, version=version, count=1, limit=MAX_BYTES)

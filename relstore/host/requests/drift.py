@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from relstore.formats.cut_over import SLOTS
+from relstore.formats.cut_over import SLOTS_DIRECTORY as DIRECTORY
 from relstore.formats.names import AppName
 from relstore.formats.recipe import Recipe
 from relstore.host.machine.privilege import Privilege
@@ -20,10 +22,14 @@ from relstore.store.app import CURRENT
 def of_units(root: str, app: AppName, recipe: Recipe) -> Iterator[str]:
     """Sentences about the units of ``recipe``: files that systemd has not read, and units that run something
     else than the link leads to."""
-    if not recipe.units.names or not Systemd.is_here():
+    if not recipe.unit_names or not Systemd.is_here():
         return
-    for problem in _problems(f"{root}/apps/{app}/{CURRENT}", recipe):
-        yield f"{problem.what}. {problem.hint}"
+    parts = [(CURRENT, recipe)]
+    if recipe.cut_over is not None:
+        parts = [(f"{DIRECTORY}/{slot}", recipe.for_slot(slot)) for slot in SLOTS]
+    for name, part in parts:
+        for problem in _problems(f"{root}/apps/{app}/{name}", part):
+            yield f"{problem.what}. {problem.hint}"
 
 
 def _problems(link: str, recipe: Recipe) -> Iterator[Problem]:

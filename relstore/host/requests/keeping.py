@@ -6,6 +6,7 @@ Each is one durable entry or file. Not for what follows from it (``job``, ``stor
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 
 from relstore.errors import FormatError, RefusedError
 from relstore.formats import generation as generation_format
@@ -17,6 +18,7 @@ from relstore.protocol import Delete, Done, Hold, Mark, Pin, RowOut, Unheld, Unh
 from relstore.store import history, journal
 from relstore.store import hold as holds
 from relstore.store.history import Row
+from relstore.store.slots import Slots
 from relstore.store.store import Store
 
 
@@ -46,8 +48,9 @@ def delete(store: Store, request: Delete) -> tuple[Done, list[RowOut]]:
             }.values()
         )
         in_jobs = job_needs.of(app).generations
+        in_slots = Slots(app.directory, store.durability).generations().values()
         for row in chosen:
-            _check_deletable(row, rows, in_jobs)
+            _check_deletable(row, rows, in_jobs, in_slots)
         if not request.dry_run:
             numbers = [row.generation.number for row in chosen]
             now = int(time.time())
@@ -60,7 +63,7 @@ def delete(store: Store, request: Delete) -> tuple[Done, list[RowOut]]:
     return Done(), [replies.row_out(row) for row in chosen]
 
 
-def _check_deletable(row: Row, rows: list[Row], in_jobs: set[int]) -> None:
+def _check_deletable(row: Row, rows: list[Row], in_jobs: set[int], in_slots: Collection[int]) -> None:
     number = row.generation.number
     why = ""
     if row.state == generation_format.CURRENT:
@@ -69,6 +72,8 @@ def _check_deletable(row: Row, rows: list[Row], in_jobs: set[int]) -> None:
         why = "it is the one to roll back to"
     elif row.pins:
         why = f"it is pinned as {', '.join(row.pins)}"
+    elif number in in_slots:
+        why = "a slot runs it"
     elif number in in_jobs:
         why = "a job needs it"
     if why:

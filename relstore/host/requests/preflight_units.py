@@ -9,6 +9,8 @@ import os
 from collections.abc import Callable, Iterator
 
 from relstore.formats import systemctl
+from relstore.formats.cut_over import LIVE, MAX_SOCKET_BYTES, SLOTS
+from relstore.formats.cut_over import SLOTS_DIRECTORY as DIRECTORY
 from relstore.formats.names import AppName, UnitName
 from relstore.formats.recipe import RELOAD, RESTART, Recipe
 from relstore.host.machine import access, logind, selinux
@@ -20,8 +22,13 @@ from relstore.protocol import Problem
 from relstore.store.app import CURRENT
 
 
-def unit_problems(root: str, app: AppName, recipe: Recipe, password: str) -> Iterator[Problem]:
-    """What is wrong with the units for an app of the store at ``root``."""
+def unit_problems(
+    root: str, app: AppName, recipe: Recipe, password: str, link_name: str = CURRENT
+) -> Iterator[Problem]:
+    """What is wrong with the units for an app of the store at ``root``, which run it through ``link_name``."""
+    if recipe.cut_over is not None and not recipe.units.names:
+        yield from _slot_problems(root, app, recipe, password)
+        return
     if not recipe.units.names:
         return
     if not Systemd.is_here():
@@ -44,7 +51,7 @@ def unit_problems(root: str, app: AppName, recipe: Recipe, password: str) -> Ite
             advice if recipe.units.user else "Is D-Bus there?",
         )
         return
-    link = f"{root}/apps/{app}/{CURRENT}"
+    link = f"{root}/apps/{app}/{link_name}"
     members = expand(recipe.units.names, systemd.state, link)
     for unit in recipe.units.names:
         state = systemd.state(unit)
@@ -63,12 +70,31 @@ def unit_problems(root: str, app: AppName, recipe: Recipe, password: str) -> Ite
         )
 
 
+def _slot_problems(root: str, app: AppName, recipe: Recipe, password: str) -> Iterator[Problem]:
+    live = f"{root}/apps/{app}/{LIVE}"
+    if len(os.fsencode(live)) > MAX_SOCKET_BYTES:
+        yield Problem.of(
+            "live-too-long",
+            f"{live} is longer than the {MAX_SOCKET_BYTES} bytes that the path of a Unix socket may have",
+            "Use a shorter path for the store, or a shorter name for the app.",
+        )
+    seen = set()
+    for slot in SLOTS:
+        for problem in unit_problems(root, app, recipe.for_slot(slot), password, f"{DIRECTORY}/{slot}"):
+            if problem not in seen:
+                seen.add(problem)
+                yield problem
+
+
 def started(root: str, app: AppName, recipe: Recipe) -> frozenset[str]:
     """The paths, inside the build, of all that the units name: programs, and what is given to them."""
+    link_name = CURRENT
+    if recipe.cut_over is not None:
+        recipe, link_name = recipe.for_slot("a"), f"{DIRECTORY}/a"
     if not recipe.units.names or not Systemd.is_here():
         return frozenset()
     systemd = Systemd(recipe.units, Privilege())
-    link = f"{root}/apps/{app}/{CURRENT}"
+    link = f"{root}/apps/{app}/{link_name}"
     return frozenset(
         os.path.normpath(path)
         for member in expand(recipe.units.names, systemd.state, link)
@@ -172,7 +198,8 @@ def _may_act(unit: UnitName, state: UnitState, recipe: Recipe, privilege: Privil
         )
         return
     refused: dict[Refusal, list[str]] = {}
-    for words in systemctl.commands(recipe.units.action):
+    needed = systemctl.slot_commands() if recipe.cut_over else systemctl.commands(recipe.units.action)
+    for words in needed:
         refusal = privilege.refusal(["systemctl", *words, unit])
         if refusal is not None:
             refused.setdefault(refusal, []).append(f"`systemctl {' '.join(words)} {unit}`")

@@ -70,10 +70,10 @@ def _current(app: App) -> tuple[int | None, str]:
 
 def _units(recipe: Recipe, rows: list[Row], current: Row | None) -> Iterator[UnitOut]:
     """The units of the last activation, and which generation each executes."""
-    if not recipe.units.names or not Systemd.is_here():
+    if not recipe.unit_names or not Systemd.is_here():
         return
     systemd = Systemd(recipe.units, Privilege())
-    for unit in recipe.units.names:
+    for unit in recipe.unit_names:
         state = systemd.state(unit)
         words = f"{state.active or 'unknown'} ({state.sub})" if state.sub else state.active or "unknown"
         if not state.main_pid:

@@ -83,6 +83,22 @@ class HealthCheck:
                 return f"not healthy within {self._health.timeout / 1000:g} s: {reason}"
             time.sleep(min(self._health.interval / 1000, left))
 
+    def stays(self, subject: Subject, seconds: float) -> str:
+        """Watch for so long; ``""``, or what went wrong, as soon as it did. For a recipe with ``stable`` 0."""
+        if self.is_empty:
+            return ""
+        deadline = time.monotonic() + seconds
+        members = expand(self._recipe.units.names, self._services.systemd.state, subject.current)
+        looks: dict[Member, list[Look]] = {member: [] for member in members}
+        while True:
+            state, reason = self._check_once(subject, looks, time.monotonic() + _PROBE_S, restarted=True)
+            if state != HEALTHY:
+                return reason
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return ""
+            time.sleep(min(self._health.interval / 1000, left))
+
     def _check_once(
         self, subject: Subject, looks: Mapping[Member, list[Look]], deadline: float, restarted: bool
     ) -> tuple[HealthState, str]:

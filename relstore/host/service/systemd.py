@@ -154,6 +154,10 @@ class Systemd:
     def stop(self, unit: UnitName, *, seconds: float) -> str:
         return self.act(systemctl.STOP, unit, seconds=seconds)
 
+    def stop_at_once(self, unit: UnitName) -> None:
+        """Ask a unit to stop, and do not wait for that."""
+        self._run([*systemctl.STOP_AT_ONCE, unit], seconds=_SHOW_S)
+
     def _run(self, words: list[str], *, seconds: float) -> ToolResult:
         return self._privilege.run(["systemctl", *self._scope, *words], seconds=seconds)
 

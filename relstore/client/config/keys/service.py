@@ -6,7 +6,7 @@ from relstore.client.config.readers import BOOLEAN, COMMAND, SECONDS, several, s
 from relstore.client.config.setting import DefaultedSetting, PathBase, Setting, ValueType
 from relstore.errors import UsageError
 from relstore.formats.finding import GUESSES, Guess, parse_guesses
-from relstore.formats.names import UnitName
+from relstore.formats.names import TemplateName, UnitName
 from relstore.formats.recipe import ACTIONS, RESTART, SUDO, Escalation, UnitAction
 
 TITLE = "The service that runs the app"
@@ -19,10 +19,14 @@ RUNNING = (*ACTIVATING, "restart")
 def _units(value: object, base: PathBase) -> tuple[UnitName, ...]:
     units: list[UnitName] = []
     for item in several(value, "unit"):
-        unit = UnitName.parse(string(item))
+        name = string(item)
+        is_template = name.removesuffix(".service").endswith("@")
+        unit = TemplateName.parse(name) if is_template else UnitName.parse(name)
         if unit in units:
             raise UsageError(f"names {unit} twice", hint="Remove one of the two.")
         units.append(unit)
+    if len(units) > 1 and any(isinstance(unit, TemplateName) for unit in units):
+        raise UsageError("is a template and something else", hint="A template stands alone.")
     return tuple(units)
 
 
@@ -49,7 +53,7 @@ UNIT = Setting(
     ValueType("unit, or a list of units", "UNIT", _units, repeatable=True),
     help="The systemd unit to restart after the switch.",
     more="The host checks that it stays up and executes the release. There may be several. "
-    "`relstore unit --install` makes a hardened one.",
+    "`relstore unit --install` makes a hardened one. A template, `web@`, has two slots (see cut-over).",
     example="web.service",
     commands=(*RUNNING, "sudoers"),
 )

@@ -1,0 +1,76 @@
+"""The keys for a release that takes over without a failed request: two slots and a link."""
+
+from __future__ import annotations
+
+from relstore.client.config.keys.service import RUNNING
+from relstore.client.config.readers import BOOLEAN, MILLISECONDS, SECONDS, string
+from relstore.client.config.setting import DefaultedSetting, PathBase, Setting, ValueType
+from relstore.errors import UsageError
+from relstore.formats.cut_over import WAYS, Way, check_socket
+
+TITLE = "Cut-over: a new release without a failed request"
+INTRO = (
+    'With a template, `unit = "web@"`, the new release starts beside the one that serves, as web@a or web@b, '
+    "and proves itself there before any request reaches it. Then the link `apps/APP/live` moves to its socket, "
+    "and the old one ends when its connections are gone."
+)
+
+
+def _way(value: object, base: PathBase) -> Way:
+    word = string(value)
+    for way in WAYS:
+        if way == word:
+            return way
+    raise UsageError(f"{word!r} is not a way to cut over", hint=f"It is one of {', '.join(WAYS)}.")
+
+
+def _socket(value: object, base: PathBase) -> str:
+    return check_socket(string(value))
+
+
+CUT_OVER = Setting(
+    "cut-over",
+    ValueType("string", "WAY", _way, choices=WAYS),
+    help="How the traffic moves from the old release to the new one: link or none.",
+    more="With link, whatever stands in front connects to the socket `apps/APP/live` in the store. "
+    "With none, no traffic is moved and the two overlap, as workers may.",
+    example="link",
+    absent="link for a template of units",
+    commands=RUNNING,
+)
+SLOT_SOCKET = Setting(
+    "slot-socket",
+    ValueType("path on the host", "PATH", _socket),
+    help="The Unix socket where the unit of a slot listens, with {slot} for its name.",
+    more="Checks go there too: `http` needs no `http-socket`, and {slot} is replaced in `tcp` and "
+    "`health-command` as well.",
+    example="/run/web-{slot}/sock",
+    absent="/run/NAME-{slot}/sock for the template NAME@",
+    commands=(*RUNNING, "unit"),
+)
+DRAIN = DefaultedSetting(
+    "drain",
+    SECONDS,
+    help="How long connections to the old release may last after the traffic has moved.",
+    more="The old release is stopped when they are gone, at the latest after this time.",
+    example="60s",
+    default="60s",
+    commands=(*RUNNING, "unit"),
+)
+DRAIN_ANNOUNCE = DefaultedSetting(
+    "drain-announce",
+    BOOLEAN,
+    help="Send SIGTERM to the old release as soon as the traffic has moved.",
+    more="For programs that finish their connections by themselves. TimeoutStopSec= must be longer than `drain`.",
+    example=False,
+    default=False,
+    commands=RUNNING,
+)
+WATCH = DefaultedSetting(
+    "watch",
+    MILLISECONDS,
+    help="How long the new release must stay healthy with the traffic before it counts as active.",
+    example="10s",
+    default="10s",
+    commands=RUNNING,
+)

@@ -1,0 +1,64 @@
+"""How the traffic of an app moves from one release to the next while both run: two slots and a link.
+
+Plain values, part of a recipe. A template unit runs the app twice, as ``web@a`` and ``web@b``; the link ``live``
+names the socket of the one that has the traffic. Not for moving it (``host.job.cut_over``).
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal, NamedTuple
+
+from relstore.errors import UsageError
+from relstore.formats.names import TemplateName, UnitName
+
+Slot = Literal["a", "b"]
+SLOTS: Final[tuple[Slot, Slot]] = ("a", "b")
+SLOTS_DIRECTORY = "slots"
+LIVE = "live"
+"""Their names in an app's directory."""
+PLACEHOLDER = "{slot}"
+MAX_SOCKET_BYTES = 107
+"""The longest path that connect(2) takes for a Unix socket (unix(7))."""
+
+Way = Literal["link", "none"]
+"""``link``: fronts connect to ``live``; ``none``: the two overlap, and no traffic is moved (workers)."""
+LINK: Final = "link"
+NONE: Final = "none"
+WAYS: tuple[Way, ...] = (LINK, NONE)
+
+
+class CutOver(NamedTuple):
+    """The slots of an app, and how it changes from one to the other."""
+
+    template: TemplateName
+    way: Way
+    socket: str
+    """Where a slot listens: an absolute path with ``{slot}`` in it. Empty for ``none``."""
+    drain: int
+    """Seconds that connections of the old slot may last after the traffic has moved."""
+    announce: bool
+    """Whether the old slot gets SIGTERM at once, because it finishes its connections by itself."""
+    watch: int
+    """Milliseconds for which the new slot must stay healthy with the traffic, before the release counts."""
+
+    def unit(self, slot: Slot) -> UnitName:
+        return self.template.instance(slot)
+
+    def socket_of(self, slot: Slot) -> str:
+        return self.socket.replace(PLACEHOLDER, slot)
+
+
+def other(slot: Slot) -> Slot:
+    return "b" if slot == "a" else "a"
+
+
+def check_socket(path: str) -> str:
+    """``path``, where slots can listen there. Raises UsageError."""
+    longest = len(path.replace(PLACEHOLDER, "a").encode())
+    if not path.startswith("/") or PLACEHOLDER not in path or "\0" in path or longest > MAX_SOCKET_BYTES:
+        raise UsageError(
+            f"{path!r} cannot be where slots listen",
+            hint=f"Write an absolute path of up to {MAX_SOCKET_BYTES} bytes with {PLACEHOLDER} in it: "
+            "/run/web-{slot}/sock.",
+        )
+    return path

@@ -1,0 +1,218 @@
+"""An activation with two slots: the release starts beside the one that serves, and then the traffic moves.
+
+The old one runs until the new one has proved itself, so going back is one rename, and a release that fails its
+check is never reached by a request. ``current`` is the commit: a job that died before it is undone, one that
+died after it is finished. What no longer has the traffic is stopped afterwards (``drain``). It runs inside the
+job's process, under the app's lock. Not for apps that one unit runs (``activation``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+
+from relstore.errors import DamagedError, RelstoreError
+from relstore.formats import journal as journal_format
+from relstore.formats.cut_over import NONE, CutOver, Slot, other
+from relstore.formats.journal import Event, Outcome
+from relstore.host.job import activation as steps
+from relstore.host.job import confirmation, drain
+from relstore.host.job.directory import Job
+from relstore.host.job.hooks import Hooks
+from relstore.host.job.log import JobLog
+from relstore.host.job.preparation import Preparation
+from relstore.host.job.record import RECORDING, Ending, Record, explained
+from relstore.host.job.slot_service import SlotService
+from relstore.host.job.values import JobRequest, JobState
+from relstore.host.machine.privilege import Privilege
+from relstore.host.service.services import Failure
+from relstore.store import reserve
+from relstore.store.app import CURRENT, App
+from relstore.store.slots import Slots
+from relstore.store.store import Store
+
+STARTING = "starting"
+MOVING = "moving the traffic"
+WATCHING = "watching"
+
+
+class SlotActivation:
+    """One activation of ``request.generation``; ``run`` is all of it, ``resume`` what is left of a dead job's."""
+
+    def __init__(
+        self,
+        store: Store,
+        app: App,
+        job: Job,
+        request: JobRequest,
+        log: int,
+        password: str,
+        cut_over: CutOver,
+    ) -> None:
+        self._store = store
+        self._app = app
+        self._job = job
+        self._request = request
+        self._recipe = request.recipe
+        self._cut_over = cut_over
+        self._log = JobLog(log)
+        self._generations = {generation.number: generation for generation in app.generations()}
+        self._target = self._generations[request.generation]
+        self._hooks = Hooks(store.root.path, app.name, f"{app.directory.path}/{CURRENT}", self._log)
+        self._privilege = Privilege(self._recipe.units.become, password)
+        self._record = Record(store, app, job, request, self._log)
+        self._preparation = Preparation(store, job, self._recipe, self._hooks, self._log, self._record)
+        self._slots = Slots(app.directory, store.durability)
+
+    def run(self, remark: str = "") -> Ending:
+        """From the request to a recorded outcome.
+
+        Raises OSError and RelstoreError before anything started, UnrecordedError after it.
+        """
+        previous = self._app.current() or 0
+        problem = self._preparation.run(self._target, self._generations.get(previous))
+        if problem:
+            return self._record.write(Ending(journal_format.FAILED, previous, problem))
+        old = self._slots.live(self._cut_over)
+        new = other(old) if old else "a"
+        service = self._service(new)
+        warm = self._slots.generations().get(new) == self._target.number and service.is_running()
+        self._record.write_step(steps.SWITCHING, previous)
+        if not warm:
+            self._free(new)
+        self._job.write_slots(new, old)
+        reserve.fill(self._store.root)
+        self._record.write(Ending(journal_format.SWITCHING, previous, remark))
+        self._log.begin()
+        failure = self._start(service, new, previous, warm=warm)
+        if failure is not None:
+            return self._withdraw(service, new, previous, failure)
+        failure = self._move(service, new, previous)
+        if failure is None:
+            failure = self._commit()
+        if failure is not None:
+            return self._return(service, new, old, previous, failure)
+        return self._record.end(Ending(journal_format.ACTIVE, previous, self._after(previous)))
+
+    def resume(self, event: Event, state: JobState) -> Ending:
+        """Finish or undo what the dead job began. ``current`` decides. Raises UnrecordedError."""
+        noted = self._job.slots()
+        if noted is None:
+            raise DamagedError(f"job {self._job.id} has no slots")
+        new, old = noted
+        previous = event.previous
+        if state.step == RECORDING:
+            recorded = next((kind for kind in journal_format.OUTCOMES if kind == state.outcome), None)
+            return self._record.end(Ending(recorded or journal_format.INTERRUPTED, previous, state.reason))
+        moved = self._slots.live(self._cut_over) == new
+        if self._record.current() == event.generation and (event.generation != previous or moved):
+            if not moved:
+                reserve.with_reserve(self._store.root, lambda: self._slots.set_live(self._cut_over, new))
+            return self._record.end(Ending(journal_format.ACTIVE, previous, ""))
+        service = self._service(new)
+        reason = state.reason or "the job died before the release was committed"
+        failure = Failure(reason, of_release=state.step == steps.RETURNING)
+        if moved:
+            return self._return(service, new, old, previous, failure)
+        return self._withdraw(service, new, previous, failure)
+
+    # -- forward ---------------------------------------------------------------------------------
+
+    def _service(self, slot: Slot) -> SlotService:
+        path = self._slots.path(slot)
+        return SlotService(self._recipe, slot, path, self._privilege, self._store.root.path, self._log)
+
+    def _free(self, slot: Slot) -> None:
+        """Stop what drains in the slot, when its connections are gone or its time is up."""
+        if slot in self._slots.generations():
+            self._log.say(f"waiting for the last connections of slot {slot}")
+            drain.wait_for_connections(self._cut_over, slot, time.monotonic() + self._cut_over.drain)
+            self._service(slot).stop()
+            self._slots.remove(slot)
+
+    def _start(self, service: SlotService, new: Slot, previous: int, *, warm: bool) -> Failure | None:
+        """Start the new slot and check it alone: no request reaches it yet."""
+        try:
+            variables = self._hooks.variables(self._target, self._generations.get(previous))
+            if not warm:
+                self._record.try_step(STARTING, previous)
+                self._log.say(f"starting generation {self._target.number} in slot {new}")
+                self._app.ensure_link(self._target)
+                self._slots.set(new, self._target.number)
+                failure = service.start(variables)
+                if failure is not None:
+                    return failure
+            self._record.try_step(steps.CHECKING, previous)
+            problem = service.check(self._target.build, variables, at_once=warm)
+        except Exception as error:  # noqa: BLE001 - whatever it is, a bug too, the slot must be stopped
+            return Failure(explained(error, "in the new slot"), of_release=False)
+        return Failure(problem) if problem else None
+
+    def _move(self, service: SlotService, new: Slot, previous: int) -> Failure | None:
+        """Move the traffic, and watch the release with it."""
+        try:
+            self._record.try_step(MOVING, previous)
+            self._slots.set_live(self._cut_over, new)
+            if self._cut_over.way != NONE:
+                self._log.say(f"slot {new} has the traffic")
+            self._record.try_step(WATCHING, previous)
+            variables = self._hooks.variables(self._target, self._generations.get(previous))
+            problem = service.watch(self._target.build, variables, self._cut_over.watch / 1000)
+            if not problem and self._request.confirm_hash is not None:
+                self._record.try_step(steps.CONFIRMING, previous)
+                problem = confirmation.wait(self._job, self._recipe.confirm)
+        except Exception as error:  # noqa: BLE001 - whatever it is, a bug too, the traffic must go back
+            return Failure(explained(error, "moving the traffic"), of_release=False)
+        return Failure(problem) if problem else None
+
+    def _commit(self) -> Failure | None:
+        try:
+            self._app.switch(self._target.number)
+        except (OSError, RelstoreError) as error:
+            if self._record.current() != self._target.number:
+                return Failure(explained(error, "switching the link"), of_release=False)
+            self._log.say(explained(error, "syncing the link"))
+        return None
+
+    def _after(self, previous: int) -> str:
+        if self._recipe.after is None:
+            return ""
+        self._record.try_step(steps.FINISHING, previous)
+        return self._hooks.run("after", self._recipe.after, self._target, self._generations.get(previous))
+
+    # -- back ------------------------------------------------------------------------------------
+
+    def _return(
+        self, service: SlotService, new: Slot, old: Slot | None, previous: int, failure: Failure
+    ) -> Ending:
+        """Move the traffic back first. The new slot is stopped when its last connections are gone (``drain``)."""
+        try:
+            reserve.with_reserve(self._store.root, lambda: self._slots.set_live(self._cut_over, old))
+        except (OSError, RelstoreError) as error:
+            problem = explained(error, "moving the traffic back")
+            self._log.say(problem)
+            ending = Ending(journal_format.ROLLED_BACK, previous, f"{failure.reason}\n{problem}")
+            raise self._record.unrecorded(problem, ending, steps.RETURNING) from None
+        self._log.say(f"{failure.reason}; the traffic is back")
+        return self._end(service, previous, failure, "")
+
+    def _withdraw(self, service: SlotService, new: Slot, previous: int, failure: Failure) -> Ending:
+        """Stop the new slot, which never had the traffic."""
+        self._log.say(f"{failure.reason}; no request reached it")
+        self._record.try_step(steps.RETURNING, previous, failure.reason, _outcome(failure))
+        with contextlib.suppress(OSError, RelstoreError):  # what stays of it is stopped later
+            service.stop_at_once()
+            self._slots.remove(new)
+        return self._end(service, previous, failure, "\nno request reached it")
+
+    def _end(self, service: SlotService, previous: int, failure: Failure, remark: str) -> Ending:
+        reason = failure.reason + self._log.tail() + service.quoted() + remark
+        if self._recipe.on_failure is not None:
+            other = self._generations.get(previous)
+            problem = self._hooks.run("on-failure", self._recipe.on_failure, self._target, other)
+            reason += f"\n{problem}" if problem else ""
+        return self._record.end(Ending(_outcome(failure), previous, reason))
+
+
+def _outcome(failure: Failure) -> Outcome:
+    return journal_format.ROLLED_BACK if failure.of_release else journal_format.INTERRUPTED

@@ -1,0 +1,92 @@
+"""The slots of an app: what each runs, and which one has the traffic. Links, moved by rename alone.
+
+``slots/a`` leads to the generation that slot a runs; its unit starts only where that link is, at boot too.
+``live`` leads to the socket of the slot that has the traffic: connect(2) follows it anew for each connection.
+Not for units and sockets themselves (``host``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from relstore.errors import StoreError
+from relstore.formats.cut_over import LIVE, SLOTS, CutOver, Slot
+from relstore.formats.cut_over import SLOTS_DIRECTORY as DIRECTORY
+from relstore.store import durable
+from relstore.store.directory import Dir
+from relstore.store.durable import Durability
+
+_TARGET = re.compile(r"\.\./generations/([1-9][0-9]{0,9})\Z")
+
+
+class Slots:
+    """``slots/`` and ``live`` of an app."""
+
+    def __init__(self, app: Dir, durability: Durability) -> None:
+        self._app = app
+        self._durability = durability
+
+    def generations(self) -> Mapping[Slot, int]:
+        """What each slot is to run; a slot that is not there is stopped. Raises StoreError for another link."""
+        directory = self._app.sub_or_none(DIRECTORY)
+        if directory is None:
+            return {}
+        found: dict[Slot, int] = {}
+        with directory:
+            for slot in SLOTS:
+                target = directory.readlink(slot)
+                if target is None:
+                    continue
+                match = _TARGET.match(target)
+                if not match:
+                    raise StoreError(
+                        f"{directory.path}/{slot} points to {target!r}, which is not a generation",
+                        state="Somebody changed it by hand; relstore left it alone.",
+                        hint=f"Stop the unit of slot {slot}, and remove the link.",
+                    )
+                found[slot] = int(match.group(1))
+        return found
+
+    def path(self, slot: Slot) -> str:
+        """The absolute path of the slot's link, through which its unit runs the release."""
+        return f"{self._app.path}/{DIRECTORY}/{slot}"
+
+    def set(self, slot: Slot, generation: int) -> None:
+        """Durably, before its unit is started."""
+        with self._app.make_or_open(DIRECTORY) as directory:
+            durable.replace_symlink(directory, slot, f"../generations/{generation}", self._durability)
+
+    def remove(self, slot: Slot) -> None:
+        """After its unit has stopped: an interpreter loads files through the link for as long as it runs."""
+        directory = self._app.sub_or_none(DIRECTORY)
+        if directory is not None:
+            with directory:
+                durable.remove_name(directory, slot)
+
+    def live(self, cut_over: CutOver) -> Slot | None:
+        """The slot that has the traffic; None for none. Raises StoreError for a link that leads elsewhere."""
+        target = self._app.readlink(LIVE)
+        if target is None:
+            return None
+        for slot in SLOTS:
+            if target == _target(cut_over, slot):
+                return slot
+        raise StoreError(
+            f"{self._app.path}/{LIVE} points to {target!r}, which is not the socket of a slot",
+            state="Traffic goes there; relstore left it alone.",
+            hint="If `slot-socket` was changed, point it to the slot that runs: "
+            f"ln -sfn {cut_over.socket_of('a')} {self._app.path}/{LIVE}",
+        )
+
+    def set_live(self, cut_over: CutOver, slot: Slot | None) -> None:
+        """Move the traffic of new connections, atomically and durably; None leaves nowhere to connect to."""
+        if slot is None:
+            durable.remove_name(self._app, LIVE)
+        else:
+            durable.replace_symlink(self._app, LIVE, _target(cut_over, slot), self._durability)
+
+
+def _target(cut_over: CutOver, slot: Slot) -> str:
+    """For workers no traffic is moved, but ``live`` still says which slot is the app's."""
+    return cut_over.socket_of(slot) if cut_over.socket else f"{DIRECTORY}/{slot}"
