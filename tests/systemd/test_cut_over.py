@@ -141,7 +141,19 @@ def slots(network: Network, tmp_path: Path) -> Iterator[Deployer]:
     try:
         host.wait_running()
         deployer = Deployer.at(host, tmp_path / "home")
-        words = ("unit", "bin/web", "--app", "web", "--drain", "10s", "--name", "web@", "--front", "80", "--install")
+        words = (
+            "unit",
+            "bin/web",
+            "--app",
+            "web",
+            "--drain",
+            "10s",
+            "--name",
+            "web@",
+            "--front",
+            "80",
+            "--install",
+        )
         deployer.does(*words)
         host.run("systemctl", "start", "web.socket")
         first = push(deployer, "first")
@@ -187,7 +199,7 @@ def test_a_push_and_the_way_back_fail_no_request(slots: Deployer) -> None:
     ("mode", "says"),
     [
         ("answers 500", "status 500"),
-        ("exits at once", "exit code 1"),
+        ("exits at once", "web@b.service"),
         ("crashes after 1 s", "web@b.service"),
         ("never listens", "not healthy within 5 s"),
         ("answers the wrong body", "does not match"),

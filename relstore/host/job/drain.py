@@ -13,8 +13,11 @@ import time
 from collections.abc import Iterator
 
 from relstore.errors import RelstoreError
+from relstore.formats import journal as journal_format
 from relstore.formats.cut_over import CutOver, Slot
+from relstore.formats.names import JobId
 from relstore.formats.recipe import Recipe
+from relstore.host.job import directory as jobs
 from relstore.host.job.log import JobLog
 from relstore.host.job.slot_service import SlotService
 from relstore.host.machine.privilege import Privilege
@@ -28,31 +31,38 @@ _POLL_S = 0.2
 _LOCK_S = 1.0
 
 
-def tidy(store: Store, app: App, recipe: Recipe, log: JobLog, password: str = "") -> None:
-    """Return when only the slot with the traffic runs, or another job has taken over."""
+def tidy(store: Store, app: App, ident: str, recipe: Recipe, log: JobLog, password: str = "") -> None:
+    """Return when only the slot with the traffic runs, or a later job than ``ident`` has taken over."""
     cut_over = recipe.cut_over
     if cut_over is None:
         return
     slots = Slots(app.directory, store.durability)
     privilege = Privilege(recipe.units.become, password)
     deadline = time.monotonic() + cut_over.drain
-    announced = False
-    while True:
-        with _locked(app) as mine:
-            if mine:
-                left = [slot for slot in slots.generations() if slot != slots.live(cut_over)]
-                if not left:
-                    return
-                for slot in left:
-                    path = slots.path(slot)
-                    service = SlotService(recipe, slot, path, privilege, store.root.path, log)
-                    if cut_over.announce and not announced:
-                        service.announce_end()
-                    if _is_over(cut_over, slot, service, deadline, log):
-                        service.stop()
-                        slots.remove(slot)
-                announced = True
+    announced: set[Slot] = set()
+    while _last_job(app) == ident:
+        left = [slot for slot in slots.generations() if slot != slots.live(cut_over)]
+        if not left:
+            return
+        for slot in left:
+            service = SlotService(recipe, slot, slots.path(slot), privilege, store.root.path, log)
+            if cut_over.announce and slot not in announced:
+                service.announce_end()
+                announced.add(slot)
+            if not _is_over(cut_over, slot, service, deadline):
+                continue
+            with _locked(app) as mine:
+                # A new activation may have taken the slot back meanwhile.
+                if mine and _last_job(app) == ident and slot != slots.live(cut_over):
+                    _say_what_is_cut(cut_over, slot, log)
+                    service.stop()
+                    slots.remove(slot)
         time.sleep(_POLL_S)
+
+
+def _last_job(app: App) -> str:
+    switches = (event for event in reversed(app.events()) if event.event == journal_format.SWITCHING)
+    return next((event.job for event in switches), "")
 
 
 def wait_for_connections(cut_over: CutOver, slot: Slot, deadline: float) -> int:
@@ -64,15 +74,16 @@ def wait_for_connections(cut_over: CutOver, slot: Slot, deadline: float) -> int:
         time.sleep(_POLL_S)
 
 
-def _is_over(cut_over: CutOver, slot: Slot, service: SlotService, deadline: float, log: JobLog) -> bool:
+def _is_over(cut_over: CutOver, slot: Slot, service: SlotService, deadline: float) -> bool:
+    # Where it has ended already, others hold what is left of its connections.
+    return not _connections(cut_over, slot) or time.monotonic() >= deadline or not service.is_running()
+
+
+def _say_what_is_cut(cut_over: CutOver, slot: Slot, log: JobLog) -> None:
     left = _connections(cut_over, slot)
-    if left and not service.is_running():
-        return True  # it has ended, and others hold what is left of them
-    if left and time.monotonic() >= deadline:
+    if left:
         noun = "connection" if left == 1 else "connections"
         log.say(f"{left} {noun} of slot {slot} closed after {cut_over.drain} s")
-        return True
-    return not left
 
 
 def _connections(cut_over: CutOver, slot: Slot) -> int:
@@ -94,9 +105,17 @@ def _locked(app: App) -> Iterator[bool]:
         os.close(lock)
 
 
-def tidy_after(store: Store, app: App, recipe: Recipe, log: JobLog, password: str = "") -> None:
-    """As ``tidy``, at the end of a job: an error is only told to its log."""
+def tidy_after(store: Store, app: App, own: str, log: JobLog, password: str = "") -> None:
+    """At the end of the job ``own`` (empty: at boot). What a later job began is left to that, while it lives.
+
+    An error is only told to the log: the outcome is recorded, and the next activation stops what is left.
+    """
     try:
-        tidy(store, app, recipe, log, password)
+        ident = _last_job(app)
+        if not ident:
+            return
+        with contextlib.closing(jobs.open_job(app, JobId.parse(ident))) as job:
+            if ident == own or not job.is_alive():
+                tidy(store, app, ident, job.request().recipe, log, password)
     except (OSError, RelstoreError) as error:
         log.say(f"the old slot was not stopped: {error}")

@@ -46,7 +46,7 @@ def run(root: str, app_name: str, job_id: str, password: str = "") -> int:
         with Store.open(root) as store, store.app(AppName.parse(app_name)) as app:
             job = jobs.open_job(app, JobId.parse(job_id))
             finished = finish(job, _guarded(store, app, job, password), JobLog(_LOG))
-            drain.tidy_after(store, app, job.request().recipe, JobLog(_LOG), password)
+            drain.tidy_after(store, app, job.id, JobLog(_LOG), password)
             return 0 if finished else 1
     except (RelstoreError, OSError) as error:
         _say(f"the job cannot begin: {error}")
@@ -189,4 +189,5 @@ def _recover_app(store: Store, app: App) -> int:
         os.close(lock)
     if ending is not None:
         _say(f"{app.name}: {ending.outcome} {ending.reason}")
+    drain.tidy_after(store, app, "", JobLog(_LOG))
     return int(ending is not None and ending.outcome == journal.STUCK)

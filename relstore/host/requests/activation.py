@@ -43,6 +43,7 @@ from relstore.store.store import Store
 Reported = Union[Accepted, Step, Output, Ended]
 
 UNCHANGED = "unchanged"
+_INSTANT_S = 0.3
 
 
 def activate(
@@ -165,7 +166,8 @@ def _follow(app: App, job: Job) -> Iterator[Reported]:
 def _check_free(app: App) -> None:
     lock = locks.open_lock(app.directory, LOCK)
     try:
-        if not locks.try_lock(lock, exclusive=True):
+        # A job that stops its old slot holds it for a moment.
+        if not locks.lock_within(lock, exclusive=True, seconds=_INSTANT_S):
             raise BusyError(holder(app), state=_STATE, hint=_WAIT)
     finally:
         os.close(lock)

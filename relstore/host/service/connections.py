@@ -5,8 +5,9 @@ Not for TCP: a program that knows only a port has a Unix socket before it.
 
 from __future__ import annotations
 
-_CONNECTED = "03"
-"""SS_CONNECTED of the kernel. A connection that a program accepted has the path of the socket it came in by."""
+_OPEN = ("02", "03")
+"""SS_CONNECTING, of one that waits to be accepted, and SS_CONNECTED, of the kernel. Both have the path of the
+socket that they came in by; the end of whoever connected has none."""
 
 
 def count(path: str, table: str = "/proc/net/unix") -> int:
@@ -16,5 +17,5 @@ def count(path: str, table: str = "/proc/net/unix") -> int:
         for line in lines:
             # Num RefCount Protocol Flags Type St Inode Path
             words = line.rstrip("\n").split(None, 7)
-            found += len(words) == 8 and words[5] == _CONNECTED and words[7] == path
+            found += len(words) == 8 and words[5] in _OPEN and words[7] == path
     return found
