@@ -15,6 +15,7 @@ import pytest
 from tests.support.hosts.systemd import Network, SystemdHost
 from tests.support.user import Ran
 from tests.systemd.deployer import Deployer
+from tests.systemd.steps import caught
 
 pytestmark = pytest.mark.root
 
@@ -227,3 +228,44 @@ def test_one_that_turns_bad_with_the_traffic_loses_it_at_once(slots: Deployer) -
     times = [float(str(failure[0])) for failure in load.failed]
     assert max(times) - min(times) < 2 + 4  # requests of 4 s may have begun before
     assert wait_for_one_slot(slots) == "a"
+
+
+STEPS = ("starting", "checking", "watching", "confirming")
+SLOW = ("-v", "--health-stable", "2s", "--watch", "2s", "--confirm", "20s")
+
+
+def slow_push(slots: Deployer) -> tuple[object, ...]:
+    return ("push", release(slots, "second"), *KEYS, *SLOW)
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_job_that_is_killed_is_undone_and_no_request_fails(slots: Deployer, step: str) -> None:
+    with under_load(slots) as load:
+        time.sleep(0.5)
+        with caught(slots, step, *slow_push(slots)) as client:
+            slots.host.run("pkill", "-KILL", "-f", " job /srv/web web ", check=False)
+            client.kill()
+        third = push(slots, "third")
+        assert third.code == 0, third.err
+        time.sleep(1)
+    assert load.failed == []
+    assert load.bodies["third"] > 20
+    assert slots.events()[-3:] == [("interrupted", 2), ("switching", 3), ("active", 3)]
+    wait_for_one_slot(slots)
+    assert slots.host.run("sh", "-c", "cat /srv/web/apps/web/slots/*/version").stdout == "third"
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_after_a_power_cut_one_slot_serves_and_the_other_is_gone(slots: Deployer, step: str) -> None:
+    slots.does("unit", "--recover", "--install")
+    with caught(slots, step, *slow_push(slots)) as client:
+        slots.host.power_cut()
+        client.kill()
+    slots.host.boot()
+    slots.host.wait_running()
+    assert wait_for_one_slot(slots) == "a"
+    assert live(slots) == "/run/web-a/sock"
+    assert slots.events()[-1] == ("interrupted", 2)
+    with under_load(slots) as load:
+        time.sleep(1)
+    assert load.failed == []
