@@ -81,7 +81,7 @@ def test_without_a_mirror_they_are_skipped_unless_required(
     monkeypatch.setenv(suites.TREES, str(tmp_path))
     monkeypatch.setattr(suites, "ATTEMPTS", 1)
     monkeypatch.delenv("RELSTORE_REQUIRE_SUITES", raising=False)
-    with pytest.raises(pytest.skip.Exception, match="bullseye: no http.*/dists/bullseye/InRelease"):
+    with pytest.raises(pytest.skip.Exception, match=r"bullseye: no http.*/dists/bullseye/InRelease"):
         tree_of("bullseye")
     monkeypatch.setenv("RELSTORE_REQUIRE_SUITES", "1")
     with pytest.raises(pytest.fail.Exception, match="bullseye: no http"):
