@@ -45,7 +45,7 @@ TARGETS = (
 )
 """One of each form; the program itself says what it means."""
 
-CLIENT_OUTCOMES = (result.UNCHANGED, result.STAGED, result.SKIPPED, "error")
+CLIENT_OUTCOMES = (result.UNCHANGED, result.STAGED, result.SKIPPED, result.UNREACHABLE, "error")
 KEY_COLUMNS = ("key", "type", "default", "meaning", "example", "a flag of")
 
 

@@ -13,10 +13,14 @@ import click
 
 from relstore.cli.invocation import Invocation
 from relstore.cli.options import Duration
+from relstore.client.config.keys.rollout import MAX_UNREACHABLE
 from relstore.client.config.keys.service import ASK_BECOME_PASS, IGNORE_PREFLIGHT
 from relstore.client.config.recipe import recipe
+from relstore.client.operations.access import Access
 from relstore.client.operations.advice import advice
+from relstore.client.operations.interrupt import Interrupts
 from relstore.client.operations.plan import ActivationOptions
+from relstore.client.reporter import Reporter
 from relstore.formats.recipe import SUDO
 
 
@@ -58,6 +62,11 @@ def activation_of(invocation: Invocation, lock_wait: int, override_hold: bool) -
         password = ask_password()
     ignored = invocation.settings.get(IGNORE_PREFLIGHT) or ()
     return ActivationOptions(invocation.who, steps, lock_wait, override_hold, password, ignored)
+
+
+def access_of(invocation: Invocation, reporter: Reporter, interrupts: Interrupts) -> Access:
+    """How the hosts of an activation are reached."""
+    return Access(invocation.account, reporter, interrupts, invocation.settings.get(MAX_UNREACHABLE))
 
 
 def ask_password() -> str:

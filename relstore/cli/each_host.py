@@ -18,10 +18,13 @@ from relstore.cli.console import error_fields
 from relstore.cli.exit_codes import exit_code
 from relstore.cli.invocation import Invocation
 from relstore.cli.progress import ConsoleReporter
+from relstore.client.config.keys.rollout import MAX_UNREACHABLE
 from relstore.client.connection.connect import connected
 from relstore.client.connection.session import Session
 from relstore.client.fleet import agreement
 from relstore.client.fleet.resolved_host import ResolvedHost
+from relstore.client.fleet.result import is_unreachable
+from relstore.client.fleet.turns import Turns
 from relstore.client.operations import chain_check
 from relstore.client.operations.access import Access
 from relstore.client.operations.interrupt import Interrupts
@@ -141,14 +144,18 @@ async def _gather(
     reporter: ConsoleReporter,
     work: Callable[[Session, ConsoleReporter], Awaitable[T]],
 ) -> list[Outcome[T]]:
-    async def at_target(target: Target) -> Outcome[T]:
-        try:
-            async with connected(target, invocation.account, reporter) as session:
-                return Outcome(target, await work(session, reporter), None)
-        except RelstoreError as error:
-            return Outcome(target, None, error.on(target.label))
+    turns = Turns(targets)
 
-    return list(await asyncio.gather(*map(at_target, targets)))
+    async def at_target(target: Target) -> Outcome[T]:
+        async with turns:
+            try:
+                async with connected(target, invocation.account, reporter) as session:
+                    return Outcome(target, await work(session, reporter), None)
+            except RelstoreError as error:
+                return Outcome(target, None, error.on(target.label))
+
+    async with invocation.account.shared.lasting():
+        return list(await asyncio.gather(*map(at_target, targets)))
 
 
 async def _agree(
@@ -161,11 +168,17 @@ async def _agree(
 ) -> list[Outcome[T]]:
     access = Access(invocation.account, reporter, Interrupts())
 
+    turns = Turns(targets)
+
     async def resolve(host: ResolvedHost) -> list[Resolved] | RelstoreError:
-        try:
-            return await host.resolve(invocation.app, specs)
-        except RelstoreError as error:
-            return error.on(host.access.target.label)
+        async with turns:
+            try:
+                return await host.resolve(invocation.app, specs)
+            except RelstoreError as error:
+                return error.on(host.access.target.label)
+            finally:
+                if turns.are_scarce:
+                    await host.hang_up()
 
     async def at_target(host: ResolvedHost, resolved: list[Resolved] | RelstoreError) -> Outcome[T]:
         target = host.access.target
@@ -173,19 +186,31 @@ async def _agree(
             return Outcome(target, None, resolved)
         if failed and not each_its_own:
             return Outcome(target, None, _left_alone().on(target.label))
-        try:
-            return Outcome(target, await work(host, [answer.row.number for answer in resolved]), None)
-        except RelstoreError as error:
-            return Outcome(target, None, error.on(target.label))
+        async with turns:
+            try:
+                await host.reconnect()
+                return Outcome(target, await work(host, [answer.row.number for answer in resolved]), None)
+            except RelstoreError as error:
+                return Outcome(target, None, error.on(target.label))
+            finally:
+                if turns.are_scarce:
+                    await host.hang_up()
 
-    async with AsyncExitStack() as stack:
+    async with invocation.account.shared.lasting(), AsyncExitStack() as stack:
         hosts = [await stack.enter_async_context(ResolvedHost(access.to(target))) for target in targets]
         answers = await asyncio.gather(*map(resolve, hosts))
-        failed = any(isinstance(answer, RelstoreError) for answer in answers)
+        errors = [answer for answer in answers if isinstance(answer, RelstoreError)]
+        unreachable = sum(map(is_unreachable, errors))
+        tolerated = invocation.settings.get(MAX_UNREACHABLE).of(len(targets))
+        failed = len(errors) > unreachable or unreachable > tolerated
         if not failed and not each_its_own:
+            answered = [
+                (host, answer)
+                for host, answer in zip(hosts, answers, strict=True)
+                if not isinstance(answer, RelstoreError)
+            ]
             for index, spec in enumerate(specs):
-                meant = [answer[index] for answer in answers if not isinstance(answer, RelstoreError)]
-                agreement.check(spec, [host.meaning(each) for host, each in zip(hosts, meant, strict=True)])
+                agreement.check(spec, [host.meaning(answer[index]) for host, answer in answered])
         return list(await asyncio.gather(*map(at_target, hosts, answers)))
 
 

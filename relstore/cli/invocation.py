@@ -76,6 +76,8 @@ def invocation_of(context: click.Context) -> Invocation:
     flags = flag_values(options, base)
     settings = layered(config.values, variable_values(os.environ, base), flags)
     user = _account_name()
+    heads = Heads(state_directory() / "heads.json")
+    context.call_on_close(heads.flush)
     return Invocation(
         config,
         flags,
@@ -88,7 +90,7 @@ def invocation_of(context: click.Context) -> Invocation:
             (os.path.join(home, ".ssh", "config"), _SYSTEM_SSH_CONFIG),
             settings.get(CONNECT_TIMEOUT),
             settings.get(PYTHON),
-            Heads(state_directory() / "heads.json"),
+            heads,
         ),
         f"{user}@{os.uname().nodename}"[:255],
     )

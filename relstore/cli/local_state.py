@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+import click
+
 from relstore.cli.directories import cache_directory
 from relstore.cli.invocation import Invocation
 from relstore.client.coding import Coding, parse_compression
@@ -22,6 +24,7 @@ def send_options(invocation: Invocation) -> SendOptions:
     coding = parse_compression(invocation.settings.get(COMPRESSION))
     cache = local_cache()
     links = Links(cache.directory / "links.json")
+    click.get_current_context().call_on_close(links.flush)
     recent = Recent(cache.directory / "recent")
     return SendOptions(
         cache,

@@ -9,13 +9,20 @@ from relstore.cli import text
 from relstore.cli.console import error_fields
 from relstore.cli.each_host import finish
 from relstore.cli.invocation import Invocation
-from relstore.client.fleet.result import ERROR, SKIPPED, STAGED, UNCHANGED, HostResult
+from relstore.client.fleet.result import ERROR, SKIPPED, STAGED, UNCHANGED, UNREACHABLE, HostResult
 from relstore.client.transfer.upload import Stream
 from relstore.formats.generation import short_commit
 from relstore.formats.journal import ACTIVE
 from relstore.formats.names import AppName
 
-_STYLES = {ACTIVE: "green", UNCHANGED: "green", ERROR: "red", SKIPPED: "yellow", STAGED: "cyan"}
+_STYLES = {
+    ACTIVE: "green",
+    UNCHANGED: "green",
+    ERROR: "red",
+    UNREACHABLE: "red",
+    SKIPPED: "yellow",
+    STAGED: "cyan",
+}
 
 
 def show_results(

@@ -74,7 +74,7 @@ class UnitFile:
 
 
 def slot_units(unit: Service, cut_over: CutOver, *, front: int | None) -> list[UnitFile]:
-    """All that an app with slots needs. ``front``: the port of a proxy before it, None where there is another."""
+    """All that an app with slots needs. ``front``: the port of a proxy before it, None for another one."""
     files = [UnitFile(cut_over.template, slot_service(unit, cut_over))]
     if front is not None:
         files += [
@@ -222,7 +222,8 @@ def sudoers(
 ) -> str:
     """A file for /etc/sudoers.d: exactly what relstore does with these units (sudoers(5)).
 
-    ``slots``: the units are the slots of an app. ``paths``: where systemctl may be on the hosts. Raises UsageError for what cannot stand in such a file.
+    ``slots``: the units are the slots of an app.
+    ``paths``: where systemctl may be on the hosts. Raises UsageError for what cannot stand in such a file.
     """
     for path in paths:
         if not _PATH.fullmatch(path):  # a host may have said so

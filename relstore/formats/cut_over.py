@@ -1,7 +1,7 @@
 """How the traffic of an app moves from one release to the next while both run: two slots and a link.
 
-Plain values, part of a recipe. A template unit runs the app twice, as ``web@a`` and ``web@b``; the link ``live``
-names the socket of the one that has the traffic. Not for moving it (``host.job.cut_over``).
+Plain values, part of a recipe. A template unit runs the app twice, as ``web@a`` and ``web@b``; the link
+``live`` names the socket of the one that has the traffic. Not for moving it (``host.job.cut_over``).
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ class Slots:
         self._durability = durability
 
     def generations(self) -> Mapping[Slot, int]:
-        """What each slot is to run; a slot that is not there is stopped. Raises StoreError for another link."""
+        """What each slot is to run; one that is not there is stopped. Raises StoreError for another link."""
         directory = self._app.sub_or_none(DIRECTORY)
         if directory is None:
             return {}

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from relstore.cli.console import Console
-from relstore.errors import NoSpaceError
+from relstore.errors import RelstoreError
 
 
 def make(*, as_json: bool = False, quiet: bool = False, verbose: bool = False) -> Console:
@@ -39,7 +39,7 @@ def test_json_prints_one_document_and_no_text(capsys: pytest.CaptureFixture[str]
     screen.report("report")
     screen.say("said")
     screen.table(["a"], [["b"]])
-    screen.error(NoSpaceError("full"))
+    screen.error(RelstoreError("full"))
     screen.document("status", hosts=["\x1b"])
     out, err = capsys.readouterr()
     assert json.loads(out) == {"schema": 1, "command": "status", "hosts": ["\x1b"]}
@@ -48,7 +48,7 @@ def test_json_prints_one_document_and_no_text(capsys: pytest.CaptureFixture[str]
 
 
 def test_an_error_says_where_what_and_what_next(capsys: pytest.CaptureFixture[str]) -> None:
-    make().error(NoSpaceError("full\x1b[2J", state="Nothing was changed.", hint="Free some.").on("web1"))
+    make().error(RelstoreError("full\x1b[2J", state="Nothing was changed.", hint="Free some.").on("web1"))
     assert capsys.readouterr().err == (
         "error: web1: full\\x1b[2J\n  now:  Nothing was changed.\n  next: Free some.\n"
     )
@@ -60,5 +60,5 @@ def test_a_table_in_a_pipe_is_plain_columns(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_a_host_is_named_once(capsys: pytest.CaptureFixture[str]) -> None:
-    make().error(NoSpaceError("deploy@h: full").on("deploy@h"))
+    make().error(RelstoreError("deploy@h: full").on("deploy@h"))
     assert capsys.readouterr().err == "error: deploy@h: full\n"

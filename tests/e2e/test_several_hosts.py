@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
-from tests.support.user import User, make_site
+from tests.support.user import PROGRAM, User, make_site
 
 
 def targets(*stores: Path) -> list[object]:
@@ -161,3 +162,70 @@ def test_marks_pins_and_deletions_name_one_build_too(user: User, site: Path, tmp
     user.does("mark", "bad", "-1", "--each-its-own", *targets(*stores))
     marked = [line for line in user.does("log", *targets(*stores)).out.splitlines() if "marked-bad" in line]
     assert [line.split()[3] for line in marked] == ["1", "2"]
+
+
+UNREACHABLE = "nobody@127.0.0.1:9:/srv/x"
+"""Nothing listens on that port."""
+
+
+def test_the_others_go_on_without_a_host_that_cannot_be_reached(
+    user: User, site: Path, tmp_path: Path
+) -> None:
+    stores = [tmp_path / "a", tmp_path / "b"]
+    everywhere = ["--to", UNREACHABLE, *targets(*stores)]
+    ran = user.run("push", site, *everywhere, "--json")
+    assert ran.code == 4
+    assert [host["outcome"] for host in ran.document["hosts"]] == ["unreachable", "skipped", "skipped"]
+    ran = user.run("push", site, *everywhere, "--max-unreachable", "1", "--json")
+    assert ran.code == 4
+    first, *others = ran.document["hosts"]
+    assert (first["outcome"], first["error"]["kind"]) == ("unreachable", "Connect")
+    assert [host["outcome"] for host in others] == ["active", "active"]
+    assert live(*stores) == ["one", "one"]
+
+    (user.home / "relstore.toml").write_text('max-unreachable = "10%"\n')
+    ran = user.run("push", make_site(site, "two"), *everywhere)
+    assert ran.code == 4
+    assert [line.split()[1] for line in ran.out.splitlines()[1:4]] == ["unreachable", "active", "active"]
+    assert "refuses the connection" in ran.err
+    assert "1 of 3 hosts failed" in ran.err
+    assert live(*stores) == ["two", "two"]
+    for words in (["rollback"], ["restart", "--restart", "true"], ["mark", "good", "2"]):
+        assert user.run(*words, *everywhere).code == 4
+    assert live(*stores) == ["one", "one"]
+    marked = [line for line in user.does("log", *targets(*stores)).out.splitlines() if "marked-good" in line]
+    assert len(marked) == 2
+
+
+def test_one_more_that_cannot_be_reached_stops_all(user: User, site: Path, tmp_path: Path) -> None:
+    store = tmp_path / "a"
+    others = ["--to", UNREACHABLE, "--to", UNREACHABLE.replace("/srv/x", "/srv/y")]
+    ran = user.run("push", site, *others, *targets(store), "--max-unreachable", "1", "--json")
+    assert [host["outcome"] for host in ran.document["hosts"]] == ["unreachable", "unreachable", "skipped"]
+    assert not os.path.lexists(store / "apps/site/current")
+
+
+def test_with_few_open_files_the_hosts_take_turns(user: User, site: Path, tmp_path: Path) -> None:
+    stores = [tmp_path / str(number) for number in range(7)]
+
+    def run(*words: object) -> subprocess.CompletedProcess[str]:
+        limited = ["sh", "-c", 'ulimit -n 80; exec "$@"', "sh", *PROGRAM]
+        return subprocess.run(
+            [*limited, *map(str, words), *map(str, targets(*stores))],
+            cwd=user.home,
+            env=user.environment,
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+
+    ran = run("push", site, "--ignore-preflight", "selinux")
+    assert ran.returncode == 0, ran.stderr
+    ran = run("push", make_site(site, "two"), "--gc")
+    assert ran.returncode == 0, ran.stderr
+    assert live(*stores) == ["two"] * 7
+    ran = run("rollback")
+    assert ran.returncode == 0, ran.stderr
+    assert live(*stores) == ["one"] * 7
+    assert run("pin", "kept", "1").returncode == 0
+    assert len([line for line in run("status").stdout.splitlines() if "current      1" in line]) == 7

@@ -78,7 +78,7 @@ def account_at(network: Network, directory: Path, address: str, *unit_flags: str
     with ExitStack() as stack:
         stack.callback(host.stop)
         host.wait_running()
-        stack.enter_context(_small_disk(host, directory / "disk.img"))
+        _mount_small_disk(host, directory / "disk.img")
         host.run("install", "-d", "-o", "deploy", "-g", "deploy", "/srv/web")
         deployer = Deployer.at(host, directory / "home", "deploy")
         account = Account(deployer)
@@ -176,8 +176,7 @@ def _harmful_release(account: Account, harm: str) -> Problems:
     yield from account.problems("rolled-back")
 
 
-@contextmanager
-def _small_disk(host: SystemdHost, image: Path) -> Iterator[None]:
+def _mount_small_disk(host: SystemdHost, image: Path) -> None:
     """An ext4 for /srv and for the services' state, without blocks that are reserved for root."""
     with open(image, "wb") as file:
         file.truncate(_DISK_BYTES)
@@ -189,11 +188,11 @@ def _small_disk(host: SystemdHost, image: Path) -> Iterator[None]:
         device = os.stat(loop).st_rdev
         host.run("mknod", "/dev/store", "b", str(os.major(device)), str(os.minor(device)))
         host.run("mount", "-t", "ext4", "/dev/store", "/srv")
-        host.run("mkdir", "-p", "-m", "700", "/srv/state", "/var/lib/private")
-        host.run("mount", "--bind", "/srv/state", "/var/lib/private")
-        yield
     finally:
-        subprocess.run(["losetup", "--detach", loop], check=True)  # once the host is off, at the latest
+        # The kernel does it once the host is off, also where the tests are killed before.
+        subprocess.run(["losetup", "--detach", loop], check=True)
+    host.run("mkdir", "-p", "-m", "700", "/srv/state", "/var/lib/private")
+    host.run("mount", "--bind", "/srv/state", "/var/lib/private")
 
 
 def _free(host: SystemdHost) -> int:

@@ -5,6 +5,7 @@ It answers HTTP/1.1 with the version of its build and keeps connections open. ``
 several seconds; ``/count`` says how many other requests it was asked. On SIGTERM it ends at once ("rude").
 """
 
+import contextlib
 import os
 import socket
 import sys
@@ -49,22 +50,17 @@ def serve(client):
             lines = head.split(b"\r\n")
             close = b"connection: close" in head.lower()
             status, body = answer(lines[0].split()[1].decode())
-            text = "HTTP/1.1 %d OK\r\nContent-Length: %d\r\n%s\r\n%s" % (
-                status,
-                len(body),
-                "Connection: close\r\n" if close else "",
-                body,
+            last = "Connection: close\r\n" if close else ""
+            client.sendall(
+                f"HTTP/1.1 {status} OK\r\nContent-Length: {len(body)}\r\n{last}\r\n{body}".encode()
             )
-            client.sendall(text.encode())
             if close:
                 return
 
 
 def guarded(client):
-    try:
+    with contextlib.suppress(OSError):
         serve(client)
-    except OSError:
-        pass
 
 
 version, mode = read("version"), read("mode")

@@ -38,14 +38,19 @@ def versions(host: SystemdHost) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("suite", CHOSEN)
-def test_an_ordinary_account_does_everything(suite: str, network: Network, tmp_path: Path) -> None:
+def tree_of(suite: str) -> Path:
+    """Skip where it cannot be made; fail instead where RELSTORE_REQUIRE_SUITES says so."""
     try:
-        base = BaseTree(suites.tree(suite))
+        return suites.tree(suite)
     except suites.NoTreeError as error:
         if os.environ.get("RELSTORE_REQUIRE_SUITES") == "1":
             pytest.fail(f"{suite}: {error}")
         pytest.skip(f"{suite}: {error}")
+
+
+@pytest.mark.parametrize("suite", CHOSEN)
+def test_an_ordinary_account_does_everything(suite: str, network: Network, tmp_path: Path) -> None:
+    base = BaseTree(tree_of(suite))
     host = SystemdHost.start(tmp_path, network, suite, f"10.99.2.{suites.SUITES.index(suite) + 1}", base=base)
     happened: dict[str, str] = {}
     try:
@@ -67,3 +72,18 @@ def test_an_ordinary_account_does_everything(suite: str, network: Network, tmp_p
         assert {name: shown.get(name) for name in suite_story.STEPS} == {
             name: happened[name] for name in suite_story.STEPS
         }, "run `make suites`"
+
+
+def test_without_a_mirror_they_are_skipped_unless_required(
+    monkeypatch: pytest.MonkeyPatch, network: Network, tmp_path: Path
+) -> None:
+    monkeypatch.setenv(suites.MIRROR, "http://127.0.0.1:9/debian")
+    monkeypatch.setenv(suites.TREES, str(tmp_path))
+    monkeypatch.setattr(suites, "ATTEMPTS", 1)
+    monkeypatch.delenv("RELSTORE_REQUIRE_SUITES", raising=False)
+    with pytest.raises(pytest.skip.Exception, match=r"bullseye: no http.*/dists/bullseye/InRelease"):
+        tree_of("bullseye")
+    monkeypatch.setenv("RELSTORE_REQUIRE_SUITES", "1")
+    with pytest.raises(pytest.fail.Exception, match="bullseye: no http"):
+        tree_of("bullseye")
+    assert not [path for path in tmp_path.iterdir() if path.is_dir()]

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from relstore.cli import text
-from relstore.cli.activation_options import activation_of, activation_options, advise
+from relstore.cli.activation_options import access_of, activation_of, activation_options, advise
 from relstore.cli.build_command import run_build
 from relstore.cli.command import RelstoreCommand, example
 from relstore.cli.each_host import on_each, report
@@ -30,7 +30,6 @@ from relstore.client.config.recipe import policy
 from relstore.client.connection.session import Session
 from relstore.client.fleet.push import push as push_to_all
 from relstore.client.local_state.scan_cache import ScanCache
-from relstore.client.operations.access import Access
 from relstore.client.operations.plan import Push
 from relstore.client.operations.stage import Preview, Question, check_executable, preview
 from relstore.errors import UsageError
@@ -104,7 +103,7 @@ def push(
     with ConsoleReporter(invocation.console, several=len(invocation.targets) > 1) as reporter:
         results = run_interruptible(
             lambda interrupts: push_to_all(
-                plan, invocation.targets, Access(invocation.account, reporter, interrupts)
+                plan, invocation.targets, access_of(invocation, reporter, interrupts)
             )
         )
     show_results("push", app, results, invocation, warnings=warnings)

@@ -6,14 +6,13 @@ from dataclasses import replace
 
 import click
 
-from relstore.cli.activation_options import activation_of, advise, override_hold_option
+from relstore.cli.activation_options import access_of, activation_of, advise, override_hold_option
 from relstore.cli.command import RelstoreCommand, example
 from relstore.cli.interruptible import run_interruptible
 from relstore.cli.invocation import invocation_of
 from relstore.cli.outcome_view import show_results
 from relstore.cli.progress import ConsoleReporter
 from relstore.client.fleet.switch import restart as restart_at_all
-from relstore.client.operations.access import Access
 from relstore.errors import UsageError
 
 
@@ -42,7 +41,7 @@ def restart(ctx: click.Context, override_hold: bool) -> None:
     with ConsoleReporter(invocation.console, several=len(targets) > 1) as reporter:
         app, results = run_interruptible(
             lambda interrupts: restart_at_all(
-                invocation.app, options, targets, Access(invocation.account, reporter, interrupts)
+                invocation.app, options, targets, access_of(invocation, reporter, interrupts)
             )
         )
     show_results("restart", app, results, invocation, warnings=warnings)

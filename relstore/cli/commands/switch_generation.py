@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import click
 
-from relstore.cli.activation_options import activation_of, activation_options, advise
+from relstore.cli.activation_options import access_of, activation_of, activation_options, advise
 from relstore.cli.command import RelstoreCommand, Spec, SpecCommand, each_its_own_option, example
 from relstore.cli.interruptible import run_interruptible
 from relstore.cli.invocation import Invocation, invocation_of
 from relstore.cli.outcome_view import show_results
 from relstore.cli.progress import ConsoleReporter
 from relstore.client.fleet.switch import Switch, switch
-from relstore.client.operations.access import Access
 from relstore.client.operations.plan import Rejection
 from relstore.errors import UsageError
 from relstore.formats.generation import MAX_NOTE
@@ -84,6 +83,6 @@ def _switch(command: str, order: Switch, invocation: Invocation) -> None:
     warnings = advise(order.options, invocation)
     with ConsoleReporter(invocation.console, several=len(targets) > 1) as reporter:
         app, results = run_interruptible(
-            lambda interrupts: switch(order, targets, Access(invocation.account, reporter, interrupts))
+            lambda interrupts: switch(order, targets, access_of(invocation, reporter, interrupts))
         )
     show_results(command, app, results, invocation, warnings=warnings)

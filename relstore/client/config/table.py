@@ -5,10 +5,19 @@ A key is declared in one of the modules of ``keys``; this list finds it there.
 
 from __future__ import annotations
 
-from relstore.client.config.keys import cut_over, health, hooks, release, retention, service, target
+from relstore.client.config.keys import (
+    cut_over,
+    health,
+    hooks,
+    release,
+    retention,
+    rollout,
+    service,
+    target,
+)
 from relstore.client.config.setting import Section, Setting
 
-SECTIONS = tuple(map(Section.of, (target, release, service, health, cut_over, hooks, retention)))
+SECTIONS = tuple(map(Section.of, (target, release, service, health, cut_over, hooks, rollout, retention)))
 
 
 def all_settings() -> dict[str, Setting[object]]:

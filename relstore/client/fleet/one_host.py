@@ -11,10 +11,10 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from relstore import protocol
-from relstore.client.connection.connect import reached, session_over
+from relstore.client.connection.connect import connected, reached, session_over
 from relstore.client.connection.session import Ahead, Session, store_label
 from relstore.client.fleet import go_live
-from relstore.client.fleet.result import STAGED, UNCHANGED, HostResult, from_error
+from relstore.client.fleet.result import STAGED, UNCHANGED, HostResult, from_error, not_begun
 from relstore.client.operations import chain_check, preflight, stage
 from relstore.client.operations.access import HostAccess
 from relstore.client.operations.plan import ActivationOptions, Push
@@ -36,6 +36,8 @@ class PushedHost:
         self._access = access
         self._stack = AsyncExitStack()
         self._session: Session | None = None
+        self._findings: protocol.Preflight | None = None
+        """Asked again on a new connection: the host records what it finds and is let pass."""
 
     async def __aenter__(self) -> PushedHost:
         return self
@@ -54,7 +56,7 @@ class PushedHost:
                 reached(access.target, access.account, access.reporter)
             )
         except RelstoreError as error:
-            return from_error(access.target, error)
+            return not_begun(access.target, error)
         push, stream_maker = await asyncio.shield(preparing)  # the other hosts share it
         try:
             questions = _Questions.of(push, store_label(transport.label, access.target.path), access)
@@ -64,13 +66,20 @@ class PushedHost:
             )
             return await self._stage(self._session, push, stream_maker, questions)
         except RelstoreError as error:
-            return from_error(access.target, error)
+            return not_begun(access.target, error)
+
+    async def hang_up(self) -> None:
+        """Let others have the connection's place; what follows makes a new one."""
+        self._session = None
+        await self._stack.aclose()
 
     async def activate(self, push: Push, options: ActivationOptions, staged: HostResult) -> HostResult:
         """Make the generation that was ``staged`` here current."""
-        ended = await go_live.activate(
-            self._connected, self._access, push.app, str(staged.generation), options
-        )
+        try:
+            session = await self._connected(push)
+        except RelstoreError as error:
+            return from_error(self._access.target, error, push.app)
+        ended = await go_live.activate(session, self._access, push.app, str(staged.generation), options)
         return replace(
             ended,
             build=staged.build,
@@ -85,7 +94,7 @@ class PushedHost:
         label, reporter = self._access.target.label, self._access.reporter
         request = protocol.Collect(push.app, None, push.retention, push.description.who, dry_run=False)
         try:
-            collected, _ = await self._connected.ask(request, protocol.Collected)
+            collected, _ = await (await self._connected(push)).ask(request, protocol.Collected)
         except RelstoreError as error:
             reporter.notice(f"{label}: nothing was collected: {error.what}")
             return result
@@ -93,10 +102,15 @@ class PushedHost:
             reporter.detail(label, warning)
         return replace(result, freed=collected.bytes)
 
-    @property
-    def _connected(self) -> Session:
+    async def _connected(self, push: Push) -> Session:
+        """The session of ``stage``, or a new one after ``hang_up``. Raises as ``connected``."""
         if self._session is None:
-            raise RuntimeError("a host that was not staged has no session")
+            access = self._access
+            self._session = await self._stack.enter_async_context(
+                connected(access.target, access.account, access.reporter)
+            )
+            ignored = push.ignored_findings
+            await preflight.check(self._session, push.activation, self._findings, ignored, lambda _: None)
         return self._session
 
     async def _stage(
@@ -107,6 +121,7 @@ class PushedHost:
         ignored = await preflight.check(
             session, push.activation, questions.preflight, push.ignored_findings, access.reporter.notice
         )
+        self._findings = questions.preflight if ignored else None
         await chain_check.check(session, questions.history, heads, access.reporter.notice)
         prepared = await stage.prepare(
             session, questions.build, push.scan, push.publish, stream_maker, access.reporter

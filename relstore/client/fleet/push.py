@@ -14,6 +14,7 @@ from typing import Any
 from relstore.client.fleet import sequence
 from relstore.client.fleet.one_host import Preparation, PushedHost
 from relstore.client.fleet.result import HostResult
+from relstore.client.fleet.turns import Turns
 from relstore.client.operations.access import Access
 from relstore.client.operations.plan import Push
 from relstore.client.target import Target
@@ -32,22 +33,33 @@ async def push(read: Callable[[], Push], targets: Sequence[Target], access: Acce
         stream_maker.begin([target.label for target in targets])
         return Preparation(plan, stream_maker)
 
+    turns = Turns(targets)
+    tolerated = access.max_unreachable.of(len(targets))
     preparing = asyncio.ensure_future(asyncio.to_thread(prepare))
     try:
-        async with AsyncExitStack() as stack:
+        async with access.account.shared.lasting(), AsyncExitStack() as stack:
             hosts = [await stack.enter_async_context(PushedHost(access.to(target))) for target in targets]
-            results = await _stage_all(hosts, preparing)
-            if not sequence.may_begin(results):
-                return sequence.ended(results)
-            return await _go_live(hosts, results, await preparing)
+            results = await _stage_all(hosts, preparing, turns)
+            if not sequence.may_begin(results, tolerated):
+                return sequence.ended(results, tolerated)
+            return await _go_live(hosts, results, await preparing, turns, tolerated)
     finally:
         await asyncio.wait([preparing])
         if preparing.exception() is None:
             preparing.result().stream_maker.close()
 
 
-async def _stage_all(hosts: Sequence[PushedHost], preparing: asyncio.Future[Preparation]) -> list[HostResult]:
-    staging = [asyncio.create_task(host.stage(preparing)) for host in hosts]
+async def _stage_all(
+    hosts: Sequence[PushedHost], preparing: asyncio.Future[Preparation], turns: Turns
+) -> list[HostResult]:
+    async def stage(host: PushedHost) -> HostResult:
+        async with turns:
+            result = await host.stage(preparing)
+            if turns.are_scarce:
+                await host.hang_up()
+            return result
+
+    staging = [asyncio.create_task(stage(host)) for host in hosts]
     tasks: list[asyncio.Future[Any]] = [preparing, *staging]
     try:
         # An artifact that cannot be pushed ends it at once, however long a host takes to answer.
@@ -62,18 +74,26 @@ async def _stage_all(hosts: Sequence[PushedHost], preparing: asyncio.Future[Prep
 
 
 async def _go_live(
-    hosts: Sequence[PushedHost], results: list[HostResult], preparation: Preparation
+    hosts: Sequence[PushedHost],
+    results: list[HostResult],
+    preparation: Preparation,
+    turns: Turns,
+    tolerated: int,
 ) -> list[HostResult]:
     plan = preparation.push
     keeping = asyncio.ensure_future(asyncio.to_thread(preparation.stream_maker.keep))
     try:
         if plan.activation is not None:
-            while (index := sequence.next_host(results)) is not None:
+            while (index := sequence.next_host(results, tolerated)) is not None:
                 results[index] = await hosts[index].activate(plan, plan.activation, results[index])
-            results = sequence.ended(results)
+                if turns.are_scarce:
+                    await hosts[index].hang_up()
+            results = sequence.ended(results, tolerated)
         if plan.collect:
             for index in sequence.to_collect(results):
                 results[index] = await hosts[index].collect(plan, results[index])
+                if turns.are_scarce:
+                    await hosts[index].hang_up()
         return results
     finally:
         await asyncio.wait([keeping])

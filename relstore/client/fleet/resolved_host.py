@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
-from relstore.client.connection.connect import reached, session_over
+from relstore.client.connection.connect import connected, reached, session_over
 from relstore.client.connection.session import Ahead, Session, store_label
 from relstore.client.fleet.agreement import Meaning
 from relstore.client.operations import chain_check, preflight
@@ -51,6 +51,7 @@ class ResolvedHost:
         """The one that was given, or the store's only one; None before anybody knows."""
         self.ignored_findings: tuple[str, ...] = ()
         """The kinds of preflight's findings that were let pass."""
+        self._findings: Preflight | None = None
 
     async def __aenter__(self) -> ResolvedHost:
         return self
@@ -92,9 +93,28 @@ class ResolvedHost:
         self.ignored_findings = await preflight.check(
             session, options, questions.preflight, ignored, reporter.notice
         )
+        self._findings = questions.preflight if self.ignored_findings else None
         resolved = [(await session.ask(request, Resolved))[0] for request in questions.resolve]
         await chain_check.check(session, questions.past, account.heads, reporter.notice)
         return resolved
+
+    async def hang_up(self) -> None:
+        """Let others have the connection's place; ``reconnect`` before anything else is done here."""
+        self._session = None
+        await self._stack.aclose()
+
+    async def reconnect(self, options: ActivationOptions | None = None) -> None:
+        """Have a session again after ``hang_up``. Raises as ``connected``."""
+        if self._session is not None:
+            return
+        access = self.access
+        self._session = await self._stack.enter_async_context(
+            connected(access.target, access.account, access.reporter)
+        )
+        if options is not None:
+            # The host records what it finds and is let pass; the person has seen it.
+            ignored = options.ignored_findings
+            await preflight.check(self._session, options, self._findings, ignored, lambda _: None)
 
     def meaning(self, resolved: Resolved) -> Meaning:
         return Meaning(self.access.target, self.app, resolved.row)

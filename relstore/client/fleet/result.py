@@ -5,13 +5,20 @@ Pure: from what the host recorded to a HostResult. Not for showing one (``cli.ou
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, cast, get_args
 
 from relstore import protocol
 from relstore.client.target import Target
 from relstore.client.transfer.upload import Stream
-from relstore.errors import ReleaseFailedError, RelstoreError, UnhealthyError
+from relstore.errors import (
+    ConnectError,
+    HelperError,
+    HostKeyError,
+    ReleaseFailedError,
+    RelstoreError,
+    UnhealthyError,
+)
 from relstore.formats.journal import ACTIVE
 from relstore.formats.names import AppName, Digest
 
@@ -20,11 +27,13 @@ WAITING: Final = "waiting"
 STAGED: Final = "staged"
 UNCHANGED: Final = "unchanged"
 SKIPPED: Final = "skipped"
+UNREACHABLE: Final = "unreachable"
+"""The host could not be reached before anything was activated on it."""
 ERROR: Final = "error"
 
 Recorded = Literal["active", "rolled-back", "failed", "stuck", "interrupted", "unchanged"]
 """The outcomes that a host reports: those of its journal, and that there was nothing to do."""
-Outcome = Recorded | Literal["waiting", "staged", "skipped", "error"]
+Outcome = Recorded | Literal["waiting", "staged", "skipped", "unreachable", "error"]
 """Those, and how far a host came that reported none."""
 
 
@@ -78,6 +87,20 @@ class HostResult:
 def from_error(target: Target, error: RelstoreError, app: AppName | None = None) -> HostResult:
     """The result of a host that could not be asked, or refused."""
     return HostResult(target, ERROR, app, error=error.on(target.label))
+
+
+def not_begun(target: Target, error: RelstoreError, app: AppName | None = None) -> HostResult:
+    """As ``from_error``, of a host on which nothing can have been activated yet."""
+    result = from_error(target, error, app)
+    return replace(result, outcome=UNREACHABLE) if is_unreachable(error) else result
+
+
+def is_unreachable(error: RelstoreError) -> bool:
+    """Whether ``error`` says only that the host cannot be reached or entered.
+
+    A key that is not the host's, and a helper that does not run, are for a person to judge.
+    """
+    return isinstance(error, ConnectError) and not isinstance(error, (HostKeyError, HelperError))
 
 
 def from_ended(target: Target, app: AppName, ended: protocol.Ended) -> HostResult:

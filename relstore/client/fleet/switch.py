@@ -15,7 +15,8 @@ from relstore import protocol
 from relstore.client.connection.connect import connected
 from relstore.client.fleet import agreement, go_live, sequence
 from relstore.client.fleet.resolved_host import ResolvedHost
-from relstore.client.fleet.result import WAITING, HostResult, from_error
+from relstore.client.fleet.result import WAITING, HostResult, from_error, not_begun
+from relstore.client.fleet.turns import Turns
 from relstore.client.operations.access import Access
 from relstore.client.operations.plan import ActivationOptions, Rejection
 from relstore.client.target import Target
@@ -52,10 +53,10 @@ async def switch(
         result = await go_live.activate(host.session, host.access, host.app, spec, order.options)
         return await _leave(host, resolved, result, order.rejection)
 
-    async with _resolved(order.spec, order.app, order.options, targets, access) as (hosts, results):
-        if not order.each_its_own and sequence.may_begin(results):
-            agreement.check(order.spec, [host.meaning(resolved) for host, resolved in hosts])
-        return await _in_turn(hosts, results, at_host)
+    async with _resolved(order.spec, order.app, order.options, targets, access) as fleet:
+        if not order.each_its_own and sequence.may_begin(fleet.results, fleet.tolerated):
+            agreement.check(order.spec, [host.meaning(resolved) for host, resolved in fleet.hosts.values()])
+        return await _in_turn(fleet, order.options, at_host)
 
 
 async def restart(
@@ -66,11 +67,21 @@ async def restart(
     async def at_host(host: ResolvedHost, resolved: Resolved) -> HostResult:
         return await go_live.restart(host.session, host.access, host.app, resolved.row.number, options)
 
-    async with _resolved(None, app, options, targets, access) as (hosts, results):
-        return await _in_turn(hosts, results, at_host)
+    async with _resolved(None, app, options, targets, access) as fleet:
+        return await _in_turn(fleet, options, at_host)
 
 
-_Hosts = list[tuple[ResolvedHost, Resolved]]
+@dataclass(frozen=True)
+class _Fleet:
+    """What all hosts were asked."""
+
+    hosts: dict[int, tuple[ResolvedHost, Resolved]]
+    """Those that answered, by their index in ``results``, with what is meant at each."""
+    results: list[HostResult]
+    tolerated: int
+    """How many hosts that cannot be reached stop nothing."""
+    are_scarce: bool
+    """Whether hosts are connected to only while something is done there."""
 
 
 @asynccontextmanager
@@ -80,29 +91,32 @@ async def _resolved(
     options: ActivationOptions,
     targets: Sequence[Target],
     access: Access,
-) -> AsyncIterator[tuple[_Hosts, list[HostResult]]]:
-    """The hosts with what is meant at each, connected; or none, when one of them failed. And the results."""
-    async with AsyncExitStack() as stack:
+) -> AsyncIterator[_Fleet]:
+    """All hosts after they were asked what is meant."""
+    turns = Turns(targets)
+
+    async def resolve(host: ResolvedHost) -> Resolved | HostResult:
+        async with turns:
+            try:
+                return (await host.resolve(app, [spec], options))[0]
+            except RelstoreError as error:
+                return not_begun(host.access.target, error, app or host.known_app)
+            finally:
+                if turns.are_scarce:
+                    await host.hang_up()
+
+    async with access.account.shared.lasting(), AsyncExitStack() as stack:
         hosts = [await stack.enter_async_context(ResolvedHost(access.to(target))) for target in targets]
-        answers = await asyncio.gather(*(_resolve(host, app, spec, options) for host in hosts))
-        pairs: _Hosts = []
+        answers = await asyncio.gather(*map(resolve, hosts))
+        pairs = {}
         results = []
-        for host, answer in zip(hosts, answers, strict=True):
+        for index, (host, answer) in enumerate(zip(hosts, answers, strict=True)):
             if isinstance(answer, HostResult):
                 results.append(answer)
             else:
-                pairs.append((host, answer))
+                pairs[index] = (host, answer)
                 results.append(_waiting(host, answer))
-        yield pairs, results
-
-
-async def _resolve(
-    host: ResolvedHost, app: AppName | None, spec: str | None, options: ActivationOptions
-) -> Resolved | HostResult:
-    try:
-        return (await host.resolve(app, [spec], options))[0]
-    except RelstoreError as error:
-        return from_error(host.access.target, error, app or host.known_app)
+        yield _Fleet(pairs, results, access.max_unreachable.of(len(targets)), turns.are_scarce)
 
 
 def _waiting(host: ResolvedHost, resolved: Resolved) -> HostResult:
@@ -121,13 +135,22 @@ def _waiting(host: ResolvedHost, resolved: Resolved) -> HostResult:
 
 
 async def _in_turn(
-    hosts: _Hosts,
-    results: list[HostResult],
+    fleet: _Fleet,
+    options: ActivationOptions,
     at_host: Callable[[ResolvedHost, Resolved], Awaitable[HostResult]],
 ) -> tuple[AppName | None, list[HostResult]]:
-    while (index := sequence.next_host(results)) is not None:
+    results = list(fleet.results)
+    while (index := sequence.next_host(results, fleet.tolerated)) is not None:
         waiting = results[index]
-        result = await at_host(*hosts[index])
+        host, resolved = fleet.hosts[index]
+        try:
+            await host.reconnect(options)
+        except RelstoreError as error:
+            result = from_error(host.access.target, error, host.app)
+        else:
+            result = await at_host(host, resolved)
+        if fleet.are_scarce:
+            await host.hang_up()
         results[index] = replace(
             result,
             build=waiting.build,
@@ -136,7 +159,7 @@ async def _in_turn(
             ignored_findings=waiting.ignored_findings,
         )
     app = next((result.app for result in results if result.app), None)
-    return app, sequence.ended(results)
+    return app, sequence.ended(results, fleet.tolerated)
 
 
 async def _leave(

@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from relstore.client.local_state import state_file
+from relstore.client.local_state.state_file import StateFile
 from relstore.errors import FormatError
 from relstore.formats.names import MAX_GENERATION, AppName, Digest
 
@@ -28,17 +28,15 @@ class SeenHead:
     """When this machine saw it, in seconds since 1970."""
 
 
-@dataclass(frozen=True)
 class Heads:
-    """The heads, in one file; with None nothing is remembered."""
+    """The heads, in the file at ``path``; with None nothing is remembered."""
 
-    path: Path | None
+    def __init__(self, path: Path | None) -> None:
+        self._file = StateFile(path, _MAX_KEPT)
 
     def get(self, store: str, app: AppName) -> SeenHead | None:
         """The head that was last seen. ``store``: its ``Session.store_label``."""
-        if self.path is None:
-            return None
-        match state_file.load(self.path).get(_key(store, app)):
+        match self._file.entries.get(_key(store, app)):
             case [int(number), str(digest), int(at)] if 1 <= number <= MAX_GENERATION:
                 try:
                     return SeenHead(number, Digest.parse(digest), at)
@@ -48,12 +46,11 @@ class Heads:
 
     def keep(self, store: str, app: AppName, number: int, digest: Digest) -> None:
         """Remember the last record of a chain."""
-        if self.path is None:
-            return
-        heads = state_file.load(self.path)
-        heads.pop(_key(store, app), None)
-        heads[_key(store, app)] = [number, digest, int(time.time())]
-        state_file.save(self.path, dict(list(heads.items())[-_MAX_KEPT:]))
+        self._file.put(_key(store, app), [number, digest, int(time.time())])
+
+    def flush(self) -> None:
+        """Write what is not written yet."""
+        self._file.flush()
 
 
 NOTHING = Heads(None)

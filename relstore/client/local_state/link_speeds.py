@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from relstore.client.local_state import state_file
+from relstore.client.local_state.state_file import StateFile
 
 LOCAL = 1e9
 """Bytes a second to a store on this machine."""
@@ -21,17 +21,18 @@ _FLOOR, _CEILING = 1e3, 1e11
 _MAX_HOSTS = 1000
 
 
-@dataclass(frozen=True)
 class Links:
-    """The speeds, in one small file."""
+    """The speeds, in the small file at ``path``."""
 
-    path: Path
+    def __init__(self, path: Path) -> None:
+        self._file = StateFile(path, _MAX_HOSTS)
 
     def speed(self, host: str, hosts: int = 1) -> float | None:
         """Bytes a second to it while so many ``hosts`` are sent to at once; None when that is not known."""
-        speeds = self._load()
-        alone = speeds.get(_key(host, 1))
-        return speeds.get(_key(host, hosts), None if alone is None else alone / hosts)
+        together, alone = self._known(host, hosts), self._known(host, 1)
+        if together is None and alone is not None:
+            return alone / hosts
+        return together
 
     def learn(self, host: str, speed: float | None, hosts: int = 1, *, at_least: bool = False) -> None:
         """Remember a ``speed``, in bytes a second; None is ignored.
@@ -40,19 +41,18 @@ class Links:
         """
         if speed is None:
             return
-        speeds = self._load()
-        known = speeds.pop(_key(host, hosts), None)
+        known = self._known(host, hosts)
         if at_least and (known is None or speed <= known):
             return
-        speeds[_key(host, hosts)] = min(max(speed, _FLOOR), _CEILING)
-        state_file.save(self.path, dict(list(speeds.items())[-_MAX_HOSTS:]))
+        self._file.put(_key(host, hosts), min(max(speed, _FLOOR), _CEILING))
 
-    def _load(self) -> dict[str, float]:
-        return {
-            host: float(speed)
-            for host, speed in state_file.load(self.path).items()
-            if type(speed) in (int, float) and _FLOOR <= speed <= _CEILING
-        }
+    def flush(self) -> None:
+        """Write what is not written yet."""
+        self._file.flush()
+
+    def _known(self, host: str, hosts: int) -> float | None:
+        speed: Any = self._file.entries.get(_key(host, hosts))
+        return float(speed) if type(speed) in (int, float) and _FLOOR <= speed <= _CEILING else None
 
 
 def _key(host: str, hosts: int) -> str:

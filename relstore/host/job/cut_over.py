@@ -1,9 +1,9 @@
 """An activation with two slots: the release starts beside the one that serves, and then the traffic moves.
 
-The old one runs until the new one has proved itself, so going back is one rename, and a release that fails its
-check is never reached by a request. ``current`` is the commit: a job that died before it is undone, one that
-died after it is finished. What no longer has the traffic is stopped afterwards (``drain``). It runs inside the
-job's process, under the app's lock. Not for apps that one unit runs (``activation``).
+The old one runs until the new one has proved itself, so going back is one rename, and a release that fails
+its check is never reached by a request. ``current`` is the commit: a job that died before it is undone, one
+that died after it is finished. What no longer has the traffic is stopped afterwards (``drain``). It runs in
+the job's process, under the app's lock. Not for apps that one unit runs (``activation``).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ WATCHING = "watching"
 
 
 class SlotActivation:
-    """One activation of ``request.generation``; ``run`` is all of it, ``resume`` what is left of a dead job's."""
+    """One activation of ``request.generation``; ``run`` is all of it, ``resume`` the rest of a dead job's."""
 
     def __init__(
         self,
@@ -185,7 +185,7 @@ class SlotActivation:
     def _return(
         self, service: SlotService, new: Slot, old: Slot | None, previous: int, failure: Failure
     ) -> Ending:
-        """Move the traffic back first. The new slot is stopped when its last connections are gone (``drain``)."""
+        """Move the traffic back first. The new slot stops when its last connections are gone (``drain``)."""
         try:
             reserve.with_reserve(self._store.root, lambda: self._slots.set_live(self._cut_over, old))
         except (OSError, RelstoreError) as error:

@@ -1,4 +1,4 @@
-"""What an activation does before anything of the app changes: verify the build, run ``before``, mind a cancel.
+"""What an activation does before anything changes: verify the build, run ``before``, mind a cancel.
 
 Whatever goes wrong here ends the job, and nothing was done.
 """

@@ -31,7 +31,7 @@ class SlotService:
         self._checker = HealthCheck(eager, self._services, directory=root, output=log)
         (self._unit,) = mine.units.names
         self._output = UnitOutput(self._services.systemd, mine.units.names, user=mine.units.user)
-        # The link of a slot never changes while its unit runs, so whenever that was started, it was this build.
+        # The link of a slot never changes while its unit runs: whenever that was started, it was this build.
         self._since = 0.0
 
     def is_running(self) -> bool:

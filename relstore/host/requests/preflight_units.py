@@ -25,7 +25,7 @@ from relstore.store.app import CURRENT
 def unit_problems(
     root: str, app: AppName, recipe: Recipe, password: str, link_name: str = CURRENT
 ) -> Iterator[Problem]:
-    """What is wrong with the units for an app of the store at ``root``, which run it through ``link_name``."""
+    """What is wrong with the units for an app of the store at ``root``. ``link_name``: they run that link."""
     if recipe.cut_over is not None and not recipe.units.names:
         yield from _slot_problems(root, app, recipe, password)
         return

@@ -1,7 +1,8 @@
-"""What is current, what runs, and what is wrong: for ``relstore status``. Changes nothing.
+"""What is current, what runs, and what is wrong: for ``relstore status``.
 
-It needs no lock and no privilege. It compares the metadata of the current build's files and reads a file
-only where its times say that somebody touched it. Not for proving all contents (``checking``).
+It changes nothing, except that it regains the rights on a job's directory that a release took away. It needs
+no lock and no privilege. It compares the metadata of the current build's files and reads a file only where
+its times say that somebody touched it. Not for proving all contents (``checking``).
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ class HealthCheck:
             time.sleep(min(self._health.interval / 1000, left))
 
     def stays(self, subject: Subject, seconds: float) -> str:
-        """Watch for so long; ``""``, or what went wrong, as soon as it did. For a recipe with ``stable`` 0."""
+        """Watch for so long; ``""``, or what went wrong, at once. For a recipe with ``stable`` 0."""
         if self.is_empty:
             return ""
         deadline = time.monotonic() + seconds

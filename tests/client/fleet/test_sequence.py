@@ -5,9 +5,16 @@ from __future__ import annotations
 import pytest
 
 from relstore.client.fleet import sequence
-from relstore.client.fleet.result import HostResult, Outcome, from_error
+from relstore.client.fleet.result import HostResult, Outcome, from_error, not_begun
 from relstore.client.target import Target
-from relstore.errors import ConnectError, ReleaseFailedError
+from relstore.errors import (
+    ConnectError,
+    ConnectionLostError,
+    HelperError,
+    HostKeyError,
+    ReleaseFailedError,
+    RelstoreError,
+)
 
 
 def results(*outcomes: Outcome) -> list[HostResult]:
@@ -18,6 +25,8 @@ def results(*outcomes: Outcome) -> list[HostResult]:
 def _result(target: Target, outcome: Outcome) -> HostResult:
     if outcome == "error":
         return from_error(target, ConnectError("no route to host"))
+    if outcome == "unreachable":
+        return not_begun(target, ConnectError("no route to host"))
     failed = outcome in ("rolled-back", "failed", "stuck", "interrupted")
     return HostResult(target, outcome, error=ReleaseFailedError("it failed") if failed else None)
 
@@ -85,3 +94,37 @@ def test_a_skipped_host_keeps_what_was_staged_there() -> None:
 
 def test_only_hosts_that_run_the_release_collect() -> None:
     assert sequence.to_collect(results("active", "unchanged", "staged", "skipped", "error")) == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "tolerated", "expected"),
+    [
+        (["unreachable", "staged"], 0, None),
+        (["unreachable", "staged"], 1, 1),
+        (["unreachable", "unreachable", "staged"], 1, None),
+        (["unreachable", "active", "staged"], 1, 2),
+        (["unreachable", "failed", "staged"], 1, None),
+        (["error", "staged"], 1, None),
+        (["unreachable", "active"], 1, None),
+    ],
+)
+def test_hosts_that_cannot_be_reached_have_a_limit_of_their_own(
+    outcomes: list[Outcome], tolerated: int, expected: int | None
+) -> None:
+    assert sequence.next_host(results(*outcomes), tolerated) == expected
+    skipped = [result.outcome for result in sequence.ended(results(*outcomes), tolerated)].count("skipped")
+    assert (skipped > 0) is (expected is None and "staged" in outcomes)
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        (ConnectError("no route"), "unreachable"),
+        (ConnectionLostError("broke off"), "unreachable"),
+        (HostKeyError("changed"), "error"),
+        (HelperError("no python3"), "error"),
+        (ReleaseFailedError("it failed"), "error"),
+    ],
+)
+def test_what_counts_as_unreachable(error: RelstoreError, outcome: str) -> None:
+    assert not_begun(Target.parse("web1"), error).outcome == outcome

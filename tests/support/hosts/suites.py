@@ -50,7 +50,7 @@ _HOOK = "/usr/share/mmdebstrap/hooks/maybe-merged-usr"
 _APT_HELPER = "/usr/lib/apt/apt-helper"
 # How apt reaches its mirror on this machine: a proxy, the number of tries, whether old lists are accepted.
 _APT_OPTIONS = ("Acquire::Check-", "Acquire::ForceIPv", "Acquire::Retries", "Acquire::http", "Acquire::https")
-_ATTEMPTS = 3
+ATTEMPTS = 3
 _PAUSE_S = 5.0
 _ANSWER_S = "20"
 _MAKING_S = 600.0
@@ -91,11 +91,11 @@ def _lock(place: Path) -> Iterator[None]:
 
 
 def _try_to_make(suite: str, place: Path) -> None:
-    for attempt in range(1, _ATTEMPTS + 1):
+    for attempt in range(1, ATTEMPTS + 1):
         try:
             _make(suite, place, _mirror(suite))
         except NoTreeError:
-            if attempt == _ATTEMPTS:
+            if attempt == ATTEMPTS:
                 raise
             time.sleep(_PAUSE_S * attempt)
         else:
@@ -135,7 +135,8 @@ def _mirror(suite: str) -> str:
     for mirror in mirrors:
         with tempfile.TemporaryDirectory() as directory:
             release = f"{mirror.rstrip('/')}/dists/{suite}/InRelease"
-            words = [_APT_HELPER, "-o", f"Acquire::http::Timeout={_ANSWER_S}", "download-file", release]
+            options = ("-o", f"Acquire::http::Timeout={_ANSWER_S}", "-o", "Acquire::Retries=0")
+            words = [_APT_HELPER, *options, "download-file", release]
             try:
                 _run([*words, f"{directory}/InRelease"], 3 * float(_ANSWER_S), f"no {release}")
             except NoTreeError as error:

@@ -10,9 +10,9 @@ from relstore.formats.cut_over import WAYS, Way, check_socket
 
 TITLE = "Cut-over: a new release without a failed request"
 INTRO = (
-    'With a template, `unit = "web@"`, the new release starts beside the one that serves, as web@a or web@b, '
-    "and proves itself there before any request reaches it. Then the link `apps/APP/live` moves to its socket, "
-    "and the old one ends when its connections are gone."
+    'With a template, `unit = "web@"`, the new release starts beside the one that serves, as web@a or '
+    "web@b, and proves itself there before any request reaches it. Then the link `apps/APP/live` moves to "
+    "its socket, and the old one ends when its connections are gone."
 )
 
 
@@ -61,7 +61,7 @@ DRAIN_ANNOUNCE = DefaultedSetting(
     "drain-announce",
     BOOLEAN,
     help="Send SIGTERM to the old release as soon as the traffic has moved.",
-    more="For programs that finish their connections by themselves. TimeoutStopSec= must be longer than `drain`.",
+    more="For programs that finish their connections by themselves. Let TimeoutStopSec= exceed `drain`.",
     example=False,
     default=False,
     commands=RUNNING,

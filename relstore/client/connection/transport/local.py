@@ -12,6 +12,7 @@ import signal
 import subprocess
 from typing import cast
 
+from relstore.client.connection import capacity
 from relstore.client.connection.transport.base import Exit
 from relstore.client.connection.transport.exchange import CLOSE_GRACE, PIECE, Exchange
 from relstore.errors import ConnectError
@@ -49,7 +50,7 @@ class LocalTransport:
                 start_new_session=True,
             )
         except OSError as exc:
-            raise ConnectError(
+            raise capacity.explain(exc) or ConnectError(
                 f"cannot start a command: {exc.strerror or exc}",
                 hint=f"It is started with /bin/sh in {self._home}.",
             ).on(LABEL) from None

@@ -15,6 +15,7 @@ from typing import cast
 from asyncssh import ConfigParseError
 from asyncssh.config import SSHClientConfig, SSHConfig
 
+from relstore.client.connection import capacity
 from relstore.client.connection.account import Account
 from relstore.client.connection.transport.address import Address, SSHTarget, check_address
 from relstore.client.connection.transport.ssh.host_key import DEFAULT_PORT
@@ -61,7 +62,8 @@ class HostSettings:
             config = _read(target, account)
             return cls._from(config, target, account)
         except (ValueError, OSError, IndexError) as exc:  # asyncssh ends so at a line `=`
-            raise ConnectError(
+            too_many = capacity.explain(exc) if isinstance(exc, OSError) else None
+            raise too_many or ConnectError(
                 f"its SSH configuration cannot be used: {exc}",
                 state="Nothing was contacted.",
                 # asyncssh is stricter than ssh(1), so a file that ssh accepts may end here.

@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import socket
+import time
 from collections.abc import Callable
+from functools import partial
 
 import asyncssh
 
+from relstore.client.connection import capacity
 from relstore.client.connection.account import Account
+from relstore.client.connection.shared import Running, Shared
 from relstore.client.connection.transport.address import SSHTarget, check_address, label_of
 from relstore.client.connection.transport.link_state import LinkState, link_state
 from relstore.client.connection.transport.ssh import host_key_errors
@@ -22,8 +27,9 @@ from relstore.client.connection.transport.ssh.config import HostSettings, existi
 from relstore.client.connection.transport.ssh.errors import Attempt, connection_lost, explain
 from relstore.client.connection.transport.ssh.host_key import HostNames
 from relstore.client.connection.transport.ssh.identities import Identities
-from relstore.client.connection.transport.ssh.known_hosts import KnownHosts, Standing, remember
-from relstore.client.connection.transport.ssh.login import Client
+from relstore.client.connection.transport.ssh.jump import Jump
+from relstore.client.connection.transport.ssh.known_hosts import Entry, KnownHosts, Standing, remember
+from relstore.client.connection.transport.ssh.login import Client, Stage
 from relstore.client.connection.transport.ssh.options import connection_options
 from relstore.client.connection.transport.ssh.proxy_command import ProxyCommand
 from relstore.client.connection.transport.ssh.ssh_answer import resolved
@@ -33,6 +39,9 @@ LOGIN_TIMEOUT = 120.0
 """Seconds for a login: a person may have to touch a security key."""
 
 _HANG_UP_GRACE = 2.0
+_PAUSES = (0.2, 0.4, 0.8, 1.6)
+"""Seconds before another attempt, give or take a half, so that those who were turned away return apart."""
+_HUNG_UP = (asyncssh.ConnectionLost, ConnectionError)
 
 
 async def connect(target: SSHTarget, account: Account, notice: Callable[[str], None]) -> SSHTransport:
@@ -99,47 +108,77 @@ class _Dialler:
         self._account = account
         self._notice = notice
         self._stack = stack
-        self._dialled: set[str] = set()
 
     async def dial(
-        self,
-        target: SSHTarget,
-        tunnel: asyncssh.SSHClientConnection | None = None,
-        jump: str = "",
+        self, target: SSHTarget, above: tuple[str, ...] = (), jump: Jump | None = None
     ) -> tuple[asyncssh.SSHClientConnection, Client]:
-        """Connect, through ``tunnel`` if given, which leads to the host that messages call ``jump``."""
+        """Connect, over ``jump`` if given. ``above``: the labels of those that wait for this connection."""
         label = label_of(target)
         try:
-            if label in self._dialled:
+            if label in above:
                 raise ConnectError(
                     "it is to be reached by way of itself",
                     hint="ProxyJump in ~/.ssh/config forms a circle: exempt the jump host from it.",
                 )
-            self._dialled.add(label)
             check_address(target)
-            async with resolved(target, self._account) as account:
-                settings = HostSettings.load(target, account)
+            async with contextlib.AsyncExitStack() as answers:
+                async with self._running.logins:
+                    account = await answers.enter_async_context(resolved(target, self._account))
+                    settings = HostSettings.load(target, account)
                 if settings.unheeded:
                     self._notice(_not_obeyed(label, settings.unheeded))
-                if tunnel is None:
-                    for hop in settings.jumps:
-                        tunnel, _ = await self.dial(hop, tunnel, jump)
-                        jump = label_of(hop)
-                paths = existing(account.ssh_config_paths)
-                return await self._log_in(target, settings, tunnel, jump, paths)
+                if jump is None:
+                    jump = await self._jump(settings, (*above, label))
+                return await self._log_in_turn(target, settings, jump, existing(account.ssh_config_paths))
         except RelstoreError as exc:
             exc.on(label)  # an error of a jump host is marked with that already
             raise
 
-    async def _log_in(
-        self,
-        target: SSHTarget,
-        settings: HostSettings,
-        tunnel: asyncssh.SSHClientConnection | None,
-        jump: str,
-        config: list[str],
+    @property
+    def _running(self) -> Running:
+        return self._account.shared.running
+
+    async def _jump(self, settings: HostSettings, above: tuple[str, ...]) -> Jump | None:
+        """The last of the jump hosts, each of which is reached through the one before; None without any."""
+        jump: Jump | None = None
+        route: tuple[str, ...] = ()
+        for hop in settings.jumps:
+            make = partial(self._make_jump, hop, (*above, *route), jump)
+            route = (*route, label_of(hop))
+            # A jump host's own jump hosts have keys of their own, so that no two wait for each other.
+            lease = self._running.jumps.lease((above[1:], route), make)
+            jump = await self._stack.enter_async_context(lease)
+        return jump
+
+    async def _make_jump(
+        self, hop: SSHTarget, above: tuple[str, ...], jump: Jump | None, stack: contextlib.AsyncExitStack
+    ) -> Jump:
+        connection, _ = await _Dialler(self._account, stack, self._notice).dial(hop, above, jump)
+        return Jump(label_of(hop), connection)
+
+    async def _log_in_turn(
+        self, target: SSHTarget, settings: HostSettings, jump: Jump | None, config: list[str]
     ) -> tuple[asyncssh.SSHClientConnection, Client]:
-        known_hosts = _known_hosts(settings)
+        """Log in when it is our turn, and again after a pause where sshd has too many logins just now."""
+        began = time.monotonic()
+        async with contextlib.AsyncExitStack() as turns:
+            if jump is not None:
+                await turns.enter_async_context(jump.turns)
+            await turns.enter_async_context(self._running.logins)
+            for pause in (*_PAUSES, None):
+                try:
+                    return await self._log_in(target, settings, jump, config)
+                except _TurnedAwayError as away:
+                    waited = time.monotonic() - began
+                    if pause is None or waited > self._account.connect_timeout:
+                        raise away.error from None
+                await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
+            raise RuntimeError("the last attempt has neither a connection nor an error")
+
+    async def _log_in(
+        self, target: SSHTarget, settings: HostSettings, jump: Jump | None, config: list[str]
+    ) -> tuple[asyncssh.SSHClientConnection, Client]:
+        known_hosts = _known_hosts(settings, self._account.shared)
         names = HostNames.of(settings.host, settings.port, settings.host_key_alias)
         identities = Identities(settings)
         deadline = asyncio.timeout(self._account.connect_timeout)
@@ -147,14 +186,14 @@ class _Dialler:
         proxy: ProxyCommand | None = None
         try:
             async with deadline:
-                if settings.proxy_command is not None and tunnel is None:
+                if settings.proxy_command is not None and jump is None:
                     proxy = await ProxyCommand.start(settings.proxy_command)
                     self._stack.push_async_callback(proxy.close)
                 connection = await asyncssh.connect(
                     target.host,
                     config=config,
                     client_factory=lambda: client,
-                    tunnel=tunnel,
+                    tunnel=jump.connection if jump else None,
                     sock=proxy.socket if proxy else None,
                     **connection_options(settings, known_hosts, names),
                 )
@@ -162,20 +201,37 @@ class _Dialler:
             proxy_said = await proxy.last_words() if proxy else ""
             revoked = known_hosts.revoked(names)
             timeout = self._account.connect_timeout
-            attempt = Attempt(target, settings, client, timeout, revoked, jump, proxy_said)
-            raise explain(exc, attempt) from None
+            label = jump.label if jump else ""
+            attempt = Attempt(target, settings, client, timeout, revoked, label, proxy_said)
+            error = explain(exc, attempt)
+            if proxy is None and client.stage is Stage.GREETING and isinstance(exc, _HUNG_UP):
+                raise _TurnedAwayError(error) from None
+            raise error from None
         finally:
             await identities.close()
         self._stack.push_async_callback(_hang_up, connection)
-        _remember_new_key(client, target, settings, self._notice)
+        _remember_new_key(client, target, settings, self._account.shared, self._notice)
         return connection, client
 
 
-def _known_hosts(settings: HostSettings) -> KnownHosts:
+class _TurnedAwayError(Exception):
+    """The host hung up before its banner, as sshd does where more log in at once than MaxStartups allows."""
+
+    def __init__(self, error: ConnectError) -> None:
+        super().__init__(error.what)
+        self.error = error
+
+
+def _known_hosts(settings: HostSettings, shared: Shared) -> KnownHosts:
+    """Read once in a run."""
+    paths = (*settings.user_known_hosts, *settings.global_known_hosts)
     try:
-        return KnownHosts.read((*settings.user_known_hosts, *settings.global_known_hosts))
+        known: KnownHosts | None = shared.known_hosts.get(paths)
+        if known is None:
+            known = shared.known_hosts[paths] = KnownHosts.read(paths)
+        return known
     except OSError as exc:
-        raise ConnectError(
+        raise capacity.explain(exc) or ConnectError(
             f"the known hosts cannot be read: {exc.filename}: {exc.strerror}",
             state="Nothing was contacted.",
             hint="Make that file readable, or name another with UserKnownHostsFile in ~/.ssh/config.",
@@ -194,7 +250,11 @@ def _extend(deadline: asyncio.Timeout) -> None:
 
 
 def _remember_new_key(
-    client: Client, target: SSHTarget, settings: HostSettings, notice: Callable[[str], None]
+    client: Client,
+    target: SSHTarget,
+    settings: HostSettings,
+    shared: Shared,
+    notice: Callable[[str], None],
 ) -> None:
     verdict = client.verdict
     if verdict is None or verdict.standing is not Standing.NEW or not settings.user_known_hosts:
@@ -205,6 +265,10 @@ def _remember_new_key(
         remember(file, verdict.name, verdict.key, hashed=settings.hash_known_hosts)
     except OSError as exc:
         problem = exc.strerror or str(exc)
+    added = Entry(file, 0, "", verdict.name, verdict.key)
+    for paths, known in shared.known_hosts.items():
+        if file in paths:
+            shared.known_hosts[paths] = KnownHosts((*known.entries, added))
     notice(host_key_errors.accepted(verdict, target, file, problem))
 
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import asyncssh
 
+from relstore.client.connection import capacity
 from relstore.client.connection.transport.address import SSHTarget
 from relstore.client.connection.transport.ssh import host_key_errors
 from relstore.client.connection.transport.ssh.config import HostSettings
@@ -84,6 +85,8 @@ def explain(exc: Exception, attempt: Attempt) -> ConnectError:
                 f"cannot be reached: the name cannot be resolved ({exc.strerror})",
                 "Check the spelling; define your own name in ~/.ssh/config as a Host with a HostName.",
             )
+        case OSError() if (too_many := capacity.explain(exc)) is not None:
+            return too_many
         case OSError():
             unknown = (f"cannot be reached: {exc.strerror or _short(str(exc))}", _NETWORK)
             what, hint = _BY_ERRNO.get(_errno(exc), unknown)

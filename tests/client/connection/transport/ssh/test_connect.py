@@ -519,11 +519,12 @@ def test_something_else_than_an_ssh_server(friend: Person, greeting: bytes) -> N
     with socket.create_server((ADDRESS, 0)) as server:
         port = server.getsockname()[1]
         script = (
-            "import socket, sys; s = socket.socket(fileno=0); c = s.accept()[0];"
-            "c.sendall(bytes.fromhex(sys.argv[1])); c.close()"
+            "import socket, sys\ns = socket.socket(fileno=0)\n"
+            "while True:\n    c = s.accept()[0]; c.sendall(bytes.fromhex(sys.argv[1])); c.close()"
         )
         process = subprocess.Popen([sys.executable, "-c", script, greeting.hex()], stdin=server.fileno())
         said = friend.fails(Address(ADDRESS, None, port))
+        process.kill()
         process.wait()
     assert "hung up before the login" in said
 

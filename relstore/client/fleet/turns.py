@@ -1,0 +1,22 @@
+"""Turns of hosts, where a command has more of them than it can be connected to at once.
+
+Not for which host is next in an activation (``sequence``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from relstore.client.connection.capacity import hosts_at_once
+from relstore.client.target import Target
+
+
+class Turns(asyncio.Semaphore):
+    """Hold one while a host is connected to. With few hosts all have theirs at the same time."""
+
+    def __init__(self, targets: Sequence[Target]) -> None:
+        at_once = hosts_at_once(len(targets), local=any(target.host is None for target in targets))
+        super().__init__(at_once)
+        self.are_scarce = at_once < len(targets)
+        """Whether a host must hang up after its turn, and connect again for what is left to do."""
