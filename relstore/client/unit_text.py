@@ -36,7 +36,7 @@ RestrictSUIDSGID=yes
 RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
 LockPersonality=yes
 RemoveIPC=yes
-UMask=0077
+UMask={umask}
 CapabilityBoundingSet=
 SystemCallArchitectures=native
 SystemCallFilter=@system-service
@@ -110,6 +110,8 @@ def slot_service(unit: Service, cut_over: CutOver) -> str:
             "KillMode=mixed",
         ),
         stop=cut_over.drain + _STOP_MARGIN_S,
+        # What stands in front belongs to another account, and has to connect.
+        umask="0000",
     )
 
 
@@ -152,7 +154,13 @@ def front_service(app: AppName, root: str) -> str:
 
 
 def _service(
-    unit: Service, command: str, unit_lines: Sequence[str], service_lines: Sequence[str], *, stop: int = 20
+    unit: Service,
+    command: str,
+    unit_lines: Sequence[str],
+    service_lines: Sequence[str],
+    *,
+    stop: int = 20,
+    umask: str = "0077",
 ) -> str:
     lines = [
         "[Unit]",
@@ -179,7 +187,8 @@ def _service(
             f"StateDirectory={unit.app}",
             "",
         ]
-        lines += _HARDENING.format(home=_home(unit.root), tmp=_tmp(unit.root)).splitlines()
+        hardening = _HARDENING.format(home=_home(unit.root), tmp=_tmp(unit.root), umask=umask)
+        lines += hardening.splitlines()
     lines += ["", "[Install]", f"WantedBy={'default.target' if unit.user else 'multi-user.target'}", ""]
     return "\n".join(lines)
 

@@ -82,6 +82,8 @@ def decode(raw: bytes, name: str, kind: type[T]) -> T:
         try:
             (value,) = _fields(raw, name, _VERSION)
         except NewerFormatError:
+            if kind is not JobRequest:
+                raise
             (value,) = _fields(raw, name, _SLOTS_VERSION)
         return shape.from_values(kind, value)
     except NewerFormatError as error:

@@ -9,8 +9,9 @@ import pytest
 from relstore.client.config.load import load
 from relstore.client.config.recipe import policy
 from relstore.client.config.recipe import recipe as recipe_of
-from relstore.errors import ConfigError
-from relstore.formats.names import UnitName
+from relstore.errors import ConfigError, UsageError
+from relstore.formats.cut_over import LINK, CutOver
+from relstore.formats.names import TemplateName, UnitName
 from relstore.formats.recipe import Command, Health, Http, Recipe, Units
 
 
@@ -131,3 +132,34 @@ def test_what_is_to_be_kept(tmp_path: Path) -> None:
     assert policy(load(path).values) == (3, None, 1024)
     path.write_text("")
     assert policy(load(path).values) is None
+
+
+def test_a_template_makes_slots(tmp_path: Path) -> None:
+    made = recipe(
+        tmp_path,
+        'unit = "web@"\nhttp = "http://localhost/"\ndrain = "5s"\nwatch = "2s"\ndrain-announce = true',
+    )
+    assert made.cut_over == CutOver(TemplateName("web@.service"), LINK, "/run/web-{slot}/sock", 5, True, 2000)
+    assert made.units == Units()
+    assert made.health.http == (Http("http://localhost/", socket="/run/web-{slot}/sock"),)
+
+
+def test_workers_have_no_socket(tmp_path: Path) -> None:
+    made = recipe(tmp_path, 'unit = "work@"\ncut-over = "none"\nhealth-command = "check {slot}"')
+    assert made.cut_over is not None
+    assert made.cut_over.socket == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('cut-over = "link"', "cut-over without a template"),
+        ('unit = "web@"\nrestart = "x"', "restart beside the template"),
+        ('unit = ["web@", "worker"]', "is a template and something else"),
+        ('unit = "web@"\ncut-over = "magic"', "is not a way to cut over"),
+        ('unit = "web@"\nslot-socket = "/run/web"', "cannot be where slots listen"),
+    ],
+)
+def test_keys_of_slots_that_do_not_go_together(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        recipe(tmp_path, text)

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from relstore.errors import DamagedError, NewerStoreError, NotFoundError, RelstoreError
-from relstore.formats.names import JobId
+from relstore.formats.cut_over import LINK, CutOver
+from relstore.formats.names import JobId, TemplateName
 from relstore.formats.recipe import Command, Recipe
 from relstore.host.job import directory as jobs
 from relstore.host.job.values import DONE, QUEUED, JobRequest, JobState
@@ -225,7 +226,7 @@ def test_damaged_files_are_said(made: jobs.Job, top: Path, data: bytes) -> None:
 
 @pytest.mark.parametrize("name", ["request", "state"])
 def test_what_a_newer_relstore_wrote_is_an_error_of_its_own(made: jobs.Job, top: Path, name: str) -> None:
-    (job_path(top, made.id) / name).write_bytes(b"\x94\xacrelstore-job\x03\x90\xc0")
+    (job_path(top, made.id) / name).write_bytes(b"\x94\xacrelstore-job\x04\x90\xc0")
     with pytest.raises(NewerStoreError, match=f"the {name} of job {made.id} needs a newer relstore"):
         made.request() if name == "request" else made.state()
 
@@ -234,3 +235,30 @@ def test_a_missing_request_is_said(made: jobs.Job, top: Path) -> None:
     (job_path(top, made.id) / "request").unlink()
     with pytest.raises(DamagedError, match=f"job {made.id} has no request"):
         made.request()
+
+
+def test_the_slots_of_a_job(made: jobs.Job) -> None:
+    assert made.slots() is None
+    made.write_slots("a", None)
+    assert made.slots() == ("a", None)
+    made.write_slots("b", "a")
+    assert made.slots() == ("b", "a")
+    Path(made.directory.path, "slots").write_text("b c\n")
+    with pytest.raises(DamagedError, match="are not what relstore writes"):
+        made.slots()
+
+
+def test_a_request_with_slots_is_one_of_a_later_version(app: App) -> None:
+    """An older relstore must not take it for one that restarts nothing."""
+    cut_over = CutOver(TemplateName.parse("web@"), LINK, "/run/web-{slot}/sock", 60, False, 10_000)
+    request = REQUEST._replace(recipe=Recipe(cut_over=cut_over))
+    job, lock = jobs.create(app, request)
+    os.close(lock)
+    assert job.request() == request
+    raw = job.directory.read("request", 10_000)
+    assert b"relstore-job\x03" in raw
+    job.close()
+    job, lock = jobs.create(app, REQUEST)
+    os.close(lock)
+    assert b"relstore-job\x02" in job.directory.read("request", 10_000)
+    job.close()

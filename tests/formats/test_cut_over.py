@@ -1,0 +1,54 @@
+"""Slots: the names of their units and sockets, and what checks one of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from relstore.errors import UsageError
+from relstore.formats.cut_over import LINK, CutOver, check_socket, other
+from relstore.formats.names import TemplateName, UnitFileName
+from relstore.formats.recipe import Command, Health, Http, Recipe
+
+WEB = CutOver(TemplateName.parse("web@"), LINK, "/run/web-{slot}/sock", 60, False, 10_000)
+
+
+def test_each_slot_has_a_unit_and_a_socket() -> None:
+    assert (WEB.unit("a"), WEB.unit("b")) == ("web@a.service", "web@b.service")
+    assert WEB.socket_of("b") == "/run/web-b/sock"
+    assert (other("a"), other("b")) == ("b", "a")
+
+
+def test_a_slot_is_checked_at_its_own_socket() -> None:
+    health = Health(
+        http=(Http("http://localhost/", socket="/run/web-{slot}/sock"),),
+        commands=(Command(("check", "--slot={slot}"), 5),),
+    )
+    recipe = Recipe(health=health, cut_over=WEB)
+    mine = recipe.for_slot("b")
+    assert mine.units.names == ("web@b.service",)
+    assert mine.health.http[0].socket == "/run/web-b/sock"
+    assert mine.health.commands[0].words == ("check", "--slot=b")
+    assert recipe.unit_names == ("web@a.service", "web@b.service")
+    assert not recipe.checks_nothing
+    assert not recipe.restarts_nothing
+
+
+@pytest.mark.parametrize("path", ["run/web-{slot}", "/run/web", "", "/run/{slot}\0", f"/{'x' * 106}{{slot}}"])
+def test_where_no_slot_can_listen(path: str) -> None:
+    with pytest.raises(UsageError, match="cannot be where slots listen"):
+        check_socket(path)
+
+
+def test_the_longest_socket() -> None:
+    assert check_socket(f"/{'x' * 105}{{slot}}")
+
+
+@pytest.mark.parametrize("text", ["web", "web@a", "@", "a b@", "web@.socket", "-@", "x" * 300 + "@"])
+def test_what_is_no_template(text: str) -> None:
+    with pytest.raises(UsageError):
+        TemplateName.parse(text)
+
+
+@pytest.mark.parametrize("text", ["web.service", "web@.service", "web@a.service", "web.socket"])
+def test_the_names_of_files(text: str) -> None:
+    assert UnitFileName.parse(text) == text
