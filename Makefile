@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-quick check format bench bench-downtime bench-scale proof suites suite-trees host-tests reference clean
+.PHONY: demo test test-quick check format bench bench-downtime bench-scale proof proof-cut-over suites suite-trees host-tests reference clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "relstore needs Python 3.11 or newer; set PYTHON=")'
@@ -71,6 +71,10 @@ suites: $(STAMP)
 SUITES ?=
 suite-trees: $(STAMP)
 	$(BIN)/python -m tests.support.hosts.suites $(SUITES)
+
+# Cut-over on hosts with systemd, with a job and a host that die at every step; needs root.
+proof-cut-over: $(STAMP)
+	RELSTORE_TEST_THOROUGH=1 $(BIN)/python -m pytest tests/systemd/test_cut_over.py
 
 reference: $(STAMP)
 	$(BIN)/python docs/generate_reference.py

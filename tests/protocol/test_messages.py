@@ -11,7 +11,7 @@ import pytest
 from relstore import errors, protocol
 from relstore.errors import FormatError, ProtocolError
 from relstore.formats import pack
-from relstore.formats.names import AppName, Digest, JobId, PinName, UnitName
+from relstore.formats.names import AppName, Digest, JobId, PinName, TemplateName, UnitFileName, UnitName
 from relstore.protocol import (
     EVENTS,
     EVENTS_OF,
@@ -30,6 +30,7 @@ EXAMPLES: dict[Any, Any] = {
     int: 7, bool: True, str: "text", bytes: b"bytes",
     AppName: AppName("web"), PinName: PinName("stable"), Digest: Digest("ab" * 32),
     JobId: JobId("20261123T044741Z-0a1b2c3d"), UnitName: UnitName("web.service"),
+    UnitFileName: UnitFileName("web@.service"), TemplateName: TemplateName("web@.service"),
 }  # fmt: skip
 
 

@@ -10,14 +10,15 @@ import itertools
 import typing
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import pytest
 
 from relstore import protocol
 from relstore.formats import pack
+from relstore.formats.cut_over import CutOver
 from relstore.formats.journal import Event
-from relstore.formats.names import AppName, Digest, JobId, PinName, UnitName
+from relstore.formats.names import AppName, Digest, JobId, PinName, TemplateName, UnitFileName, UnitName
 from relstore.protocol import EVENTS, REPLIES, REQUESTS, fields
 
 GOLDEN = dict(
@@ -30,12 +31,15 @@ ROWS = {
     "generation": protocol.RowOut,
     "plan line": protocol.PlanLine,
     "wanted content": protocol.Wanted,
+    "slots": CutOver,
 }
-"""What the bodies of replies consist of."""
+"""What the bodies of replies consist of, and what came into a recipe later."""
 
 
 def value(hint: Any, numbers: Iterator[int], *, empty: bool) -> Any:
     """A value of an annotation, another one for each field, so that exchanged fields show."""
+    if hint == Optional[CutOver]:  # noqa: UP045 - as the class has it, for Python 3.9
+        return None  # a recipe without slots has the bytes that it always had
     if typing.get_origin(hint) is typing.Union:
         return None if empty else value(typing.get_args(hint)[0], numbers, empty=empty)
     if typing.get_origin(hint) is tuple:
@@ -55,8 +59,10 @@ def value(hint: Any, numbers: Iterator[int], *, empty: bool) -> Any:
         Digest: f"{number:064x}",
         JobId: f"20261123T044741Z-{number:08x}",
         UnitName: f"u{number}.service",
+        UnitFileName: f"u{number}.service",
+        TemplateName: f"u{number}@.service",
     }
-    assert hint in (str, AppName, PinName, Digest, JobId, UnitName)
+    assert hint in (str, AppName, PinName, Digest, JobId, UnitName, UnitFileName, TemplateName)
     return hint(texts.get(hint, f"text-{number}"))
 
 
