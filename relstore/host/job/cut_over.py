@@ -24,6 +24,7 @@ from relstore.host.job.preparation import Preparation
 from relstore.host.job.record import RECORDING, Ending, Record, explained
 from relstore.host.job.slot_service import SlotService
 from relstore.host.job.values import JobRequest, JobState
+from relstore.host.machine.clock import Moment
 from relstore.host.machine.privilege import Privilege
 from relstore.host.service.services import Failure
 from relstore.store import reserve
@@ -81,6 +82,7 @@ class SlotActivation:
         if not warm:
             self._free(new)
         self._job.write_slots(new, old)
+        self._job.set_aside(Moment.now())
         reserve.fill(self._store.root)
         self._record.write(Ending(journal_format.SWITCHING, previous, remark))
         self._log.begin()
@@ -197,15 +199,19 @@ class SlotActivation:
         return self._end(service, previous, failure, "")
 
     def _withdraw(self, service: SlotService, new: Slot, previous: int, failure: Failure) -> Ending:
-        """Stop the new slot, which never had the traffic."""
+        """Stop the new slot, which has not had the traffic. One that was taken back while it drained may still
+        have connections, and goes on to drain."""
         self._log.say(f"{failure.reason}; no request reached it")
         self._record.try_step(steps.RETURNING, previous, failure.reason, _outcome(failure))
         with contextlib.suppress(OSError, RelstoreError):  # what stays of it is stopped later
-            service.stop_at_once()
-            self._slots.remove(new)
+            if not drain.connections_of(self._cut_over, new):
+                service.stop_at_once()
+                self._slots.remove(new)
         return self._end(service, previous, failure, "\nno request reached it")
 
     def _end(self, service: SlotService, previous: int, failure: Failure, remark: str) -> Ending:
+        if previous == self._target.number:  # a restart: what serves is the same release, and is healthy
+            failure = failure._replace(of_release=False)
         reason = failure.reason + self._log.tail() + service.quoted() + remark
         if self._recipe.on_failure is not None:
             other = self._generations.get(previous)

@@ -68,25 +68,27 @@ def _last_job(app: App) -> str:
 def wait_for_connections(cut_over: CutOver, slot: Slot, deadline: float) -> int:
     """How many connections of the slot are left at the end; 0 as soon as there is none."""
     while True:
-        left = _connections(cut_over, slot)
+        left = connections_of(cut_over, slot)
         if not left or time.monotonic() >= deadline:
             return left
         time.sleep(_POLL_S)
 
 
 def _is_over(cut_over: CutOver, slot: Slot, service: SlotService, deadline: float) -> bool:
-    # Where it has ended already, others hold what is left of its connections.
-    return not _connections(cut_over, slot) or time.monotonic() >= deadline or not service.is_running()
+    if time.monotonic() >= deadline or service.has_ended():
+        return True
+    # One that was asked to end says itself when it has no connections any more.
+    return not cut_over.announce and not connections_of(cut_over, slot)
 
 
 def _say_what_is_cut(cut_over: CutOver, slot: Slot, log: JobLog) -> None:
-    left = _connections(cut_over, slot)
+    left = connections_of(cut_over, slot)
     if left:
         noun = "connection" if left == 1 else "connections"
         log.say(f"{left} {noun} of slot {slot} closed after {cut_over.drain} s")
 
 
-def _connections(cut_over: CutOver, slot: Slot) -> int:
+def connections_of(cut_over: CutOver, slot: Slot) -> int:
     """Workers have none; and where they cannot be counted, the time alone decides."""
     if not cut_over.socket:
         return 0

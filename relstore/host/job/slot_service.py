@@ -37,6 +37,10 @@ class SlotService:
     def is_running(self) -> bool:
         return self._services.systemd.state(self._unit).active == "active"
 
+    def has_ended(self) -> bool:
+        """Whether nothing of it runs any more, not even to finish its connections."""
+        return self._services.systemd.state(self._unit).active in ("inactive", "failed", "")
+
     def start(self, variables: Mapping[str, str]) -> Failure | None:
         """Start it, and wait until systemd says that it has."""
         self._since = time.monotonic()
