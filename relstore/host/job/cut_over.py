@@ -199,8 +199,8 @@ class SlotActivation:
         return self._end(service, previous, failure, "")
 
     def _withdraw(self, service: SlotService, new: Slot, previous: int, failure: Failure) -> Ending:
-        """Stop the new slot, which has not had the traffic. One that was taken back while it drained may still
-        have connections, and goes on to drain."""
+        """Stop the new slot, which has not had the traffic. One that was taken back while it drained may have
+        connections, and goes on to drain."""
         self._log.say(f"{failure.reason}; no request reached it")
         self._record.try_step(steps.RETURNING, previous, failure.reason, _outcome(failure))
         with contextlib.suppress(OSError, RelstoreError):  # what stays of it is stopped later
