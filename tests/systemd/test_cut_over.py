@@ -186,7 +186,10 @@ def test_a_push_and_the_way_back_fail_no_request(slots: Deployer) -> None:
         time.sleep(1)
         second = push(slots, "second")
         assert second.code == 0, second.err
-        assert slots.does("status", "--app", "web").code == 0
+        units = [(unit["name"], unit["runs"], unit["state"]) for unit in slots.status()["units"]]  # type: ignore[attr-defined]
+        assert [unit[:2] for unit in units] == [("web@a.service", 1), ("web@b.service", 2)]
+        assert "draining" in units[0][2]
+        assert "live" in units[1][2]
         time.sleep(1)
         back = slots.run("switch-generation", "-1", *KEYS)
         assert back.code == 0, back.err
@@ -196,6 +199,7 @@ def test_a_push_and_the_way_back_fail_no_request(slots: Deployer) -> None:
     assert load.bodies["second"] > 100
     assert wait_for_one_slot(slots) == "a"
     assert live(slots) == "/run/web-a/sock"
+    assert slots.status()["drift"] is None
 
 
 @pytest.mark.parametrize(

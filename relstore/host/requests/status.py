@@ -16,7 +16,7 @@ from relstore.gc import processes
 from relstore.host.job import directory as jobs
 from relstore.host.job import recovery
 from relstore.host.machine.privilege import Privilege
-from relstore.host.requests import drift, replies
+from relstore.host.requests import drift, replies, slot_status
 from relstore.host.service import running_build
 from relstore.host.service.systemd import Systemd
 from relstore.protocol import Status, StatusOut, UnitOut
@@ -35,12 +35,14 @@ def status(store: Store, request: Status) -> StatusOut:
     with store.app(request.app) as app:
         number, link_drift = _current(app)
         recipe = _last_recipe(app)
-        unfit = (*filter(None, [link_drift]), *drift.of_units(store.root.path, app.name, recipe))
+        unfit = [*filter(None, [link_drift]), *drift.of_units(store.root.path, app.name, recipe)]
+        running = jobs.running(app)
+        if recipe.cut_over is not None and running is None:
+            unfit += slot_status.unfit(store, app, recipe.cut_over, number)
         rows = app.rows_with(number)
         current = next((row for row in rows if row.state == generation_format.CURRENT), None)
         target = history.rollback_target(rows)
         free_bytes, free_inodes = room.free(store.root)
-        running = jobs.running(app)
         return StatusOut(
             replies.row_out(current) if current else None,
             target.generation.number if target else 0,
@@ -50,7 +52,7 @@ def status(store: Store, request: Status) -> StatusOut:
             running is None and recovery.unresolved(app.events()) is not None,
             "\n".join(unfit),
             hold.read(app.directory),
-            tuple(_units(recipe, rows, current)),
+            tuple(_units(store, app, recipe, rows, current)),
             tuple(_changed(store, current)) if current else (),
             len(store.builds.ids()),
             free_bytes,
@@ -69,12 +71,15 @@ def _current(app: App) -> tuple[int | None, str]:
     return number, ""
 
 
-def _units(recipe: Recipe, rows: list[Row], current: Row | None) -> Iterator[UnitOut]:
+def _units(store: Store, app: App, recipe: Recipe, rows: list[Row], current: Row | None) -> Iterator[UnitOut]:
     """The units of the last activation, and which generation each executes."""
     if not recipe.unit_names or not Systemd.is_here():
         return
+    if recipe.cut_over is not None:
+        yield from slot_status.units(store, app, recipe, recipe.cut_over)
+        return
     systemd = Systemd(recipe.units, Privilege())
-    for unit in recipe.unit_names:
+    for unit in recipe.units.names:
         state = systemd.state(unit)
         words = f"{state.active or 'unknown'} ({state.sub})" if state.sub else state.active or "unknown"
         if not state.main_pid:
