@@ -269,6 +269,7 @@ WIRE_KINDS = {
         RefusedError,
         BusyError,
         ReleaseFailedError,
+        UnexpectedError,
     )
 }
 """The kinds that a host may send; an unknown one is read as the base."""

@@ -20,7 +20,7 @@ VERSION = 1
 MAX_BYTES = 16 * 1024
 MAX_NOTE = 2000
 MAX_WHO = 255
-_MAX_TIME = 1 << 40
+MAX_TIME = 1 << 40
 _COMMIT_LENGTHS = (40, 64)
 
 
@@ -83,7 +83,7 @@ class Generation(NamedTuple):
         if not (parent is None or isinstance(parent, bytes)):
             raise FormatError("a generation record whose parent is not a digest")
         _integer(number, "number", 1, MAX_GENERATION)
-        _integer(created, "time", 0, _MAX_TIME)
+        _integer(created, "time", 0, MAX_TIME)
         _integer(size, "size", 0, 1 << 62)
         _integer(files, "number of files", 0, MAX_ENTRIES)
         if (parent is None) != (number == 1):

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from relstore.errors import FormatError
 from relstore.formats import pack
+from relstore.formats.generation import MAX_TIME
 
 MAX_MESSAGE = 2000
 MAX_BYTES = 16 * 1024
@@ -33,4 +34,6 @@ class AppHold(NamedTuple):
         )
         if [type(field) for field in fields] != [str, int, str]:
             raise FormatError("a hold whose fields are not a text, a number and a text")
+        if not 0 <= fields[1] <= MAX_TIME:
+            raise FormatError("a hold of a time that no clock shows")
         return cls(*fields)

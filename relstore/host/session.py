@@ -7,11 +7,12 @@ Errors become ``Failure`` replies; a bug ends the session. Not for the answers t
 from __future__ import annotations
 
 import contextlib
+import traceback
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from relstore import protocol
-from relstore.errors import NoStoreError, RelstoreError
+from relstore.errors import NoStoreError, RelstoreError, UnexpectedError
 from relstore.formats.names import AppName
 from relstore.host.connection import Wire
 from relstore.host.hello import hello
@@ -121,6 +122,9 @@ class RequestServer:
             self._wire.send(protocol.Failure.of(error))
         except OSError as error:
             self._wire.send(protocol.Failure.of(explain(error, f"the store at {self._root}")))
+        except Exception as error:  # noqa: BLE001 - whatever it is, whoever asked is told, and not cut off
+            self._wire.send(protocol.Failure.of(_unexpected(error)))
+            return False  # nobody knows what of the request was done
         return True
 
     def _check_may_change(self, request: Any) -> None:
@@ -194,3 +198,17 @@ class RequestServer:
     def _verify(self, request: protocol.Verify) -> None:
         result = checking.verify(self._store(), self._wire.send, fix=request.repair)
         self._wire.send(result.verified, replies.stream(result.findings))
+
+
+def _unexpected(error: Exception) -> UnexpectedError:
+    """A bug in this program; the trace goes where the client shows what the helper said."""
+    traceback.print_exc()
+    if isinstance(error, MemoryError):
+        what = "the host has no memory left"
+    else:
+        what = f"this is a bug in relstore, on the host: {type(error).__name__}: {error}"
+    return UnexpectedError(
+        what[:1000],
+        state="A part of it may be done there: `relstore status` shows what is.",
+        hint="Report the command and all it printed to relstore's maintainers.",
+    )

@@ -49,13 +49,15 @@ def test_what_cannot_be_read_ends_the_session(top: Path, bundle: Bundle) -> None
     assert failure.kind == "ProtocolError"
 
 
-def test_a_reply_to_something_else_is_a_bug_that_ends_the_session(
-    top: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+def test_a_bug_is_told_and_ends_the_session(
+    top: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(unit_file, "install", lambda *_: protocol.Done())
     request = protocol.InstallUnit(UnitName("web.service"), "", True, "", False)
-    with pytest.raises(protocol.WrongReplyError, match="Done does not answer"):
-        talk(top, bundle, request)
+    (failure,) = talk(top, bundle, request, protocol.Apps()).messages
+    assert failure.kind == "UnexpectedError"
+    assert "this is a bug in relstore, on the host: WrongReplyError: Done does not answer" in failure.what
+    assert "Traceback" in capfd.readouterr().err
 
 
 def test_who_activates_after_a_finding_lets_it_pass_and_that_is_recorded(

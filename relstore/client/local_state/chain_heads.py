@@ -12,6 +12,7 @@ from pathlib import Path
 
 from relstore.client.local_state.state_file import StateFile
 from relstore.errors import FormatError
+from relstore.formats.generation import MAX_TIME
 from relstore.formats.names import MAX_GENERATION, AppName, Digest
 
 _MAX_KEPT = 10_000
@@ -37,7 +38,7 @@ class Heads:
     def get(self, store: str, app: AppName) -> SeenHead | None:
         """The head that was last seen. ``store``: its ``Session.store_label``."""
         match self._file.entries.get(_key(store, app)):
-            case [int(number), str(digest), int(at)] if 1 <= number <= MAX_GENERATION:
+            case [int(number), str(digest), int(at)] if 1 <= number <= MAX_GENERATION and 0 <= at <= MAX_TIME:
                 try:
                     return SeenHead(number, Digest.parse(digest), at)
                 except FormatError:

@@ -132,12 +132,24 @@ def choose(
 
 
 def not_as_asked(options: SendOptions, host: Receiver, plans: Sequence[StreamPlan]) -> str:
-    """What to say when a host cannot decode the codec that was asked for; empty when it can."""
+    """What to say when something else is sent than what was asked for; empty when nothing is.
+
+    What is too small to be compressed at all is not counted.
+    """
     asked = options.compression
-    if asked is None or asked.codec in host.codecs or not plans:
-        return ""
-    instead = ", ".join(dict.fromkeys(plan.option.coding.codec for plan in plans))
-    return f"{host.label} cannot decode {asked.codec}, so `--compression {asked.codec}` sends {instead} to it"
+    sizable = [plan for plan in plans if plan.payload.size >= _NOT_WORTH_BYTES]
+    instead = ", ".join(dict.fromkeys(plan.option.coding.codec for plan in sizable or plans))
+    if asked is not None and asked.codec not in host.codecs and plans:
+        flag = f"`--compression {asked.codec}`"
+        return f"{host.label} cannot decode {asked.codec}, so {flag} sends {instead} to it"
+    if asked is not None and sizable and all(plan.option.coding.codec != asked.codec for plan in sizable):
+        why = "the cache here has no base for it"
+        if asked.codec in PATCHES and not patch_process.available():
+            why = "numpy is not installed here"
+        return f"{why}, so `--compression {asked.codec}` sends {instead} to {host.label}"
+    if options.delta and sizable and not any(plan.option.delta for plan in sizable):
+        return f"the cache here has no base for it, so `--delta` sends no difference to {host.label}"
+    return ""
 
 
 def link(options: SendOptions, host: Receiver) -> float:

@@ -205,7 +205,7 @@ class Activation:
         """Bring to life what the link is back on; what went wrong."""
         try:
             if not previous:
-                self._services.stop()
+                self._services.stop(switched)
                 return ""
             return self._bring_back(previous, switched)
         except Exception as error:  # noqa: BLE001 - the outcome is to be recorded whatever it is

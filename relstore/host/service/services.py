@@ -76,9 +76,15 @@ class Services:
             return problem
         return self._run(self._recipe.restart or self._recipe.reload, variables)
 
-    def stop(self) -> None:
-        """Stop the units. The first release failed, and there is nothing to go back to."""
+    def stop(self, since: float = 0.0) -> None:
+        """Stop the units. The first release failed, and there is nothing to go back to.
+
+        What was started before ``since`` (seconds of the monotonic clock) is not the release's, and stays.
+        """
         for unit in self._recipe.units.names:
+            state = self.systemd.state(unit)
+            if state.active == "active" and state.main_pid and state.started / 1e6 < since:
+                continue
             if self.systemd.stop(unit, seconds=_STOP_S):
                 self.systemd.kill(unit)
             self.systemd.clear_failures(unit)

@@ -117,7 +117,7 @@ class PatchDecoder:
         for skip, length, turn in zip(skips, lengths, turns):
             start, move = at + skip, move + turn
             at = start + length
-            if not length or start + move < 0 or at + move > len(self._base):
+            if not length or start + move < 0 or at + move > len(self._base) or abs(move) >= _MAX_MOVE:
                 raise FormatError("a cover of a patch is outside its base")
             self._covers.starts.append(start)
             self._covers.ends.append(at)
@@ -195,6 +195,9 @@ class PatchDecoder:
                     value += moved[target >> GRAIN_BITS] + move
             pack(draft, at, value % _WORD)
             at += FIELD_BYTES
+
+
+_MAX_MOVE = 1 << 31
 
 
 def _numbers(code: str, data: bytes) -> array[int]:

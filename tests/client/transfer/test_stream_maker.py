@@ -15,6 +15,7 @@ from relstore.client.coding import Coding
 from relstore.client.local_state.cache import Cache
 from relstore.client.local_state.last_push import Recent
 from relstore.client.local_state.link_speeds import Links
+from relstore.client.transfer import patch_process
 from relstore.client.transfer.cost_model import Sample
 from relstore.client.transfer.stream_maker import StreamMaker
 from relstore.client.transfer.stream_plan import Receiver, SendOptions, not_as_asked, take_sample
@@ -155,5 +156,23 @@ def test_a_codec_that_the_host_lacks_is_named(
     refusal = not_as_asked(asked, host("web1", (ZLIB, RAW)), plans)
     instead = plans[0].option.coding.codec
     assert refusal == f"web1 cannot decode {codec}, so `--compression {codec}` sends {instead} to it"
-    assert not_as_asked(asked, host("web1", (codec, RAW)), plans) == ""
+    as_asked = [replace(plan, option=plan.option._replace(coding=Coding(codec, 0))) for plan in plans]
+    assert not_as_asked(asked, host("web1", (codec, RAW)), as_asked) == ""
     assert not_as_asked(options, host("web1", (RAW,)), plans) == ""
+
+
+def test_a_difference_that_cannot_be_made_is_said(
+    options: SendOptions, makers: tuple[StreamMaker, Wanted], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maker, wanted = makers
+    web1 = host("web1", (PATCH_LZMA, ZLIB, RAW))
+    plans = [
+        replace(plan, option=plan.option._replace(coding=Coding(ZLIB, 6), delta=False))
+        for plan in maker.plans([wanted], web1, 0)
+    ]
+    said = not_as_asked(replace(options, delta=True), web1, plans)
+    assert said == "the cache here has no base for it, so `--delta` sends no difference to web1"
+    patched = replace(options, compression=Coding(PATCH_LZMA, 0))
+    assert not_as_asked(patched, web1, plans).startswith("the cache here has no base for it")
+    monkeypatch.setattr(patch_process, "available", lambda: False)
+    assert not_as_asked(patched, web1, plans).startswith("numpy is not installed here")

@@ -98,3 +98,16 @@ def test_what_is_run_is_what_the_rule_allows(monkeypatch: pytest.MonkeyPatch, tm
     service.systemd.kill(WEB)
     assert service.start_previous({}, time.monotonic()) == ""
     assert {*host.ran} == {*ALL}
+
+
+@pytest.mark.parametrize(("started", "stopped"), [(1, False), (int(1e15), True)])
+def test_what_ran_before_the_first_release_is_not_stopped_with_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, started: int, stopped: bool
+) -> None:
+    host = Host(ALL)
+    monkeypatch.setattr(tools, "run", host.show)
+    service = Services(Recipe(units=Units(names=(WEB,))), host, directory=str(tmp_path), output=JobLog(2))
+    running = service.systemd.state(WEB)._replace(active="active", main_pid=7, started=started)
+    monkeypatch.setattr(service.systemd, "state", lambda unit: running)
+    service.stop(time.monotonic())
+    assert (systemctl.STOP in host.ran) is stopped

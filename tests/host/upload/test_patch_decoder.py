@@ -74,6 +74,7 @@ HOSTILE = {
     "a cover before the base": head(1, numbers(0), numbers(4), numbers(-1)) + FOUR,
     "a cover behind the base": head(1, numbers(0), numbers(4), numbers(len(BASE) - 3)) + FOUR,
     "a cover of nothing": head(1, numbers(0), numbers(0), numbers(0)) + FOUR,
+    "a cover that moves too far": head(1, numbers(-(1 << 31)), numbers(4), numbers(-(1 << 31))) + FOUR,
     "a segment of nothing": head() + segment(0, 0, 0),
     "a segment larger than it may be": head() + segment(SEGMENT_BYTES + 1, 0, 0),
     "a segment larger than the content": head() + segment(5, 0, 0, b"fives", b"", b"", b"", b""),
