@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -25,6 +26,7 @@ SERVICE = Path(__file__).with_name("slot_service.py")
 KEYS = (
     "--app", "web", "--unit", "web@", "--http", "http://localhost/health", "--health-interval", "100ms",
     "--health-stable", "500ms", "--health-timeout", "5s", "--watch", "1s", "--drain", "10s",
+    "--become", "sudo",
 )  # fmt: skip
 
 LOAD = """
@@ -137,28 +139,35 @@ def push(deployer: Deployer, version: str, mode: str = "good", *flags: str) -> R
     return deployer.run("push", release(deployer, version, mode), *KEYS, *flags)
 
 
+def install(deployer: Deployer, *words: str) -> list[str]:
+    """As root, put what ``relstore unit`` prints in place; the names of the files."""
+    printed = deployer.does("unit", *words).out
+    files = re.split(r"(?m)^# (\S+\.(?:service|socket))\n", printed)
+    names = files[1::2] or ["relstore-recover.service"]
+    for name, text in zip(names, files[2::2] or files, strict=True):
+        deployer.host.run("sh", "-c", f"cat > /etc/systemd/system/{name}", input=text)
+    deployer.host.run("systemctl", "daemon-reload")
+    return names
+
+
 @pytest.fixture
 def slots(network: Network, tmp_path: Path) -> Iterator[Deployer]:
-    """root at a host with the printed units: a template, and systemd's proxy before it."""
+    """An ordinary account with exactly the printed rule, at a host with the printed units: a template, and
+    systemd's proxy before it."""
     host = SystemdHost.start(tmp_path, network, "web1", "10.99.1.1")
     try:
         host.wait_running()
-        deployer = Deployer.at(host, tmp_path / "home")
-        words = (
-            "unit",
-            "bin/web",
-            "--app",
-            "web",
-            "--drain",
-            "10s",
-            "--name",
-            "web@",
-            "--front",
-            "80",
-            "--install",
+        host.run("install", "-d", "-o", "deploy", "-g", "deploy", "/srv/web")
+        deployer = Deployer.at(host, tmp_path / "home", "deploy")
+        rule = deployer.does("sudoers", "--unit", "web@").out
+        host.run("sh", "-c", "umask 337; cat > /etc/sudoers.d/relstore", input=rule)
+        host.run("visudo", "-cf", "/etc/sudoers.d/relstore")
+        names = install(
+            deployer, "bin/web", "--app", "web", "--drain", "10s", "--name", "web@", "--front", "80"
         )
-        deployer.does(*words)
-        host.run("systemctl", "start", "web.socket")
+        assert names == ["web@.service", "web.socket", "web.service"]
+        host.run("systemctl", "enable", "--quiet", "web@a", "web@b")
+        host.run("systemctl", "enable", "--quiet", "--now", "web.socket")
         first = push(deployer, "first")
         assert first.code == 0, first.err
         yield deployer
@@ -200,6 +209,14 @@ def test_a_push_and_the_way_back_fail_no_request(slots: Deployer) -> None:
     assert wait_for_one_slot(slots) == "a"
     assert live(slots) == "/run/web-a/sock"
     assert slots.status()["drift"] is None
+    unchanged = push(slots, "first")
+    assert (unchanged.code, "current already" in unchanged.out) == (0, True), unchanged.err
+    restarted = slots.run("restart", *KEYS)
+    assert restarted.code == 0, restarted.err
+    assert wait_for_one_slot(slots) == "b"
+    slots.host.run("systemctl", "stop", "web@b")
+    dead = push(slots, "first")
+    assert dead.code == 3, dead.err
 
 
 @pytest.mark.parametrize(
@@ -264,7 +281,8 @@ def test_a_job_that_is_killed_is_undone_and_no_request_fails(slots: Deployer, st
 
 @pytest.mark.parametrize("step", STEPS)
 def test_after_a_power_cut_one_slot_serves_and_the_other_is_gone(slots: Deployer, step: str) -> None:
-    slots.does("unit", "--recover", "--install")
+    install(slots, "--recover")
+    slots.host.run("systemctl", "enable", "--quiet", "relstore-recover")
     with caught(slots, step, *slow_push(slots)) as client:
         slots.host.power_cut()
         client.kill()

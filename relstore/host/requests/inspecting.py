@@ -21,6 +21,7 @@ from relstore.host.service.systemd import Systemd, UnitState
 from relstore.protocol import MAX_TEXT, Inspect, Inspected
 from relstore.store import locks
 from relstore.store.app import CURRENT, LOCK, App
+from relstore.store.slots import Slots
 from relstore.store.store import Store
 
 
@@ -33,17 +34,23 @@ def inspect(store: Store, request: Inspect) -> Inspected:
         if generation is None:
             raise NotFoundError(f"no generation of {app.name} is current")
         root = store.root.path
-        link = f"{app.directory.path}/{CURRENT}"
+        recipe, link = request.recipe, f"{app.directory.path}/{CURRENT}"
+        if recipe.cut_over is not None:
+            slots = Slots(app.directory, store.durability)
+            live = slots.live(recipe.cut_over)
+            if live is None:
+                return Inspected(generation.number, "no slot has the traffic")
+            recipe, link = recipe.for_slot(live), slots.path(live)
         variables = {
             "RELSTORE_APP": app.name,
             "RELSTORE_GENERATION": str(generation.number),
             "RELSTORE_BUILD": generation.build,
             "RELSTORE_PATH": f"{root}/builds/{generation.build}/tree",
             "RELSTORE_PREVIOUS_PATH": "",
-            "RELSTORE_CURRENT": link,
+            "RELSTORE_CURRENT": f"{app.directory.path}/{CURRENT}",
         }
         subject = Subject(generation.build, link, 0.0, variables)
-        return Inspected(generation.number, _problem(app, request.recipe, subject, root)[:MAX_TEXT])
+        return Inspected(generation.number, _problem(app, recipe, subject, root)[:MAX_TEXT])
 
 
 def _check_free(app: App) -> None:
