@@ -49,6 +49,7 @@ class RequestServer:
         self._wire = wire
         self._opened: Store | None = None
         self._password = ""
+        self._rejection: str | None = None
         self._findings: dict[AppName, tuple[protocol.Problem, ...]] = {}
         """What preflight found for an app: whoever activates it afterwards lets that pass."""
         self._uploading = Uploading(root, wire, lambda create: self._store(create=create))
@@ -62,6 +63,7 @@ class RequestServer:
             protocol.Restore: self._uploading.restore,
             protocol.Release: self._uploading.release,
             protocol.Become: self._become,
+            protocol.Reject: self._reject,
             protocol.Preflight: self._preflight,
             protocol.InstallUnit: self._install_unit,
             protocol.Supervisor: self._supervisor,
@@ -168,7 +170,10 @@ class RequestServer:
 
     def _activate(self, request: protocol.Activate) -> None:
         passed = self._passed(request.app)
-        self._send_all(activation.activate(self._store(), self._bundle, request, self._password, passed))
+        rejection, self._rejection = self._rejection, None
+        self._send_all(
+            activation.activate(self._store(), self._bundle, request, self._password, passed, rejection)
+        )
 
     def _restart(self, request: protocol.Restart) -> None:
         passed = self._passed(request.app)
@@ -179,6 +184,10 @@ class RequestServer:
 
     def _become(self, request: protocol.Become) -> None:
         self._password = request.password
+        self._wire.send(protocol.Done())
+
+    def _reject(self, request: protocol.Reject) -> None:
+        self._rejection = request.reason
         self._wire.send(protocol.Done())
 
     def _preflight(self, request: protocol.Preflight) -> None:

@@ -16,6 +16,7 @@ from relstore.protocol.activation import (
     Preflight,
     Preflighted,
     Problem,
+    Reject,
     Restart,
     Supervisor,
     SupervisorOut,
@@ -157,4 +158,5 @@ __all__ = [
     "answers_to",
     "decode",
     "encode",
+    "Reject",
 ]

@@ -53,6 +53,13 @@ class Become(NamedTuple):
     password: str
 
 
+class Reject(NamedTuple):
+    """The next activation of this session marks the generation that it leaves as bad if it succeeds, together
+    with the record of its outcome. Reply: Done."""
+
+    reason: str
+
+
 class Preflight(NamedTuple):
     """Would this host run it? Changes nothing. Reply: Preflighted."""
 

@@ -13,6 +13,7 @@ from relstore.formats import journal as journal_format
 from relstore.formats.journal import Event
 from relstore.formats.recipe import Command, Recipe
 from relstore.host.job import directory as jobs
+from relstore.host.job import rejection
 from relstore.host.job.activation import Activation
 from relstore.host.job.directory import Job
 from relstore.host.job.record import Ending
@@ -44,9 +45,18 @@ class Ran(NamedTuple):
     job: Job
 
 
-def activate_here(store: Store, app: App, generation: int, restart: str = "", seconds: int = 20) -> Ran:
+def activate_here(
+    store: Store,
+    app: App,
+    generation: int,
+    restart: str = "",
+    seconds: int = 20,
+    *,
+    rejected: str | None = None,
+) -> Ran:
     """Run an activation in this process, without the lock and the state's last word that its job sees to."""
     job, lock = create(app, generation, restart, seconds)
+    rejection.write(job, rejected)
     log = os.open(f"{job.directory.path}/log", os.O_RDWR | os.O_APPEND)
     try:
         ending = Activation(store, app, job, job.request(), log).run()

@@ -74,7 +74,7 @@ def rollback(
             "-m says why a generation is marked, and --no-mark marks none", hint="Leave one out."
         )
     options = activation_of(invocation, lock_wait, override_hold)
-    rejection = Rejection(invocation.who, message[:MAX_NOTE]) if mark else None
+    rejection = Rejection(message[:MAX_NOTE]) if mark else None
     _switch("rollback", Switch("-1", invocation.app, options, each_its_own, rejection), invocation)
 
 

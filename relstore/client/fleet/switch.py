@@ -12,7 +12,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 
 from relstore import protocol
-from relstore.client.connection.connect import connected
 from relstore.client.fleet import agreement, go_live, sequence
 from relstore.client.fleet.resolved_host import ResolvedHost
 from relstore.client.fleet.result import WAITING, HostResult, from_error, not_begun
@@ -20,7 +19,7 @@ from relstore.client.fleet.turns import Turns
 from relstore.client.operations.access import Access
 from relstore.client.operations.plan import ActivationOptions, Rejection
 from relstore.client.target import Target
-from relstore.errors import ConnectError, RelstoreError
+from relstore.errors import RelstoreError
 from relstore.formats.journal import ACTIVE, MARKED_GOOD
 from relstore.formats.names import AppName
 from relstore.protocol import Resolved
@@ -50,8 +49,14 @@ async def switch(
 
     async def at_host(host: ResolvedHost, resolved: Resolved) -> HostResult:
         spec = str(resolved.row.number)
+        if order.rejection is not None:
+            reason = order.rejection.reason or f"rolled back to {spec}"
+            try:
+                await host.session.ask(protocol.Reject(reason), protocol.Done)
+            except RelstoreError as error:
+                return from_error(host.access.target, error, host.app)
         result = await go_live.activate(host.session, host.access, host.app, spec, order.options)
-        return await _leave(host, resolved, result, order.rejection)
+        return _left(resolved, result, order.rejection)
 
     async with _resolved(order.spec, order.app, order.options, targets, access) as fleet:
         if not order.each_its_own and sequence.may_begin(fleet.results, fleet.tolerated):
@@ -162,39 +167,12 @@ async def _in_turn(
     return app, sequence.ended(results, fleet.tolerated)
 
 
-async def _leave(
-    host: ResolvedHost, resolved: Resolved, result: HostResult, rejection: Rejection | None
-) -> HostResult:
-    """With what the generation that was left counts as from now on; it is marked when it is rejected."""
+def _left(resolved: Resolved, result: HostResult, rejection: Rejection | None) -> HostResult:
+    """With what the generation that was left counts as from now on."""
     left = resolved.current
     if result.outcome != ACTIVE or left is None or result.previous != left.number:
         return result
+    if rejection is not None:
+        return replace(result, left="bad")
     was_good = left.outcome in (ACTIVE, MARKED_GOOD)
-    if rejection is None:
-        return replace(result, left="good" if was_good else "")
-    request = protocol.Mark(
-        host.app,
-        str(left.number),
-        False,
-        rejection.who,
-        rejection.reason or f"rolled back to {result.generation}",
-    )
-    try:
-        await _mark(host, request)
-    except RelstoreError as error:
-        host.access.reporter.notice(
-            f"{host.access.target.label}: generation {left.number} could not be marked as bad: {error.what}"
-        )
-        return replace(result, left="good" if was_good else "")
-    return replace(result, left="bad")
-
-
-async def _mark(host: ResolvedHost, request: protocol.Mark) -> None:
-    try:
-        await host.session.ask(request, protocol.RowOut)
-    except (
-        ConnectError
-    ):  # the connection broke off while the host worked, and the job was followed over another
-        access = host.access
-        async with connected(access.target, access.account, access.reporter) as session:
-            await session.ask(request, protocol.RowOut)
+    return replace(result, left="good" if was_good else "")

@@ -62,5 +62,4 @@ class ActivationOptions:
 class Rejection:
     """A person's word that the generation which is left is bad."""
 
-    who: str
     reason: str = ""

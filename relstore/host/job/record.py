@@ -12,7 +12,8 @@ import time
 from typing import Literal, NamedTuple
 
 from relstore.errors import RelstoreError, StoreError
-from relstore.formats.journal import Event, EventKind
+from relstore.formats.journal import ACTIVE, MARKED_BAD, Event, EventKind
+from relstore.host.job import rejection
 from relstore.host.job.directory import Job
 from relstore.host.job.log import JobLog
 from relstore.host.job.values import JobRequest, JobState
@@ -75,19 +76,31 @@ class Record:
         kind = ending.outcome
         if kind == "busy" or kind == "held":
             raise ValueError(f"{kind} is not an event of the journal")
-        journal.append(
-            self._app.directory,
-            Event(
-                int(time.time()),
-                kind,
-                self._request.generation,
-                ending.previous,
-                self._job.id,
-                self._request.who,
-                ending.reason,
-            ),
+        event = Event(
+            int(time.time()),
+            kind,
+            self._request.generation,
+            ending.previous,
+            self._job.id,
+            self._request.who,
+            ending.reason,
         )
+        journal.append(self._app.directory, event, *self._rejected(event))
         return ending
+
+    def _rejected(self, event: Event) -> list[Event]:
+        """The mark of what is left, where the deployer rejected it: one append with the outcome."""
+        if event.event != ACTIVE or not event.previous or event.previous == event.generation:
+            return []
+        try:
+            reason = rejection.read(self._job)
+        except (OSError, RelstoreError) as error:  # the outcome is worth more than the mark
+            self._log.say(f"generation {event.previous} was not marked as bad: {error}")
+            return []
+        if reason is None:
+            return []
+        left = event.previous
+        return [event._replace(event=MARKED_BAD, generation=left, previous=0, job="", reason=reason)]
 
     def end(self, ending: Ending) -> Ending:
         """The outcome, after the switch. Raises UnrecordedError."""

@@ -9,7 +9,7 @@ import hashlib
 import os
 import time
 from collections.abc import Iterator
-from typing import Union
+from typing import Optional, Union
 
 from relstore.errors import BusyError, RefusedError
 from relstore.formats import generation as generation_format
@@ -17,7 +17,7 @@ from relstore.formats import journal
 from relstore.host import helpers
 from relstore.host.helpers import Bundle
 from relstore.host.job import directory as jobs
-from relstore.host.job import recovery, remark, watch
+from relstore.host.job import recovery, rejection, remark, watch
 from relstore.host.job import start as detach
 from relstore.host.job.directory import Job
 from relstore.host.job.process import BUSY, HELD, describe_hold, holder
@@ -47,13 +47,19 @@ _INSTANT_S = 0.3
 
 
 def activate(
-    store: Store, bundle: Bundle, request: Activate, password: str, passed: str = ""
+    store: Store,
+    bundle: Bundle,
+    request: Activate,
+    password: str,
+    passed: str = "",
+    rejected: Optional[str] = None,
 ) -> Iterator[Reported]:
     """Start a job and follow it. Raises BusyError, NotFoundError, RefusedError before anything is changed.
 
-    ``passed``: what of preflight it disregards, as a remark of the job.
+    ``passed``: what of preflight it disregards, as a remark of the job. ``rejected``: why what it leaves is
+    bad; None where that stays as it is.
     """
-    return _run_job(store, bundle, request, password, passed, restart=False)
+    return _run_job(store, bundle, request, password, passed, rejected, restart=False)
 
 
 def restart(
@@ -63,11 +69,18 @@ def restart(
     generation may be current."""
     spec = str(request.generation)
     again = Activate(request.app, spec, request.who, request.recipe, override_hold=request.override_hold)
-    return _run_job(store, bundle, again, password, passed, restart=True)
+    return _run_job(store, bundle, again, password, passed, None, restart=True)
 
 
 def _run_job(
-    store: Store, bundle: Bundle, request: Activate, password: str, passed: str, *, restart: bool
+    store: Store,
+    bundle: Bundle,
+    request: Activate,
+    password: str,
+    passed: str,
+    rejected: Optional[str],
+    *,
+    restart: bool,
 ) -> Iterator[Reported]:
     """``restart``: of the current generation, and of no other."""
     reserve.release_if_full(store.root)
@@ -108,6 +121,7 @@ def _run_job(
             )
             job, lock = jobs.create(app, job_request, now % 10**9 // 1000)
             remark.write(job, passed)
+            rejection.write(job, rejected)
         detach.start(helper, store.root.path, app.name, job, lock, way)
         yield Accepted(job.id, number, current, job.method())
         yield from _follow(app, job)

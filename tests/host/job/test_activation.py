@@ -260,3 +260,17 @@ def test_a_link_back_that_a_full_disk_did_not_sync_is_not_recorded_as_back(
     with pytest.raises(UnrecordedError, match="No space left on device"):
         activate_here(store, app, 2, "test $RELSTORE_GENERATION != 2")
     assert (app.current() or 0, len(syncs)) == (previous, 1)
+
+
+def test_what_is_left_is_marked_with_the_outcome_where_it_was_rejected(store: Store, app: App) -> None:
+    """The mark does not depend on the client, which may be gone by then."""
+    ran = activate_here(store, app, 2, rejected="it ate the data")
+    assert outcomes(app)[1:] == [("switching", 2), ("active", 2), ("marked-bad", 1)]
+    marked = app.events()[-1]
+    assert (marked.reason, marked.who, marked.job) == ("it ate the data", "me@desk", "")
+    assert ran.ending.outcome == journal.ACTIVE
+
+
+def test_one_that_fails_leaves_nothing_and_marks_nothing(store: Store, app: App) -> None:
+    activate_here(store, app, 2, NEW_IS_BROKEN, rejected="it ate the data")
+    assert outcomes(app)[1:] == [("switching", 2), ("rolled-back", 2)]

@@ -35,6 +35,7 @@ JOB = JobId("20261123T044741Z-0a1b2c3d")
         protocol.Cancel(WEB, JOB, LONG),
         protocol.Publish(WEB, "me", None, False, LONG),
         protocol.Become(LONG),
+        protocol.Reject(LONG),
     ],
     ids=lambda request: type(request).__name__,
 )

@@ -55,7 +55,7 @@ READS: list[Any] = [
     protocol.Delete(WEB, ("2",), "me", True),
 ]
 OTHERS = {
-    protocol.Compare, protocol.Open, protocol.Put, protocol.Preflight, protocol.Become, protocol.Watch,
+    protocol.Compare, protocol.Open, protocol.Put, protocol.Preflight, protocol.Become, protocol.Reject, protocol.Watch,
     protocol.Inspect, protocol.InstallUnit, protocol.Supervisor, protocol.Collect,
 }  # fmt: skip
 """They change nothing in a store, or need what was refused before."""
