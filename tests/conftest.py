@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +13,10 @@ pytest_plugins = ("tests.support.distribution", "tests.support.hosts.fixtures")
 # How long an example takes says more about what else the machine does than about the code.
 settings.register_profile("relstore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("relstore")
+
+# A run in the background of a shell ignores Ctrl-C, and so would every program that a test starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(trylast=True)
