@@ -40,6 +40,8 @@ class CutOver(NamedTuple):
     """Whether the old slot gets SIGTERM at once, because it finishes its connections by itself."""
     watch: int
     """Milliseconds for which the new slot must stay healthy with the traffic, before the release counts."""
+    standby: bool = False
+    """Whether the old slot keeps running until the next release needs it, to go back to."""
 
     def unit(self, slot: Slot) -> UnitName:
         return self.template.instance(slot)

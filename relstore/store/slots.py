@@ -1,6 +1,7 @@
 """The slots of an app: what each runs, and which one has the traffic. Links, moved by rename alone.
 
 ``slots/a`` leads to the generation that slot a runs; its unit starts only where that link is, at boot too.
+``slots/standby`` leads to the slot that is kept running to go back to.
 ``live`` leads to the socket of the slot that has the traffic: connect(2) follows it anew for each connection.
 Not for units and sockets themselves (``host``).
 """
@@ -17,6 +18,7 @@ from relstore.store import durable
 from relstore.store.directory import Dir
 from relstore.store.durable import Durability
 
+STANDBY = "standby"
 _TARGET = re.compile(r"\.\./generations/([1-9][0-9]{0,9})\Z")
 
 
@@ -63,6 +65,23 @@ class Slots:
         if directory is not None:
             with directory:
                 durable.remove_name(directory, slot)
+
+    def standby(self) -> Slot | None:
+        """The slot that keeps running without traffic, to go back to."""
+        directory = self._app.sub_or_none(DIRECTORY)
+        if directory is None:
+            return None
+        with directory:
+            target = directory.readlink(STANDBY)
+        return next((slot for slot in SLOTS if slot == target), None)
+
+    def set_standby(self, slot: Slot | None) -> None:
+        """Keep ``slot`` running; None: no slot is kept."""
+        with self._app.make_or_open(DIRECTORY) as directory:
+            if slot is None:
+                durable.remove_name(directory, STANDBY)
+            else:
+                durable.replace_symlink(directory, STANDBY, slot, self._durability)
 
     def live(self, cut_over: CutOver) -> Slot | None:
         """The slot that has the traffic; None for none. Raises StoreError for a link that leads elsewhere."""

@@ -63,6 +63,17 @@ def test_the_traffic_moves_to_a_socket_and_for_workers_to_a_slot(slots: Slots, a
     assert slots.live(workers) is None
 
 
+def test_one_slot_may_be_kept_running(slots: Slots) -> None:
+    assert slots.standby() is None
+    slots.set_standby(None)
+    slots.set("a", 1)
+    slots.set_standby("a")
+    assert slots.standby() == "a"
+    assert slots.generations() == {"a": 1}
+    slots.set_standby(None)
+    assert slots.standby() is None
+
+
 @pytest.mark.parametrize("target", ["../generations/0", "../../etc", "/etc", "../generations/1/deep"])
 def test_a_link_that_leads_elsewhere_is_named_and_left_alone(slots: Slots, app: App, target: str) -> None:
     slots.set("a", 1)

@@ -176,7 +176,7 @@ def slots(network: Network, tmp_path: Path) -> Iterator[Deployer]:
 
 
 def wait_for_one_slot(deployer: Deployer) -> str:
-    """The slot that is left, when the other one has been stopped."""
+    """The slot that is left, when the other one has been stopped and none is kept."""
     deadline = time.monotonic() + 40
     while True:
         found = deployer.host.run("ls", "/srv/web/apps/web/slots").stdout.split()
@@ -252,6 +252,28 @@ def test_one_that_turns_bad_with_the_traffic_loses_it_at_once(slots: Deployer) -
     assert ran.code == 3, ran.err
     times = [float(str(failure[0])) for failure in load.failed]
     assert max(times) - min(times) < 2 + 4  # requests of 4 s may have begun before
+    assert wait_for_one_slot(slots) == "a"
+
+
+def test_a_standby_is_gone_back_to_without_a_start(slots: Deployer) -> None:
+    second = push(slots, "second", "good", "--standby", "--drain", "2s")
+    assert second.code == 0, second.err
+    time.sleep(4)
+    units = slots.status()["units"]
+    roles = {unit["name"]: unit["state"].split(", ")[1] for unit in units}  # type: ignore[attr-defined]
+    assert roles == {"web@a.service": "standby", "web@b.service": "live"}
+    with under_load(slots) as load:
+        time.sleep(0.5)
+        back = slots.run("switch-generation", "-1", *KEYS, "--standby")
+        time.sleep(0.5)
+    assert back.code == 0, back.err
+    assert "starting generation" not in back.err
+    assert load.failed == []
+    third = push(slots, "third", "good", "--standby")
+    assert third.code == 0, third.err
+    assert slots.host.run("cat", "/srv/web/apps/web/slots/b/version").stdout == "third"
+    fourth = push(slots, "fourth", "good", "--no-standby")
+    assert fourth.code == 0, fourth.err
     assert wait_for_one_slot(slots) == "a"
 
 

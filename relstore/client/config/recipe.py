@@ -94,6 +94,7 @@ def slots(settings: Values, template: TemplateName | None) -> CutOver | None:
         settings.get(keys.DRAIN),
         settings.get(keys.DRAIN_ANNOUNCE),
         settings.get(keys.WATCH),
+        settings.get(keys.STANDBY),
     )
 
 

@@ -91,7 +91,7 @@ class SlotActivation:
             return self._withdraw(service, new, previous, failure)
         failure = self._move(service, new, previous)
         if failure is None:
-            failure = self._commit()
+            failure = self._commit(old)
         if failure is not None:
             return self._return(service, new, old, previous, failure)
         return self._record.end(Ending(journal_format.ACTIVE, previous, self._after(previous)))
@@ -127,6 +127,8 @@ class SlotActivation:
     def _free(self, slot: Slot) -> None:
         """Stop what drains in the slot, when its connections are gone or its time is up."""
         if slot in self._slots.generations():
+            if self._slots.standby() == slot:
+                self._slots.set_standby(None)
             self._log.say(f"waiting for the last connections of slot {slot}")
             drain.wait_for_connections(self._cut_over, slot, time.monotonic() + self._cut_over.drain)
             self._service(slot).stop()
@@ -167,8 +169,9 @@ class SlotActivation:
             return Failure(explained(error, "moving the traffic"), of_release=False)
         return Failure(problem) if problem else None
 
-    def _commit(self) -> Failure | None:
+    def _commit(self, old: Slot | None) -> Failure | None:
         try:
+            self._slots.set_standby(old if self._cut_over.standby else None)
             self._app.switch(self._target.number)
         except (OSError, RelstoreError) as error:
             if self._record.current() != self._target.number:

@@ -41,7 +41,8 @@ def tidy(store: Store, app: App, ident: str, recipe: Recipe, log: JobLog, passwo
     deadline = time.monotonic() + cut_over.drain
     announced: set[Slot] = set()
     while _last_job(app) == ident:
-        left = [slot for slot in slots.generations() if slot != slots.live(cut_over)]
+        kept = (slots.live(cut_over), slots.standby())
+        left = [slot for slot in slots.generations() if slot not in kept]
         if not left:
             return
         for slot in left:
@@ -53,7 +54,7 @@ def tidy(store: Store, app: App, ident: str, recipe: Recipe, log: JobLog, passwo
                 continue
             with _locked(app) as mine:
                 # A new activation may have taken the slot back meanwhile.
-                if mine and _last_job(app) == ident and slot != slots.live(cut_over):
+                if mine and _last_job(app) == ident and slot not in (slots.live(cut_over), slots.standby()):
                     _say_what_is_cut(cut_over, slot, log)
                     service.stop()
                     slots.remove(slot)

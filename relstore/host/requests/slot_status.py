@@ -26,7 +26,7 @@ def units(store: Store, app: App, recipe: Recipe, cut_over: CutOver) -> Iterator
     systemd = Systemd(recipe.units, Privilege())
     for slot, number in sorted(slots.generations().items()):
         state = systemd.state(cut_over.unit(slot))
-        words = [f"{state.active or 'unknown'} ({state.sub})", "live" if slot == live else "draining"]
+        words = [f"{state.active or 'unknown'} ({state.sub})", _role(slot, live, slots.standby())]
         if cut_over.way == LINK:
             words.append(_connections(cut_over.socket_of(slot)))
         program = running_build.program(state.main_pid) if state.main_pid else ""
@@ -48,6 +48,12 @@ def unfit(store: Store, app: App, cut_over: CutOver, current: int | None) -> Ite
         yield f"slot {live} has the traffic, and is not there"
     elif current is not None and generations[live] != current:
         yield f"slot {live} has the traffic, with generation {generations[live]} instead of {current}"
+
+
+def _role(slot: Slot, live: Slot | None, standby: Slot | None) -> str:
+    if slot == live:
+        return "live"
+    return "standby" if slot == standby else "draining"
 
 
 def _live(slots: Slots, cut_over: CutOver) -> Slot | None:

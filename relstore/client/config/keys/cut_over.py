@@ -66,6 +66,14 @@ DRAIN_ANNOUNCE = DefaultedSetting(
     default=False,
     commands=RUNNING,
 )
+STANDBY = DefaultedSetting(
+    "standby",
+    BOOLEAN,
+    help="Keep the old release running until the next one needs its slot, so that going back starts nothing.",
+    example=False,
+    default=False,
+    commands=RUNNING,
+)
 WATCH = DefaultedSetting(
     "watch",
     MILLISECONDS,
