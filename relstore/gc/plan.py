@@ -32,6 +32,8 @@ class Roots(NamedTuple):
     """The builds that a process which is hidden from this account may have been started from."""
     slots: Mapping[AppName, Collection[int]] = MappingProxyType({})
     """The generations that a slot runs: processes of other accounts cannot be read, the links can."""
+    damaged_pins: Mapping[AppName, str] = MappingProxyType({})
+    """Why an app has a pin that cannot be read: it may name any of the app's generations."""
 
 
 class GenerationVerdict(NamedTuple):
@@ -83,6 +85,9 @@ Called only where a policy limits the size.
 """
 
 
+_UNKNOWN_PIN = Decision(True, "a pin of the app cannot be read")
+
+
 def make_plan(
     roots: Roots,
     builds: Collection[Digest],
@@ -96,6 +101,8 @@ def make_plan(
         policy = policies.get(app, Policy())
         decisions = judge(policy, rows, now)
         needed = _needed(rows, roots.jobs.get(app, ()), roots.slots.get(app, ()), roots.running)
+        if app in roots.damaged_pins:
+            needed = {row.generation.number: _UNKNOWN_PIN for row in rows} | needed
         verdicts = []
         for row in rows:
             if row.state == generation_format.DELETED:

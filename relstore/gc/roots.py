@@ -43,16 +43,18 @@ def find(store: Store, jobs: Mapping[AppName, Collection[int]]) -> Survey:
     in_use = builds_in_use()
     may_run: set[Digest] = set()
     slots: dict[AppName, Collection[int]] = {}
+    damaged_pins: dict[AppName, str] = {}
     for name in store.app_names():
         with store.app(name) as app:
-            app.check_pins()
+            for error in app.damaged_pins():
+                damaged_pins.setdefault(name, error.what)
             rows[name] = app.rows()
             slots[name] = Slots(app.directory, store.durability).generations().values()
             if in_use.hidden:
                 may_run |= _switched(rows[name], app.events(), _booted() - _DAY_S)
     held = leases.held(store.leases)
     leased = frozenset(Digest(lease[:64]) for lease in held)
-    roots = Roots(rows, jobs, leased, in_use.builds, frozenset(may_run), slots)
+    roots = Roots(rows, jobs, leased, in_use.builds, frozenset(may_run), slots, damaged_pins)
     return Survey(roots, held, in_use.helpers, in_use.unreadable, in_use.hidden)
 
 

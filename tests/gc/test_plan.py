@@ -45,6 +45,22 @@ def test_what_is_needed_stays_and_says_why() -> None:
     }
 
 
+def test_what_a_slot_runs_stays() -> None:
+    plan = plan_of(rows(ACTIVE, ACTIVE, ACTIVE, current=3), slots={WEB: [1, 3]})
+    assert reasons(plan)[1] == (True, "a slot runs it")
+    assert len(plan.dead_builds) == 0
+
+
+@pytest.mark.parametrize("policy", [NOTHING, Policy(None, None, 1)])
+def test_a_pin_that_cannot_be_read_keeps_its_app_and_no_other(policy: Policy) -> None:
+    history = rows(ACTIVE, ACTIVE, ACTIVE, current=3)
+    plan = plan_of(history, policy, damaged_pins={WEB: "unreadable"})
+    assert reasons(plan)[1] == (True, "a pin of the app cannot be read")
+    assert plan.dead_builds == []
+    others = plan_of(history, policy, damaged_pins={AppName("other"): "unreadable"})
+    assert others.dead_builds == [build("1")]
+
+
 @pytest.mark.parametrize(
     ("outcomes", "current", "expected"),
     [

@@ -70,7 +70,7 @@ def test_a_process_that_runs_a_build_is_a_root(store: Store, tmp_path: Path) -> 
     assert build not in roots.find(store, {}).roots.running
 
 
-@pytest.mark.parametrize("what", ["record", "journal", "link", "pin"])
+@pytest.mark.parametrize("what", ["record", "journal", "link"])
 def test_a_root_that_cannot_be_read_ends_it(store: Store, tmp_path: Path, what: str) -> None:
     go_live(store, {"a": b"one"})
     app = tmp_path / "store" / "apps" / WEB
@@ -79,11 +79,9 @@ def test_a_root_that_cannot_be_read_ends_it(store: Store, tmp_path: Path, what: 
         (app / "records" / "1").write_bytes(b"else")
     elif what == "journal":
         (app / "journal").write_bytes(b"else")
-    elif what == "link":
+    else:
         (app / "current").unlink()
         (app / "current").symlink_to("/somewhere/else")
-    else:
-        (app / "pins" / "stable").write_bytes(b"else")
     with pytest.raises((RelstoreError, OSError)):
         roots.find(store, {})
 
@@ -153,3 +151,13 @@ def test_where_processes_are_hidden_a_wrong_clock_hides_none(
     expected = {build_of(store, number) for number in may_run or numbers}
     assert roots.find(store, {}).roots.may_run >= expected
     assert len(roots.find(store, {}).roots.may_run) <= len(expected) + 1  # and the one before it
+
+
+def test_a_pin_that_cannot_be_read_is_named_and_no_other_app_is_concerned(store: Store) -> None:
+    go_live(store, {"a": b"one"})
+    go_live(store, {"a": b"one"}, name=AppName("other"))
+    with store.app(WEB) as app:
+        (Path(app.directory.path) / "pins" / "bad").write_text("three")
+    damaged = roots.find(store, {}).roots.damaged_pins
+    assert list(damaged) == [WEB]
+    assert "the pin 'bad' of web does not hold the number of a generation" in damaged[WEB]

@@ -168,10 +168,14 @@ class Stranger(NamedTuple):
         return f"{self.scenario.name}, root's {self.kind} at {self.path}"
 
     @property
-    def may_keep_something(self) -> bool:
-        """Whether it may be an app or a pin that cannot be read, so that nothing may be removed (P4)."""
-        hidden_app = self.path == "apps/stranger" and self.kind == "directory"
-        return hidden_app or self.path.startswith("apps/web/pins/")
+    def may_be_an_app(self) -> bool:
+        """Whether it may be an app that cannot be read, so that nothing may be removed (P4)."""
+        return self.path == "apps/stranger" and self.kind == "directory"
+
+    @property
+    def may_be_a_pin(self) -> bool:
+        """Whether it may be a pin that cannot be read, so that nothing of this app may be removed."""
+        return self.path.startswith("apps/web/pins/")
 
 
 _PLACES = (
@@ -214,17 +218,18 @@ def _try_stranger(stranger: Stranger, place: Path) -> Iterator[str]:
     path.parent.mkdir(mode=0o755, exist_ok=True)
     _plant(path, stranger.kind)
     removing = stranger.scenario.name == "gc"
-    refused = removing and stranger.may_keep_something
+    refused = removing and stranger.may_be_an_app
+    named = refused or (removing and stranger.may_be_a_pin)
     for turn in ("first", "second"):
         ended = stranger.scenario.run(top, _as("nobody"))
         if "Traceback" in ended.err:
             yield f"the {turn} time: a traceback: {ended.err[-600:]}"
         elif stranger.scenario.acknowledged(top, ended) == refused:
             yield f"the {turn} time: {ended.out[-400:]!r} {ended.err[-300:]}"
-        elif refused and os.fsencode(path) not in ended.out:
-            yield f"the {turn} time: what stops it is not named: {ended.out[-400:]!r}"
+        elif named and os.fsencode(path) not in ended.out:
+            yield f"the {turn} time: what keeps it from removing is not named: {ended.out[-400:]!r}"
     yield from (problem for problem in problems(top) if path.name not in problem)
-    if removing and "*" not in stranger.path and (top / "builds" / old).exists() != refused:
+    if removing and "*" not in stranger.path and (top / "builds" / old).exists() != named:
         yield "a build was not collected, or is gone"
     if (top / "apps/web/current/version").read_bytes() != b"3":
         yield "another release is current"

@@ -161,6 +161,8 @@ def _newest_helper(store: Store) -> list[str]:
 
 def _warnings(seen: _Seen) -> Iterator[str]:
     survey, plan = seen.survey, seen.plan
+    for app, what in survey.roots.damaged_pins.items():
+        yield f"{what}: all generations of {app} were kept."
     if survey.unreadable_processes and plan.dead_builds:
         yield (
             f"processes of other accounts that could not be looked into: {survey.unreadable_processes}; "
