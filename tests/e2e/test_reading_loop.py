@@ -73,8 +73,8 @@ def test_the_old_script_does_fail_the_same_reader(two_generations: Path, tmp_pat
     with reading(link, tmp_path) as seen:
         for number in range(SWITCHES):
             link.unlink()
+            time.sleep(0.0005)  # less than ``ln`` takes to start
             link.symlink_to(f"generations/{1 + number % 2}")
-            time.sleep(0.0005)
     print(f"{SWITCHES} switches by rm and ln, {seen.reads} reads, {seen.failures} failed")
     assert seen.failures > 0
 
