@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from relstore.client.connection.shared import Shared
+from relstore.client.connection.shared import SharedState
 from relstore.client.local_state.chain_heads import NOTHING, Heads
 
 
@@ -26,5 +26,5 @@ class Account:
     """The interpreter on the hosts; None: find one."""
     heads: Heads = NOTHING
     """What this machine saw of each store's history."""
-    shared: Shared = field(default_factory=Shared, compare=False, repr=False)
+    shared: SharedState = field(default_factory=SharedState, compare=False, repr=False)
     """What its connections have in common."""

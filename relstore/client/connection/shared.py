@@ -25,7 +25,7 @@ class Running:
         """Connections that are being made."""
 
 
-class Shared:
+class SharedState:
     """Of all connections that one account makes."""
 
     def __init__(self) -> None:

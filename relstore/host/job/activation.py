@@ -19,7 +19,7 @@ from relstore.host.job import confirmation
 from relstore.host.job.directory import Job
 from relstore.host.job.hooks import Hooks
 from relstore.host.job.log import JobLog
-from relstore.host.job.preparation import Preparation
+from relstore.host.job.preparation import JobPreparation
 from relstore.host.job.record import Ending, Record, explained
 from relstore.host.job.values import JobRequest
 from relstore.host.machine.clock import Moment
@@ -63,7 +63,7 @@ class Activation:
         self._output = UnitOutput(self._services.systemd, units.names, user=units.user)
         self._checker = HealthCheck(self._recipe, self._services, directory=root, output=self._log)
         self._record = Record(store, app, job, request, self._log)
-        self._preparation = Preparation(store, job, self._recipe, self._hooks, self._log, self._record)
+        self._preparation = JobPreparation(store, job, self._recipe, self._hooks, self._log, self._record)
 
     def run(self, remark: str = "") -> Ending:
         """From the request to a recorded outcome; ``remark`` goes into the record of the intent.

@@ -20,7 +20,7 @@ from relstore.host.job import confirmation, drain
 from relstore.host.job.directory import Job
 from relstore.host.job.hooks import Hooks
 from relstore.host.job.log import JobLog
-from relstore.host.job.preparation import Preparation
+from relstore.host.job.preparation import JobPreparation
 from relstore.host.job.record import RECORDING, Ending, Record, explained
 from relstore.host.job.slot_service import SlotService
 from relstore.host.job.values import JobRequest, JobState
@@ -62,7 +62,7 @@ class SlotActivation:
         self._hooks = Hooks(store.root.path, app.name, f"{app.directory.path}/{CURRENT}", self._log)
         self._privilege = Privilege(self._recipe.units.become, password)
         self._record = Record(store, app, job, request, self._log)
-        self._preparation = Preparation(store, job, self._recipe, self._hooks, self._log, self._record)
+        self._preparation = JobPreparation(store, job, self._recipe, self._hooks, self._log, self._record)
         self._slots = Slots(app.directory, store.durability)
 
     def run(self, remark: str = "") -> Ending:

@@ -20,7 +20,7 @@ VERIFYING = "verifying"
 PREPARING = "running before"
 
 
-class Preparation:
+class JobPreparation:
     """Of one activation of ``target``, with ``other`` current."""
 
     def __init__(

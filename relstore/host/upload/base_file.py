@@ -12,7 +12,7 @@ from typing import Protocol, Union
 from relstore.errors import DamagedError
 
 
-class Base(Protocol):
+class PatchBase(Protocol):
     """Bytes of which parts can be taken."""
 
     def __len__(self) -> int: ...

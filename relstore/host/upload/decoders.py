@@ -17,7 +17,7 @@ from typing import Any, Optional, Protocol
 from relstore.errors import FormatError, ProtocolError
 from relstore.formats.codecs import PATCH_LZMA, PATCH_ZLIB, PATCHES, RAW, XZ, ZLIB, ZSTD
 from relstore.host.upload import libzstd
-from relstore.host.upload.base_file import Base
+from relstore.host.upload.base_file import PatchBase
 from relstore.host.upload.libzstd import PIECE_BYTES, ZstdDecoder
 from relstore.host.upload.patch_decoder import PatchDecoder
 
@@ -59,7 +59,7 @@ def available() -> tuple[str, ...]:
     return (*codecs, RAW)
 
 
-def decoder(codec: str, base: Optional[Base], size: int) -> StreamDecoder:
+def decoder(codec: str, base: Optional[PatchBase], size: int) -> StreamDecoder:
     """A decoder for a stream that has ``size`` bytes decoded. Raises ProtocolError if there is none here."""
     if codec not in available():
         raise ProtocolError(f"this host cannot decode the codec {codec[:40]!r}")

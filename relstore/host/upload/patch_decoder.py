@@ -25,7 +25,7 @@ from relstore.formats.patch import (
     Head,
     SegmentHead,
 )
-from relstore.host.upload.base_file import Base
+from relstore.host.upload.base_file import PatchBase
 
 PIECE_BYTES = 256 * 1024
 
@@ -53,12 +53,12 @@ class _Cut(NamedTuple):
 class PatchDecoder:
     """Applies one patch of ``codec`` to ``base``, which makes ``size`` bytes."""
 
-    def __init__(self, codec: str, base: Base, size: int) -> None:
+    def __init__(self, codec: str, base: PatchBase, size: int) -> None:
         """Raises FormatError for a base that is too large."""
         if len(base) > patch.MAX_BASE_BYTES:
             raise FormatError("the base is too large for a patch")
         self._codec, self._left = codec, size
-        self._base: Base = base
+        self._base: PatchBase = base
         self._held = bytearray()
         self._head: Optional[Head] = None
         self._at = self._next = 0

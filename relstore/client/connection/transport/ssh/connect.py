@@ -18,7 +18,7 @@ import asyncssh
 
 from relstore.client.connection import capacity
 from relstore.client.connection.account import Account
-from relstore.client.connection.shared import Running, Shared
+from relstore.client.connection.shared import Running, SharedState
 from relstore.client.connection.transport.address import SSHTarget, check_address, label_of
 from relstore.client.connection.transport.link_state import LinkState, link_state
 from relstore.client.connection.transport.ssh import host_key_errors
@@ -222,7 +222,7 @@ class _TurnedAwayError(Exception):
         self.error = error
 
 
-def _known_hosts(settings: HostSettings, shared: Shared) -> KnownHosts:
+def _known_hosts(settings: HostSettings, shared: SharedState) -> KnownHosts:
     """Read once in a run."""
     paths = (*settings.user_known_hosts, *settings.global_known_hosts)
     try:
@@ -253,7 +253,7 @@ def _remember_new_key(
     client: Client,
     target: SSHTarget,
     settings: HostSettings,
-    shared: Shared,
+    shared: SharedState,
     notice: Callable[[str], None],
 ) -> None:
     verdict = client.verdict
