@@ -211,3 +211,8 @@ class TemplateName(UnitName):
 
     def instance(self, name: str) -> UnitName:
         return UnitName.parse(self.replace("@.", f"@{name}."))
+
+
+def parse_unit(text: str) -> UnitName:
+    """What a person names: a unit, or a template (``web@``). Raises UsageError."""
+    return (TemplateName if text.removesuffix(".service").endswith("@") else UnitName).parse(text)

@@ -17,7 +17,7 @@ from relstore.client.config.recipe import slots
 from relstore.client.connection.session import Session
 from relstore.client.unit_text import Service, UnitFile, recovery, service, slot_units
 from relstore.errors import UsageError
-from relstore.formats.names import AppName, TemplateName, UnitFileName, UnitName
+from relstore.formats.names import AppName, TemplateName, UnitFileName, UnitName, parse_unit
 from relstore.formats.recipe import SUDO, Escalation
 from relstore.protocol import Installed
 
@@ -121,8 +121,7 @@ def unit(
 
 def _name(invocation: Invocation, given: str | None, app: AppName, *, recover: bool) -> UnitName:
     if given:
-        is_template = given.removesuffix(".service").endswith("@")
-        return TemplateName.parse(given) if is_template else UnitName.parse(given)
+        return parse_unit(given)
     if recover:
         return UnitName("relstore-recover.service")
     units = invocation.settings.get(UNIT)

@@ -6,11 +6,15 @@ where the value stood; the caller adds that.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from relstore.client.config.amounts import duration, milliseconds
 from relstore.client.config.setting import PathBase, ValueType
 from relstore.errors import UsageError
+
+W = TypeVar("W", bound=str)
 
 
 def shell_command(text: str) -> tuple[str, ...]:
@@ -40,6 +44,15 @@ def string(value: object) -> str:
     if not value.strip():
         raise UsageError("is empty", hint="Give it a value, or leave it out.")
     return value
+
+
+def one_of(value: object, words: Sequence[W], noun: str) -> W:
+    """The one of ``words`` that the text is; ``noun`` is what they are."""
+    text = string(value)
+    for word in words:
+        if word == text:
+            return word
+    raise UsageError(f"{text!r} is not {noun}", hint=f"It is one of {', '.join(words)}.")
 
 
 def argument(text: str) -> str:

@@ -41,8 +41,7 @@ def tidy(store: Store, app: App, ident: str, recipe: Recipe, log: JobLog, passwo
     deadline = time.monotonic() + cut_over.drain
     announced: set[Slot] = set()
     while _last_job(app) == ident:
-        kept = (slots.live(cut_over), slots.standby())
-        left = [slot for slot in slots.generations() if slot not in kept]
+        left = _without_use(slots, cut_over)
         if not left:
             return
         for slot in left:
@@ -54,7 +53,7 @@ def tidy(store: Store, app: App, ident: str, recipe: Recipe, log: JobLog, passwo
                 continue
             with _locked(app) as mine:
                 # A new activation may have taken the slot back meanwhile.
-                if mine and _last_job(app) == ident and slot not in (slots.live(cut_over), slots.standby()):
+                if mine and _last_job(app) == ident and slot in _without_use(slots, cut_over):
                     _say_what_is_cut(cut_over, slot, log)
                     service.stop()
                     slots.remove(slot)
@@ -66,12 +65,15 @@ def _last_job(app: App) -> str:
     return next((event.job for event in switches), "")
 
 
-def wait_for_connections(cut_over: CutOver, slot: Slot, deadline: float) -> int:
-    """How many connections of the slot are left at the end; 0 as soon as there is none."""
-    while True:
-        left = connections_of(cut_over, slot)
-        if not left or time.monotonic() >= deadline:
-            return left
+def _without_use(slots: Slots, cut_over: CutOver) -> list[Slot]:
+    """The slots that neither have the traffic nor are kept to go back to."""
+    used = (slots.live(cut_over), slots.standby())
+    return [slot for slot in slots.generations() if slot not in used]
+
+
+def wait_for_connections(cut_over: CutOver, slot: Slot, deadline: float) -> None:
+    """Until the slot has none, or the time is up."""
+    while connections_of(cut_over, slot) and time.monotonic() < deadline:
         time.sleep(_POLL_S)
 
 

@@ -34,7 +34,7 @@ from relstore.store.store import Store
 BUSY: Final = "busy"
 HELD: Final = "held"
 WAITING = "waiting"
-_INSTANT_S = 0.3
+INSTANT_S = 0.3
 _LOG = 2
 
 
@@ -120,7 +120,7 @@ def _locked(store: Store, app: App, job: Job, password: str) -> Ending:
 
 def _take(lock: int, app: App, job: Job, seconds: int) -> bool:
     # A session that looks whether the lock is free holds it for an instant.
-    if locks.lock_within(lock, exclusive=True, seconds=_INSTANT_S):
+    if locks.lock_within(lock, exclusive=True, seconds=INSTANT_S):
         return True
     if not seconds:
         return False
@@ -177,7 +177,7 @@ def _say(text: str) -> None:
 def _recover_app(store: Store, app: App) -> int:
     lock = locks.open_lock(app.directory, LOCK)
     try:
-        if not locks.lock_within(lock, exclusive=True, seconds=_INSTANT_S):
+        if not locks.lock_within(lock, exclusive=True, seconds=INSTANT_S):
             return 0  # somebody is at work on it already
         log = recovery.open_log(app)
         try:

@@ -20,7 +20,7 @@ from relstore.host.job import directory as jobs
 from relstore.host.job import recovery, rejection, remark, watch
 from relstore.host.job import start as detach
 from relstore.host.job.directory import Job
-from relstore.host.job.process import BUSY, HELD, describe_hold, holder
+from relstore.host.job.process import BUSY, HELD, INSTANT_S, describe_hold, holder
 from relstore.host.job.start import Helper
 from relstore.host.job.values import JobRequest
 from relstore.protocol import (
@@ -43,7 +43,6 @@ from relstore.store.store import Store
 Reported = Union[Accepted, Step, Output, Ended]
 
 UNCHANGED = "unchanged"
-_INSTANT_S = 0.3
 
 
 def activate(
@@ -181,7 +180,7 @@ def _check_free(app: App) -> None:
     lock = locks.open_lock(app.directory, LOCK)
     try:
         # A job that stops its old slot holds it for a moment.
-        if not locks.lock_within(lock, exclusive=True, seconds=_INSTANT_S):
+        if not locks.lock_within(lock, exclusive=True, seconds=INSTANT_S):
             raise BusyError(holder(app), state=_STATE, hint=_WAIT)
     finally:
         os.close(lock)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from relstore.client.config.keys.service import RUNNING
-from relstore.client.config.readers import BOOLEAN, MILLISECONDS, SECONDS, string
+from relstore.client.config.readers import BOOLEAN, MILLISECONDS, SECONDS, one_of, string
 from relstore.client.config.setting import DefaultedSetting, PathBase, Setting, ValueType
-from relstore.errors import UsageError
 from relstore.formats.cut_over import WAYS, Way, check_socket
 
 TITLE = "Cut-over: a new release without a failed request"
@@ -17,11 +16,7 @@ INTRO = (
 
 
 def _way(value: object, base: PathBase) -> Way:
-    word = string(value)
-    for way in WAYS:
-        if way == word:
-            return way
-    raise UsageError(f"{word!r} is not a way to cut over", hint=f"It is one of {', '.join(WAYS)}.")
+    return one_of(value, WAYS, "a way to cut over")
 
 
 def _socket(value: object, base: PathBase) -> str:

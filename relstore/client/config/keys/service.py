@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from relstore.client.config.readers import BOOLEAN, COMMAND, SECONDS, several, string
+from relstore.client.config.readers import BOOLEAN, COMMAND, SECONDS, one_of, several, string
 from relstore.client.config.setting import DefaultedSetting, PathBase, Setting, ValueType
 from relstore.errors import UsageError
 from relstore.formats.finding import GUESSES, Guess, parse_guesses
-from relstore.formats.names import TemplateName, UnitName
+from relstore.formats.names import TemplateName, UnitName, parse_unit
 from relstore.formats.recipe import ACTIONS, RESTART, SUDO, Escalation, UnitAction
 
 TITLE = "The service that runs the app"
@@ -19,9 +19,7 @@ RUNNING = (*ACTIVATING, "restart")
 def _units(value: object, base: PathBase) -> tuple[UnitName, ...]:
     units: list[UnitName] = []
     for item in several(value, "unit"):
-        name = string(item)
-        is_template = name.removesuffix(".service").endswith("@")
-        unit = TemplateName.parse(name) if is_template else UnitName.parse(name)
+        unit = parse_unit(string(item))
         if unit in units:
             raise UsageError(f"names {unit} twice", hint="Remove one of the two.")
         units.append(unit)
@@ -31,11 +29,7 @@ def _units(value: object, base: PathBase) -> tuple[UnitName, ...]:
 
 
 def _action(value: object, base: PathBase) -> UnitAction:
-    word = string(value)
-    for action in ACTIONS:
-        if action == word:
-            return action
-    raise UsageError(f"{word!r} is not an action", hint=f"It is one of {', '.join(ACTIONS)}.")
+    return one_of(value, ACTIONS, "an action")
 
 
 def _become(value: object, base: PathBase) -> Escalation:
