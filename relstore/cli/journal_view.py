@@ -1,0 +1,59 @@
+"""A journal as a person reads it: an activation, which is two events, is one line. Pure.
+
+Not for the events themselves (``formats.journal``), which JSON has one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from relstore.formats.journal import OUTCOMES, SWITCHING, Event
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An activation with its outcome, as far as both are there, or another event by itself."""
+
+    events: tuple[Event, ...]
+
+    @property
+    def first(self) -> Event:
+        return self.events[0]
+
+    @property
+    def change(self) -> str:
+        """``2 -> 3``; ``3`` alone where no other generation was current before."""
+        before = self.first.previous
+        is_switch = self.first.event in (SWITCHING, *OUTCOMES) and before not in (0, self.first.generation)
+        return f"{before} -> {self.first.generation}" if is_switch else str(self.first.generation)
+
+    @property
+    def outcome(self) -> str:
+        """``active, 4 s``: how it ended, and after how long, in the whole seconds of the journal."""
+        last = self.events[-1]
+        if last is self.first:
+            return "no outcome" if last.event == SWITCHING else last.event
+        seconds = last.time - self.first.time
+        # The host's clock may have been set back.
+        return f"{last.event}, {f'{seconds} s' if seconds else '<1 s'}" if seconds >= 0 else last.event
+
+    @property
+    def reasons(self) -> list[str]:
+        """The first line of each reason that was given."""
+        return [line for event in self.events if (line := event.reason.partition("\n")[0])]
+
+
+def entries(events: Sequence[Event]) -> list[Entry]:
+    """The journal's entries, in the order in which they began."""
+    found: list[list[Event]] = []
+    under_way: dict[tuple[str, int], list[Event]] = {}
+    for event in events:
+        key = event.job, event.generation
+        if event.event in OUTCOMES and key in under_way:
+            under_way.pop(key).append(event)
+            continue
+        found.append([event])
+        if event.event == SWITCHING:
+            under_way[key] = found[-1]
+    return [Entry(tuple(each)) for each in found]
