@@ -32,14 +32,16 @@ ROWS = {
     "plan line": protocol.PlanLine,
     "wanted content": protocol.Wanted,
     "slots": CutOver,
+    "slot": protocol.SlotOut,
 }
-"""What the bodies of replies consist of, and what came into a recipe later."""
+"""What the bodies of replies consist of, and what came into a recipe or a status later."""
+GREW = (Optional[CutOver], Optional[tuple[protocol.SlotOut, ...]])  # noqa: UP045 - as the classes have them
 
 
 def value(hint: Any, numbers: Iterator[int], *, empty: bool) -> Any:
     """A value of an annotation, another one for each field, so that exchanged fields show."""
-    if hint == Optional[CutOver]:  # noqa: UP045 - as the class has it, for Python 3.9
-        return None  # a recipe without slots has the bytes that it always had
+    if hint in GREW:
+        return None  # without slots, the bytes are what they always were
     if typing.get_origin(hint) is typing.Union:
         return None if empty else value(typing.get_args(hint)[0], numbers, empty=empty)
     if typing.get_origin(hint) is tuple:
