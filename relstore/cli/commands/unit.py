@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import click
 
@@ -21,7 +22,16 @@ from relstore.formats.names import AppName, TemplateName, UnitFileName, UnitName
 from relstore.formats.recipe import SUDO, Escalation
 from relstore.protocol import Installed
 
-_PYTHON = "/usr/bin/python3"
+
+@dataclass(frozen=True)
+class _Host:
+    """What only a host knows, as far as the files need it."""
+
+    root: str
+    account: str = ""
+    """The one that the helper runs as."""
+    python: str = ""
+    """The interpreter that it runs in."""
 
 
 @example(
@@ -74,17 +84,17 @@ def unit(
     template = unit_name if isinstance(unit_name, TemplateName) else None
     cut_over = None if recover else slots(invocation.settings, template)
 
-    def files(root: str, helper_account: str) -> list[UnitFile]:
+    def files(host: _Host) -> list[UnitFile]:
         if recover:
-            python = invocation.account.python or _PYTHON
-            return [UnitFile(unit_name, recovery(root, python, account=account or helper_account, user=user))]
-        runs = Service(app, root, program or "", arguments, account or "", user)
+            text = recovery(host.root, host.python, account=account or host.account, user=user)
+            return [UnitFile(unit_name, text)]
+        runs = Service(app, host.root, program or "", arguments, account or "", user)
         if cut_over is None:
             return [UnitFile(unit_name, service(runs))]
         return slot_units(runs, cut_over, front=front)
 
     if not install:
-        _print(invocation, files, needs_account=recover and not account and not user)
+        _print(invocation, files, must_ask=recover)
         return
     become: Escalation = invocation.settings.get(BECOME) or ""
     password = ask_password() if invocation.settings.get(ASK_BECOME_PASS) else ""
@@ -93,7 +103,7 @@ def unit(
         if password:
             await session.ask(protocol.Become(password), protocol.Done)
         changed = []
-        for file in _at_host(files, session):
+        for file in files(await _ask(session)):
             request = protocol.InstallUnit(
                 UnitFileName(file.name), file.text, user, SUDO if password else become, force
             )
@@ -138,22 +148,21 @@ async def _say_whether_it_lingers(invocation: Invocation, session: Session) -> N
         )
 
 
-def _at_host(files: Callable[[str, str], list[UnitFile]], session: Session) -> list[UnitFile]:
-    """The files for this host. Only the host knows its store's path, and which account its helper runs as."""
-    return files(session.hello.root, session.hello.account.removeprefix("uid "))
+async def _ask(session: Session) -> _Host:
+    supervisor, _body = await session.ask(protocol.Supervisor(), protocol.SupervisorOut)
+    hello = session.hello
+    return _Host(hello.root, hello.account.removeprefix("uid "), supervisor.python or "")
 
 
-def _print(
-    invocation: Invocation, files: Callable[[str, str], list[UnitFile]], *, needs_account: bool
-) -> None:
-    """For the first target. The host may have to be asked for the path of its store and for the account."""
+def _print(invocation: Invocation, files: Callable[[_Host], list[UnitFile]], *, must_ask: bool) -> None:
+    """For the first target. The path of the store may be known without asking the host."""
     target = invocation.need_targets()[0]
-    if target.path.startswith("/") and not needs_account:
-        made = files(target.path, "")
+    if target.path.startswith("/") and not must_ask:
+        made = files(_Host(target.path))
     else:
 
         async def at_host(session: Session, _: ConsoleReporter) -> list[UnitFile]:
-            return _at_host(files, session)
+            return files(await _ask(session))
 
         made = on_each(invocation, at_host)[0].value or []
     content = "\n".join(f"# {file.name}\n{file.text}" for file in made) if len(made) > 1 else made[0].text
