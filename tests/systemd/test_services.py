@@ -178,6 +178,11 @@ def test_the_unit_that_relstore_prints_runs_the_app(deployer: Deployer) -> None:
     deployer.does("unit", "--app", "web", "--install", "bin/web")
     again = deployer.does("unit", "--app", "web", "--install", "bin/web")
     assert "was installed already" in again.out
+    slots = deployer.does("unit", "--app", "web", "--install", "--name", "web@", "bin/web", "--json").document
+    assert slots["hosts"][0]["files"] == [{"path": "/etc/systemd/system/web@.service", "changed": True}]
+    assert slots["hosts"][0]["next"] == [
+        "Let what stands in front of the app connect to /srv/web/apps/web/live."
+    ]
     other = deployer.run("unit", "--app", "web", "--install", "bin/other")
     assert other.code == 1
     assert "--force replaces it" in other.err

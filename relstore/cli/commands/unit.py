@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import click
 
@@ -13,6 +14,7 @@ from relstore.cli.command import RelstoreCommand, example
 from relstore.cli.each_host import on_each, report
 from relstore.cli.invocation import Invocation, invocation_of
 from relstore.cli.progress import ConsoleReporter
+from relstore.client.after_install import steps
 from relstore.client.config.keys.service import ASK_BECOME_PASS, BECOME, UNIT, USER
 from relstore.client.config.recipe import slots
 from relstore.client.connection.session import Session
@@ -34,15 +36,26 @@ class _Host:
     """The interpreter that it runs in."""
 
 
+@dataclass(frozen=True)
+class _Installation:
+    """What was done at one host, and what is left to do there."""
+
+    files: tuple[Installed, ...]
+    left: tuple[str, ...]
+
+
 @example(
     "relstore unit bin/web --app web --to deploy@web1:/srv/web",
     "relstore unit --install bin/web -- --port 80     # the program's arguments follow --",
+    "relstore unit --name web@ --front 80 bin/web -- --socket '/run/web-{slot}/sock'     # two slots",
     "relstore unit --recover --install",
 )
 @click.command(cls=RelstoreCommand)
 @click.argument("program", required=False)
 @click.argument("arguments", nargs=-1)
-@click.option("--name", metavar="UNIT", help="The unit's name.  [default: the app's]")
+@click.option(
+    "--name", metavar="UNIT", help="The unit's name; web@ is a template with two slots.  [default: the app's]"
+)
 @click.option(
     "--account", metavar="NAME", help="The account it runs as.  [default: one that systemd creates]"
 )
@@ -70,7 +83,10 @@ def unit(
     install: bool,
     force: bool,
 ) -> None:
-    """Print a hardened unit that runs PROGRAM, a path inside the build, through `current`."""
+    """Print a hardened unit that runs PROGRAM, a path inside the build, through `current`.
+
+    Of a template, `web@`, the slots web@a and web@b run it through `slots/a` and `slots/b`.
+    """
     invocation = invocation_of(ctx)
     user = invocation.settings.get(USER)
     if recover == bool(program):
@@ -99,34 +115,49 @@ def unit(
     become: Escalation = invocation.settings.get(BECOME) or ""
     password = ask_password() if invocation.settings.get(ASK_BECOME_PASS) else ""
 
-    async def at_host(session: Session, _: ConsoleReporter) -> Installed:
+    async def at_host(session: Session, _: ConsoleReporter) -> _Installation:
         if password:
             await session.ask(protocol.Become(password), protocol.Done)
-        changed = []
-        for file in files(await _ask(session)):
+        made = files(await _ask(session))
+        done = []
+        for file in made:
             request = protocol.InstallUnit(
                 UnitFileName(file.name), file.text, user, SUDO if password else become, force
             )
             installed, _body = await session.ask(request, Installed)
-            changed.append(installed)
-        installed = Installed(", ".join(one.path for one in changed), any(one.changed for one in changed))
+            done.append(installed)
         if user:
             await _say_whether_it_lingers(invocation, session)
-        return installed
+        sudo = bool(become or password) and session.hello.account != "root"
+        left = steps([file.name for file in made], cut_over, app, session.hello.root, user=user, sudo=sudo)
+        return _Installation(tuple(done), tuple(left))
 
-    def show(host: str, installed: Installed) -> None:
-        invocation.console.say(
-            f"{installed.path} on {host} {'is installed' if installed.changed else 'was installed already'}"
-        )
+    def show(host: str, installation: _Installation) -> None:
+        for file in installation.files:
+            invocation.console.say(
+                f"{file.path} on {host} {'is installed' if file.changed else 'was installed already'}"
+            )
+        for step in installation.left:
+            invocation.console.say(f"  next, once on {host}: {step}")
 
     report(
         "unit",
         on_each(invocation, at_host),
         invocation,
         show,
-        lambda installed: installed._asdict(),
+        _fields,
         name=unit_name,
     )
+
+
+def _fields(installation: _Installation) -> dict[str, Any]:
+    own = installation.files[0]
+    return {
+        "path": own.path,
+        "changed": any(file.changed for file in installation.files),
+        "files": [file._asdict() for file in installation.files],
+        "next": list(installation.left),
+    }
 
 
 def _name(invocation: Invocation, given: str | None, app: AppName, *, recover: bool) -> UnitName:
