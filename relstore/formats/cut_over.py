@@ -20,6 +20,14 @@ PLACEHOLDER = "{slot}"
 MAX_SOCKET_BYTES = 107
 """The longest path that connect(2) takes for a Unix socket (unix(7))."""
 
+Role = Literal["live", "draining", "standby", "starting", "none"]
+"""What a slot is for at this moment: ``none`` is free."""
+LIVE_ROLE: Final = "live"
+DRAINING: Final = "draining"
+STANDBY: Final = "standby"
+STARTING: Final = "starting"
+FREE: Final = "none"
+
 Way = Literal["link", "none"]
 """``link``: fronts connect to ``live``; ``none``: the two overlap, and no traffic is moved (workers)."""
 LINK: Final = "link"
