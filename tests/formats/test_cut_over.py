@@ -49,6 +49,19 @@ def test_what_is_no_template(text: str) -> None:
         TemplateName.parse(text)
 
 
-@pytest.mark.parametrize("text", ["web.service", "web@.service", "web@a.service", "web.socket"])
+@pytest.mark.parametrize(
+    "text", ["web.service", "web@.service", "web@a.service", "web.socket", "web@.socket"]
+)
 def test_the_names_of_files(text: str) -> None:
     assert UnitFileName.parse(text) == text
+
+
+def test_a_template_has_the_instances_that_are_named() -> None:
+    assert UnitFileName.parse("web@.socket").instances("ab") == ["web@a.socket", "web@b.socket"]
+    assert UnitFileName.parse("web.socket").instances("ab") == ["web.socket"]
+
+
+@pytest.mark.parametrize("text", ["web@.timer", "@.socket", "a b@.socket", "../web@.socket"])
+def test_what_is_no_file_of_units(text: str) -> None:
+    with pytest.raises(UsageError):
+        UnitFileName.parse(text)
