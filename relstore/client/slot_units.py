@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 
 from relstore.client.unit_text import Service, UnitFile, service_text, value, word
 from relstore.errors import UsageError
-from relstore.formats.cut_over import LIVE, PLACEHOLDER, SLOTS, SLOTS_DIRECTORY, CutOver
+from relstore.formats.cut_over import LIVE, PLACEHOLDER, RUNTIME, SLOTS, SLOTS_DIRECTORY, CutOver
 from relstore.formats.names import AppName
 
 Ports = tuple[int, int]
@@ -21,7 +22,7 @@ Ports = tuple[int, int]
 PORT_PLACEHOLDER = "{port}"
 _PORT_OF_SLOT = "${PORT_%i}"
 """systemd replaces %i first, so this is the value of PORT_a or PORT_b."""
-_PLACEHOLDERS = {PLACEHOLDER: "%i", PORT_PLACEHOLDER: _PORT_OF_SLOT}
+_PLACEHOLDERS = {PLACEHOLDER: "%i", PORT_PLACEHOLDER: _PORT_OF_SLOT, RUNTIME: "%t"}
 _ACCOUNT = re.compile(r"[a-z0-9_-]{1,22}")
 _STOP_MARGIN_S = 15
 """How much longer than its connections may last a slot has to stop."""
@@ -134,7 +135,7 @@ def _port_socket(unit: Service, cut_over: CutOver) -> str:
         "StartLimitIntervalSec=0",
         "",
         "[Socket]",
-        f"ListenStream={_slot_path(cut_over.socket)}",
+        f"ListenStream={_filled(cut_over.socket, value)}",
         "Backlog=4096",
         "RemoveOnStop=yes",
     )
@@ -191,14 +192,14 @@ def _shared_account(app: AppName) -> str:
 
 
 def _slot_word(text: str) -> str:
-    """As ``word``, with the slot's name for ``{slot}`` and its port for ``{port}``."""
+    """As ``word``, with what systemd knows for ``{slot}``, ``{port}`` and ``{runtime}``."""
+    return _filled(text, word) or word("")
+
+
+def _filled(text: str, plain: Callable[[str], str]) -> str:
     pattern = "|".join(map(re.escape, _PLACEHOLDERS))
     parts = re.split(f"({pattern})", text)
-    return "".join(_PLACEHOLDERS.get(part) or word(part) for part in parts if part) or word("")
-
-
-def _slot_path(path: str) -> str:
-    return "%i".join(value(part) for part in path.split(PLACEHOLDER))
+    return "".join(_PLACEHOLDERS.get(part) or plain(part) for part in parts if part)
 
 
 def _lines(*lines: str) -> str:

@@ -84,6 +84,16 @@ def test_a_placeholder_without_ports_is_a_mistake() -> None:
         slot_units(replace(WEB, arguments=("{port}",)), SLOTS)
 
 
+def test_units_of_an_accounts_own_manager_need_nothing_of_root() -> None:
+    mine = replace(WEB, user=True, arguments=("--socket", "{runtime}/web-{slot}/sock"))
+    cut_over = SLOTS._replace(socket="{runtime}/web-{slot}/sock")
+    files = slot_units(mine, cut_over, front=8080, ports=PORTS)
+    assert not [file.name for file in files if "User=" in file.text]
+    assert "bin/web --socket %t/web-%i/sock" in files[0].text
+    assert "ListenStream=%t/web-%i/sock" in files[1].text
+    assert "WantedBy=default.target" in files[0].text
+
+
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd-analyze here")
 @pytest.mark.parametrize("ports", [None, PORTS])
 def test_systemd_has_nothing_against_slots(ports: Ports | None, tmp_path: Path) -> None:

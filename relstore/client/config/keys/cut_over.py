@@ -48,9 +48,10 @@ SLOT_SOCKET = Setting(
     ValueType("path on the host", "PATH", _socket),
     help="The Unix socket where the unit of a slot listens, with {slot} for its name.",
     more="Checks go there too: `http` needs no `http-socket`, and {slot} is replaced in `tcp` and "
-    "`health-command` as well.",
+    "`health-command` as well. {runtime} at the beginning is /run, or with `user` the account's own "
+    "directory, /run/user/UID.",
     example="/run/web-{slot}/sock",
-    absent="/run/NAME-{slot}/sock for the template NAME@",
+    absent="{runtime}/NAME-{slot}/sock for the template NAME@",
     commands=(*RUNNING, "unit"),
 )
 SLOT_PORT = Setting(
