@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from relstore.cli import text
 from relstore.formats.journal import OUTCOMES, SWITCHING, Event
 
 
@@ -36,7 +37,7 @@ class Entry:
             return "no outcome" if last.event == SWITCHING else last.event
         seconds = last.time - self.first.time
         # The host's clock may have been set back.
-        return f"{last.event}, {f'{seconds} s' if seconds else '<1 s'}" if seconds >= 0 else last.event
+        return f"{last.event}, {text.duration(seconds) if seconds else '<1 s'}" if seconds >= 0 else last.event
 
     @property
     def reasons(self) -> list[str]:

@@ -1,6 +1,6 @@
 """Tables for a terminal: which columns there is room for, and the lines that come of it. Pure.
 
-In a pipe a table has all its columns, whatever their width (``text.columns``). Not for printing (``console``).
+In a pipe a table has all its columns, at any width (``text.columns``). Not for printing (``console``).
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ def drawn(
 ) -> list[str]:
     """The lines of the table. ``below``: the lines that stand below a row, by its index."""
     # Only a terminal is worth the time that this takes to import.
-    from relstore.cli.wrap import cell_len, cut, wrap
+    from rich.cells import cell_len
+
+    from relstore.cli.wrap import cut, wrap
 
     names = [column.name for column in columns]
     natural = [max(cell_len(line[index]) for line in [names, *rows]) for index in range(len(columns))]

@@ -45,25 +45,6 @@ def moment(seconds: int) -> str:
         return f"@{seconds}"
 
 
-def age(seconds: int, now: int) -> str:
-    """How long before ``now`` that time was, ``3 h ago``; after two months the day; ``-`` for 0.
-
-    A host's clock may be ahead of ours: half a minute is nothing, and more is shown as the time it gave.
-    """
-    ago = now - seconds
-    if not seconds or ago < -30:
-        return moment(seconds)
-    for limit, length, unit in (
-        (60, 1, "s"),
-        (3600, 60, "min"),
-        (2 * 86_400, 3600, "h"),
-        (60 * 86_400, 86_400, "d"),
-    ):
-        if ago < limit:
-            return f"{max(ago, 0) // length} {unit} ago"
-    return moment(seconds).partition(" ")[0]
-
-
 def iso(seconds: int) -> str | None:
     """A time since 1970 in UTC for machines, ``2026-11-23T04:47:41Z``; None for 0 and for no year of ours."""
     try:
@@ -78,6 +59,17 @@ def duration(seconds: int) -> str:
         if seconds >= 2 * length:
             return f"{seconds // length} {unit}"
     return f"{seconds} s"
+
+
+def age(seconds: int, now: int) -> str:
+    """How long before ``now`` that time was, ``3 h ago``; after two months the day; ``-`` for 0.
+
+    A host's clock may be ahead of ours: half a minute is nothing, and more is shown as the time it gave.
+    """
+    ago = now - seconds
+    if not seconds or ago < -30:
+        return moment(seconds)
+    return f"{duration(max(ago, 0))} ago" if ago < 60 * 86_400 else moment(seconds).partition(" ")[0]
 
 
 def plural(count: int, noun: str) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from rich.cells import cell_len
 
 from relstore.cli.table import Column, drawn, fit
-from relstore.cli.wrap import cell_len, cut, wrap
+from relstore.cli.wrap import cut, wrap
 
 COLUMNS = (Column("gen"), Column("size", rank=2), Column("who", rank=1), Column("note", wraps=True))
 

@@ -51,8 +51,8 @@ def test_moments() -> None:
 @pytest.mark.parametrize(
     ("ago", "shown"),
     [
-        (-20, "0 s ago"), (0, "0 s ago"), (59, "59 s ago"), (60, "1 min ago"), (3599, "59 min ago"),
-        (3600, "1 h ago"), (47 * 3600, "47 h ago"), (48 * 3600, "2 d ago"), (59 * 86_400, "59 d ago"),
+        (-20, "0 s ago"), (0, "0 s ago"), (119, "119 s ago"), (120, "2 min ago"), (7199, "119 min ago"),
+        (7200, "2 h ago"), (47 * 3600, "47 h ago"), (48 * 3600, "2 d ago"), (59 * 86_400, "59 d ago"),
     ],
 )  # fmt: skip
 def test_age(ago: int, shown: str) -> None:
