@@ -36,8 +36,9 @@ class Entry:
         if last is self.first:
             return "no outcome" if last.event == SWITCHING else last.event
         seconds = last.time - self.first.time
-        # The host's clock may have been set back.
-        return f"{last.event}, {text.duration(seconds) if seconds else '<1 s'}" if seconds >= 0 else last.event
+        if seconds < 0:  # the host's clock was set back
+            return last.event
+        return f"{last.event}, {text.duration(seconds) if seconds else '<1 s'}"
 
     @property
     def reasons(self) -> list[str]:
