@@ -12,12 +12,13 @@ from typing import NamedTuple
 
 from relstore import protocol
 from relstore.client.connection.connect import connected, reached, session_over
-from relstore.client.connection.session import Ahead, Session, store_label
+from relstore.client.connection.session import Ahead, Session
 from relstore.client.fleet import go_live
 from relstore.client.fleet.result import STAGED, UNCHANGED, HostResult, from_error, not_begun
 from relstore.client.operations import chain_check, preflight, stage
 from relstore.client.operations.access import HostAccess
 from relstore.client.operations.plan import ActivationOptions, Push
+from relstore.client.target import store_label
 from relstore.client.transfer.stream_maker import StreamMaker
 from relstore.errors import RelstoreError
 
