@@ -2,11 +2,12 @@
 """A web service at a Unix socket, healthy or not as the file ``mode`` beside it says. Not imported by any test.
 
 It answers HTTP/1.1 with the version of its build and keeps connections open. ``/slow`` takes 300 ms, ``/long``
-several seconds; ``/count`` says how many other requests it was asked. On SIGTERM it ends at once ("rude").
+several seconds; ``/count`` says how many other requests it was asked. On SIGTERM it ends at once ("rude") or not at all.
 """
 
 import contextlib
 import os
+import signal
 import socket
 import sys
 import threading
@@ -65,6 +66,8 @@ def guarded(client):
 
 version, mode = read("version"), read("mode")
 began = time.monotonic()
+if mode == "ignores SIGTERM":
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 if mode == "exits at once":
     sys.exit(1)
 server = socket.socket(socket.AF_UNIX)
