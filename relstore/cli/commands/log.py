@@ -14,13 +14,14 @@ from relstore.cli.invocation import invocation_of
 from relstore.cli.progress import ConsoleReporter
 from relstore.client.connection.session import Session, rows
 from relstore.formats import journal
-from relstore.formats.journal import Event
+from relstore.protocol import LogRow
 
 _STYLES = {
     journal.ACTIVE: "green",
     journal.ROLLED_BACK: "red",
     journal.FAILED: "red",
     journal.STUCK: "bold red",
+    journal.CONNECTIONS_CLOSED: "yellow",
 }
 
 
@@ -32,26 +33,26 @@ def log(ctx: click.Context, last: int | None) -> None:
     """Show what the host recorded: each activation, how it ended, and why; newest last."""
     invocation = invocation_of(ctx)
 
-    async def at_host(session: Session, _: ConsoleReporter) -> list[Event]:
+    async def at_host(session: Session, _: ConsoleReporter) -> list[LogRow]:
         app = await the_app(session, invocation)
         _done, body = await session.ask(protocol.Log(app), protocol.Done)
-        events = rows(body, Event)
+        events = rows(body, LogRow)
         return events[-last:] if last else events
 
-    def show(_: str, events: list[Event]) -> None:
+    def show(_: str, events: list[LogRow]) -> None:
         invocation.console.table(
             ["when", "event", "gen", "before", "who", "job", "reason"],
             [_cells(event) for event in events],
             _STYLES,
         )
 
-    def fields(events: list[Event]) -> dict[str, Any]:
+    def fields(events: list[LogRow]) -> dict[str, Any]:
         return {"events": [_fields(event) for event in events]}
 
     report("log", on_each(invocation, at_host), invocation, show, fields, headings=True)
 
 
-def _cells(event: Event) -> list[str]:
+def _cells(event: LogRow) -> list[str]:
     return [
         text.moment(event.time),
         event.event,
@@ -63,7 +64,7 @@ def _cells(event: Event) -> list[str]:
     ]
 
 
-def _fields(event: Event) -> dict[str, Any]:
+def _fields(event: LogRow) -> dict[str, Any]:
     return {
         "time": text.iso(event.time),
         "event": event.event,
@@ -72,4 +73,5 @@ def _fields(event: Event) -> dict[str, Any]:
         "job": event.job or None,
         "who": event.who,
         "reason": event.reason,
+        "connections": event.connections,
     }
