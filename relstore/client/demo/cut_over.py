@@ -20,13 +20,11 @@ from relstore.client.demo.server import ADDRESS
 from relstore.client.demo.stage import ROLLED_BACK, Figures, Stage, Tell, stage
 
 _APP = "relstore-demo"
-_SOCKET = "{runtime}/relstore-demo-{{slot}}/sock"
 _TOML = """\
 app = "{app}"
 artifact = "release"
-unit = "{app}@"                # a template: releases run as {app}@a and {app}@b
+unit = "{app}@"              # a template: releases run as {app}@a and {app}@b
 user = true                            # of this account's own systemd
-slot-socket = "{socket}"
 http = "http://localhost/"             # asked at the socket of the slot that is checked
 http-body = "^[0-9]+$"
 health-timeout = "5s"
@@ -43,12 +41,12 @@ def run(directory: Path, environment: Mapping[str, str], user: str, tell: Tell) 
     environment = {**environment, "XDG_RUNTIME_DIR": runtime}
     user_units.need_systemd(environment)
     with stage(directory, environment, user, tell) as at:
-        toml = _TOML.format(app=_APP, socket=_SOCKET.format(runtime=runtime))
+        toml = _TOML.format(app=_APP)
         (directory / "relstore.toml").write_text(toml, encoding="utf-8")
         tell("\nIts relstore.toml:\n\n" + "".join(f"  {line}\n" for line in toml.splitlines()))
         port = _free_port()
         unit = at.relstore(
-            "unit", "service.py", "--front", str(port), "--", _SOCKET.format(runtime=runtime), shown=3
+            "unit", "service.py", "--front", str(port), "--", f"{{runtime}}/{_APP}-{{slot}}/sock", shown=3
         )
         units = Path(runtime, "systemd/user")
         with user_units.installed(unit.text, f"{ADDRESS}:{port}", environment, units) as names:
@@ -80,7 +78,7 @@ def _tell(at: Stage, port: int) -> Figures:
 def _timed(at: Stage, *words: str) -> int:
     began = time.monotonic()
     code = at.relstore(*words).code
-    at.tell(f"  ({time.monotonic() - began:.1f} s, for 2 s of which it was watched with the traffic)")
+    at.tell(f"  ({time.monotonic() - began:.1f} s, for 2 s of which it had the traffic and was watched)")
     return code
 
 
