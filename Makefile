@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-quick check format bench bench-downtime bench-scale proof proof-cut-over suites suite-trees host-tests reference clean
+.PHONY: demo demo-cut-over test test-quick check format bench bench-downtime bench-scale proof proof-cut-over suites suite-trees host-tests reference clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "relstore needs Python 3.11 or newer; set PYTHON=")'
@@ -15,6 +15,10 @@ $(STAMP): pyproject.toml
 
 demo: $(STAMP)
 	$(BIN)/relstore demo
+
+# The demo of the cut-over for a machine whose account has no systemd; needs root, for a host of its own.
+demo-cut-over: $(STAMP)
+	$(BIN)/python -m tests.systemd.demo_cut_over
 
 # The tests spend much of their time waiting for hosts and clocks, so more of them run at once than there are cores.
 WORKERS ?= 3
