@@ -1,5 +1,7 @@
 #!/usr/bin/python3
-"""A web service at a Unix socket, healthy or not as the file ``mode`` beside it says. Not imported by any test.
+"""A web service, healthy or not as the file ``mode`` beside it says. Not imported by any test.
+
+It listens at the port of 127.0.0.1 that ``port=N`` or ``$PORT`` says, or else at a Unix socket.
 
 It answers HTTP/1.1 with the version of its build and keeps connections open. ``/slow`` takes 300 ms, ``/long``
 several seconds; ``/count`` says how many other requests it was asked. On SIGTERM it ends at once ("rude") or not at all.
@@ -64,17 +66,26 @@ def guarded(client):
         serve(client)
 
 
+def listening():
+    ports = [word[len("port=") :] for word in sys.argv if word.startswith("port=")]
+    ports += [os.environ["PORT"]] if "PORT" in os.environ else []
+    if ports:
+        return socket.create_server(("127.0.0.1", int(ports[0])), backlog=4096)
+    made = socket.socket(socket.AF_UNIX)
+    made.bind(os.environ["RUNTIME_DIRECTORY"] + "/sock")
+    os.chmod(os.environ["RUNTIME_DIRECTORY"] + "/sock", 0o666)
+    made.listen(4096)
+    return made
+
+
 version, mode = read("version"), read("mode")
 began = time.monotonic()
 if mode == "ignores SIGTERM":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 if mode == "exits at once":
     sys.exit(1)
-server = socket.socket(socket.AF_UNIX)
 if mode != "never listens":
-    server.bind(os.environ["RUNTIME_DIRECTORY"] + "/sock")
-    os.chmod(os.environ["RUNTIME_DIRECTORY"] + "/sock", 0o666)
-    server.listen(4096)
+    server = listening()
 while mode == "never listens":
     time.sleep(1)
 if mode == "crashes after 1 s":

@@ -66,7 +66,7 @@ def fresh(path, pause):
     while not end.is_set():
         began = time.time()
         try:
-            with socket.create_connection((address, 80), timeout=30) as connection:
+            with socket.create_connection((address, int(sys.argv[2])), timeout=30) as connection:
                 note(path, began, ask(connection, path, True), "closed without an answer")
         except OSError as error:
             note(path, began, None, repr(error))
@@ -76,7 +76,7 @@ def kept(pause):
     global closed
     while not end.is_set():
         try:
-            with socket.create_connection((address, 80), timeout=30) as connection:
+            with socket.create_connection((address, int(sys.argv[2])), timeout=30) as connection:
                 count = 0
                 while not end.is_set():
                     began = time.time()
@@ -113,10 +113,10 @@ class Load:
 
 
 @contextmanager
-def under_load(deployer: Deployer) -> Iterator[Load]:
+def under_load(deployer: Deployer, port: int = 80) -> Iterator[Load]:
     """People with new, busy, idle and slow connections call the front all the time."""
     load = Load()
-    words = [*deployer.host.network.prefix, sys.executable, "-c", LOAD, deployer.host.address]
+    words = [*deployer.host.network.prefix, sys.executable, "-c", LOAD, deployer.host.address, str(port)]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as caller:
         try:
             yield load

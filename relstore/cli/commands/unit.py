@@ -15,10 +15,12 @@ from relstore.cli.each_host import on_each, report
 from relstore.cli.invocation import Invocation, invocation_of
 from relstore.cli.progress import ConsoleReporter
 from relstore.client.after_install import steps
+from relstore.client.config.keys.cut_over import SLOT_PORT
 from relstore.client.config.keys.service import ASK_BECOME_PASS, BECOME, UNIT, USER
 from relstore.client.config.recipe import slots
 from relstore.client.connection.session import Session
-from relstore.client.unit_text import Service, UnitFile, recovery, service, slot_units
+from relstore.client.slot_units import slot_units
+from relstore.client.unit_text import Service, UnitFile, recovery, service
 from relstore.errors import UsageError
 from relstore.formats.names import AppName, TemplateName, UnitFileName, UnitName, parse_unit
 from relstore.formats.recipe import SUDO, Escalation
@@ -48,6 +50,7 @@ class _Installation:
     "relstore unit bin/web --app web --to deploy@web1:/srv/web",
     "relstore unit --install bin/web -- --port 80     # the program's arguments follow --",
     "relstore unit --name web@ --front 80 bin/web -- --socket '/run/web-{slot}/sock'     # two slots",
+    "relstore unit bin/web --name web@ --slot-port 8001,8002 -- --port '{port}'",
     "relstore unit --recover --install",
 )
 @click.command(cls=RelstoreCommand)
@@ -99,6 +102,7 @@ def unit(
     unit_name = _name(invocation, name, app, recover=recover)
     template = unit_name if isinstance(unit_name, TemplateName) else None
     cut_over = None if recover else slots(invocation.settings, template)
+    ports = invocation.settings.get(SLOT_PORT)
 
     def files(host: _Host) -> list[UnitFile]:
         if recover:
@@ -107,7 +111,7 @@ def unit(
         runs = Service(app, host.root, program or "", arguments, account or "", user)
         if cut_over is None:
             return [UnitFile(unit_name, service(runs))]
-        return slot_units(runs, cut_over, front=front)
+        return slot_units(runs, cut_over, front=front, ports=ports)
 
     if not install:
         _print(invocation, files, must_ask=recover)
