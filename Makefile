@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo demo-cut-over test test-quick check format bench bench-downtime bench-scale proof proof-cut-over suites suite-trees host-tests reference clean
+.PHONY: demo demo-cut-over test test-quick check format bench bench-downtime bench-scale proof proof-cut-over proof-recipes suites suite-trees host-tests reference clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "relstore needs Python 3.11 or newer; set PYTHON=")'
@@ -79,6 +79,11 @@ suite-trees: $(STAMP)
 # Cut-over on hosts with systemd, with a job and a host that die at every step; needs root.
 proof-cut-over: $(STAMP)
 	RELSTORE_TEST_THOROUGH=1 $(BIN)/python -m pytest tests/systemd/test_cut_over.py tests/systemd/test_slot_ports.py tests/systemd/test_user_slots.py tests/systemd/test_drain.py
+
+# All recipes of docs/recipes, word for word and with their own times; `make test` plays one in a hurry. It needs root, and
+# Debian's nginx, haproxy, caddy, golang-go, nodejs, postgresql and python3-psycopg2.
+proof-recipes: $(STAMP)
+	RELSTORE_TEST_THOROUGH=1 $(BIN)/python -m pytest tests/systemd/test_recipes.py
 
 reference: $(STAMP)
 	$(BIN)/python docs/generate_reference.py
