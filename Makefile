@@ -87,6 +87,7 @@ proof-recipes: $(STAMP)
 
 reference: $(STAMP)
 	$(BIN)/python docs/generate_reference.py
+	$(BIN)/python docs/generate_man_pages.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
