@@ -90,10 +90,11 @@ class SlotActivation:
         if failure is not None:
             return self._withdraw(service, new, previous, failure)
         failure = self._move(service, new, previous)
+        unwell = failure is not None and failure.of_release
         if failure is None:
-            failure = self._commit(old)
+            failure = self._confirm(previous) or self._commit(old)
         if failure is not None:
-            return self._return(service, new, old, previous, failure)
+            return self._return(service, new, old, previous, failure, unwell=unwell)
         return self._record.end(Ending(journal_format.ACTIVE, previous, self._after(previous)))
 
     def resume(self, event: Event, state: JobState) -> Ending:
@@ -162,11 +163,18 @@ class SlotActivation:
             self._record.try_step(WATCHING, previous)
             variables = self._hooks.variables(self._target, self._generations.get(previous))
             problem = service.watch(self._target.build, variables, self._cut_over.watch / 1000)
-            if not problem and self._request.confirm_hash is not None:
-                self._record.try_step(steps.CONFIRMING, previous)
-                problem = confirmation.wait(self._job, self._recipe.confirm)
         except Exception as error:  # noqa: BLE001 - whatever it is, a bug too, the traffic must go back
             return Failure(explained(error, "moving the traffic"), of_release=False)
+        return Failure(problem) if problem else None
+
+    def _confirm(self, previous: int) -> Failure | None:
+        if self._request.confirm_hash is None:
+            return None
+        try:
+            self._record.try_step(steps.CONFIRMING, previous)
+            problem = confirmation.wait(self._job, self._recipe.confirm)
+        except Exception as error:  # noqa: BLE001 - whatever it is, a bug too, the traffic must go back
+            return Failure(explained(error, "waiting for the confirmation"), of_release=False)
         return Failure(problem) if problem else None
 
     def _commit(self, old: Slot | None) -> Failure | None:
@@ -188,9 +196,20 @@ class SlotActivation:
     # -- back ------------------------------------------------------------------------------------
 
     def _return(
-        self, service: SlotService, new: Slot, old: Slot | None, previous: int, failure: Failure
+        self,
+        service: SlotService,
+        new: Slot,
+        old: Slot | None,
+        previous: int,
+        failure: Failure,
+        *,
+        unwell: bool = False,
     ) -> Ending:
-        """Move the traffic back first. The new slot stops when its last connections are gone (``drain``)."""
+        """Move the traffic back first. The new slot stops when its last connections are gone (``drain``).
+
+        ``unwell``: it is asked to end at once. A connection that is kept open, as browsers do, would go on to
+        be answered by it for as long as it drains.
+        """
         try:
             reserve.with_reserve(self._store.root, lambda: self._slots.set_live(self._cut_over, old))
         except (OSError, RelstoreError) as error:
@@ -199,6 +218,9 @@ class SlotActivation:
             ending = Ending(journal_format.ROLLED_BACK, previous, f"{failure.reason}\n{problem}")
             raise self._record.unrecorded(problem, ending, steps.RETURNING) from None
         self._log.say(f"{failure.reason}; the traffic is back")
+        if unwell:
+            with contextlib.suppress(OSError, RelstoreError):  # it drains like any other then
+                drain.end_now(self._cut_over, new, service, self._log)
         return self._end(service, previous, failure, "")
 
     def _withdraw(self, service: SlotService, new: Slot, previous: int, failure: Failure) -> Ending:

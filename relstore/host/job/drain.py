@@ -84,11 +84,22 @@ def _is_over(cut_over: CutOver, slot: Slot, service: SlotService, deadline: floa
     return not cut_over.announce and not connections_of(cut_over, slot)
 
 
+def end_now(cut_over: CutOver, slot: Slot, service: SlotService, log: JobLog) -> None:
+    """Ask a slot to end that answers badly, whatever connections it has."""
+    left = connections_of(cut_over, slot)
+    if left:
+        log.say(f"slot {slot} is stopped, with {_connections(left)} open to it")
+    service.announce_end()
+
+
 def _say_what_is_cut(cut_over: CutOver, slot: Slot, log: JobLog) -> None:
     left = connections_of(cut_over, slot)
     if left:
-        noun = "connection" if left == 1 else "connections"
-        log.say(f"{left} {noun} of slot {slot} closed after {cut_over.drain} s")
+        log.say(f"{_connections(left)} of slot {slot} closed after {cut_over.drain} s")
+
+
+def _connections(count: int) -> str:
+    return f"{count} connection{'' if count == 1 else 's'}"
 
 
 def connections_of(cut_over: CutOver, slot: Slot) -> int:
