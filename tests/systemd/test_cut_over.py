@@ -46,8 +46,11 @@ def test_a_push_and_the_way_back_fail_no_request(slots: Deployer) -> None:
         assert [unit[:2] for unit in units] == [("web@a.service", 1), ("web@b.service", 2)]
         assert "draining" in units[0][2]
         assert "live" in units[1][2]
-        time.sleep(1)
-        back = slots.run("switch-generation", "-1", *KEYS)
+        unfit = slots.run("switch-generation", "-1", *KEYS, "--http-body", "second", "--health-timeout", "1s")
+        assert unfit.code == 3, unfit.err
+        assert "the traffic did not move to it" in unfit.err
+        assert "no request reached it" not in unfit.err
+        back = slots.run("switch-generation", "1", *KEYS)
         assert back.code == 0, back.err
         time.sleep(1)
     assert load.account.broken == []
@@ -143,6 +146,8 @@ def test_a_job_that_is_killed_is_undone_and_no_request_fails(slots: Deployer, st
             client.kill()
         third = push(slots, "third")
         assert third.code == 0, third.err
+        if step == "watching":
+            assert "waiting for slot b: " in third.err
         time.sleep(1)
     assert load.account.broken == []
     assert load.account.releases["third"] > 20

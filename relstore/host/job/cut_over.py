@@ -9,7 +9,6 @@ the job's process, under the app's lock. Not for apps that one unit runs (``acti
 from __future__ import annotations
 
 import contextlib
-import time
 
 from relstore.errors import DamagedError, RelstoreError
 from relstore.formats import journal as journal_format
@@ -88,7 +87,7 @@ class SlotActivation:
         self._log.begin()
         failure = self._start(service, new, previous, warm=warm)
         if failure is not None:
-            return self._withdraw(service, new, previous, failure)
+            return self._withdraw(service, new, previous, failure, warm=warm)
         failure = self._move(service, new, previous)
         unwell = failure is not None and failure.of_release
         if failure is None:
@@ -130,8 +129,7 @@ class SlotActivation:
         if slot in self._slots.generations():
             if self._slots.standby() == slot:
                 self._slots.set_standby(None)
-            self._log.say(f"waiting for the last connections of slot {slot}")
-            drain.wait_for_connections(self._cut_over, slot, time.monotonic() + self._cut_over.drain)
+            drain.wait_for_connections(self._cut_over, slot, self._log)
             self._service(slot).stop()
             self._slots.remove(slot)
 
@@ -223,16 +221,20 @@ class SlotActivation:
                 drain.end_now(self._cut_over, new, service, self._log)
         return self._end(service, previous, failure, "")
 
-    def _withdraw(self, service: SlotService, new: Slot, previous: int, failure: Failure) -> Ending:
-        """Stop the new slot, which has not had the traffic. One that was taken back while it drained may have
-        connections, and goes on to drain."""
-        self._log.say(f"{failure.reason}; no request reached it")
+    def _withdraw(
+        self, service: SlotService, new: Slot, previous: int, failure: Failure, *, warm: bool = False
+    ) -> Ending:
+        """Stop the new slot, to which the traffic has not moved. One that was taken back while it drained
+        (``warm``) may have connections of its own, and goes on to drain."""
+        used = warm or bool(drain.connections_of(self._cut_over, new))
+        remark = "the traffic did not move to it" if used else "no request reached it"
+        self._log.say(f"{failure.reason}; {remark}")
         self._record.try_step(steps.RETURNING, previous, failure.reason, _outcome(failure))
         with contextlib.suppress(OSError, RelstoreError):  # what stays of it is stopped later
             if not drain.connections_of(self._cut_over, new):
                 service.stop_at_once()
                 self._slots.remove(new)
-        return self._end(service, previous, failure, "\nno request reached it")
+        return self._end(service, previous, failure, f"\n{remark}")
 
     def _end(self, service: SlotService, previous: int, failure: Failure, remark: str) -> Ending:
         if previous == self._target.number:  # a restart: what serves is the same release, and is healthy

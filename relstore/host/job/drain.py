@@ -22,12 +22,15 @@ from relstore.host.job.log import JobLog
 from relstore.host.job.slot_service import SlotService
 from relstore.host.machine.privilege import Privilege
 from relstore.host.service import connections
-from relstore.store import locks
+from relstore.store import journal, locks
 from relstore.store.app import LOCK, App
 from relstore.store.slots import Slots
 from relstore.store.store import Store
 
-_POLL_S = 0.2
+_POLL_S = (0.2, 1.0)
+"""How often a slot is looked at: the more connections it has, the less often."""
+_MANY = 100
+_TOLD_S = 10.0
 _LOCK_S = 1.0
 
 
@@ -40,16 +43,24 @@ def tidy(store: Store, app: App, ident: str, recipe: Recipe, log: JobLog, passwo
     privilege = Privilege(recipe.units.become, password)
     deadline = time.monotonic() + cut_over.drain
     announced: set[Slot] = set()
-    while _last_job(app) == ident:
+    length = -1
+    while True:
+        # Another activation writes to the journal first; to read all of it each time would be too much.
+        before, length = length, _journal_length(app)
+        if length != before and _last_job(app) != ident:
+            return
         left = _without_use(slots, cut_over)
         if not left:
             return
+        most = 0
         for slot in left:
             service = SlotService(recipe, slot, slots.path(slot), privilege, store.root.path, log)
             if cut_over.announce and slot not in announced:
                 service.announce_end()
                 announced.add(slot)
-            if not _is_over(cut_over, slot, service, deadline):
+            count = connections_of(cut_over, slot)
+            most = max(most, count)
+            if not _is_over(cut_over, count, service, deadline):
                 continue
             with _locked(app) as mine:
                 # A new activation may have taken the slot back meanwhile.
@@ -57,7 +68,12 @@ def tidy(store: Store, app: App, ident: str, recipe: Recipe, log: JobLog, passwo
                     _say_what_is_cut(cut_over, slot, log)
                     service.stop()
                     slots.remove(slot)
-        time.sleep(_POLL_S)
+        time.sleep(_pause(most))
+
+
+def _journal_length(app: App) -> int:
+    status = app.directory.lstat(journal.NAME)
+    return 0 if status is None else status.st_size
 
 
 def _last_job(app: App) -> str:
@@ -71,17 +87,34 @@ def _without_use(slots: Slots, cut_over: CutOver) -> list[Slot]:
     return [slot for slot in slots.generations() if slot not in used]
 
 
-def wait_for_connections(cut_over: CutOver, slot: Slot, deadline: float) -> None:
-    """Until the slot has none, or the time is up."""
-    while connections_of(cut_over, slot) and time.monotonic() < deadline:
-        time.sleep(_POLL_S)
+def wait_for_connections(cut_over: CutOver, slot: Slot, log: JobLog) -> None:
+    """Until a slot that is needed has none, or its time is up. Somebody waits, and is told how long for what."""
+    began = told = time.monotonic()
+    left = connections_of(cut_over, slot)
+    if left:
+        log.say(f"waiting for slot {slot}: {_connections(left)} may last up to {cut_over.drain} s")
+    while left and time.monotonic() - began < cut_over.drain:
+        time.sleep(_pause(left))
+        left = connections_of(cut_over, slot)
+        if left and time.monotonic() - told >= _TOLD_S:
+            told = time.monotonic()
+            log.say(f"waiting for slot {slot}: {_connections(left)} after {told - began:.0f} s")
+    _say_what_is_cut(cut_over, slot, log)
 
 
-def _is_over(cut_over: CutOver, slot: Slot, service: SlotService, deadline: float) -> bool:
-    if time.monotonic() >= deadline or service.has_ended():
+def _pause(left: int) -> float:
+    """How long to wait before the next look at a slot with so many connections."""
+    least, most = _POLL_S
+    return least if left < _MANY else most
+
+
+def _is_over(cut_over: CutOver, left: int, service: SlotService, deadline: float) -> bool:
+    if time.monotonic() >= deadline:
         return True
-    # One that was asked to end says itself when it has no connections any more.
-    return not cut_over.announce and not connections_of(cut_over, slot)
+    if left:
+        return False
+    # One that was asked to end says itself when it is done.
+    return not cut_over.announce or service.has_ended()
 
 
 def end_now(cut_over: CutOver, slot: Slot, service: SlotService, log: JobLog) -> None:
