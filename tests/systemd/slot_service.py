@@ -2,9 +2,9 @@
 """A web service for the slots of an app, healthy or not as the file ``mode`` beside it says. Not imported by any test.
 
 It answers HTTP/1.1 with the version of its build and keeps connections open. ``/work`` takes 300 ms, ``/answer?S``
-takes S seconds, ``/stream?S`` sends a little four times a second for so long, and ``/count`` says how many requests it
-was asked that were no checks. It listens where the file ``listen`` says: at the Unix socket in its runtime directory,
-at what systemd passes, or at a port that several processes share.
+takes S seconds, ``/stream?S`` sends a little four times a second for so long, and ``/count`` says which process it is
+and how many requests it was asked that were no checks. It listens where the file ``listen`` says: at the Unix socket
+in its runtime directory, at what systemd passes, at a port, or at a port that several processes share.
 
 On SIGTERM it ends at once ("rude"). Where the file ``ends`` says "politely" it goes on, says ``Connection: close``
 with each answer, and ends when its connections are gone.
@@ -65,7 +65,7 @@ class Connection(asyncio.Protocol):
         if path not in ("/count", "/health"):
             asked += 1
         if path == "/count":
-            self.answer(str(asked))
+            self.answer(f"{os.getpid()} {asked}")
         elif mode == "hangs":
             pass
         elif path == "/stream":
