@@ -116,7 +116,8 @@ class SlotActivation:
         failure = Failure(reason, of_release=state.step == steps.RETURNING)
         if moved:
             return self._return(service, new, old, previous, failure)
-        return self._withdraw(service, new, previous, failure)
+        warm = bool(drain.connections_of(self._cut_over, new))
+        return self._withdraw(service, new, previous, failure, warm=warm)
 
     # -- forward ---------------------------------------------------------------------------------
 
@@ -222,16 +223,15 @@ class SlotActivation:
         return self._end(service, previous, failure, "")
 
     def _withdraw(
-        self, service: SlotService, new: Slot, previous: int, failure: Failure, *, warm: bool = False
+        self, service: SlotService, new: Slot, previous: int, failure: Failure, *, warm: bool
     ) -> Ending:
         """Stop the new slot, to which the traffic has not moved. One that was taken back while it drained
         (``warm``) may have connections of its own, and goes on to drain."""
-        used = warm or bool(drain.connections_of(self._cut_over, new))
-        remark = "the traffic did not move to it" if used else "no request reached it"
+        remark = "the traffic did not move to it" if warm else "no request reached it"
         self._log.say(f"{failure.reason}; {remark}")
         self._record.try_step(steps.RETURNING, previous, failure.reason, _outcome(failure))
         with contextlib.suppress(OSError, RelstoreError):  # what stays of it is stopped later
-            if not drain.connections_of(self._cut_over, new):
+            if not warm or not drain.connections_of(self._cut_over, new):
                 service.stop_at_once()
                 self._slots.remove(new)
         return self._end(service, previous, failure, f"\n{remark}")
