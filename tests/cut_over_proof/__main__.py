@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.cut_over_proof import controls, crowds, deadlines, power_cuts, story, table
 from tests.cut_over_proof.table import Row
 from tests.support.hosts.systemd import Network, why_no_systemd_hosts
-from tests.systemd.fronts import FRONTS, Front
+from tests.systemd.fronts import FRONTS
 
 Part = Callable[..., Iterator[Row]]
 """Called with a network, a directory and a front."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from tests.cut_over_proof.table import Row
@@ -34,6 +35,8 @@ TimeoutStopSec=15
 _SOCKET = "[Socket]\nListenStream=80\nBacklog=4096\nService=web@a.service\n"
 _NOTIFY_S = 90
 _SHARED_PORTS = 6
+_HASTE = replace(MIX, new=40)
+"""So many that one is always about to be accepted."""
 
 
 def run(network: Network, directory: Path) -> Iterator[Row]:
@@ -73,7 +76,7 @@ def shared_port(network: Network, directory: Path) -> Account:
         host.run("systemctl", "daemon-reload")
         host.run("systemctl", "start", "web@a")
         time.sleep(1)
-        with _calling(host) as load:
+        with _calling(host, _HASTE) as load:
             for _ in range(_SHARED_PORTS):
                 for new, old in ("ba", "ab"):
                     time.sleep(1)
@@ -129,8 +132,8 @@ def _host(network: Network, directory: Path) -> Iterator[tuple[SystemdHost, Depl
 
 
 @contextmanager
-def _calling(host: SystemdHost) -> Iterator[Load]:
-    with calling(host.network.prefix, host.address, MIX) as load:
+def _calling(host: SystemdHost, mix: Mix = MIX) -> Iterator[Load]:
+    with calling(host.network.prefix, host.address, mix) as load:
         yield load
 
 

@@ -19,7 +19,7 @@ from tests.support.load.running import Mix
 from tests.systemd.fronts import Front
 from tests.systemd.slot_host import install, under_load
 
-MIX = Mix(new=4, busy=2, idle=2, work=2, answer=0, stream=0, patience=0.5)
+MIX = Mix(new=4, busy=2, idle=2, work=2, answer=0, stream=0, patience=1.0)
 """Callers who do not wait for a host that is off: the first answer after the boot is seen when it comes."""
 _LONG_S = 10
 SETTLED_S = 60

@@ -33,6 +33,8 @@ STEPS = (
 """Every step of a job with slots. *Done* is when it drains; *returning* is only of a release that fails its check."""
 LASTING = ("--before", "sleep 0.3", "--after", "sleep 0.3", "--health-stable", "1s")
 """Makes some of them last long enough to be seen."""
+_SHORT = (cut_over.MOVING,)
+"""Over in less than a look, so that they are looked for without a pause."""
 _JOBS = "srv/web/apps/web/jobs"
 _LOOK_S = 0.0002
 _TIMEOUT_S = 120.0
@@ -91,7 +93,7 @@ def _new_job(directory: Path, known: set[str], client: subprocess.Popen[str]) ->
 def _wait_for(path: Path, index: int, client: subprocess.Popen[str]) -> None:
     """Until the state names that step or a later one."""
     deadline = time.monotonic() + _TIMEOUT_S
-    raw = b""
+    raw, is_next = b"", False
     while time.monotonic() < deadline:
         before = raw
         with contextlib.suppress(FileNotFoundError):
@@ -100,7 +102,9 @@ def _wait_for(path: Path, index: int, client: subprocess.Popen[str]) -> None:
             step = _parse(raw).step
             if step in STEPS and STEPS.index(step) >= index:
                 return
-        time.sleep(_LOOK_S)
+            is_next = step in STEPS and STEPS.index(step) == index - 1
+        if not (is_next and STEPS[index] in _SHORT):
+            time.sleep(_LOOK_S)
     raise RuntimeError(
         f"the job never came to {STEPS[index]}, but to {_parse(raw).step}: {client.communicate()}"
     )

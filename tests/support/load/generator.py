@@ -19,7 +19,6 @@ from tests.support.load.requests import KINDS, Kind, Outcome, Request
 
 _AFTER_FAILURE_S = 0.05
 _HEARTBEAT_S = 0.05
-_MARGIN_S = 20.0
 _LIMIT_BYTES = 1 << 20
 _RENEW_S = 3.0
 """After how long every second caller who keeps a connection opens another one."""
@@ -64,7 +63,7 @@ class Callers:
     host: str
     port: int
     patience: float
-    """How long a connection may take; an answer may take that and what was asked for."""
+    """How many seconds a connection may take; an answer may take that and what it is asked to."""
     noted: list[Request] = field(default_factory=list)
     over: asyncio.Event = field(default_factory=asyncio.Event)
     lag: float = 0.0
@@ -101,9 +100,9 @@ class Callers:
             reader, writer = streams
             last = "" if keeps else "Connection: close\r\n"
             writer.write(f"GET {path} HTTP/1.1\r\nHost: web\r\n{last}\r\n".encode())
-            answer = await asyncio.wait_for(_head(reader), seconds + _MARGIN_S)
+            answer = await asyncio.wait_for(_head(reader), seconds + self.patience)
             is_answered, release = True, answer.fields.get("x-version", "")
-            await asyncio.wait_for(_body(reader, answer), seconds + _MARGIN_S)
+            await asyncio.wait_for(_body(reader, answer), seconds + self.patience)
         except SilenceError as error:
             # Nobody can tell whether a connection that was kept closed before the request or after it.
             outcome: Outcome = "failed" if kept is None else "unanswered"
@@ -198,7 +197,7 @@ def calls_of(callers: Callers, words: list[str]) -> list[Awaitable[None]]:
         count, _, lengths = rest.partition(":")
         takes = [float(length) for length in lengths.split(",")] if lengths else [0.0]
         for number in range(int(count)):
-            seconds = takes[number % len(takes)]
+            seconds = 0.3 if kind == "work" else takes[number % len(takes)]
             path = f"/{kind}?{seconds:g}" if kind in ("work", "answer", "stream") else "/"
             found.append(callers.call(kind, path, seconds, renews=number % 2 == 1))
     return found

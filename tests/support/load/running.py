@@ -32,7 +32,7 @@ class Mix:
     """Seconds."""
     streams: tuple[float, ...] = (4.0,)
     patience: float = 20.0
-    """How many seconds a connection may take."""
+    """How many seconds a connection may take, and an answer longer than it is asked to."""
 
     @property
     def words(self) -> list[str]:
