@@ -88,7 +88,7 @@ def _without_use(slots: Slots, cut_over: CutOver) -> list[Slot]:
 
 
 def wait_for_connections(cut_over: CutOver, slot: Slot, log: JobLog) -> None:
-    """Until a slot that is needed has none, or its time is up. Who waits for it is told how long that may be."""
+    """Until a slot that is needed has none, or its time is up. Who waits is told how long that may be."""
     began = told = time.monotonic()
     left = connections_of(cut_over, slot)
     if left:
