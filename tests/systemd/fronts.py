@@ -26,6 +26,8 @@ class Front:
     printed: tuple[str, ...] = ("web@.service",)
     files: Mapping[str, str] = field(default_factory=dict)
     """What else it needs."""
+    passes_through: bool = False
+    """Whether a connection that a caller keeps is one to a slot, and closes with it."""
 
     @property
     def is_here(self) -> bool:
@@ -38,6 +40,7 @@ PROXYD = Front(
     "/usr/lib/systemd/systemd-socket-proxyd",
     ("--front", "80"),
     ("web@.service", "web.socket", "web.service"),
+    passes_through=True,
 )
 
 HAPROXY = Front(

@@ -48,7 +48,8 @@ def install(deployer: Deployer, *words: str) -> list[str]:
     """As root, put what ``relstore unit`` prints in place; the names of the files."""
     printed = deployer.does("unit", *words).out
     files = re.split(r"(?m)^# (\S+\.(?:service|socket))\n", printed)
-    names = files[1::2] or ["relstore-recover.service"]
+    alone = "relstore-recover.service" if "--recover" in words else "web@.service"
+    names = files[1::2] or [alone]
     for name, text in zip(names, files[2::2] or files, strict=True):
         as_root(deployer.host, f"/etc/systemd/system/{name}", text)
     deployer.host.run("systemctl", "daemon-reload")

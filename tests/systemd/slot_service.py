@@ -140,8 +140,8 @@ async def main():
     loop = asyncio.get_running_loop()
     if politely:
         loop.add_signal_handler(signal.SIGTERM, lambda: tasks.append(asyncio.ensure_future(leave())))
-    if mode == "never listens":
-        await asyncio.sleep(3600)
+    if mode in ("never listens", "listens after 3 s"):
+        await asyncio.sleep(3600 if mode == "never listens" else 3)
     for listener in sockets():
         make = loop.create_unix_server if listener.family == socket.AF_UNIX else loop.create_server
         servers.append(await make(Connection, sock=listener, backlog=4096))

@@ -115,9 +115,24 @@ class SlotActivation:
         reason = state.reason or "the job died before the release was committed"
         failure = Failure(reason, of_release=state.step == steps.RETURNING)
         if moved:
+            self._wait_for(old)
             return self._return(service, new, old, previous, failure)
         warm = bool(drain.connections_of(self._cut_over, new))
         return self._withdraw(service, new, previous, failure, warm=warm)
+
+    def _wait_for(self, old: Slot | None) -> None:
+        """Until the old slot answers, or as long as a release may take: after a boot it has only just begun,
+        and the traffic goes there next."""
+        generation = self._generations.get(self._slots.generations().get(old, 0)) if old else None
+        if old is None or generation is None:
+            return
+        try:
+            variables = self._hooks.variables(generation, None)
+            problem = self._service(old).check(generation.build, variables, at_once=True)
+        except Exception as error:  # noqa: BLE001 - whatever it is, a bug too, the traffic must go back
+            problem = explained(error, "in the old slot")
+        if problem:
+            self._log.say(f"slot {old}: {problem}")
 
     # -- forward ---------------------------------------------------------------------------------
 
