@@ -34,7 +34,7 @@ TimeoutStopSec=15
 """
 _SOCKET = "[Socket]\nListenStream=80\nBacklog=4096\nService=web@a.service\n"
 _NOTIFY_S = 90
-_SHARED_PORTS = 6
+_SHARED_PORTS = 15
 _HASTE = replace(MIX, new=40)
 """So many that one is always about to be accepted."""
 
@@ -79,7 +79,6 @@ def shared_port(network: Network, directory: Path) -> Account:
         with _calling(host, _HASTE) as load:
             for _ in range(_SHARED_PORTS):
                 for new, old in ("ba", "ab"):
-                    time.sleep(1)
                     host.run("systemctl", "start", f"web@{new}")
                     time.sleep(1)
                     host.run("systemctl", "stop", f"web@{old}")

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,8 +33,10 @@ STEPS = (
 """Every step of a job with slots. *Done* is when it drains; *returning* is only of a release that fails its check."""
 LASTING = ("--before", "sleep 0.3", "--after", "sleep 0.3", "--health-stable", "1s")
 """Makes some of them last long enough to be seen."""
-_SHORT = (cut_over.MOVING,)
-"""Over in less than a look, so that they are looked for without a pause."""
+_SHORT = (activation.SWITCHING, cut_over.MOVING)
+"""Over in less than a look takes."""
+_SLOWED = "?symlink,symlinkat,fsync"
+_DELAY_US = 100_000
 _JOBS = "srv/web/apps/web/jobs"
 _LOOK_S = 0.0002
 _TIMEOUT_S = 120.0
@@ -65,12 +67,14 @@ def stopped_at(deployer: Deployer, step: str, *words: object) -> Iterator[Stoppe
     """Run relstore with ``words``, and stop its job when it is at ``step`` or, where that is short, just after."""
     directory = deployer.host.root_path / _JOBS
     known = set(os.listdir(directory))
-    with deployer.start(*words) as client:
+    with deployer.start(*words) as client, ExitStack() as slowed:
         pid = 0
         try:
             job = _new_job(directory, known, client)
             while not pid:
                 pid = _process(job)
+            if step in _SHORT:
+                slowed.enter_context(_slow(pid))
             _wait_for(directory / job / "state", STEPS.index(step), client)
             os.kill(pid, signal.SIGSTOP)
             yield Stopped(_state(directory / job / "state").step, job, pid, client)
@@ -78,6 +82,18 @@ def stopped_at(deployer: Deployer, step: str, *words: object) -> Iterator[Stoppe
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid or client.pid, signal.SIGCONT)
             client.kill()
+
+
+@contextmanager
+def _slow(pid: int) -> Iterator[None]:
+    """Each link that the process makes takes a while, and each wait for the disk, so that every step does."""
+    words = ["strace", "-qq", "-o", "/dev/null", "-p", str(pid), "-e", f"trace={_SLOWED}"]
+    words += ["-e", f"inject={_SLOWED}:delay_enter={_DELAY_US}"]
+    with subprocess.Popen(words) as tracer:
+        try:
+            yield
+        finally:
+            tracer.terminate()
 
 
 def _new_job(directory: Path, known: set[str], client: subprocess.Popen[str]) -> str:
@@ -93,7 +109,7 @@ def _new_job(directory: Path, known: set[str], client: subprocess.Popen[str]) ->
 def _wait_for(path: Path, index: int, client: subprocess.Popen[str]) -> None:
     """Until the state names that step or a later one."""
     deadline = time.monotonic() + _TIMEOUT_S
-    raw, is_next = b"", False
+    raw = b""
     while time.monotonic() < deadline:
         before = raw
         with contextlib.suppress(FileNotFoundError):
@@ -102,9 +118,7 @@ def _wait_for(path: Path, index: int, client: subprocess.Popen[str]) -> None:
             step = _parse(raw).step
             if step in STEPS and STEPS.index(step) >= index:
                 return
-            is_next = step in STEPS and STEPS.index(step) == index - 1
-        if not (is_next and STEPS[index] in _SHORT):
-            time.sleep(_LOOK_S)
+        time.sleep(_LOOK_S)
     raise RuntimeError(
         f"the job never came to {STEPS[index]}, but to {_parse(raw).step}: {client.communicate()}"
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.load.requests import Account
+from tests.systemd.fronts import FRONTS
 
 DOCUMENT = Path(__file__).parents[2] / "docs/cut-over.md"
 _HEAD = ("in front", "what", "requests", "failed", "cut", "kept connections closed", "seen")
@@ -48,7 +49,7 @@ class Row:
 
 
 def merged(table: str, rows: Iterable[Row]) -> str:
-    """``table`` with ``rows`` in the places of those of the same front and name, or after all others."""
+    """``table`` with ``rows`` in the places of those of the same front and name, or after those of the same front."""
     kept = {}
     for line in table.splitlines()[2:]:
         cells = tuple(cell.strip() for cell in line.split("|")[1:-1])
@@ -56,8 +57,14 @@ def merged(table: str, rows: Iterable[Row]) -> str:
             kept[cells[:2]] = cells
     for row in rows:
         kept[row.cells[:2]] = row.cells
-    lines = [_HEAD, tuple("---" for _ in _HEAD), *kept.values()]
+    lines = [_HEAD, tuple("---" for _ in _HEAD), *sorted(kept.values(), key=_place)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _place(cells: tuple[str, ...]) -> int:
+    """Front by front; what has none comes last."""
+    named = (index for index, front in enumerate(FRONTS) if cells[0].startswith(front.name))
+    return next(named, len(FRONTS))
 
 
 def write(rows: Iterable[Row]) -> None:
