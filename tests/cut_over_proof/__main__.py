@@ -18,16 +18,16 @@ from tests.systemd.fronts import FRONTS
 
 Part = Callable[..., Iterator[Row]]
 """Called with a network, a directory and a front."""
-POLITE = "polite story"
-"""With a program that says ``Connection: close``: only what passes connections through lets callers hear it."""
 PARTS: dict[str, Part] = {
     "story": story.run,
-    POLITE: partial(story.run, ends="politely"),
+    "polite story": partial(story.run, ends="politely"),
     "power cuts": power_cuts.run,
     "deadlines": deadlines.run,
     "crowd": crowds.run,
 }
 """Of each front. A shared socket has none, and parts of its own."""
+PASSING_THROUGH = ("polite story", "crowd")
+"""Parts about connections that callers keep to a slot: only of a front that passes these through."""
 CONTROLS = "controls"
 
 
@@ -49,7 +49,7 @@ def main() -> int:
             print(f"{front.name}: not run: there is no {front.program}")
             continue
         for part in parts:
-            if part in PARTS and (part != POLITE or front.passes_through):
+            if part in PARTS and (front.passes_through or part not in PASSING_THROUGH):
                 rows += _run(f"{front.name}: {part}", partial(PARTS[part], front=front))
                 table.write(rows)
     if CONTROLS in parts:

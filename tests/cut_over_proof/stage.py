@@ -180,11 +180,14 @@ class Stage:
 
     def move_ms(self) -> float:
         """How long after the host accepted the last job ``live`` was moved."""
-        job = max((self.app / "jobs").iterdir(), key=lambda path: path.name)
+        job = self.app / "jobs" / self.last_job()
         return (os.lstat(self.app / "live").st_ctime - (job / "request").stat().st_mtime) * 1000
 
+    def last_job(self) -> str:
+        return max(path.name for path in (self.app / "jobs").iterdir())
+
     def job_log(self) -> str:
-        return max((self.app / "jobs").iterdir(), key=lambda path: path.name).joinpath("log").read_text()
+        return (self.app / "jobs" / self.last_job() / "log").read_text()
 
     @contextmanager
     def counting(self) -> Iterator[list[int]]:

@@ -72,7 +72,7 @@ def stopped_at(deployer: Deployer, step: str, *words: object) -> Iterator[Stoppe
         try:
             job = _new_job(directory, known, client)
             while not pid:
-                pid = _process(job)
+                pid = process_of(job)
             if step in _SHORT:
                 slowed.enter_context(_slow(pid))
             _wait_for(directory / job / "state", STEPS.index(step), client)
@@ -132,7 +132,7 @@ def _parse(raw: bytes) -> JobState:
     return values.decode(raw, "state", JobState)
 
 
-def _process(job: str) -> int:
+def process_of(job: str) -> int:
     """The process of the job, as this machine knows it."""
     for name in os.listdir("/proc"):
         with contextlib.suppress(OSError, ValueError):
