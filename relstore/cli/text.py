@@ -53,6 +53,14 @@ def iso(seconds: int) -> str | None:
         return None
 
 
+def duration(seconds: int) -> str:
+    """A length of time in its largest whole unit: ``12 s``, ``5 min``, ``3 h``, ``2 d``."""
+    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"
+
+
 def plural(count: int, noun: str) -> str:
     """``1 file``, ``2 files``."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"

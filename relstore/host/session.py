@@ -29,6 +29,7 @@ from relstore.host.requests import (
     preflight,
     reading,
     replies,
+    runtime_directory,
     status,
     supervisor,
     unit_file,
@@ -117,7 +118,7 @@ class RequestServer:
         try:
             bounds.check(message.value)
             self._check_may_change(message.value)
-            self._handlers[type(message.value)](message.value)
+            self._handlers[type(message.value)](runtime_directory.filled_in(message.value))
         except BrokenPipeError:
             raise
         except RelstoreError as error:

@@ -153,6 +153,8 @@ class SupervisorOut(NamedTuple):
     """The path by which sudo runs systemctl; empty if it is not there."""
     lingers: bool
     """Whether the account's own manager outlives its sessions."""
+    python: Optional[str] = None
+    """The path of the interpreter that the helper runs in; None where that does not know it."""
 
 
 class Accepted(NamedTuple):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Optional
 
+from relstore.formats.cut_over import Role, Slot
 from relstore.formats.hold import AppHold
 from relstore.formats.names import AppName, Digest, JobId
 
@@ -115,6 +116,26 @@ class UnitOut(NamedTuple):
     """What it executes, or empty."""
 
 
+class SlotOut(NamedTuple):
+    """A slot of the app, as the host sees it now."""
+
+    name: Slot
+    generation: int
+    """What it is to run; 0 when it is free."""
+    unit: str
+    state: str
+    """``active (running)``."""
+    role: Role
+    since: int
+    """Since when it has that role, in seconds since 1970; 0 where that is not known."""
+    seconds: int
+    """For how long, by the host's own clock."""
+    connections: Optional[int]
+    """None where there are none to count (workers), or where they cannot be counted."""
+    program: str
+    """What its main process executes, or empty."""
+
+
 class StatusOut(NamedTuple):
     current: Optional[RowOut]
     rollback_target: int
@@ -134,3 +155,5 @@ class StatusOut(NamedTuple):
     builds: int
     free_bytes: int
     free_inodes: Optional[int]
+    slots: Optional[tuple[SlotOut, ...]] = None
+    """Both slots; None for an app without slots."""

@@ -56,6 +56,22 @@ def test_columns_are_aligned_and_ragged_at_the_end() -> None:
     assert text.columns(["a", "name"], [["10", "x"], ["2", "longer"]]) == ["a   name", "10  x", "2   longer"]
 
 
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (0, "0 s"),
+        (12, "12 s"),
+        (119, "119 s"),
+        (120, "2 min"),
+        (7199, "119 min"),
+        (7200, "2 h"),
+        (172_800, "2 d"),
+    ],
+)
+def test_a_length_of_time_is_shown_in_its_largest_whole_unit(seconds: int, shown: str) -> None:
+    assert text.duration(seconds) == shown
+
+
 @pytest.mark.parametrize("seconds", [2**62, 2**63 - 1, -(2**62), 10**17])
 def test_a_time_that_no_calendar_has_is_shown_as_a_number(seconds: int) -> None:
     assert text.moment(seconds) == f"@{seconds}"

@@ -28,7 +28,7 @@ def run(network: Network, directory: Path, front: Front) -> Iterator[Row]:
 
 
 def _within(at: Stage) -> Row:
-    with under_load(at.deployer, LONG) as load:
+    with under_load(at.deployer, mix=LONG) as load:
         time.sleep(5)
         with at.event("push") as event:
             ran = at.push("good", "--drain", f"{DRAIN_S}s")
@@ -45,7 +45,7 @@ def _within(at: Stage) -> Row:
 
 
 def _past(at: Stage) -> Row:
-    with under_load(at.deployer, PAST) as load:
+    with under_load(at.deployer, mix=PAST) as load:
         time.sleep(3)
         with at.event("push") as event:
             ran = at.push("good", "--drain", f"{SHORT_S}s")

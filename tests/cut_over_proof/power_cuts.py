@@ -49,7 +49,7 @@ def _cut(at: Stage, step: str, event: Event) -> tuple[Account, float]:
     host = at.deployer.host
     confirmed = ("--confirm", "20s") if step == activation.CONFIRMING else ()
     words = at.words("answers 500" if step == activation.RETURNING else "good", *LASTING, *confirmed)
-    with under_load(at.deployer, MIX) as load:
+    with under_load(at.deployer, mix=MIX) as load:
         with stopped_at(at.deployer, step, *words) as job:
             right = at.version(at.slots()[at.live()])
             cut = time.time()

@@ -40,7 +40,7 @@ _BODY = ("--http-body", "^r")
 def run(network: Network, directory: Path, front: Front, *, ends: str = "at once") -> Iterator[Row]:
     """All of it, at a front, with a program that ends so on SIGTERM."""
     with stage(network, directory, front, ends=ends, flags=_BODY) as at:
-        with under_load(at.deployer, MIX) as load, at.counting() as counted:
+        with under_load(at.deployer, mix=MIX) as load, at.counting() as counted:
             moved = [*_pushes_and_rollbacks(at)]
             _unfit(at)
             bad = [*_turn_bad(at)]

@@ -92,9 +92,9 @@ def slot_host(
 
 
 @contextmanager
-def under_load(deployer: Deployer, mix: Mix = Mix()) -> Iterator[Load]:  # noqa: B008 - it is frozen
+def under_load(deployer: Deployer, port: int = 80, mix: Mix = Mix()) -> Iterator[Load]:  # noqa: B008 - it is frozen
     """People with new, busy, idle and slow connections call the front all the time."""
-    with calling(deployer.host.network.prefix, deployer.host.address, mix) as load:
+    with calling(deployer.host.network.prefix, deployer.host.address, mix, port) as load:
         yield load
 
 

@@ -3,8 +3,10 @@
 
 It answers HTTP/1.1 with the version of its build and keeps connections open. ``/work`` takes 300 ms, ``/answer?S``
 takes S seconds, ``/stream?S`` sends a little four times a second for so long, and ``/count`` says which process it is
-and how many requests it was asked that were no checks. It listens where the file ``listen`` says: at the Unix socket
-in its runtime directory, at what systemd passes, at a port, or at a port that several processes share.
+and how many requests it was asked that were no checks.
+
+It listens at what systemd passes to it, at the port of 127.0.0.1 that ``port=N`` or ``$PORT`` says, at port 80 where
+the file ``listen`` says so, which it may share, or else at the Unix socket in its runtime directory.
 
 On SIGTERM it ends at once ("rude"). Where the file ``ends`` says "politely" it goes on, says ``Connection: close``
 with each answer, and ends when its connections are gone.
@@ -106,18 +108,14 @@ class Connection(asyncio.Protocol):
 
 
 def sockets():
-    if listens == "passed":
+    if "LISTEN_FDS" in os.environ:
         return [socket.socket(fileno=3 + number) for number in range(int(os.environ["LISTEN_FDS"]))]
-    if listens == "shared port":
-        server = socket.socket()
-        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        server.bind(("0.0.0.0", 80))
-        return [server]
-    if listens == "port":
-        server = socket.socket()
-        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        server.bind(("0.0.0.0", 80))
-        return [server]
+    ports = [word[len("port=") :] for word in sys.argv if word.startswith("port=")]
+    ports += [os.environ["PORT"]] if "PORT" in os.environ else []
+    if ports:
+        return [socket.create_server(("127.0.0.1", int(ports[0])))]
+    if listens:
+        return [socket.create_server(("", 80), reuse_port=listens == "shared port")]
     path = os.environ["RUNTIME_DIRECTORY"] + "/sock"
     server = socket.socket(socket.AF_UNIX)
     server.bind(path)
@@ -140,7 +138,7 @@ async def main():
     loop = asyncio.get_running_loop()
     if politely:
         loop.add_signal_handler(signal.SIGTERM, lambda: tasks.append(asyncio.ensure_future(leave())))
-    if mode in ("never listens", "listens after 3 s"):
+    if mode in ("never listens", "starts slowly"):
         await asyncio.sleep(3600 if mode == "never listens" else 3)
     for listener in sockets():
         make = loop.create_unix_server if listener.family == socket.AF_UNIX else loop.create_server

@@ -5,6 +5,7 @@ The short form: ``make proof-cut-over`` does it at every step, with every kind o
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,15 +39,27 @@ def slots(network: Network, tmp_path: Path) -> Iterator[Deployer]:
         yield deployer
 
 
+def roles(status: dict[str, object]) -> dict[str, str]:
+    return {slot["name"]: slot["role"] for slot in status["slots"]}  # type: ignore[attr-defined]
+
+
 def test_a_push_and_the_way_back_fail_no_request(slots: Deployer) -> None:
     with under_load(slots) as load:
         time.sleep(1)
         second = push(slots, "second")
         assert second.code == 0, second.err
-        units = [(unit["name"], unit["runs"], unit["state"]) for unit in slots.status()["units"]]  # type: ignore[attr-defined]
-        assert [unit[:2] for unit in units] == [("web@a.service", 1), ("web@b.service", 2)]
-        assert "draining" in units[0][2]
-        assert "live" in units[1][2]
+        status = slots.status()
+        assert [(unit["name"], unit["runs"], unit["state"]) for unit in status["units"]] == [  # type: ignore[attr-defined]
+            ("web@a.service", 1, "active (running)"),
+            ("web@b.service", 2, "active (running)"),
+        ]
+        assert roles(status) == {"a": "draining", "b": "live"}
+        assert (status["job"], status["drift"]) == (None, None)
+        shown = slots.does("status", "--app", "web").out
+        assert re.search(r"slot a +generation 1, draining for \d+ s, \d+ connections? left\n", shown), shown
+        assert re.search(r"slot b +generation 2, live, web@b\.service active, \d+ connections?\n", shown), (
+            shown
+        )
         unfit = slots.run("switch-generation", "-1", *KEYS, "--http-body", "second", "--health-timeout", "1s")
         assert unfit.code == 3, unfit.err
         assert "the traffic did not move to it" in unfit.err
@@ -109,9 +122,7 @@ def test_a_standby_is_gone_back_to_without_a_start(slots: Deployer) -> None:
     second = push(slots, "second", "good", "--standby", "--drain", "2s")
     assert second.code == 0, second.err
     time.sleep(4)
-    units = slots.status()["units"]
-    roles = {unit["name"]: unit["state"].split(", ")[1] for unit in units}  # type: ignore[attr-defined]
-    assert roles == {"web@a.service": "standby", "web@b.service": "live"}
+    assert roles(slots.status()) == {"a": "standby", "b": "live"}
     with under_load(slots) as load:
         time.sleep(0.5)
         back = slots.run("switch-generation", "-1", *KEYS, "--standby")
@@ -157,7 +168,7 @@ def test_a_job_that_is_killed_is_undone_and_no_request_fails(slots: Deployer, st
 @pytest.mark.parametrize("step", STEPS)
 def test_after_a_power_cut_one_slot_serves_and_the_other_is_gone(slots: Deployer, step: str) -> None:
     if step == "watching":  # then the one that is gone back to needs some time after the boot
-        slow = push(slots, "slow", "listens after 3 s")
+        slow = push(slots, "slow", "starts slowly")
         assert slow.code == 0, slow.err
     kept = wait_for_one_slot(slots)
     install(slots, "--recover")
@@ -166,7 +177,7 @@ def test_after_a_power_cut_one_slot_serves_and_the_other_is_gone(slots: Deployer
         slots.host.power_cut()
         client.kill()
     slots.host.boot()
-    with under_load(slots, Mix(answer=0, stream=0, patience=2)) as load:
+    with under_load(slots, mix=Mix(answer=0, stream=0, patience=2)) as load:
         slots.host.wait_running()
         assert wait_for_one_slot(slots) == kept
         time.sleep(1)

@@ -13,9 +13,10 @@ from relstore.cli.each_host import on_each, report, the_app
 from relstore.cli.invocation import invocation_of
 from relstore.cli.progress import ConsoleReporter
 from relstore.client.connection.session import Session
+from relstore.formats.cut_over import DRAINING, FREE, LIVE_ROLE
 from relstore.formats.hold import AppHold
 from relstore.formats.names import AppName
-from relstore.protocol import StatusOut, UnitOut
+from relstore.protocol import SlotOut, StatusOut, UnitOut
 
 
 @example("relstore status --to deploy@web1:/srv/web")
@@ -64,7 +65,10 @@ def _lines(app: str, host: str, root: str, state: StatusOut) -> list[str]:
     if state.hold:
         since = text.moment(state.hold.since)
         lines.append(f"  held         by {state.hold.who} since {since}: {state.hold.message}")
-    lines += [f"  unit         {_unit(unit, state)}" for unit in state.units]
+    if state.slots is None:
+        lines += [f"  unit         {_unit(unit, state)}" for unit in state.units]
+    else:
+        lines += [f"  slot {slot.name}       {_slot(slot)}" for slot in state.slots if slot.role != FREE]
     lines += [f"  drift        {drift}" for drift in state.drift.splitlines()]
     lines += [f"  changed      {change}" for change in state.changed]
     return lines
@@ -80,6 +84,23 @@ def _unit(unit: UnitOut, state: StatusOut) -> str:
     return f"{unit.name} {unit.state}{runs}"
 
 
+def _slot(slot: SlotOut) -> str:
+    """``generation 41, draining for 12 s, 3 connections left``, and the unit, unless it is simply running."""
+    role = slot.role if slot.role == LIVE_ROLE or not slot.since else _for(slot)
+    parts = [f"generation {slot.generation}", role]
+    active, _, _ = slot.state.partition(" ")
+    if slot.role != DRAINING or active != "active":
+        parts.append(f"{slot.unit} {active}")
+    if slot.connections is not None:
+        left = " left" if slot.role == DRAINING else ""
+        parts.append(text.plural(slot.connections, "connection") + left)
+    return ", ".join(parts)
+
+
+def _for(slot: SlotOut) -> str:
+    return f"{slot.role} for {text.duration(slot.seconds)}"
+
+
 def _fields(state: StatusOut) -> dict[str, Any]:
     return {
         "current": generation_view.fields(state.current) if state.current else None,
@@ -91,10 +112,20 @@ def _fields(state: StatusOut) -> dict[str, Any]:
         "drift": state.drift or None,
         "hold": _hold_fields(state.hold),
         "units": [{**unit._asdict(), "runs": unit.runs or None} for unit in state.units],
+        "slots": None if state.slots is None else [_slot_fields(slot) for slot in state.slots],
         "changed": list(state.changed),
         "builds": state.builds,
         "free_bytes": state.free_bytes,
         "free_inodes": state.free_inodes,
+    }
+
+
+def _slot_fields(slot: SlotOut) -> dict[str, Any]:
+    return {
+        **slot._asdict(),
+        "generation": slot.generation or None,
+        "since": text.iso(slot.since),
+        "seconds": slot.seconds if slot.since else None,
     }
 
 
