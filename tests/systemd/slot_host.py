@@ -98,6 +98,11 @@ def under_load(deployer: Deployer, port: int = 80, mix: Mix = Mix()) -> Iterator
         yield load
 
 
+def roles(status: dict[str, object]) -> dict[str, str]:
+    """What each slot is there for, from ``relstore status``."""
+    return {slot["name"]: slot["role"] for slot in status["slots"]}  # type: ignore[attr-defined]
+
+
 def live(deployer: Deployer) -> str:
     return deployer.host.run("readlink", f"{APP}/live").stdout.strip()
 

@@ -15,6 +15,7 @@ with each answer, and ends when its connections are gone.
 import asyncio
 import contextlib
 import os
+import resource
 import signal
 import socket
 import sys
@@ -134,6 +135,12 @@ async def leave():
     os._exit(0)
 
 
+def take_all_descriptors():
+    """A program with many connections must: systemd gives it 1,024, and lets it have more."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 async def main():
     loop = asyncio.get_running_loop()
     if politely:
@@ -158,5 +165,6 @@ if mode == "exits at once":
     sys.exit(1)
 if not politely:
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+take_all_descriptors()
 with contextlib.suppress(KeyboardInterrupt):
     asyncio.run(main())

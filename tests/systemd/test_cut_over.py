@@ -21,6 +21,7 @@ from tests.systemd.slot_host import (
     live,
     push,
     release,
+    roles,
     slot_host,
     under_load,
     wait_for_one_slot,
@@ -37,10 +38,6 @@ def slots(network: Network, tmp_path: Path) -> Iterator[Deployer]:
         first = push(deployer, "first")
         assert first.code == 0, first.err
         yield deployer
-
-
-def roles(status: dict[str, object]) -> dict[str, str]:
-    return {slot["name"]: slot["role"] for slot in status["slots"]}  # type: ignore[attr-defined]
 
 
 def test_a_push_and_the_way_back_fail_no_request(slots: Deployer) -> None:

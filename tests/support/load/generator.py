@@ -19,6 +19,7 @@ from tests.support.load.requests import KINDS, Kind, Outcome, Request
 
 _AFTER_FAILURE_S = 0.05
 _HEARTBEAT_S = 0.05
+_SPREAD_S = 0.5
 _LIMIT_BYTES = 1 << 20
 _RENEW_S = 3.0
 """After how long every second caller who keeps a connection opens another one."""
@@ -73,7 +74,7 @@ class Callers:
         keeps = kind in ("busy", "idle")
         kept: Streams | None = None
         opened = 0.0
-        await asyncio.sleep(random.random())
+        await asyncio.sleep(random.random() * _SPREAD_S)
         while not self.over.is_set():
             if kept is not None and _is_closed(kept[0]):
                 self._note(kind, time.time(), "closed")
@@ -183,6 +184,7 @@ async def _until_input_ends() -> None:
 
 async def run(callers: Callers, calls: list[Awaitable[None]]) -> None:
     every = asyncio.gather(callers.listen_to_themselves(), *calls)
+    print(flush=True)  # they call from here on
     await _until_input_ends()
     callers.over.set()
     await every

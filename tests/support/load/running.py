@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -15,6 +16,7 @@ from pathlib import Path
 from tests.support.load.requests import Account, Request
 
 REPOSITORY = Path(__file__).parents[3]
+_BEGIN_S = 60
 _END_S = 120
 
 
@@ -47,8 +49,14 @@ class Load:
     """Callers at work. What they noted is there when the block that they run in has ended."""
 
     def __init__(self) -> None:
-        self.began = time.time()
         self.account = Account(())
+
+
+def _wait_for_output(fd: int) -> None:
+    deadline = time.monotonic() + _BEGIN_S
+    while os.fstat(fd).st_size == 0:
+        assert time.monotonic() < deadline, "the callers do not begin"
+        time.sleep(0.01)
 
 
 @contextmanager
@@ -61,6 +69,7 @@ def calling(prefix: Sequence[str], address: str, mix: Mix, port: int = 80) -> It
         subprocess.Popen(words, stdin=subprocess.PIPE, stdout=out, cwd=REPOSITORY, text=True) as callers,
     ):
         try:
+            _wait_for_output(out.fileno())
             yield load
         finally:
             callers.communicate("", timeout=_END_S)
