@@ -60,6 +60,7 @@ frontend web
   bind :80
   default_backend web
 backend web
+  option http-server-close
   server live unix@{_LIVE}
 """,
         _UNIT: f"""\
