@@ -78,7 +78,7 @@ suite-trees: $(STAMP)
 PROOF ?=
 proof-cut-over: $(STAMP)
 	$(BIN)/python -m tests.cut_over_proof $(PROOF)
-	$(if $(PROOF),,RELSTORE_TEST_THOROUGH=1 $(BIN)/python -m pytest tests/systemd/test_slot_ports.py tests/systemd/test_user_slots.py)
+	$(if $(PROOF),,RELSTORE_TEST_THOROUGH=1 $(BIN)/python -m pytest tests/systemd/test_slot_ports.py tests/systemd/test_user_slots.py tests/systemd/test_drain.py)
 
 reference: $(STAMP)
 	$(BIN)/python docs/generate_reference.py

@@ -48,6 +48,23 @@ def test_moments() -> None:
     assert text.iso(1_795_409_261) == "2026-11-23T04:47:41Z"
 
 
+@pytest.mark.parametrize(
+    ("ago", "shown"),
+    [
+        (-20, "0 s ago"), (0, "0 s ago"), (119, "119 s ago"), (120, "2 min ago"), (7199, "119 min ago"),
+        (7200, "2 h ago"), (47 * 3600, "47 h ago"), (48 * 3600, "2 d ago"), (59 * 86_400, "59 d ago"),
+    ],
+)  # fmt: skip
+def test_age(ago: int, shown: str) -> None:
+    assert text.age(1_795_409_261 - ago, 1_795_409_261) == shown
+
+
+@pytest.mark.parametrize("seconds", [0, 1_795_409_261, 2**62])
+def test_an_age_that_says_little_is_a_time(seconds: int) -> None:
+    assert text.age(seconds, 1_795_000_000) == text.moment(seconds)
+    assert text.age(1_700_000_000, 1_795_000_000) == text.moment(1_700_000_000)[:10]
+
+
 def test_plural() -> None:
     assert [text.plural(count, "file") for count in (0, 1, 1200)] == ["0 files", "1 file", "1,200 files"]
 

@@ -63,5 +63,5 @@ def _past(at: Stage) -> Row:
 
 def _told(at: Stage) -> str:
     """What the job says that it cut."""
-    found = re.search(r"\d+ connections? of slot . closed after \d+ s", at.job_log())
+    found = re.search(r"\d+ connections? of generation \d+ (was|were) closed after \d+ s", at.job_log())
     return found[0] if found else "0 connections closed"

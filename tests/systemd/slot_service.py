@@ -8,7 +8,7 @@ and how many requests it was asked that were no checks.
 It listens at what systemd passes to it, at the port of 127.0.0.1 that ``port=N`` or ``$PORT`` says, at port 80 where
 the file ``listen`` says so, which it may share, or else at the Unix socket in its runtime directory.
 
-On SIGTERM it ends at once ("rude"). Where the file ``ends`` says "politely" it goes on, says ``Connection: close``
+On SIGTERM it ends at once ("rude"), or not at all where its mode says so. Where the file ``ends`` says "politely" it goes on, says ``Connection: close``
 with each answer, and ends when its connections are gone.
 """
 
@@ -163,7 +163,9 @@ politely = read("ends") == "politely"
 began = time.monotonic()
 if mode == "exits at once":
     sys.exit(1)
-if not politely:
+if mode == "ignores SIGTERM":
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+elif not politely:
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
 take_all_descriptors()
 with contextlib.suppress(KeyboardInterrupt):

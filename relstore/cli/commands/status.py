@@ -9,6 +9,7 @@ import click
 from relstore import protocol
 from relstore.cli import generation_view, text
 from relstore.cli.command import RelstoreCommand, example
+from relstore.cli.console import Console
 from relstore.cli.each_host import on_each, report, the_app
 from relstore.cli.invocation import invocation_of
 from relstore.cli.progress import ConsoleReporter
@@ -17,6 +18,8 @@ from relstore.formats.cut_over import DRAINING, FREE, LIVE_ROLE
 from relstore.formats.hold import AppHold
 from relstore.formats.names import AppName
 from relstore.protocol import SlotOut, StatusOut, UnitOut
+
+_HANG = len("  active since ")
 
 
 @example("relstore status --to deploy@web1:/srv/web")
@@ -32,8 +35,8 @@ def status(ctx: click.Context) -> None:
         return app, session.hello.root, state
 
     def show(host: str, answer: tuple[AppName, str, StatusOut]) -> None:
-        for line in _lines(answer[0], host, *answer[1:]):
-            invocation.console.report(line)
+        for line in _lines(answer[0], host, *answer[1:], invocation.console):
+            invocation.console.report(line, hang=_HANG)
 
     def fields(answer: tuple[AppName, str, StatusOut]) -> dict[str, Any]:
         return {"app": answer[0], "root": answer[1], **_fields(answer[2])}
@@ -41,7 +44,7 @@ def status(ctx: click.Context) -> None:
     report("status", on_each(invocation, at_host), invocation, show, fields)
 
 
-def _lines(app: str, host: str, root: str, state: StatusOut) -> list[str]:
+def _lines(app: str, host: str, root: str, state: StatusOut, screen: Console) -> list[str]:
     lines = [f"{app} on {host}, {root}"]
     row = state.current
     if row is None:
@@ -50,7 +53,7 @@ def _lines(app: str, host: str, root: str, state: StatusOut) -> list[str]:
         lines.append(
             f"  current      {row.number}, build {row.build.short}, commit {generation_view.commit(row)}"
         )
-        lines.append(f"  active since {text.moment(row.outcome_at)}, released by {row.who}")
+        lines.append(f"  active since {screen.since(row.outcome_at)}, released by {row.who}")
         if row.note:
             lines.append(f"  note         {row.note}")
     back = str(state.rollback_target) if state.rollback_target else "none"
@@ -63,7 +66,7 @@ def _lines(app: str, host: str, root: str, state: StatusOut) -> list[str]:
     if state.unresolved:
         lines.append("  unresolved   a job died before its outcome; the next push or switch resolves it")
     if state.hold:
-        since = text.moment(state.hold.since)
+        since = screen.since(state.hold.since)
         lines.append(f"  held         by {state.hold.who} since {since}: {state.hold.message}")
     if state.slots is None:
         lines += [f"  unit         {_unit(unit, state)}" for unit in state.units]

@@ -15,7 +15,7 @@ from relstore.formats import journal as journal_format
 from relstore.formats.cut_over import NONE, CutOver, Slot, other
 from relstore.formats.journal import Event, Outcome
 from relstore.host.job import activation as steps
-from relstore.host.job import confirmation, drain
+from relstore.host.job import closing, confirmation, drain
 from relstore.host.job.directory import Job
 from relstore.host.job.hooks import Hooks
 from relstore.host.job.log import JobLog
@@ -117,7 +117,7 @@ class SlotActivation:
         if moved:
             self._wait_for(old)
             return self._return(service, new, old, previous, failure)
-        warm = bool(drain.connections_of(self._cut_over, new))
+        warm = drain.has_connections(self._cut_over, new)
         return self._withdraw(service, new, previous, failure, warm=warm)
 
     def _wait_for(self, old: Slot | None) -> None:
@@ -142,12 +142,15 @@ class SlotActivation:
 
     def _free(self, slot: Slot) -> None:
         """Stop what drains in the slot, when its connections are gone or its time is up."""
-        if slot in self._slots.generations():
+        number = self._slots.generations().get(slot)
+        if number is not None:
             if self._slots.standby() == slot:
                 self._slots.set_standby(None)
-            drain.wait_for_connections(self._cut_over, slot, self._log)
-            self._service(slot).stop()
+            at_once = closing.is_asked_at_once(self._job)
+            service = self._service(slot)
+            closed = drain.free(self._cut_over, slot, number, service, self._log, at_once=at_once)
             self._slots.remove(slot)
+            closing.note(self._job, closed, self._log)
 
     def _start(self, service: SlotService, new: Slot, previous: int, *, warm: bool) -> Failure | None:
         """Start the new slot and check it alone: no request reaches it yet."""
@@ -246,7 +249,7 @@ class SlotActivation:
         self._log.say(f"{failure.reason}; {remark}")
         self._record.try_step(steps.RETURNING, previous, failure.reason, _outcome(failure))
         with contextlib.suppress(OSError, RelstoreError):  # what stays of it is stopped later
-            if not warm or not drain.connections_of(self._cut_over, new):
+            if not warm or not drain.has_connections(self._cut_over, new):
                 service.stop_at_once()
                 self._slots.remove(new)
         return self._end(service, previous, failure, f"\n{remark}")
