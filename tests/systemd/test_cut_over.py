@@ -30,7 +30,8 @@ pytestmark = pytest.mark.root
 def test_a_push_and_the_way_back_fail_no_request(slots: Deployer) -> None:
     with under_load(slots) as load:
         time.sleep(1)
-        second = push(slots, "second")
+        longer = ("--drain", "60s")  # it still drains in all that follows
+        second = push(slots, "second", "good", *longer)
         assert second.code == 0, second.err
         status = slots.status()
         assert [(unit["name"], unit["runs"], unit["state"]) for unit in status["units"]] == [  # type: ignore[attr-defined]
@@ -44,10 +45,11 @@ def test_a_push_and_the_way_back_fail_no_request(slots: Deployer) -> None:
         assert re.search(r"slot b +generation 2, live, web@b\.service active, \d+ connections?\n", shown), (
             shown
         )
-        unfit = slots.run("switch-generation", "-1", *KEYS, "--http-body", "second", "--health-timeout", "1s")
-        assert unfit.code == 3, unfit.err
-        assert "the traffic did not move to it" in unfit.err
-        assert "no request reached it" not in unfit.err
+        unfit = ("--http-body", "second", "--health-timeout", "1s")
+        failed = slots.run("switch-generation", "-1", *KEYS, *longer, *unfit)
+        assert failed.code == 3, failed.err
+        assert "the traffic did not move to it" in failed.err
+        assert "no request reached it" not in failed.err
         back = slots.run("switch-generation", "1", *KEYS)
         assert back.code == 0, back.err
         time.sleep(1)

@@ -100,7 +100,7 @@ class _Draining:
         """What had connections when their time was up."""
 
     def is_due(self, count: int | None) -> bool:
-        """Whether there is something to do, for which the app's lock is needed. ``count``: its connections."""
+        """Whether there is something to do, for which the app's lock is needed. ``count``: connections."""
         if not self._gives_up:
             # One that finishes its connections by itself is asked to end at once.
             return self._cut_over.announce or self._is_late() or count == 0
