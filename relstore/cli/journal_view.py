@@ -1,6 +1,6 @@
-"""A journal as a person reads it: an activation, which is two events, is one line. Pure.
+"""A log as a person reads it: an activation, which is two events, is one line. Pure.
 
-Not for the events themselves (``formats.journal``), which JSON has one by one.
+Not for the rows themselves (``protocol.LogRow``), which JSON has one by one.
 """
 
 from __future__ import annotations
@@ -9,17 +9,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from relstore.cli import text
-from relstore.formats.journal import OUTCOMES, SWITCHING, Event
+from relstore.formats.journal import OUTCOMES, SWITCHING
+from relstore.protocol import LogRow
 
 
 @dataclass(frozen=True)
 class Entry:
     """An activation with its outcome, as far as both are there, or another event by itself."""
 
-    events: tuple[Event, ...]
+    events: tuple[LogRow, ...]
 
     @property
-    def first(self) -> Event:
+    def first(self) -> LogRow:
         return self.events[0]
 
     @property
@@ -46,10 +47,10 @@ class Entry:
         return [line for event in self.events if (line := event.reason.partition("\n")[0])]
 
 
-def entries(events: Sequence[Event]) -> list[Entry]:
+def entries(events: Sequence[LogRow]) -> list[Entry]:
     """The journal's entries, in the order in which they began."""
-    found: list[list[Event]] = []
-    under_way: dict[tuple[str, int], list[Event]] = {}
+    found: list[list[LogRow]] = []
+    under_way: dict[tuple[str, int], list[LogRow]] = {}
     for event in events:
         key = event.job, event.generation
         if event.event in OUTCOMES and key in under_way:

@@ -60,6 +60,11 @@ class Reject(NamedTuple):
     reason: str
 
 
+class CutOld(NamedTuple):
+    """The next activation of this session does not wait for the connections of the slot that it needs.
+    Reply: Done."""
+
+
 class Preflight(NamedTuple):
     """Would this host run it? Changes nothing. Reply: Preflighted."""
 

@@ -9,6 +9,7 @@ from typing import NamedTuple, Optional
 
 from relstore.formats.cut_over import Role, Slot
 from relstore.formats.hold import AppHold
+from relstore.formats.journal import LogKind
 from relstore.formats.names import AppName, Digest, JobId
 
 MAX_PAST = 256
@@ -37,7 +38,7 @@ class Resolve(NamedTuple):
 
 
 class Log(NamedTuple):
-    """The journal of an app. Reply: Done, its body a stream of its Events."""
+    """The log of an app: its journal, and what its jobs noted. Reply: Done, its body a stream of LogRow."""
 
     app: AppName
 
@@ -75,6 +76,20 @@ class RowOut(NamedTuple):
     outcome_at: int
     reason: str
     pins: tuple[str, ...]
+
+
+class LogRow(NamedTuple):
+    """A line of the log: an event of the journal, as that has it, or what a job noted after its outcome."""
+
+    time: int
+    event: LogKind
+    generation: int
+    previous: int
+    job: str
+    who: str
+    reason: str
+    connections: Optional[int] = None
+    """How many were closed; None where none were, or where they could not be counted."""
 
 
 class Listed(NamedTuple):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from relstore.cli.journal_view import entries
-from relstore.formats.journal import Event, EventKind
+from relstore.formats.journal import EventKind
+from relstore.protocol import LogRow
 
 
 def event(
     kind: EventKind, generation: int, previous: int = 0, *, at: int = 100, job: str = "j", why: str = ""
-) -> Event:
-    return Event(at, kind, generation, previous, job, "ada", why)
+) -> LogRow:
+    return LogRow(at, kind, generation, previous, job, "ada", why)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +39,7 @@ def event(
         ),
     ],
 )
-def test_an_activation_is_one_line(events: list[Event], lines: list[tuple[str, str]]) -> None:
+def test_an_activation_is_one_line(events: list[LogRow], lines: list[tuple[str, str]]) -> None:
     assert [(entry.change, entry.outcome) for entry in entries(events)] == lines
 
 

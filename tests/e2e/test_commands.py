@@ -25,7 +25,7 @@ def store(user: User, site: Path, tmp_path: Path) -> Path:
     failed = user.run(
         "push", make_site(site, "three"), "--to", path, "--restart", 'exit "$FAIL" 2>/dev/null; exit 1'
     )
-    assert failed.code == 3
+    assert failed.code == 7
     return path
 
 

@@ -80,7 +80,7 @@ def test_a_failed_switch_names_its_host(user: User, site: Path, tmp_path: Path) 
         make_site(site, content)
         user.does("push", site, "--to", store)
     ran = user.run("rollback", "--to", store, "--restart", "false")
-    assert ran.code == 3
+    assert ran.code == 7
     assert "error: this machine: generation 1 failed" in ran.err
 
 

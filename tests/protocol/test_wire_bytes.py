@@ -27,6 +27,7 @@ GOLDEN = dict(
 )
 ROWS = {
     "event": Event,
+    "log row": protocol.LogRow,
     "finding": protocol.FindingOut,
     "generation": protocol.RowOut,
     "plan line": protocol.PlanLine,

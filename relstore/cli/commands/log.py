@@ -17,7 +17,7 @@ from relstore.cli.progress import ConsoleReporter
 from relstore.cli.table import Column
 from relstore.client.connection.session import Session, rows
 from relstore.formats import journal
-from relstore.formats.journal import Event
+from relstore.protocol import LogRow
 
 _COLUMNS = (
     Column("when", rank=1),
@@ -29,6 +29,7 @@ _COLUMNS = (
             journal.ROLLED_BACK: "red",
             journal.FAILED: "red",
             journal.STUCK: "bold red",
+            journal.CONNECTIONS_CLOSED: "yellow",
         },
     ),
     Column("who", rank=2),
@@ -46,15 +47,15 @@ def log(ctx: click.Context, last: int | None) -> None:
     """Show what the host recorded: each activation, how it ended, and why; newest last."""
     invocation = invocation_of(ctx)
 
-    async def at_host(session: Session, _: ConsoleReporter) -> tuple[list[Event], list[Entry]]:
+    async def at_host(session: Session, _: ConsoleReporter) -> tuple[list[LogRow], list[Entry]]:
         app = await the_app(session, invocation)
         _done, body = await session.ask(protocol.Log(app), protocol.Done)
-        events = rows(body, Event)
+        events = rows(body, LogRow)
         found = entries(events)[-last:] if last else entries(events)
         shown = {id(event) for entry in found for event in entry.events}
         return [event for event in events if id(event) in shown], found
 
-    def show(_: str, answer: tuple[list[Event], list[Entry]]) -> None:
+    def show(_: str, answer: tuple[list[LogRow], list[Entry]]) -> None:
         screen, found = invocation.console, answer[1]
         screen.table(
             _COLUMNS,
@@ -62,7 +63,7 @@ def log(ctx: click.Context, last: int | None) -> None:
             {index: entry.reasons for index, entry in enumerate(found)},
         )
 
-    def fields(answer: tuple[list[Event], list[Entry]]) -> dict[str, Any]:
+    def fields(answer: tuple[list[LogRow], list[Entry]]) -> dict[str, Any]:
         return {"events": [_fields(event) for event in answer[0]]}
 
     report("log", on_each(invocation, at_host), invocation, show, fields, headings=True)
@@ -73,7 +74,7 @@ def _cells(entry: Entry, screen: Console) -> list[str]:
     return [screen.when(first.time), entry.change, entry.outcome, first.who, first.job or "-"]
 
 
-def _fields(event: Event) -> dict[str, Any]:
+def _fields(event: LogRow) -> dict[str, Any]:
     return {
         "time": text.iso(event.time),
         "event": event.event,
@@ -82,4 +83,5 @@ def _fields(event: Event) -> dict[str, Any]:
         "job": event.job or None,
         "who": event.who,
         "reason": event.reason,
+        "connections": event.connections,
     }
