@@ -54,6 +54,11 @@ class Invocation:
     def targets(self) -> tuple[Target, ...]:
         return self.settings.get(TO) or ()
 
+    @property
+    def labels(self) -> list[str]:
+        """How messages name the hosts."""
+        return [target.label for target in self.targets]
+
     def need_targets(self) -> tuple[Target, ...]:
         """Raises UsageError when there is no target."""
         if not self.targets:
