@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import signal
 import time
 from collections.abc import Iterator
 
 import pytest
 
 from tests.systemd.deployer import Deployer
-from tests.systemd.test_cut_over import THOROUGH, push, slots, wait_for_one_slot
+from tests.systemd.test_cut_over import KEYS, THOROUGH, push, release, roles, slots, wait_for_one_slot
 
 __all__ = ["slots"]
 pytestmark = pytest.mark.root
@@ -75,7 +76,21 @@ def test_connections_that_outlast_their_time_are_closed_and_told(slots: Deployer
     )
     assert "1 connection of generation 4 was closed after 4 s" in sixth.err
     assert [generation for generation, _, _ in closed(slots)] == [1, 2, 4]
-    assert wait_for_one_slot(slots) == "b"
+
+    # Who does not want to wait may cancel; nothing has changed then.
+    hold(slots, "b", 1)
+    assert push(slots, "seventh", "good", "--drain", "60s").code == 0
+    with slots.start("push", release(slots, "eighth"), *KEYS, "--drain", "60s") as client:
+        assert client.stderr is not None
+        assert any("waiting up to" in line for line in client.stderr)
+        for _ in range(2):
+            client.send_signal(signal.SIGINT)
+            time.sleep(0.5)
+        assert "asked the host to cancel" in client.stderr.read()
+    attached = slots.run("attach", "--app", "web")
+    assert (attached.code, "before the switch" in attached.err) == (1, True), attached.err
+    assert slots.events()[-1] == ("failed", 8)
+    assert roles(slots.status()) == {"a": "live", "b": "draining"}
 
 
 @pytest.mark.skipif(not THOROUGH, reason="the way there is that of the test above")
