@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.hosts.systemd import Network, SystemdHost
 from tests.systemd.deployer import Deployer
-from tests.systemd.test_cut_over import KEYS, live, push, release, under_load, wait_for_one_slot
+from tests.systemd.slot_host import KEYS, live, push, release, roles, under_load, wait_for_one_slot
 
 pytestmark = pytest.mark.root
 
@@ -71,11 +71,10 @@ def test_a_push_and_the_way_back_fail_no_request(ports: Deployer) -> None:
         time.sleep(1)
         second = push(ports, "second")
         assert second.code == 0, second.err
-        units = ports.status()["units"]
-        drains, serves = [unit["state"] for unit in units]  # type: ignore[attr-defined]
-        assert "draining" in drains
-        assert " 0 connections" not in drains  # the drain sees what goes through the proxy
-        assert "live" in serves
+        status = ports.status()
+        assert roles(status) == {"a": "draining", "b": "live"}
+        # The drain sees what goes through the proxy.
+        assert all(slot["connections"] > 0 for slot in status["slots"])  # type: ignore[attr-defined]
         time.sleep(1)
         back = ports.run("switch-generation", "-1", *KEYS)
         assert back.code == 0, back.err
@@ -83,9 +82,9 @@ def test_a_push_and_the_way_back_fail_no_request(ports: Deployer) -> None:
         assert bad.code == 3, bad.err
         assert "no request reached it" in bad.err
         time.sleep(0.5)
-    assert load.failed == []
-    assert set(load.bodies) == {"first", "second"}
-    assert load.bodies["second"] > 100
+    assert load.account.broken == []
+    assert set(load.account.releases) == {"first", "second"}
+    assert load.account.releases["second"] > 100
     assert wait_for_one_slot(ports) == "a"
     assert live(ports) == "/run/web-a/sock"
     wait_for_proxies(ports, "web-port@a.socket", "web-port@a.service")
@@ -96,7 +95,7 @@ def test_a_push_and_the_way_back_fail_no_request(ports: Deployer) -> None:
     assert active(ports)[:1] == ["web-port@a.socket"]
     with under_load(ports) as load:
         time.sleep(1)
-    assert load.failed == []
+    assert load.account.broken == []
 
 
 @pytest.mark.skipif(not THOROUGH, reason="the long form")
@@ -106,8 +105,8 @@ def test_a_release_that_fails_its_check_is_reached_by_nobody(ports: Deployer, mo
         time.sleep(0.5)
         ran = push(ports, "second", mode, "--health-stable", "2s")
         time.sleep(0.5)
-    assert (ran.code, load.failed) == (3, []), ran.err
-    assert set(load.bodies) == {"first"}
+    assert (ran.code, load.account.broken) == (3, []), ran.err
+    assert set(load.account.releases) == {"first"}
     assert wait_for_one_slot(ports) == "a"
     wait_for_proxies(ports, "web-port@a.socket", "web-port@a.service")
 
@@ -119,7 +118,7 @@ def test_a_program_may_find_its_port_in_the_environment(network: Network, tmp_pa
             second = push(deployer, "second")
             assert second.code == 0, second.err
             time.sleep(0.5)
-        assert load.failed == []
+        assert load.account.broken == []
         assert wait_for_one_slot(deployer) == "b"
 
 
@@ -137,6 +136,6 @@ def test_a_program_that_finishes_its_connections_has_them_until_then(ports: Depl
         third = ports.run("push", build, *KEYS, "--drain-announce")
         assert third.code == 0, third.err
         assert wait_for_one_slot(ports) == "a"
-    assert load.failed == []
-    assert load.bodies["second"] > 20
-    assert load.bodies["third"] > 20
+    assert load.account.broken == []
+    assert load.account.releases["second"] > 20
+    assert load.account.releases["third"] > 20
