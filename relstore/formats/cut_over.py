@@ -17,8 +17,19 @@ SLOTS_DIRECTORY = "slots"
 LIVE = "live"
 """Their names in an app's directory."""
 PLACEHOLDER = "{slot}"
+RUNTIME = "{runtime}"
+"""Begins the path of a socket: /run, or for units of an account's own manager its runtime directory."""
+LONGEST_RUNTIME = "/run/user/4294967294"
 MAX_SOCKET_BYTES = 107
 """The longest path that connect(2) takes for a Unix socket (unix(7))."""
+
+Role = Literal["live", "draining", "standby", "starting", "none"]
+"""What a slot is for at this moment: ``none`` is free."""
+LIVE_ROLE: Final = "live"
+DRAINING: Final = "draining"
+STANDBY: Final = "standby"
+STARTING: Final = "starting"
+FREE: Final = "none"
 
 Way = Literal["link", "none"]
 """``link``: fronts connect to ``live``; ``none``: the two overlap, and no traffic is moved (workers)."""
@@ -63,8 +74,9 @@ def other(slot: Slot) -> Slot:
 
 def check_socket(path: str) -> str:
     """``path``, where slots can listen there. Raises UsageError."""
-    longest = len(path.replace(PLACEHOLDER, "a").encode())
-    if not path.startswith("/") or PLACEHOLDER not in path or "\0" in path or longest > MAX_SOCKET_BYTES:
+    absolute = LONGEST_RUNTIME + path[len(RUNTIME) :] if path.startswith(f"{RUNTIME}/") else path
+    longest = len(absolute.replace(PLACEHOLDER, "a").encode())
+    if not absolute.startswith("/") or PLACEHOLDER not in path or "\0" in path or longest > MAX_SOCKET_BYTES:
         raise UsageError(
             f"{path!r} cannot be where slots listen",
             hint=f"Write an absolute path of up to {MAX_SOCKET_BYTES} bytes with {PLACEHOLDER} in it: "

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections.abc import Iterable
 
 from relstore.errors import FormatError, UsageError
 
@@ -192,7 +193,16 @@ class UnitFileName(str):
     @classmethod
     def parse(cls, text: str) -> UnitFileName:
         """Raises UsageError."""
-        return cls(TemplateName.parse(text) if text.endswith("@.service") else UnitName.parse(text))
+        if text.endswith(("@.service", "@.socket")):
+            UnitName.parse(text.replace("@.", "@a."))
+            return cls(text)
+        return cls(UnitName.parse(text))
+
+    def instances(self, names: Iterable[str]) -> list[UnitName]:
+        """The unit itself; of a template, those with these names."""
+        if "@." not in self:
+            return [UnitName(self)]
+        return [UnitName(self.replace("@.", f"@{name}.")) for name in names]
 
 
 class TemplateName(UnitName):

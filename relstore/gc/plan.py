@@ -29,7 +29,7 @@ class Roots(NamedTuple):
     running: Collection[Digest]
     """The builds that some process executes, maps, has open or has as its working directory."""
     may_run: Collection[Digest] = frozenset()
-    """The builds that a process which is hidden from this account may have been started from."""
+    """The builds that a process which this account may not look into may have been started from."""
     slots: Mapping[AppName, Collection[int]] = MappingProxyType({})
     """The generations that a slot runs: processes of other accounts cannot be read, the links can."""
     damaged_pins: Mapping[AppName, str] = MappingProxyType({})
@@ -205,7 +205,7 @@ def _judge_builds(
         elif build in roots.running:
             verdicts.append(BuildVerdict(build, True, "a process runs it"))
         elif build in roots.may_run:
-            verdicts.append(BuildVerdict(build, True, "a hidden process may run it"))
+            verdicts.append(BuildVerdict(build, True, "a process of another account may run it"))
         else:
             verdicts.append(BuildVerdict(build, False, "no generation needs it"))
     return verdicts

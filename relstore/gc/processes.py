@@ -1,8 +1,8 @@
 """Which builds the host's processes use: execute, map, have open, stand in, or were started with.
 
 A build is recognised by its id in any path, so that bind mounts, containers and deleted files are
-seen too. Looking into another account's processes needs root; those that could not be looked into
-are counted, and those that are hidden altogether are told of: neither counts as ended.
+seen too. Looking into another account's processes needs root; of those that could not be looked into, the
+start and the command line are told, and whether some are hidden altogether: neither counts as ended.
 """
 
 from __future__ import annotations
@@ -11,40 +11,78 @@ import os
 import re
 from typing import NamedTuple
 
-from relstore.formats.names import Digest
+from relstore.formats.names import AppName, Digest
 
 _BUILD = re.compile(rb"/builds/([0-9a-f]{64})(?![0-9a-f])")
 _HELPER = re.compile(rb"/helpers/([0-9a-f]{64})(?![0-9a-f])")
 _CMDLINE_BYTES = 64 * 1024
-_HIDING = frozenset(("hidepid=2", "hidepid=invisible", "hidepid=4", "hidepid=ptraceable"))
+_FLAGS, _START = 6, 19
+"""Fields of proc_pid_stat(5), counted from the one after the name."""
+_KERNEL_THREAD = 0x00200000
+_TICKS_S = 1 / os.sysconf("SC_CLK_TCK")
+_HIDING = frozenset(
+    ("hidepid=1", "hidepid=noaccess", "hidepid=2", "hidepid=invisible", "hidepid=4", "hidepid=ptraceable")
+)
+
+
+class ClosedProcess(NamedTuple):
+    """A process of another account, of which only what everybody may read is known."""
+
+    start: float
+    """When it was started, in seconds since the host was booted."""
+    command_line: bytes
+
+    def names(self, app: AppName) -> bool:
+        """Whether its command line leads through the directory of ``app`` in some store."""
+        return f"/apps/{app}/".encode() in self.command_line
 
 
 class InUse(NamedTuple):
     builds: frozenset[Digest]
     helpers: frozenset[str]
     """The digests of the helpers that are run."""
-    unreadable: int
-    """How many processes could not be looked into."""
+    closed: tuple[ClosedProcess, ...]
+    """The processes that could not be looked into."""
     hidden: bool
-    """Whether there may be processes of other accounts that are not even listed."""
+    """Whether there may be processes of other accounts that are not listed, or of which nothing is told."""
 
 
 def builds_in_use(proc: str = "/proc") -> InUse:
     """Scan all processes that are listed. A process that ends meanwhile counts as ended."""
     builds: set[Digest] = set()
     helpers: set[str] = set()
-    unreadable = 0
+    closed: list[ClosedProcess | None] = []
     for name in os.listdir(proc):
         if name.isdigit():
             paths, complete = _paths(f"{proc}/{name}")
-            unreadable += not complete
+            if not complete:
+                closed += _closed(f"{proc}/{name}")
             builds |= _named(_BUILD, paths)
             helpers |= _named(_HELPER, paths)
-    return InUse(frozenset(builds), frozenset(helpers), unreadable, are_hidden(proc))
+    known = tuple(process for process in closed if process is not None)
+    return InUse(frozenset(builds), frozenset(helpers), known, None in closed or are_hidden(proc))
+
+
+def _closed(process: str) -> list[ClosedProcess | None]:
+    """The process as others see it; None where nothing is told.
+
+    Empty for one that ended meanwhile, and for a thread of the kernel, which runs no build.
+    """
+    try:
+        with open(f"{process}/stat", "rb") as file:
+            fields = file.read().rpartition(b")")[2].split()
+        flags, start = int(fields[_FLAGS]), int(fields[_START])
+        with open(f"{process}/cmdline", "rb") as file:
+            command_line = file.read(_CMDLINE_BYTES)
+    except PermissionError:
+        return [None]
+    except OSError:
+        return []
+    return [] if flags & _KERNEL_THREAD else [ClosedProcess(start * _TICKS_S, command_line)]
 
 
 def are_hidden(proc: str = "/proc") -> bool:
-    """Whether ``proc`` is mounted so that it lists only what this account may look into (proc(5))."""
+    """Whether ``proc`` is mounted so that it tells only of what this account may look into (proc(5))."""
     try:
         with open(f"{proc}/self/mounts", encoding="utf-8", errors="surrogateescape") as lines:
             mounts = [line.split() for line in lines]

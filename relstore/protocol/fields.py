@@ -25,10 +25,12 @@ from relstore.formats.names import (
     as_text,
 )
 from relstore.formats.recipe import Recipe
+from relstore.protocol.activation import SupervisorOut
+from relstore.protocol.reading import LogRow, StatusOut
 
 MAX_INT = (1 << 63) - 1
 
-_GREW: tuple[type, ...] = (Recipe,)
+_GREW: tuple[type, ...] = (Recipe, StatusOut, SupervisorOut, LogRow)
 """The classes whose last field came later."""
 
 T = TypeVar("T")

@@ -43,12 +43,39 @@ def test_the_longest_socket() -> None:
     assert check_socket(f"/{'x' * 105}{{slot}}")
 
 
+def test_the_directory_of_a_managers_sockets_is_filled_in_on_the_host() -> None:
+    assert check_socket("{runtime}/web-{slot}/sock")
+    for bad in ("{runtime}web-{slot}", "/x/{runtime}", "{runtime}/" + "x" * 90 + "{slot}"):
+        with pytest.raises(UsageError):
+            check_socket(bad)
+    cut_over = WEB._replace(socket="{runtime}/web-{slot}/sock")
+    requests = (Http("http://a/", socket="{runtime}/web-{slot}/sock"), Http("http://a/", socket="/x"))
+    recipe = Recipe(health=Health(http=requests), cut_over=cut_over).on_host("/run/user/1000")
+    assert recipe.cut_over is not None
+    assert recipe.cut_over.socket == "/run/user/1000/web-{slot}/sock"
+    assert [request.socket for request in recipe.health.http] == ["/run/user/1000/web-{slot}/sock", "/x"]
+    assert Recipe().on_host("/run") == Recipe()
+
+
 @pytest.mark.parametrize("text", ["web", "web@a", "@", "a b@", "web@.socket", "-@", "x" * 300 + "@"])
 def test_what_is_no_template(text: str) -> None:
     with pytest.raises(UsageError):
         TemplateName.parse(text)
 
 
-@pytest.mark.parametrize("text", ["web.service", "web@.service", "web@a.service", "web.socket"])
+@pytest.mark.parametrize(
+    "text", ["web.service", "web@.service", "web@a.service", "web.socket", "web@.socket"]
+)
 def test_the_names_of_files(text: str) -> None:
     assert UnitFileName.parse(text) == text
+
+
+def test_a_template_has_the_instances_that_are_named() -> None:
+    assert UnitFileName.parse("web@.socket").instances("ab") == ["web@a.socket", "web@b.socket"]
+    assert UnitFileName.parse("web.socket").instances("ab") == ["web.socket"]
+
+
+@pytest.mark.parametrize("text", ["web@.timer", "@.socket", "a b@.socket", "../web@.socket"])
+def test_what_is_no_file_of_units(text: str) -> None:
+    with pytest.raises(UsageError):
+        UnitFileName.parse(text)

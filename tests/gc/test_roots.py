@@ -125,9 +125,28 @@ def test_where_processes_are_hidden_what_was_current_since_boot_may_run(
     assert roots.find(store, {}).roots.may_run == set(builds)
     monkeypatch.setattr(roots, "_booted", lambda: NOW + 2 * 24 * 3600.0)
     assert roots.find(store, {}).roots.may_run == set()
-    monkeypatch.setattr(roots, "builds_in_use", lambda: seen._replace(hidden=False))
+    monkeypatch.setattr(roots, "builds_in_use", lambda: seen._replace(hidden=False, closed=()))
     monkeypatch.setattr(roots, "_booted", lambda: 0.0)
     assert roots.find(store, {}).roots.may_run == set()
+
+
+def test_a_closed_process_may_run_what_was_current_when_it_was_started(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for created in (NOW, NOW + 100, NOW + 200):
+        go_live(store, {"a": b"%d" % created}, created=created)
+    seen = processes.builds_in_use()
+    monkeypatch.setattr(roots, "_booted", lambda: NOW - 1000.0)
+    for command, expected in (
+        (b"python3\0/data/web/apps/web/current/bin/web\0", {build_of(store, 2)}),
+        (b"/srv/web/apps/other/current/bin/web\0", set()),
+        (b"nginx: worker process", set()),
+    ):
+        closed = (processes.ClosedProcess(1150.0, command),)
+        monkeypatch.setattr(
+            roots, "builds_in_use", lambda closed=closed: seen._replace(hidden=False, closed=closed)
+        )
+        assert roots.find(store, {}).roots.may_run == expected
 
 
 @pytest.mark.parametrize(

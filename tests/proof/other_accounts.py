@@ -86,7 +86,7 @@ print("done")
 HIDDEN = """
 mount -t proc -o "$1" proc /proc || exit 9
 cd "$2" || exit 9
-sleep 100 &
+sh -c "sleep 100; true" "${2%%/builds/*}/apps/web/current/bin/web" &
 cd / && shift 2 && exec "$@"
 """
 """In namespaces of its own: /proc hides the processes of others, and root's service runs in a directory."""
@@ -252,9 +252,9 @@ def _plant(path: Path, kind: str) -> None:
 
 
 def _unseen(public: Path) -> Tally:
-    """A collection must leave the build that a hidden process of root's runs."""
-    tally = Tally("a hidden process runs an old build")
-    options = ("hidepid=2", "hidepid=invisible", "hidepid=ptraceable")
+    """A collection must leave the build that a process of root's runs, hidden or only closed to others."""
+    tally = Tally("a process of root's runs an old build")
+    options = ("hidepid=2", "hidepid=invisible", "hidepid=ptraceable", "hidepid=noaccess", "hidepid=0")
     for option in options:
         tally.cases += 1
         tally.violations += _collect(public / f"unseen-{option}", option, "careful")

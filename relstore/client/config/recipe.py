@@ -7,7 +7,7 @@ from relstore.client.config.keys import health, hooks, retention, service
 from relstore.client.config.setting import Setting
 from relstore.client.config.values import Values
 from relstore.errors import UsageError
-from relstore.formats.cut_over import LINK, NONE, PLACEHOLDER, CutOver, check_socket
+from relstore.formats.cut_over import LINK, NONE, PLACEHOLDER, RUNTIME, CutOver, check_socket
 from relstore.formats.names import TemplateName
 from relstore.formats.recipe import RELOAD, Command, Health, Http, Recipe, Units
 from relstore.formats.retention import Policy
@@ -86,7 +86,8 @@ def slots(settings: Values, template: TemplateName | None) -> CutOver | None:
                 f"{setting.name} beside the template {template}", hint="With slots, nothing is restarted."
             )
     name = template.removesuffix("@.service")
-    socket = settings.get(keys.SLOT_SOCKET) or check_socket(f"/run/{name}-{PLACEHOLDER}/sock")
+    runtime = RUNTIME if settings.get(service.USER) else "/run"
+    socket = settings.get(keys.SLOT_SOCKET) or check_socket(f"{runtime}/{name}-{PLACEHOLDER}/sock")
     return CutOver(
         template,
         way or LINK,

@@ -163,10 +163,10 @@ def _warnings(seen: _Seen) -> Iterator[str]:
     survey, plan = seen.survey, seen.plan
     for app, what in survey.roots.damaged_pins.items():
         yield f"{what}: all generations of {app} were kept."
-    if survey.unreadable_processes and plan.dead_builds:
+    if survey.closed_processes and plan.dead_builds:
         yield (
-            f"processes of other accounts that could not be looked into: {survey.unreadable_processes}; "
-            "a build that only they run is kept only while it is current, pinned or the one to roll back to."
+            f"processes of other accounts that could not be looked into: {survey.closed_processes}; "
+            "where a command line leads through an app, the build that was current at its start is kept."
         )
     if survey.hidden_processes and (plan.dead_builds or survey.roots.may_run):
         yield (

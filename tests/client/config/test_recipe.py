@@ -144,6 +144,12 @@ def test_a_template_makes_slots(tmp_path: Path) -> None:
     assert made.health.http == (Http("http://localhost/", socket="/run/web-{slot}/sock"),)
 
 
+def test_slots_of_an_accounts_own_manager_listen_in_its_directory(tmp_path: Path) -> None:
+    made = recipe(tmp_path, 'unit = "web@"\nuser = true\nhttp = "http://localhost/"')
+    assert made.cut_over is not None
+    assert made.cut_over.socket == made.health.http[0].socket == "{runtime}/web-{slot}/sock"
+
+
 def test_workers_have_no_socket(tmp_path: Path) -> None:
     made = recipe(tmp_path, 'unit = "work@"\ncut-over = "none"\nhealth-command = "check {slot}"')
     assert made.cut_over is not None

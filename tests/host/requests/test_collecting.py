@@ -276,7 +276,7 @@ def test_a_lease_that_a_dead_upload_left_half_written_ends_nothing(
 
 def test_processes_that_could_not_be_looked_into_are_warned_of(store: Store, five: App) -> None:
     """Root sees all of them, unless it lacks a right of root as in many containers."""
-    hidden = builds_in_use().unreadable
+    hidden = builds_in_use().closed
     warnings = collecting.collect(store, ask())[0].warnings
     assert len(warnings) == (1 if hidden else 0)
     assert all("processes of other accounts that could not be looked into" in line for line in warnings)

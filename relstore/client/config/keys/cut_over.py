@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from relstore.client.config.keys.service import RUNNING
-from relstore.client.config.readers import BOOLEAN, MILLISECONDS, SECONDS, one_of, string
-from relstore.client.config.setting import DefaultedSetting, PathBase, Setting, ValueType
+from relstore.client.config.readers import BOOLEAN, MILLISECONDS, SECONDS, one_of, string, whole_number
+from relstore.client.config.setting import DefaultedSetting, PathBase, Setting, ValueType, toml
+from relstore.errors import UsageError
 from relstore.formats.cut_over import WAYS, Way, check_socket
 
 TITLE = "Cut-over: a new release without a failed request"
@@ -23,6 +24,15 @@ def _socket(value: object, base: PathBase) -> str:
     return check_socket(string(value))
 
 
+def _ports(value: object, base: PathBase) -> tuple[int, int]:
+    ports = value if isinstance(value, list) else []
+    if len(ports) == 2 and all(type(port) is int and 0 < port < 65536 for port in ports):
+        first, second = ports
+        if first != second:
+            return first, second
+    raise UsageError(f"{toml(value)} is not two ports", hint="Name two different ones: [8001, 8002].")
+
+
 CUT_OVER = Setting(
     "cut-over",
     ValueType("string", "WAY", _way, choices=WAYS),
@@ -38,10 +48,26 @@ SLOT_SOCKET = Setting(
     ValueType("path on the host", "PATH", _socket),
     help="The Unix socket where the unit of a slot listens, with {slot} for its name.",
     more="Checks go there too: `http` needs no `http-socket`, and {slot} is replaced in `tcp` and "
-    "`health-command` as well.",
+    "`health-command` as well. {runtime} at the beginning is /run, or with `user` the account's own "
+    "directory, /run/user/UID.",
     example="/run/web-{slot}/sock",
-    absent="/run/NAME-{slot}/sock for the template NAME@",
+    absent="{runtime}/NAME-{slot}/sock for the template NAME@",
     commands=(*RUNNING, "unit"),
+)
+SLOT_PORT = Setting(
+    "slot-port",
+    ValueType(
+        "list of two ports",
+        "PORT,PORT",
+        _ports,
+        from_flag=lambda text: [whole_number(word.strip()) for word in text.split(",")],
+    ),
+    help="For a program that knows only a TCP port: the ports of 127.0.0.1 for slot a and slot b.",
+    more="Each slot then also gets a socket and a proxy of systemd's, which passes the connections at "
+    "`slot-socket` on to the port. {port} in the program's arguments is replaced; without it, the program "
+    "finds its port in $PORT.",
+    example=[8001, 8002],
+    commands=("unit",),
 )
 DRAIN = DefaultedSetting(
     "drain",
