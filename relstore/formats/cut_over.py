@@ -15,6 +15,7 @@ Slot = Literal["a", "b"]
 SLOTS: Final[tuple[Slot, Slot]] = ("a", "b")
 SLOTS_DIRECTORY = "slots"
 LIVE = "live"
+NEXT = "next"
 """Their names in an app's directory."""
 PLACEHOLDER = "{slot}"
 RUNTIME = "{runtime}"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from relstore.errors import UsageError
+from relstore.formats.command import Command
 from relstore.formats.cut_over import LINK, CutOver, check_socket, other
 from relstore.formats.names import TemplateName, UnitFileName
-from relstore.formats.recipe import Command, Health, Http, Recipe
+from relstore.formats.recipe import Health, Http, Recipe
 
 WEB = CutOver(TemplateName.parse("web@"), LINK, "/run/web-{slot}/sock", 60, False, 10_000)
 

@@ -7,9 +7,10 @@ from relstore.client.config.keys import health, hooks, retention, service
 from relstore.client.config.setting import Setting
 from relstore.client.config.values import Values
 from relstore.errors import UsageError
+from relstore.formats.command import Command
 from relstore.formats.cut_over import LINK, NONE, PLACEHOLDER, RUNTIME, CutOver, check_socket
 from relstore.formats.names import TemplateName
-from relstore.formats.recipe import RELOAD, Command, Health, Http, Recipe, Units
+from relstore.formats.recipe import RELOAD, Health, Http, Recipe, Units
 from relstore.formats.retention import Policy
 
 PROBE_TIMEOUT_S = 10

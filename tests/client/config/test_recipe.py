@@ -10,9 +10,10 @@ from relstore.client.config.load import load
 from relstore.client.config.recipe import policy
 from relstore.client.config.recipe import recipe as recipe_of
 from relstore.errors import ConfigError, UsageError
+from relstore.formats.command import Command
 from relstore.formats.cut_over import LINK, CutOver
 from relstore.formats.names import TemplateName, UnitName
-from relstore.formats.recipe import Command, Health, Http, Recipe, Units
+from relstore.formats.recipe import Health, Http, Recipe, Units
 
 
 def recipe(tmp_path: Path, text: str) -> Recipe:

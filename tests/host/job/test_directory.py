@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from relstore.errors import DamagedError, NewerStoreError, NotFoundError, RelstoreError
+from relstore.formats.command import Command
 from relstore.formats.cut_over import LINK, CutOver
 from relstore.formats.names import JobId, TemplateName
-from relstore.formats.recipe import Command, Recipe
+from relstore.formats.recipe import Recipe
 from relstore.host.job import directory as jobs
 from relstore.host.job.values import DONE, QUEUED, JobRequest, JobState
 from relstore.store import locks
