@@ -23,7 +23,6 @@ from relstore.host.job.closing import Closing, connections_text
 from relstore.host.job.directory import Job
 from relstore.host.job.log import JobLog
 from relstore.host.job.slot_service import SlotService
-from relstore.host.job.traffic import Traffic
 from relstore.host.machine.privilege import Privilege
 from relstore.host.service import connections
 from relstore.store import journal, locks
@@ -44,7 +43,6 @@ def tidy(store: Store, app: App, job: Job, recipe: Recipe, log: JobLog, password
     if cut_over is None:
         return
     slots = Slots(app.directory, store.durability)
-    flow = traffic.of(slots, cut_over, log)
     privilege = Privilege(recipe.units.become, password)
     began = time.monotonic()
     draining: dict[Slot, _Draining] = {}
@@ -54,7 +52,7 @@ def tidy(store: Store, app: App, job: Job, recipe: Recipe, log: JobLog, password
         before, length = length, _journal_length(app)
         if length != before and _last_job(app) != job.id:
             return
-        left = _without_use(slots, flow)
+        left = _without_use(slots, cut_over)
         if not left:
             return
         pause = 0.0
@@ -68,7 +66,7 @@ def tidy(store: Store, app: App, job: Job, recipe: Recipe, log: JobLog, password
                 continue
             with _locked(app) as mine:
                 # A new activation may have taken the slot back meanwhile.
-                if mine and _last_job(app) == job.id and slot in _without_use(slots, flow):
+                if mine and _last_job(app) == job.id and slot in _without_use(slots, cut_over):
                     number = slots.generations().get(slot, 0)
                     if draining[slot].go_on(number):
                         slots.remove(slot)
@@ -176,9 +174,9 @@ def _last_job(app: App) -> str:
     return next((event.job for event in switches), "")
 
 
-def _without_use(slots: Slots, flow: Traffic) -> list[Slot]:
-    """The slots that neither have the traffic nor are kept to go back to."""
-    used = (*flow.reached(), slots.standby())
+def _without_use(slots: Slots, cut_over: CutOver) -> list[Slot]:
+    """The slots that no request reaches and that are not kept to go back to."""
+    used = (*traffic.reached(slots, cut_over), slots.standby())
     return [slot for slot in slots.generations() if slot not in used]
 
 
