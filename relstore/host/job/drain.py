@@ -17,7 +17,7 @@ from relstore.formats import journal as journal_format
 from relstore.formats.cut_over import CutOver, Slot
 from relstore.formats.names import JobId
 from relstore.formats.recipe import Recipe
-from relstore.host.job import closing
+from relstore.host.job import closing, traffic
 from relstore.host.job import directory as jobs
 from relstore.host.job.closing import Closing, connections_text
 from relstore.host.job.directory import Job
@@ -199,8 +199,8 @@ def _last_job(app: App) -> str:
 
 
 def _without_use(slots: Slots, cut_over: CutOver) -> list[Slot]:
-    """The slots that neither have the traffic nor are kept to go back to."""
-    used = (slots.live(cut_over), slots.standby())
+    """The slots that no request reaches and that are not kept to go back to."""
+    used = (*traffic.reached(slots, cut_over), slots.standby())
     return [slot for slot in slots.generations() if slot not in used]
 
 
