@@ -228,7 +228,7 @@ def test_damaged_files_are_said(made: jobs.Job, top: Path, data: bytes) -> None:
 
 @pytest.mark.parametrize("name", ["request", "state"])
 def test_what_a_newer_relstore_wrote_is_an_error_of_its_own(made: jobs.Job, top: Path, name: str) -> None:
-    (job_path(top, made.id) / name).write_bytes(b"\x94\xacrelstore-job\x05\x90\xc0")
+    (job_path(top, made.id) / name).write_bytes(b"\x94\xacrelstore-job\x63\x90\xc0")
     with pytest.raises(NewerStoreError, match=f"the {name} of job {made.id} needs a newer relstore"):
         made.request() if name == "request" else made.state()
 
