@@ -91,8 +91,8 @@ def configuration() -> str:
 
 
 def head(name: str, section: int, what: str) -> str:
-    title = f'.TH {escaped(name).upper()} {section} "" relstore relstore'
-    return f"{title}\n.nh\n.ad l\n.SH NAME\n{escaped(name)} \\- {escaped(what)}"
+    title = f'.TH {escaped(name).upper()} {section} "" relstore relstore\n.nh\n.ad l\n'
+    return f"{title}.SH NAME\n{escaped(name)} \\- {escaped(what)}"
 
 
 def see_also(*names: str) -> str:
