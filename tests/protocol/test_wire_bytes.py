@@ -17,8 +17,18 @@ import pytest
 from relstore import protocol
 from relstore.formats import pack
 from relstore.formats.cut_over import CutOver
+from relstore.formats.front import Front
 from relstore.formats.journal import Event
-from relstore.formats.names import AppName, Digest, JobId, PinName, TemplateName, UnitFileName, UnitName
+from relstore.formats.names import (
+    AppName,
+    BackendName,
+    Digest,
+    JobId,
+    PinName,
+    TemplateName,
+    UnitFileName,
+    UnitName,
+)
 from relstore.protocol import EVENTS, REPLIES, REQUESTS, fields
 
 GOLDEN = dict(
@@ -34,6 +44,7 @@ ROWS = {
     "wanted content": protocol.Wanted,
     "slots": CutOver,
     "slot": protocol.SlotOut,
+    "front": Front,
 }
 """What the bodies of replies consist of, and what came into a recipe or a status later."""
 
@@ -64,7 +75,8 @@ def value(hint: Any, numbers: Iterator[int], *, empty: bool) -> Any:
         UnitFileName: f"u{number}.service",
         TemplateName: f"u{number}@.service",
     }
-    assert hint in (str, AppName, PinName, Digest, JobId, UnitName, UnitFileName, TemplateName)
+    names = (AppName, PinName, Digest, JobId, UnitName, UnitFileName, TemplateName, BackendName)
+    assert hint is str or hint in names
     return hint(texts.get(hint, f"text-{number}"))
 
 
