@@ -78,8 +78,9 @@ class SlotActivation:
         service = self._service(new)
         warm = self._slots.generations().get(new) == self._target.number and service.is_running()
         self._record.write_step(steps.SWITCHING, previous)
-        if not warm:
-            self._free(new)
+        problem = "" if warm else self._free(new)
+        if problem:
+            return self._record.write(Ending(journal_format.FAILED, previous, problem))
         self._job.write_slots(new, old)
         self._job.set_aside(Moment.now())
         reserve.fill(self._store.root)
@@ -140,17 +141,23 @@ class SlotActivation:
         path = self._slots.path(slot)
         return SlotService(self._recipe, slot, path, self._privilege, self._store.root.path, self._log)
 
-    def _free(self, slot: Slot) -> None:
-        """Stop what drains in the slot, when its connections are gone or its time is up."""
+    def _free(self, slot: Slot) -> str:
+        """Stop what drains in the slot, when its connections are gone or its time is up. Returns why not, if
+        the job is cancelled before that."""
         number = self._slots.generations().get(slot)
-        if number is not None:
+        if number is None:
+            return ""
+        freeing = drain.Freeing(self._cut_over, slot, number, self._service(slot), self._log)
+        if not closing.is_asked_at_once(self._job):
+            freeing.wait(lambda: bool(self._preparation.cancelled()))
+        problem = self._preparation.cancelled()
+        if not problem:
             if self._slots.standby() == slot:
                 self._slots.set_standby(None)
-            at_once = closing.is_asked_at_once(self._job)
-            service = self._service(slot)
-            closed = drain.free(self._cut_over, slot, number, service, self._log, at_once=at_once)
+            closed = freeing.end(at_once=closing.is_asked_at_once(self._job))
             self._slots.remove(slot)
             closing.note(self._job, closed, self._log)
+        return problem
 
     def _start(self, service: SlotService, new: Slot, previous: int, *, warm: bool) -> Failure | None:
         """Start the new slot and check it alone: no request reaches it yet."""

@@ -2,7 +2,7 @@
 
 The job does this after its outcome is recorded and told, so that nobody waits for it. It holds the app's lock
 only while it looks and asks a slot to end: a new activation meanwhile may take the slot back, or free it by
-itself. What a dead job left is stopped by the next one, and at boot.
+itself (``Freeing``). What a dead job left is stopped by the next one, and at boot.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from relstore.errors import RelstoreError
 from relstore.formats import journal as journal_format
@@ -137,28 +137,52 @@ class _Draining:
             self.closed = Closing(int(time.time()), generation, count, waited, False)
 
 
-def free(
-    cut_over: CutOver, slot: Slot, generation: int, service: SlotService, log: JobLog, *, at_once: bool
-) -> Closing | None:
-    """End what drains in the slot that a new activation needs, under its lock: when its connections are gone
-    or their time is up, or ``at_once``. What was closed."""
-    began = time.monotonic()
-    count = count_connections(cut_over, slot)
-    if count != 0 and not at_once:
-        log.say(
-            f"waiting up to {cut_over.drain} s for {connections_text(count)} of generation {generation} in "
-            f"slot {slot}; --cut-old ends them at once"
+class Freeing:
+    """What drains in the slot that a new activation needs, on its way to its end, under that one's lock."""
+
+    def __init__(
+        self, cut_over: CutOver, slot: Slot, generation: int, service: SlotService, log: JobLog
+    ) -> None:
+        self._cut_over = cut_over
+        self._slot = slot
+        self._generation = generation
+        self._service = service
+        self._log = log
+        self._began = time.monotonic()
+
+    def wait(self, is_cancelled: Callable[[], bool]) -> None:
+        """Until its connections are gone, their time is up, or the activation is cancelled."""
+        count = count_connections(self._cut_over, self._slot)
+        if count == 0:
+            return
+        self._log.say(
+            f"waiting up to {self._cut_over.drain} s for {connections_text(count)} of generation "
+            f"{self._generation} in slot {self._slot}; --cut-old ends them at once"
         )
-        _wait_for_connections(cut_over, slot, began, log)
-        count = count_connections(cut_over, slot)
-    closed = None
-    if count != 0:
-        closed = Closing(int(time.time()), generation, count, round(time.monotonic() - began), at_once)
-    if at_once or (cut_over.announce and closed is not None):
-        service.stop_at_once()
-    else:
-        service.stop()
-    return closed
+        told = self._began
+        while (left := count_connections(self._cut_over, self._slot)) != 0 and not is_cancelled():
+            now = time.monotonic()
+            if now - self._began >= self._cut_over.drain:
+                return
+            if now - told >= _TOLD_S:
+                told = now
+                self._log.say(
+                    f"{connections_text(left)} left in slot {self._slot} after {now - self._began:.0f} s"
+                )
+            time.sleep(_pause(left))
+
+    def end(self, *, at_once: bool) -> Closing | None:
+        """Stop it; what was closed by that."""
+        count = count_connections(self._cut_over, self._slot)
+        closed = None
+        if count != 0:
+            waited = round(time.monotonic() - self._began)
+            closed = Closing(int(time.time()), self._generation, count, waited, at_once)
+        if at_once or (self._cut_over.announce and closed is not None):
+            self._service.stop_at_once()
+        else:
+            self._service.stop()
+        return closed
 
 
 def end_now(cut_over: CutOver, slot: Slot, service: SlotService, log: JobLog) -> None:
@@ -178,16 +202,6 @@ def _without_use(slots: Slots, cut_over: CutOver) -> list[Slot]:
     """The slots that neither have the traffic nor are kept to go back to."""
     used = (slots.live(cut_over), slots.standby())
     return [slot for slot in slots.generations() if slot not in used]
-
-
-def _wait_for_connections(cut_over: CutOver, slot: Slot, began: float, log: JobLog) -> None:
-    """Until the slot has none, or the time is up that ``began``. Who waits is told how many are left."""
-    told = began
-    while (count := count_connections(cut_over, slot)) != 0 and time.monotonic() - began < cut_over.drain:
-        if time.monotonic() - told >= _TOLD_S:
-            told = time.monotonic()
-            log.say(f"{connections_text(count)} left in slot {slot} after {told - began:.0f} s")
-        time.sleep(_pause(count))
 
 
 def has_connections(cut_over: CutOver, slot: Slot) -> bool:

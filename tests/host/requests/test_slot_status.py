@@ -16,8 +16,9 @@ from relstore.formats.recipe import Recipe
 from relstore.host.job import directory as jobs
 from relstore.host.job.directory import Job
 from relstore.host.job.values import DONE, JobRequest, JobState
+from relstore.host.requests import slot_status
 from relstore.host.requests.status import status
-from relstore.protocol import SlotOut, Status
+from relstore.protocol import SlotOut, Status, UnitOut
 from relstore.store import journal
 from relstore.store.app import App
 from relstore.store.slots import Slots
@@ -138,3 +139,10 @@ def test_a_link_that_leads_elsewhere_is_drift_and_no_slot_is_live(
     os.symlink("/elsewhere", f"{app.directory.path}/live")
     assert seen(store)["a"].role == "draining"
     assert "points to '/elsewhere'" in status(store, Status(WEB)).drift
+
+
+def test_a_slot_that_runs_another_build_than_its_link_is_drift() -> None:
+    slot = SlotOut("a", 42, "web@a.service", "active (running)", "live", 0, 0, 0, "")
+    for runs, sentences in ((42, []), (0, []), (41, ["slot a runs generation 41 instead of 42"])):
+        unit = UnitOut(slot.unit, slot.state, runs, "")
+        assert list(slot_status.runs_another([unit], [slot])) == sentences
