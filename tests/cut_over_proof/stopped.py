@@ -77,7 +77,7 @@ def stopped_at(deployer: Deployer, step: str, *words: object) -> Iterator[Stoppe
                 slowed.enter_context(_slow(pid))
             _wait_for(directory / job / "state", STEPS.index(step), client)
             os.kill(pid, signal.SIGSTOP)
-            yield Stopped(_state(directory / job / "state").step, job, pid, client)
+            yield Stopped(state_of(directory / job / "state").step, job, pid, client)
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid or client.pid, signal.SIGCONT)
@@ -124,7 +124,8 @@ def _wait_for(path: Path, index: int, client: subprocess.Popen[str]) -> None:
     )
 
 
-def _state(path: Path) -> JobState:
+def state_of(path: Path) -> JobState:
+    """What the file of a job's state says."""
     return _parse(path.read_bytes())
 
 

@@ -25,6 +25,7 @@ import time
 HERE = os.path.dirname(os.path.dirname(os.path.realpath(sys.argv[0])))
 BEAT_S = 0.25
 STAYS_GOOD_S = 4.0
+LAST_MOMENT_S = 0.05
 asked = 0
 leaving = False
 connections = set()
@@ -130,6 +131,7 @@ async def leave():
     """Every connection gets its answer first; one that is idle ends after its next answer."""
     global leaving
     leaving = True
+    time.sleep(LAST_MOMENT_S)  # noqa: ASYNC251 - it has something to do, and accepts nobody meanwhile
     for server in servers:
         server.close()
     while connections:  # noqa: ASYNC110 - an event would have to be set in two places
