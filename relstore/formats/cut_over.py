@@ -28,6 +28,8 @@ Way = Literal["link", "none"]
 LINK: Final = "link"
 NONE: Final = "none"
 WAYS: tuple[Way, ...] = (LINK, NONE)
+ALL = 100
+"""Percent of the traffic."""
 
 
 class CutOver(NamedTuple):
@@ -45,6 +47,11 @@ class CutOver(NamedTuple):
     """Milliseconds for which the new slot must stay healthy with the traffic, before the release counts."""
     standby: bool = False
     """Whether the old slot keeps running until the next release needs it, to go back to."""
+
+    @property
+    def stages(self) -> tuple[int, ...]:
+        """The shares of the traffic, in percent, that the new slot gets one after the other."""
+        return (ALL,)
 
     def unit(self, slot: Slot) -> UnitName:
         return self.template.instance(slot)

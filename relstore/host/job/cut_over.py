@@ -13,10 +13,10 @@ import time
 
 from relstore.errors import DamagedError, RelstoreError
 from relstore.formats import journal as journal_format
-from relstore.formats.cut_over import NONE, CutOver, Slot, other
+from relstore.formats.cut_over import ALL, CutOver, Slot, other
 from relstore.formats.journal import Event, Outcome
 from relstore.host.job import activation as steps
-from relstore.host.job import confirmation, drain
+from relstore.host.job import confirmation, drain, traffic
 from relstore.host.job.directory import Job
 from relstore.host.job.hooks import Hooks
 from relstore.host.job.log import JobLog
@@ -64,6 +64,7 @@ class SlotActivation:
         self._record = Record(store, app, job, request, self._log)
         self._preparation = JobPreparation(store, job, self._recipe, self._hooks, self._log, self._record)
         self._slots = Slots(app.directory, store.durability)
+        self._traffic = traffic.of(self._slots, cut_over, self._log)
 
     def run(self, remark: str = "") -> Ending:
         """From the request to a recorded outcome.
@@ -74,7 +75,7 @@ class SlotActivation:
         problem = self._preparation.run(self._target, self._generations.get(previous))
         if problem:
             return self._record.write(Ending(journal_format.FAILED, previous, problem))
-        old = self._slots.live(self._cut_over)
+        old = self._traffic.slot()
         new = other(old) if old else "a"
         service = self._service(new)
         warm = self._slots.generations().get(new) == self._target.number and service.is_running()
@@ -106,15 +107,15 @@ class SlotActivation:
         if state.step == RECORDING:
             recorded = next((kind for kind in journal_format.OUTCOMES if kind == state.outcome), None)
             return self._record.end(Ending(recorded or journal_format.INTERRUPTED, previous, state.reason))
-        moved = self._slots.live(self._cut_over) == new
+        moved = self._traffic.slot() == new
         if self._record.current() == event.generation and (event.generation != previous or moved):
             if not moved:
-                reserve.with_reserve(self._store.root, lambda: self._slots.set_live(self._cut_over, new))
+                reserve.with_reserve(self._store.root, lambda: self._traffic.give(new, ALL))
             return self._record.end(Ending(journal_format.ACTIVE, previous, ""))
         service = self._service(new)
         reason = state.reason or "the job died before the release was committed"
         failure = Failure(reason, of_release=state.step == steps.RETURNING)
-        if moved:
+        if new in self._traffic.reached():
             return self._return(service, new, old, previous, failure)
         return self._withdraw(service, new, previous, failure)
 
@@ -153,15 +154,17 @@ class SlotActivation:
         return Failure(problem) if problem else None
 
     def _move(self, service: SlotService, new: Slot, previous: int) -> Failure | None:
-        """Move the traffic, and watch the release with it."""
+        """Move the traffic, share by share, and watch the release with each."""
         try:
-            self._record.try_step(MOVING, previous)
-            self._slots.set_live(self._cut_over, new)
-            if self._cut_over.way != NONE:
-                self._log.say(f"slot {new} has the traffic")
-            self._record.try_step(WATCHING, previous)
             variables = self._hooks.variables(self._target, self._generations.get(previous))
-            problem = service.watch(self._target.build, variables, self._cut_over.watch / 1000)
+            problem = ""
+            for share in self._cut_over.stages:
+                self._record.try_step(MOVING, previous)
+                self._traffic.give(new, share)
+                self._record.try_step(WATCHING, previous)
+                problem = service.watch(self._target.build, variables, self._cut_over.watch / 1000)
+                if problem:
+                    break
             if not problem and self._request.confirm_hash is not None:
                 self._record.try_step(steps.CONFIRMING, previous)
                 problem = confirmation.wait(self._job, self._recipe.confirm)
@@ -192,7 +195,7 @@ class SlotActivation:
     ) -> Ending:
         """Move the traffic back first. The new slot stops when its last connections are gone (``drain``)."""
         try:
-            reserve.with_reserve(self._store.root, lambda: self._slots.set_live(self._cut_over, old))
+            reserve.with_reserve(self._store.root, lambda: self._traffic.give_back(old))
         except (OSError, RelstoreError) as error:
             problem = explained(error, "moving the traffic back")
             self._log.say(problem)

@@ -18,8 +18,10 @@ from relstore.formats.cut_over import CutOver, Slot
 from relstore.formats.names import JobId
 from relstore.formats.recipe import Recipe
 from relstore.host.job import directory as jobs
+from relstore.host.job import traffic
 from relstore.host.job.log import JobLog
 from relstore.host.job.slot_service import SlotService
+from relstore.host.job.traffic import Traffic
 from relstore.host.machine.privilege import Privilege
 from relstore.host.service import connections
 from relstore.store import locks
@@ -37,11 +39,12 @@ def tidy(store: Store, app: App, ident: str, recipe: Recipe, log: JobLog, passwo
     if cut_over is None:
         return
     slots = Slots(app.directory, store.durability)
+    flow = traffic.of(slots, cut_over, log)
     privilege = Privilege(recipe.units.become, password)
     deadline = time.monotonic() + cut_over.drain
     announced: set[Slot] = set()
     while _last_job(app) == ident:
-        left = _without_use(slots, cut_over)
+        left = _without_use(slots, flow)
         if not left:
             return
         for slot in left:
@@ -53,7 +56,7 @@ def tidy(store: Store, app: App, ident: str, recipe: Recipe, log: JobLog, passwo
                 continue
             with _locked(app) as mine:
                 # A new activation may have taken the slot back meanwhile.
-                if mine and _last_job(app) == ident and slot in _without_use(slots, cut_over):
+                if mine and _last_job(app) == ident and slot in _without_use(slots, flow):
                     _say_what_is_cut(cut_over, slot, log)
                     service.stop()
                     slots.remove(slot)
@@ -65,9 +68,9 @@ def _last_job(app: App) -> str:
     return next((event.job for event in switches), "")
 
 
-def _without_use(slots: Slots, cut_over: CutOver) -> list[Slot]:
-    """The slots that neither have the traffic nor are kept to go back to."""
-    used = (slots.live(cut_over), slots.standby())
+def _without_use(slots: Slots, flow: Traffic) -> list[Slot]:
+    """The slots that no request reaches and that are not kept to go back to."""
+    used = (*flow.reached(), slots.standby())
     return [slot for slot in slots.generations() if slot not in used]
 
 
