@@ -74,7 +74,8 @@ suite-trees: $(STAMP)
 
 # Cut-over on hosts with systemd, with a job and a host that die at every step; needs root.
 proof-cut-over: $(STAMP)
-	RELSTORE_TEST_THOROUGH=1 $(BIN)/python -m pytest tests/systemd/test_cut_over.py tests/systemd/test_slot_ports.py tests/systemd/test_user_slots.py
+	RELSTORE_TEST_THOROUGH=1 $(BIN)/python -m pytest tests/systemd/test_cut_over.py tests/systemd/test_slot_ports.py tests/systemd/test_user_slots.py \
+		tests/systemd/test_shared_socket.py
 
 reference: $(STAMP)
 	$(BIN)/python docs/generate_reference.py

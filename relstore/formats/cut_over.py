@@ -6,13 +6,16 @@ Plain values, part of a recipe. A template unit runs the app twice, as ``web@a``
 
 from __future__ import annotations
 
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, Optional
 
 from relstore.errors import UsageError
 from relstore.formats.names import TemplateName, UnitName
 
 Slot = Literal["a", "b"]
 SLOTS: Final[tuple[Slot, Slot]] = ("a", "b")
+TRIAL: Final = "trial"
+Place = Literal["a", "b", "trial"]
+"""Where a release runs: in a slot, or on trial, at a socket of its own that no request reaches."""
 SLOTS_DIRECTORY = "slots"
 LIVE = "live"
 """Their names in an app's directory."""
@@ -23,11 +26,13 @@ LONGEST_RUNTIME = "/run/user/4294967294"
 MAX_SOCKET_BYTES = 107
 """The longest path that connect(2) takes for a Unix socket (unix(7))."""
 
-Way = Literal["link", "none"]
-"""``link``: fronts connect to ``live``; ``none``: the two overlap, and no traffic is moved (workers)."""
+Way = Literal["link", "none", "socket"]
+"""``link``: fronts connect to ``live``; ``none``: the two overlap, and no traffic is moved (workers);
+``socket``: both accept from one socket of systemd's, from their start until they are asked to end."""
 LINK: Final = "link"
 NONE: Final = "none"
-WAYS: tuple[Way, ...] = (LINK, NONE)
+SOCKET: Final = "socket"
+WAYS: tuple[Way, ...] = (LINK, SOCKET, NONE)
 ALL = 100
 """Percent of the traffic."""
 
@@ -38,7 +43,8 @@ class CutOver(NamedTuple):
     template: TemplateName
     way: Way
     socket: str
-    """Where a slot listens: an absolute path with ``{slot}`` in it. Empty for ``none``."""
+    """Where a slot listens: an absolute path with ``{slot}`` in it. Empty for ``none``; of those that share a
+    socket, only the trial listens there."""
     drain: int
     """Seconds that connections of the old slot may last after the traffic has moved."""
     announce: bool
@@ -47,17 +53,31 @@ class CutOver(NamedTuple):
     """Milliseconds for which the new slot must stay healthy with the traffic, before the release counts."""
     standby: bool = False
     """Whether the old slot keeps running until the next release needs it, to go back to."""
+    trial: Optional[UnitName] = None
+    """The unit in which a release proves itself before it shares the socket; None for the other ways."""
 
     @property
     def stages(self) -> tuple[int, ...]:
         """The shares of the traffic, in percent, that the new slot gets one after the other."""
         return (ALL,)
 
-    def unit(self, slot: Slot) -> UnitName:
-        return self.template.instance(slot)
+    @property
+    def has_link(self) -> bool:
+        """Whether the front goes by ``live``; otherwise that only notes which slot is the app's."""
+        return self.way not in (NONE, SOCKET)
 
-    def socket_of(self, slot: Slot) -> str:
+    def unit(self, place: Place) -> UnitName:
+        if place == TRIAL:
+            return self.trial or trial_unit(self.template)
+        return self.template.instance(place)
+
+    def socket_of(self, slot: Place) -> str:
         return self.socket.replace(PLACEHOLDER, slot)
+
+
+def trial_unit(template: TemplateName) -> UnitName:
+    """``web-trial.service`` for ``web@``."""
+    return UnitName.parse(template.replace("@.", "-trial."))
 
 
 def other(slot: Slot) -> Slot:

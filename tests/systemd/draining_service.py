@@ -71,7 +71,10 @@ async def main():
     loop.add_signal_handler(signal.SIGTERM, ended.set)
     while mode == "never listens":  # noqa: ASYNC110
         await asyncio.sleep(1)
-    servers = [await loop.create_server(Connection, sock=made) for made in listening()]
+    sockets = listening()
+    if mode == "exits at the shared socket" and sockets[0].family != socket.AF_UNIX:
+        os._exit(3)
+    servers = [await loop.create_server(Connection, sock=made) for made in sockets]
     if mode == "crashes after 1 s":
         loop.call_later(1, os._exit, 3)
     await ended.wait()

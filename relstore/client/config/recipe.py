@@ -7,7 +7,16 @@ from relstore.client.config.keys import health, hooks, retention, service
 from relstore.client.config.setting import Setting
 from relstore.client.config.values import Values
 from relstore.errors import UsageError
-from relstore.formats.cut_over import LINK, NONE, PLACEHOLDER, RUNTIME, CutOver, check_socket
+from relstore.formats.cut_over import (
+    LINK,
+    NONE,
+    PLACEHOLDER,
+    RUNTIME,
+    SOCKET,
+    CutOver,
+    check_socket,
+    trial_unit,
+)
 from relstore.formats.names import TemplateName
 from relstore.formats.recipe import RELOAD, Command, Health, Http, Recipe, Units
 from relstore.formats.retention import Policy
@@ -85,6 +94,12 @@ def slots(settings: Values, template: TemplateName | None) -> CutOver | None:
             raise UsageError(
                 f"{setting.name} beside the template {template}", hint="With slots, nothing is restarted."
             )
+    if way == SOCKET and settings.get(keys.STANDBY):
+        raise UsageError(
+            'standby with cut-over = "socket": a release accepts connections for as long as it runs, so none '
+            "can be kept running without traffic",
+            hint="Remove standby.",
+        )
     name = template.removesuffix("@.service")
     runtime = RUNTIME if settings.get(service.USER) else "/run"
     socket = settings.get(keys.SLOT_SOCKET) or check_socket(f"{runtime}/{name}-{PLACEHOLDER}/sock")
@@ -93,9 +108,11 @@ def slots(settings: Values, template: TemplateName | None) -> CutOver | None:
         way or LINK,
         "" if way == NONE else socket,
         settings.get(keys.DRAIN),
-        settings.get(keys.DRAIN_ANNOUNCE),
+        # Only the program itself can stop accepting from the shared socket.
+        way == SOCKET or settings.get(keys.DRAIN_ANNOUNCE),
         settings.get(keys.WATCH),
         settings.get(keys.STANDBY),
+        trial_unit(template) if way == SOCKET else None,
     )
 
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Mapping
 
 from relstore.errors import DamagedError, RelstoreError
 from relstore.formats import journal as journal_format
-from relstore.formats.cut_over import ALL, CutOver, Slot, other
+from relstore.formats.cut_over import ALL, TRIAL, CutOver, Place, Slot, other
 from relstore.formats.journal import Event, Outcome
 from relstore.host.job import activation as steps
 from relstore.host.job import confirmation, drain, traffic
@@ -78,7 +79,12 @@ class SlotActivation:
         old = self._traffic.slot()
         new = other(old) if old else "a"
         service = self._service(new)
-        warm = self._slots.generations().get(new) == self._target.number and service.is_running()
+        # Behind a shared socket, one that does not serve has been asked to end, and cannot be taken back.
+        warm = (
+            not self._is_shared
+            and self._slots.generations().get(new) == self._target.number
+            and service.is_running()
+        )
         self._record.write_step(steps.SWITCHING, previous)
         if not warm:
             self._free(new)
@@ -87,10 +93,12 @@ class SlotActivation:
         reserve.fill(self._store.root)
         self._record.write(Ending(journal_format.SWITCHING, previous, remark))
         self._log.begin()
-        failure = self._start(service, new, previous, warm=warm)
+        place: Place = TRIAL if self._is_shared else new
+        alone = self._service(place)
+        failure = self._start(alone, place, previous, warm=warm)
         if failure is not None:
-            return self._withdraw(service, new, previous, failure)
-        failure = self._move(service, new, previous)
+            return self._withdraw(alone, place, previous, failure)
+        failure = self._move(service, new, previous, alone)
         if failure is None:
             failure = self._commit(old)
         if failure is not None:
@@ -115,13 +123,19 @@ class SlotActivation:
         service = self._service(new)
         reason = state.reason or "the job died before the release was committed"
         failure = Failure(reason, of_release=state.step == steps.RETURNING)
-        if new in self._traffic.reached():
+        if new in self._traffic.reached() or (self._is_shared and new in self._slots.generations()):
             return self._return(service, new, old, previous, failure)
-        return self._withdraw(service, new, previous, failure)
+        place: Place = TRIAL if self._is_shared else new
+        return self._withdraw(self._service(place), place, previous, failure)
 
     # -- forward ---------------------------------------------------------------------------------
 
-    def _service(self, slot: Slot) -> SlotService:
+    @property
+    def _is_shared(self) -> bool:
+        """Whether both slots accept from one socket, so that a release has to prove itself at another one."""
+        return self._cut_over.trial is not None
+
+    def _service(self, slot: Place) -> SlotService:
         path = self._slots.path(slot)
         return SlotService(self._recipe, slot, path, self._privilege, self._store.root.path, self._log)
 
@@ -135,13 +149,14 @@ class SlotActivation:
             self._service(slot).stop()
             self._slots.remove(slot)
 
-    def _start(self, service: SlotService, new: Slot, previous: int, *, warm: bool) -> Failure | None:
-        """Start the new slot and check it alone: no request reaches it yet."""
+    def _start(self, service: SlotService, new: Place, previous: int, *, warm: bool) -> Failure | None:
+        """Start the release in the new slot or on trial, and check it alone: no request reaches it yet."""
         try:
             variables = self._hooks.variables(self._target, self._generations.get(previous))
             if not warm:
                 self._record.try_step(STARTING, previous)
-                self._log.say(f"starting generation {self._target.number} in slot {new}")
+                where = "on trial" if new == TRIAL else f"in slot {new}"
+                self._log.say(f"starting generation {self._target.number} {where}")
                 self._app.ensure_link(self._target)
                 self._slots.set(new, self._target.number)
                 failure = service.start(variables)
@@ -149,20 +164,30 @@ class SlotActivation:
                     return failure
             self._record.try_step(steps.CHECKING, previous)
             problem = service.check(self._target.build, variables, at_once=warm)
+            if new == TRIAL and not problem:
+                # With the traffic, nobody could tell which slot answers a probe.
+                problem = service.watch(self._target.build, variables, self._cut_over.watch / 1000)
+            if new == TRIAL and not problem:
+                service.stop_at_once()
+                self._slots.remove(new)
         except Exception as error:  # noqa: BLE001 - whatever it is, a bug too, the slot must be stopped
             return Failure(explained(error, "in the new slot"), of_release=False)
         return Failure(problem) if problem else None
 
-    def _move(self, service: SlotService, new: Slot, previous: int) -> Failure | None:
+    def _move(self, service: SlotService, new: Slot, previous: int, alone: SlotService) -> Failure | None:
         """Move the traffic, share by share, and watch the release with each."""
         try:
             variables = self._hooks.variables(self._target, self._generations.get(previous))
             problem = ""
             for share in self._cut_over.stages:
                 self._record.try_step(MOVING, previous)
+                if self._is_shared:
+                    failure = self._join(service, new, variables)
+                    if failure is not None:
+                        return failure
                 self._traffic.give(new, share)
                 self._record.try_step(WATCHING, previous)
-                problem = service.watch(self._target.build, variables, self._cut_over.watch / 1000)
+                problem = service.watch(self._target.build, variables, self._watch_s(alone))
                 if problem:
                     break
             if not problem and self._request.confirm_hash is not None:
@@ -170,6 +195,23 @@ class SlotActivation:
                 problem = confirmation.wait(self._job, self._recipe.confirm)
         except Exception as error:  # noqa: BLE001 - whatever it is, a bug too, the traffic must go back
             return Failure(explained(error, "moving the traffic"), of_release=False)
+        return Failure(problem) if problem else None
+
+    def _watch_s(self, alone: SlotService) -> float:
+        if not self._is_shared:
+            return self._cut_over.watch / 1000
+        # It was watched on trial. Only the old one answers until the new one accepts, which nobody sees, so
+        # the new one has twice the time that it took on trial before the old one is asked to end.
+        return max(self._recipe.health.stable / 1000, 2 * alone.took)
+
+    def _join(self, service: SlotService, new: Slot, variables: Mapping[str, str]) -> Failure | None:
+        """Start the new slot, which accepts from the shared socket from then on, beside the old one."""
+        self._log.say(f"starting generation {self._target.number} in slot {new}, at the shared socket")
+        self._slots.set(new, self._target.number)
+        failure = service.start(variables)
+        if failure is not None:
+            return failure
+        problem = service.check(self._target.build, variables, at_once=True)
         return Failure(problem) if problem else None
 
     def _commit(self, old: Slot | None) -> Failure | None:
@@ -201,16 +243,19 @@ class SlotActivation:
             self._log.say(problem)
             ending = Ending(journal_format.ROLLED_BACK, previous, f"{failure.reason}\n{problem}")
             raise self._record.unrecorded(problem, ending, steps.RETURNING) from None
+        if self._is_shared:  # no link keeps requests from it
+            with contextlib.suppress(OSError, RelstoreError):  # it is stopped later
+                service.announce_end()
         self._log.say(f"{failure.reason}; the traffic is back")
         return self._end(service, previous, failure, "")
 
-    def _withdraw(self, service: SlotService, new: Slot, previous: int, failure: Failure) -> Ending:
+    def _withdraw(self, service: SlotService, new: Place, previous: int, failure: Failure) -> Ending:
         """Stop the new slot, which has not had the traffic. One that was taken back while it drained may have
         connections, and goes on to drain."""
         self._log.say(f"{failure.reason}; no request reached it")
         self._record.try_step(steps.RETURNING, previous, failure.reason, _outcome(failure))
         with contextlib.suppress(OSError, RelstoreError):  # what stays of it is stopped later
-            if not drain.connections_of(self._cut_over, new):
+            if new == TRIAL or not drain.connections_of(self._cut_over, new):
                 service.stop_at_once()
                 self._slots.remove(new)
         return self._end(service, previous, failure, "\nno request reached it")

@@ -57,7 +57,7 @@ def tidy(store: Store, app: App, ident: str, recipe: Recipe, log: JobLog, passwo
             with _locked(app) as mine:
                 # A new activation may have taken the slot back meanwhile.
                 if mine and _last_job(app) == ident and slot in _without_use(slots, flow):
-                    _say_what_is_cut(cut_over, slot, log)
+                    _say_what_is_cut(cut_over, slot, service, log)
                     service.stop()
                     slots.remove(slot)
         time.sleep(_POLL_S)
@@ -87,16 +87,19 @@ def _is_over(cut_over: CutOver, slot: Slot, service: SlotService, deadline: floa
     return not cut_over.announce and not connections_of(cut_over, slot)
 
 
-def _say_what_is_cut(cut_over: CutOver, slot: Slot, log: JobLog) -> None:
+def _say_what_is_cut(cut_over: CutOver, slot: Slot, service: SlotService, log: JobLog) -> None:
     left = connections_of(cut_over, slot)
     if left:
         noun = "connection" if left == 1 else "connections"
         log.say(f"{left} {noun} of slot {slot} closed after {cut_over.drain} s")
+    if cut_over.trial is not None and not service.has_ended():
+        log.say(f"slot {slot} has not finished its connections after {cut_over.drain} s, and is stopped")
 
 
 def connections_of(cut_over: CutOver, slot: Slot) -> int:
-    """Workers have none; and where they cannot be counted, the time alone decides."""
-    if not cut_over.socket:
+    """Workers have none. Nobody sees whose those of a shared socket are: the program itself ends when it has
+    none. And where they cannot be counted, the time alone decides."""
+    if not cut_over.has_link:
         return 0
     try:
         return connections.count(cut_over.socket_of(slot))

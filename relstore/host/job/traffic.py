@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Optional, Protocol
 
-from relstore.formats.cut_over import ALL, NONE, CutOver, Slot
+from relstore.formats.cut_over import ALL, CutOver, Slot
 from relstore.host.job.log import JobLog
 from relstore.store.slots import Slots
 
@@ -58,7 +58,8 @@ class LinkTraffic:
 
 
 class NoTraffic(LinkTraffic):
-    """Workers overlap. ``live`` only notes which slot is the app's, and nothing is said about it."""
+    """Nothing goes by ``live``: workers overlap, and slots behind a shared socket accept from their start on.
+    ``live`` only notes which slot is the app's, and nothing is said about it."""
 
     def give(self, new: Slot, share: int) -> None:
         self._slots.set_live(self._cut_over, new)
@@ -66,6 +67,6 @@ class NoTraffic(LinkTraffic):
 
 def of(slots: Slots, cut_over: CutOver, log: JobLog) -> Traffic:
     """The traffic of the app with those ``slots``."""
-    if cut_over.way == NONE:
+    if not cut_over.has_link:
         return NoTraffic(slots, cut_over, log)
     return LinkTraffic(slots, cut_over, log)

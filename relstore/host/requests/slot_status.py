@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from relstore.errors import StoreError
-from relstore.formats.cut_over import LINK, CutOver, Slot
+from relstore.formats.cut_over import LINK, TRIAL, CutOver, Slot
 from relstore.formats.recipe import Recipe
 from relstore.host.machine.privilege import Privilege
 from relstore.host.service import connections, running_build
@@ -31,6 +31,13 @@ def units(store: Store, app: App, recipe: Recipe, cut_over: CutOver) -> Iterator
             words.append(_connections(cut_over.socket_of(slot)))
         program = running_build.program(state.main_pid) if state.main_pid else ""
         yield UnitOut(cut_over.unit(slot), ", ".join(words), number if state.main_pid else 0, program)
+    on_trial = slots.on_trial()
+    if on_trial is not None:
+        unit = cut_over.unit(TRIAL)
+        state = systemd.state(unit)
+        program = running_build.program(state.main_pid) if state.main_pid else ""
+        words = [f"{state.active or 'unknown'} ({state.sub})", "on trial"]
+        yield UnitOut(unit, ", ".join(words), on_trial if state.main_pid else 0, program)
 
 
 def unfit(store: Store, app: App, cut_over: CutOver, current: int | None) -> Iterator[str]:

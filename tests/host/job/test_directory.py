@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from relstore.errors import DamagedError, NewerStoreError, NotFoundError, RelstoreError
-from relstore.formats.cut_over import LINK, CutOver
-from relstore.formats.names import JobId, TemplateName
+from relstore.formats.cut_over import LINK, SOCKET, CutOver
+from relstore.formats.names import JobId, TemplateName, UnitName
 from relstore.formats.recipe import Command, Recipe
 from relstore.host.job import directory as jobs
 from relstore.host.job.values import DONE, QUEUED, JobRequest, JobState
@@ -226,7 +226,7 @@ def test_damaged_files_are_said(made: jobs.Job, top: Path, data: bytes) -> None:
 
 @pytest.mark.parametrize("name", ["request", "state"])
 def test_what_a_newer_relstore_wrote_is_an_error_of_its_own(made: jobs.Job, top: Path, name: str) -> None:
-    (job_path(top, made.id) / name).write_bytes(b"\x94\xacrelstore-job\x04\x90\xc0")
+    (job_path(top, made.id) / name).write_bytes(b"\x94\xacrelstore-job\x05\x90\xc0")
     with pytest.raises(NewerStoreError, match=f"the {name} of job {made.id} needs a newer relstore"):
         made.request() if name == "request" else made.state()
 
@@ -257,6 +257,13 @@ def test_a_request_with_slots_is_one_of_a_later_version(app: App) -> None:
     assert job.request() == request
     raw = job.directory.read("request", 10_000)
     assert b"relstore-job\x03" in raw
+    job.close()
+    shared = cut_over._replace(way=SOCKET, trial=UnitName("web-trial.service"))
+    request = REQUEST._replace(recipe=Recipe(cut_over=shared))
+    job, lock = jobs.create(app, request)
+    os.close(lock)
+    assert job.request() == request
+    assert b"relstore-job\x04" in job.directory.read("request", 10_000)
     job.close()
     job, lock = jobs.create(app, REQUEST)
     os.close(lock)

@@ -36,12 +36,14 @@ def _ports(value: object, base: PathBase) -> tuple[int, int]:
 CUT_OVER = Setting(
     "cut-over",
     ValueType("string", "WAY", _way, choices=WAYS),
-    help="How the traffic moves from the old release to the new one: link or none.",
+    help="How the traffic moves from the old release to the new one: link, socket or none.",
     more="With link, whatever stands in front connects to the socket `apps/APP/live` in the store. "
+    "With socket, both releases accept from one socket of systemd's for a while: for programs that take the "
+    "socket from systemd and finish their connections after SIGTERM. "
     "With none, no traffic is moved and the two overlap, as workers may.",
     example="link",
     absent="link for a template of units",
-    commands=RUNNING,
+    commands=(*RUNNING, "unit", "sudoers"),
 )
 SLOT_SOCKET = Setting(
     "slot-socket",
