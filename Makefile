@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-quick check format bench bench-downtime bench-scale proof proof-cut-over suites suite-trees host-tests reference clean
+.PHONY: demo demo-cut-over test test-quick check format bench bench-downtime bench-scale proof proof-cut-over suites suite-trees host-tests reference clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "relstore needs Python 3.11 or newer; set PYTHON=")'
@@ -15,6 +15,10 @@ $(STAMP): pyproject.toml
 
 demo: $(STAMP)
 	$(BIN)/relstore demo
+
+# The demo of the cut-over for a machine whose account has no systemd; needs root, for a host of its own.
+demo-cut-over: $(STAMP)
+	$(BIN)/python -m tests.systemd.demo_cut_over
 
 # The tests spend much of their time waiting for hosts and clocks, so more of them run at once than there are cores.
 WORKERS ?= 3
@@ -74,7 +78,7 @@ suite-trees: $(STAMP)
 
 # Cut-over on hosts with systemd, with a job and a host that die at every step; needs root.
 proof-cut-over: $(STAMP)
-	RELSTORE_TEST_THOROUGH=1 $(BIN)/python -m pytest tests/systemd/test_cut_over.py tests/systemd/test_slot_ports.py tests/systemd/test_user_slots.py \
+	RELSTORE_TEST_THOROUGH=1 $(BIN)/python -m pytest tests/systemd/test_cut_over.py tests/systemd/test_slot_ports.py tests/systemd/test_user_slots.py tests/systemd/test_drain.py \
 		tests/systemd/test_shared_socket.py
 
 reference: $(STAMP)

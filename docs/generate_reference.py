@@ -19,9 +19,10 @@ import click
 
 from relstore import errors
 from relstore.cli import exit_codes
+from relstore.cli.catalog import COMMANDS, GROUPS
 from relstore.cli.directories import CACHE_VARIABLE, STATE_VARIABLE
 from relstore.cli.local_state import LIMIT_VARIABLE
-from relstore.cli.main import COMMANDS, main
+from relstore.cli.main import main
 from relstore.cli.options import common_options
 from relstore.client.config import table
 from relstore.client.config.environments import DEFAULT_ENV, TABLES_EXAMPLE, TABLES_HELP
@@ -64,6 +65,7 @@ def reference() -> str:
         prose["head"],
         "## Commands",
         prose["commands"],
+        _table(("group", "command", "alias", "what it does"), _groups()),
         *(_command(name, known["documents"].get(name)) for name in COMMANDS),
         "## Common options",
         prose["common"],
@@ -103,6 +105,13 @@ def reference() -> str:
         _table(("kind", "meaning"), _kinds(errors.RelstoreError)),
     ]
     return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def _groups() -> Iterator[tuple[str, ...]]:
+    for title, group in GROUPS.items():
+        for index, (name, listed) in enumerate(group.items()):
+            alias = f"`{listed.alias}`" if listed.alias else ""
+            yield "" if index else title, f"[`{name}`](#{name})", alias, listed.short
 
 
 def _command(name: str, document: Mapping[str, Sequence[str]] | None) -> str:

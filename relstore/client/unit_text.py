@@ -132,8 +132,10 @@ def recovery(root: str, python: str, *, account: str, user: bool) -> str:
     """The text of a unit that resolves interrupted activations at boot, with the newest helper.
 
     ``account``: the one that deploys, because root must not run a helper that others can change. Raises
-    UsageError without one.
+    UsageError without one. ``python``: the path of the interpreter that runs it.
     """
+    if not python:
+        raise UsageError("the host does not say which python3 runs the helper", hint="Give --python PATH.")
     if not account and not user:
         raise UsageError("no account for the unit", hint="Give --account NAME, the account that deploys.")
     helper = f"{root}/helpers/newest"

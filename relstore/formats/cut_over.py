@@ -26,6 +26,14 @@ LONGEST_RUNTIME = "/run/user/4294967294"
 MAX_SOCKET_BYTES = 107
 """The longest path that connect(2) takes for a Unix socket (unix(7))."""
 
+Role = Literal["live", "draining", "standby", "starting", "none"]
+"""What a slot is for at this moment: ``none`` is free."""
+LIVE_ROLE: Final = "live"
+DRAINING: Final = "draining"
+STANDBY: Final = "standby"
+STARTING: Final = "starting"
+FREE: Final = "none"
+
 Way = Literal["link", "none", "socket"]
 """``link``: fronts connect to ``live``; ``none``: the two overlap, and no traffic is moved (workers);
 ``socket``: both accept from one socket of systemd's, from their start until they are asked to end."""

@@ -27,10 +27,14 @@ from relstore.formats.names import (
     as_text,
 )
 from relstore.formats.recipe import Recipe
+from relstore.protocol.activation import SupervisorOut
+from relstore.protocol.reading import LogRow, StatusOut
 
 MAX_INT = (1 << 63) - 1
 
-_GREW: Mapping[type, int] = MappingProxyType({Recipe: 1, CutOver: 1})
+_GREW: Mapping[type, int] = MappingProxyType(
+    {Recipe: 1, CutOver: 1, StatusOut: 1, SupervisorOut: 1, LogRow: 1}
+)
 """How many of the last fields of a class came later."""
 
 T = TypeVar("T")

@@ -83,6 +83,8 @@ def test_the_recovery_unit_runs_as_the_account_that_deploys() -> None:
     assert "User=" not in own
     with pytest.raises(UsageError, match="no account for the unit"):
         unit_file.recovery("/srv/web", "/usr/bin/python3", account="", user=False)
+    with pytest.raises(UsageError, match="which python3"):
+        unit_file.recovery("/srv/web", "", account="deploy", user=False)
 
 
 def verify(directory: Path, name: str, text: str) -> str:

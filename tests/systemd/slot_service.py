@@ -4,11 +4,12 @@
 It listens at the port of 127.0.0.1 that ``port=N`` or ``$PORT`` says, or else at a Unix socket.
 
 It answers HTTP/1.1 with the version of its build and keeps connections open. ``/slow`` takes 300 ms, ``/long``
-several seconds; ``/count`` says how many other requests it was asked. On SIGTERM it ends at once ("rude").
+several seconds; ``/count`` says how many other requests it was asked. On SIGTERM it ends at once ("rude") or not at all.
 """
 
 import contextlib
 import os
+import signal
 import socket
 import sys
 import threading
@@ -79,6 +80,8 @@ def listening():
 
 version, mode = read("version"), read("mode")
 began = time.monotonic()
+if mode == "ignores SIGTERM":
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 if mode == "exits at once":
     sys.exit(1)
 if mode != "never listens":

@@ -186,6 +186,10 @@ def wait_for_one_slot(deployer: Deployer) -> str:
         time.sleep(0.1)
 
 
+def roles(status: dict[str, object]) -> dict[str, str]:
+    return {slot["name"]: slot["role"] for slot in status["slots"]}  # type: ignore[attr-defined]
+
+
 def live(deployer: Deployer) -> str:
     return deployer.host.run("readlink", "/srv/web/apps/web/live").stdout.strip()
 
@@ -195,10 +199,18 @@ def test_a_push_and_the_way_back_fail_no_request(slots: Deployer) -> None:
         time.sleep(1)
         second = push(slots, "second")
         assert second.code == 0, second.err
-        units = [(unit["name"], unit["runs"], unit["state"]) for unit in slots.status()["units"]]  # type: ignore[attr-defined]
-        assert [unit[:2] for unit in units] == [("web@a.service", 1), ("web@b.service", 2)]
-        assert "draining" in units[0][2]
-        assert "live" in units[1][2]
+        status = slots.status()
+        assert [(unit["name"], unit["runs"], unit["state"]) for unit in status["units"]] == [  # type: ignore[attr-defined]
+            ("web@a.service", 1, "active (running)"),
+            ("web@b.service", 2, "active (running)"),
+        ]
+        assert roles(status) == {"a": "draining", "b": "live"}
+        assert (status["job"], status["drift"]) == (None, None)
+        shown = slots.does("status", "--app", "web").out
+        assert re.search(r"slot a +generation 1, draining for \d+ s, \d+ connections? left\n", shown), shown
+        assert re.search(r"slot b +generation 2, live, web@b\.service active, \d+ connections?\n", shown), (
+            shown
+        )
         time.sleep(1)
         back = slots.run("switch-generation", "-1", *KEYS)
         assert back.code == 0, back.err
@@ -259,9 +271,7 @@ def test_a_standby_is_gone_back_to_without_a_start(slots: Deployer) -> None:
     second = push(slots, "second", "good", "--standby", "--drain", "2s")
     assert second.code == 0, second.err
     time.sleep(4)
-    units = slots.status()["units"]
-    roles = {unit["name"]: unit["state"].split(", ")[1] for unit in units}  # type: ignore[attr-defined]
-    assert roles == {"web@a.service": "standby", "web@b.service": "live"}
+    assert roles(slots.status()) == {"a": "standby", "b": "live"}
     with under_load(slots) as load:
         time.sleep(0.5)
         back = slots.run("switch-generation", "-1", *KEYS, "--standby")

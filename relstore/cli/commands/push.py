@@ -54,6 +54,7 @@ def push(
     note: str,
     lock_wait: int,
     override_hold: bool,
+    cut_old: bool,
     switch: bool,
     dry_run: bool,
 ) -> None:
@@ -69,7 +70,7 @@ def push(
     transfer = send_options(invocation)
     scans = ScanCache(transfer.cache)
     activates = switch and not dry_run
-    activation = activation_of(invocation, lock_wait, override_hold) if activates else None
+    activation = activation_of(invocation, lock_wait, override_hold, cut_old) if activates else None
     path = settings.get(ARTIFACT)
     if path is None:
         raise UsageError(

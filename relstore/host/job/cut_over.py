@@ -9,7 +9,6 @@ the job's process, under the app's lock. Not for apps that one unit runs (``acti
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Mapping
 
 from relstore.errors import DamagedError, RelstoreError
@@ -17,7 +16,7 @@ from relstore.formats import journal as journal_format
 from relstore.formats.cut_over import ALL, TRIAL, CutOver, Place, Slot, other
 from relstore.formats.journal import Event, Outcome
 from relstore.host.job import activation as steps
-from relstore.host.job import confirmation, drain, traffic
+from relstore.host.job import closing, confirmation, drain, traffic
 from relstore.host.job.directory import Job
 from relstore.host.job.hooks import Hooks
 from relstore.host.job.log import JobLog
@@ -141,13 +140,15 @@ class SlotActivation:
 
     def _free(self, slot: Slot) -> None:
         """Stop what drains in the slot, when its connections are gone or its time is up."""
-        if slot in self._slots.generations():
+        number = self._slots.generations().get(slot)
+        if number is not None:
             if self._slots.standby() == slot:
                 self._slots.set_standby(None)
-            self._log.say(f"waiting for the last connections of slot {slot}")
-            drain.wait_for_connections(self._cut_over, slot, time.monotonic() + self._cut_over.drain)
-            self._service(slot).stop()
+            at_once = closing.is_asked_at_once(self._job)
+            service = self._service(slot)
+            closed = drain.free(self._cut_over, slot, number, service, self._log, at_once=at_once)
             self._slots.remove(slot)
+            closing.note(self._job, closed, self._log)
 
     def _start(self, service: SlotService, new: Place, previous: int, *, warm: bool) -> Failure | None:
         """Start the release in the new slot or on trial, and check it alone: no request reaches it yet."""
@@ -255,7 +256,7 @@ class SlotActivation:
         self._log.say(f"{failure.reason}; no request reached it")
         self._record.try_step(steps.RETURNING, previous, failure.reason, _outcome(failure))
         with contextlib.suppress(OSError, RelstoreError):  # what stays of it is stopped later
-            if new == TRIAL or not drain.connections_of(self._cut_over, new):
+            if new == TRIAL or not drain.has_connections(self._cut_over, new):
                 service.stop_at_once()
                 self._slots.remove(new)
         return self._end(service, previous, failure, "\nno request reached it")

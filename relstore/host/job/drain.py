@@ -1,8 +1,8 @@
 """Stops every slot that no longer has the traffic, once its connections are gone or their time is up.
 
 The job does this after its outcome is recorded and told, so that nobody waits for it. It holds the app's lock
-only while it looks and stops: a new activation meanwhile may take the slot back, or free it by itself. What a
-dead job left is stopped by the next one, and at boot.
+only while it looks and asks a slot to end: a new activation meanwhile may take the slot back, or free it by
+itself. What a dead job left is stopped by the next one, and at boot.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from relstore.formats import journal as journal_format
 from relstore.formats.cut_over import CutOver, Slot
 from relstore.formats.names import JobId
 from relstore.formats.recipe import Recipe
+from relstore.host.job import closing, traffic
 from relstore.host.job import directory as jobs
-from relstore.host.job import traffic
+from relstore.host.job.closing import Closing, connections_text
+from relstore.host.job.directory import Job
 from relstore.host.job.log import JobLog
 from relstore.host.job.slot_service import SlotService
 from relstore.host.job.traffic import Traffic
@@ -33,34 +35,113 @@ _POLL_S = 0.2
 _LOCK_S = 1.0
 
 
-def tidy(store: Store, app: App, ident: str, recipe: Recipe, log: JobLog, password: str = "") -> None:
-    """Return when only the slot with the traffic runs, or a later job than ``ident`` has taken over."""
+def tidy(store: Store, app: App, job: Job, recipe: Recipe, log: JobLog, password: str = "") -> None:
+    """Return when only the slot with the traffic runs, or a later job than ``job`` has taken over."""
     cut_over = recipe.cut_over
     if cut_over is None:
         return
     slots = Slots(app.directory, store.durability)
     flow = traffic.of(slots, cut_over, log)
     privilege = Privilege(recipe.units.become, password)
-    deadline = time.monotonic() + cut_over.drain
-    announced: set[Slot] = set()
-    while _last_job(app) == ident:
+    began = time.monotonic()
+    draining: dict[Slot, _Draining] = {}
+    while _last_job(app) == job.id:
         left = _without_use(slots, flow)
         if not left:
             return
         for slot in left:
-            service = SlotService(recipe, slot, slots.path(slot), privilege, store.root.path, log)
-            if cut_over.announce and slot not in announced:
-                service.announce_end()
-                announced.add(slot)
-            if not _is_over(cut_over, slot, service, deadline):
+            if slot not in draining:
+                service = SlotService(recipe, slot, slots.path(slot), privilege, store.root.path, log)
+                draining[slot] = _Draining(cut_over, slot, service, began)
+            if not draining[slot].is_due():
                 continue
             with _locked(app) as mine:
                 # A new activation may have taken the slot back meanwhile.
-                if mine and _last_job(app) == ident and slot in _without_use(slots, flow):
-                    _say_what_is_cut(cut_over, slot, service, log)
-                    service.stop()
-                    slots.remove(slot)
+                if mine and _last_job(app) == job.id and slot in _without_use(slots, flow):
+                    number = slots.generations().get(slot, 0)
+                    if draining[slot].go_on(number):
+                        slots.remove(slot)
+                        closing.note(job, draining.pop(slot).closed, log)
         time.sleep(_POLL_S)
+
+
+class _Draining:
+    """One slot on its way to its end."""
+
+    def __init__(self, cut_over: CutOver, slot: Slot, service: SlotService, began: float) -> None:
+        self._cut_over = cut_over
+        self._slot = slot
+        self._service = service
+        self._began = began
+        self._deadline = began + cut_over.drain
+        self._gives_up = 0.0
+        """When it is not waited for any more, once it was asked to end."""
+        self.closed: Closing | None = None
+        """What had connections when their time was up."""
+
+    def is_due(self) -> bool:
+        """Whether there is something to do, for which the app's lock is needed."""
+        if not self._gives_up:
+            # One that finishes its connections by itself is asked to end at once.
+            return (
+                self._cut_over.announce or self._is_late() or not has_connections(self._cut_over, self._slot)
+            )
+        return self._service.has_ended() or self._must_be_killed() or time.monotonic() >= self._gives_up
+
+    def go_on(self, generation: int) -> bool:
+        """The next step, with the lock held; whether it has ended."""
+        if self._service.has_ended() or (self._gives_up and time.monotonic() >= self._gives_up):
+            self._service.stop_at_once()
+            return True
+        if self._is_late() and self.closed is None:
+            self._note_connections(generation)
+        if not self._gives_up:
+            self._gives_up = max(time.monotonic(), self._deadline) + self._service.stop_limit()
+            self._service.announce_end()
+        elif self._must_be_killed():
+            self._service.stop_at_once()
+        return False
+
+    def _is_late(self) -> bool:
+        return time.monotonic() >= self._deadline
+
+    def _must_be_killed(self) -> bool:
+        """It was asked to end when its time began; now that is up."""
+        return self._cut_over.announce and self._is_late() and has_connections(self._cut_over, self._slot)
+
+    def _note_connections(self, generation: int) -> None:
+        count = count_connections(self._cut_over, self._slot)
+        if count != 0:
+            waited = round(time.monotonic() - self._began)
+            self.closed = Closing(int(time.time()), generation, count, waited, False)
+
+
+def free(
+    cut_over: CutOver, slot: Slot, generation: int, service: SlotService, log: JobLog, *, at_once: bool
+) -> Closing | None:
+    """End what drains in the slot that a new activation needs, under its lock: when its connections are gone
+    or their time is up, or ``at_once``. What was closed."""
+    began = time.monotonic()
+    if cut_over.trial is not None and not at_once:
+        service.announce_end()  # only the program itself knows when it has finished its connections
+    count = _left(cut_over, slot, service)
+    if count != 0 and not at_once:
+        log.say(
+            f"waiting up to {cut_over.drain} s for {connections_text(count)} of generation {generation} in "
+            f"slot {slot}; --cut-old ends them at once"
+        )
+        deadline = began + cut_over.drain
+        while _left(cut_over, slot, service) != 0 and time.monotonic() < deadline:
+            time.sleep(_POLL_S)
+        count = _left(cut_over, slot, service)
+    closed = None
+    if count != 0:
+        closed = Closing(int(time.time()), generation, count, round(time.monotonic() - began), at_once)
+    if at_once or (cut_over.announce and closed is not None):
+        service.stop_at_once()
+    else:
+        service.stop()
+    return closed
 
 
 def _last_job(app: App) -> str:
@@ -74,37 +155,27 @@ def _without_use(slots: Slots, flow: Traffic) -> list[Slot]:
     return [slot for slot in slots.generations() if slot not in used]
 
 
-def wait_for_connections(cut_over: CutOver, slot: Slot, deadline: float) -> None:
-    """Until the slot has none, or the time is up."""
-    while connections_of(cut_over, slot) and time.monotonic() < deadline:
-        time.sleep(_POLL_S)
+def _left(cut_over: CutOver, slot: Slot, service: SlotService) -> int | None:
+    """How many connections it has; what has ended has none."""
+    count = count_connections(cut_over, slot)
+    return 0 if count is None and service.has_ended() else count
 
 
-def _is_over(cut_over: CutOver, slot: Slot, service: SlotService, deadline: float) -> bool:
-    if time.monotonic() >= deadline or service.has_ended():
-        return True
-    # One that was asked to end says itself when it has no connections any more.
-    return not cut_over.announce and not connections_of(cut_over, slot)
+def has_connections(cut_over: CutOver, slot: Slot) -> bool:
+    """Whether it has, or may have; where they cannot be counted, the time alone decides."""
+    return count_connections(cut_over, slot) != 0
 
 
-def _say_what_is_cut(cut_over: CutOver, slot: Slot, service: SlotService, log: JobLog) -> None:
-    left = connections_of(cut_over, slot)
-    if left:
-        noun = "connection" if left == 1 else "connections"
-        log.say(f"{left} {noun} of slot {slot} closed after {cut_over.drain} s")
-    if cut_over.trial is not None and not service.has_ended():
-        log.say(f"slot {slot} has not finished its connections after {cut_over.drain} s, and is stopped")
-
-
-def connections_of(cut_over: CutOver, slot: Slot) -> int:
-    """Workers have none. Nobody sees whose those of a shared socket are: the program itself ends when it has
-    none. And where they cannot be counted, the time alone decides."""
-    if not cut_over.has_link:
+def count_connections(cut_over: CutOver, slot: Slot) -> int | None:
+    """Workers have none; None where they cannot be counted: nobody sees whose a shared socket's are."""
+    if cut_over.trial is not None:
+        return None
+    if not cut_over.socket:
         return 0
     try:
         return connections.count(cut_over.socket_of(slot))
     except OSError:
-        return 1
+        return None
 
 
 @contextlib.contextmanager
@@ -127,6 +198,6 @@ def tidy_after(store: Store, app: App, own: str, log: JobLog, password: str = ""
             return
         with contextlib.closing(jobs.open_job(app, JobId.parse(ident))) as job:
             if ident == own or not job.is_alive():
-                tidy(store, app, ident, job.request().recipe, log, password)
+                tidy(store, app, job, job.request().recipe, log, password)
     except (OSError, RelstoreError) as error:
         log.say(f"the old slot was not stopped: {error}")

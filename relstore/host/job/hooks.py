@@ -27,7 +27,7 @@ class Hooks:
             directory=self._tree(generation),
             output=self._log,
             seconds=command.timeout,
-        )
+        ).problem
         return f"the {name} command failed: {problem}" if problem else ""
 
     def variables(self, generation: Generation, other: Generation | None) -> dict[str, str]:

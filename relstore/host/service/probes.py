@@ -46,7 +46,8 @@ def command(
 ) -> str:
     """Run it once, for at most ``seconds`` or its own limit, whichever is less."""
     limit = max(1, int(min(seconds, probe.timeout)))
-    return commands.run(probe.words, variables=variables, directory=directory, output=output, seconds=limit)
+    ran = commands.run(probe.words, variables=variables, directory=directory, output=output, seconds=limit)
+    return ran.problem
 
 
 def _judge(probe: Http, response: Response) -> str:
