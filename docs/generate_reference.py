@@ -66,7 +66,7 @@ def reference() -> str:
         "## Commands",
         prose["commands"],
         _table(("group", "command", "alias", "what it does"), _groups()),
-        *(_command(name, known["documents"].get(name)) for name in COMMANDS),
+        *(command(name, known["documents"].get(name)) for name in COMMANDS),
         "## Common options",
         prose["common"],
         _table(("option", "environment", "meaning"), map(_common_row, common_options())),
@@ -114,22 +114,22 @@ def _groups() -> Iterator[tuple[str, ...]]:
             yield "" if index else title, f"[`{name}`](#{name})", alias, listed.short
 
 
-def _command(name: str, document: Mapping[str, Sequence[str]] | None) -> str:
+def command(name: str, document: Mapping[str, Sequence[str]] | None) -> str:
     """One command: usage, help, arguments and options of its own, examples, its JSON document."""
-    command = main.get_command(click.Context(main), name)
-    if command is None:
+    found = main.get_command(click.Context(main), name)
+    if found is None:
         raise ValueError(f"there is no command {name}")
-    usage = " ".join(command.collect_usage_pieces(click.Context(command, info_name=name)))
-    parts = [f"### {name}", f"```text\nrelstore {name} {usage}\n```", inspect.cleandoc(command.help or "")]
+    usage = " ".join(found.collect_usage_pieces(click.Context(found, info_name=name)))
+    parts = [f"### {name}", f"```text\nrelstore {name} {usage}\n```", inspect.cleandoc(found.help or "")]
     common = {option.name for option in common_options()}
     own = [
         parameter
-        for parameter in command.params
+        for parameter in found.params
         if isinstance(parameter, click.Option) and parameter.name not in common
     ]
     if own:
         parts.append(_table(("option", "meaning"), ((_flags(option), option.help or "") for option in own)))
-    examples = [line for line in (command.epilog or "").splitlines() if line.startswith("  ")]
+    examples = [line for line in (found.epilog or "").splitlines() if line.startswith("  ")]
     if examples:
         parts.append("```sh\n" + "\n".join(line.strip() for line in examples) + "\n```")
     if document:

@@ -126,8 +126,9 @@ def test_all_decisions_are_in_the_index() -> None:
     assert listed == sorted(path.name for path in decisions.glob("[0-9]*.md"))
 
 
-def test_the_reference_is_current() -> None:
-    generator = ROOT / "docs" / "generate_reference.py"
+@pytest.mark.parametrize("name", ["generate_reference.py", "generate_man_pages.py"])
+def test_what_is_generated_is_current(name: str) -> None:
+    generator = ROOT / "docs" / name
     result = subprocess.run(
         [sys.executable, str(generator), "--check"], cwd=ROOT, capture_output=True, text=True
     )

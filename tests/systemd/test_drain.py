@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import itertools
+import os
 import time
 from collections.abc import Iterator
 
 import pytest
 
 from tests.systemd.deployer import Deployer
-from tests.systemd.test_cut_over import THOROUGH, push, roles, slots, wait_for_one_slot
+from tests.systemd.slot_host import push, roles, wait_for_one_slot
 
-__all__ = ["slots"]
 pytestmark = pytest.mark.root
+
+THOROUGH = os.environ.get("RELSTORE_TEST_THOROUGH") == "1"
 
 HOLD = """
 import socket, sys, time

@@ -15,7 +15,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -145,6 +145,19 @@ def play(desk: Desk, root: bool, step: Step, page: Path) -> None:
     assert step.output is None or shows(step.output, output), said
 
 
+ASK = """
+import http.client, sys
+kept = http.client.HTTPConnection(sys.argv[1], timeout=30)
+for line in sys.stdin:
+    fresh = http.client.HTTPConnection(sys.argv[1], timeout=30)
+    for connection in (kept, fresh):
+        connection.request("GET", "/")
+        print(connection.getresponse().read().decode(), flush=True)
+    fresh.close()
+"""
+LIVE = ("curl", "-s", "--unix-socket", "/srv/web/apps/web/live", "http://localhost/")
+
+
 @dataclass
 class Seen:
     """What those who use the service saw: what failed, and how often each release answered."""
@@ -161,6 +174,23 @@ def people(desk: Desk, home: Path) -> Iterator[Seen]:
         yield seen
     seen.failed += load.failed
     seen.releases.update(load.bodies)
+
+
+@contextmanager
+def asked_before_and_after(desk: Desk) -> Iterator[None]:
+    """At the end of the block, the front is done with the old release, on new connections and on one that it has had."""
+    words = [*desk.host.network.prefix, sys.executable, "-c", ASK, desk.host.address]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as client:
+        assert client.stdin is not None
+        assert client.stdout is not None
+        client.stdin.write("\n")
+        client.stdin.flush()
+        before = {client.stdout.readline() for _ in range(2)}
+        yield
+        after, _ = client.communicate("\n" * 20, timeout=60)
+    live = desk.host.run(*LIVE).stdout
+    assert before != {f"{live}\n"}
+    assert set(after.splitlines()) == {live}
 
 
 @contextmanager
@@ -212,9 +242,11 @@ def test_a_recipe_fails_no_request(recipe: Recipe, desk: Desk, tmp_path: Path) -
             play(desk, root, step, recipe.path)
     with (jobs if recipe.name == "workers" else people)(desk, tmp_path / "other") as seen:
         time.sleep(1)
-        for root, step in todo:
-            if step.line > loaded:
-                play(desk, root, step, recipe.path)
+        *most, (root, last) = (entry for entry in todo if entry[1].line > loaded)
+        for by_root, step in most:
+            play(desk, by_root, step, recipe.path)
+        with nullcontext() if recipe.name == "workers" else asked_before_and_after(desk):
+            play(desk, root, last, recipe.path)
         time.sleep(1)
     assert seen.failed == []
     assert set(seen.releases) == {f"version {number}" for number in range(1, recipe.releases + 1)}

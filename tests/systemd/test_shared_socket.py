@@ -14,13 +14,12 @@ import pytest
 from tests.support.hosts.systemd import Network, SystemdHost
 from tests.support.user import Ran
 from tests.systemd.deployer import Deployer
+from tests.systemd.slot_host import install, live, release, under_load, wait_for_one_slot
 from tests.systemd.steps import caught
-from tests.systemd.test_cut_over import install, under_load, wait_for_one_slot
 
 pytestmark = pytest.mark.root
 
 THOROUGH = os.environ.get("RELSTORE_TEST_THOROUGH") == "1"
-SERVICE = Path(__file__).with_name("draining_service.py")
 KEYS = (
     "--app", "web", "--unit", "web@", "--cut-over", "socket", "--http", "http://localhost/health",
     "--health-interval", "100ms", "--health-stable", "500ms", "--health-timeout", "5s", "--watch", "1s",
@@ -28,18 +27,8 @@ KEYS = (
 )  # fmt: skip
 
 
-def release(deployer: Deployer, version: str, mode: str = "good") -> Path:
-    build = deployer.user.home / "release"
-    (build / "bin").mkdir(parents=True, exist_ok=True)
-    (build / "bin/web").write_bytes(SERVICE.read_bytes())
-    (build / "bin/web").chmod(0o755)
-    (build / "version").write_text(version)
-    (build / "mode").write_text(mode)
-    return build
-
-
 def push(deployer: Deployer, version: str, mode: str = "good", *flags: str) -> Ran:
-    return deployer.run("push", release(deployer, version, mode), *KEYS, *flags)
+    return deployer.run("push", release(deployer, version, mode, ends="politely"), *KEYS, *flags)
 
 
 @pytest.fixture
@@ -123,10 +112,6 @@ def test_without_a_socket_that_does_not_block_the_one_who_serves_stalls(shared: 
     assert longest_wait(shared, "--ignore-preflight", "socket-blocks") > 1.5
 
 
-def live(deployer: Deployer) -> str:
-    return deployer.host.run("readlink", "/srv/web/apps/web/live").stdout.strip()
-
-
 def active(deployer: Deployer) -> set[str]:
     units = ("web@a.service", "web@b.service", "web-trial.service", "web-trial.socket", "web.socket")
     said = deployer.host.run("systemctl", "is-active", *units, check=False).stdout.split()
@@ -146,9 +131,9 @@ def test_a_push_and_the_way_back_fail_no_request(shared: Deployer) -> None:
         assert bad.code == 3, bad.err
         assert "no request reached it" in bad.err
         time.sleep(0.5)
-    assert load.failed == []
-    assert set(load.bodies) == {"first", "second"}
-    assert load.bodies["second"] > 100
+    assert load.account.broken == []
+    assert set(load.account.releases) == {"first", "second"}
+    assert load.account.releases["second"] > 100
     assert wait_for_one_slot(shared) == "a"
     assert active(shared) == {"web@a.service", "web.socket"}
     assert shared.status()["drift"] is None
@@ -161,10 +146,10 @@ def test_a_release_that_fails_its_trial_is_reached_by_nobody(shared: Deployer, m
         time.sleep(0.5)
         ran = push(shared, "second", mode, "--health-stable", "2s")
         time.sleep(0.5)
-    assert (ran.code, load.failed) == (3, []), ran.err
+    assert (ran.code, load.account.broken) == (3, []), ran.err
     assert "web-trial.service" in ran.err or "not healthy within 5 s" in ran.err
     assert "no request reached it" in ran.err
-    assert set(load.bodies) == {"first"}
+    assert set(load.account.releases) == {"first"}
     assert wait_for_one_slot(shared) == "a"
     assert active(shared) == {"web@a.service", "web.socket"}
 
@@ -175,7 +160,7 @@ def test_one_that_fails_only_at_the_shared_socket_is_stopped_at_once(shared: Dep
         time.sleep(0.5)
         ran = push(shared, "second", "exits at the shared socket")
         time.sleep(0.5)
-    assert (ran.code, load.failed) == (3, []), ran.err
+    assert (ran.code, load.account.broken) == (3, []), ran.err
     assert "no request reached it" not in ran.err
     assert wait_for_one_slot(shared) == "a"
     assert shared.events()[-1] == ("rolled-back", 2)
@@ -189,15 +174,15 @@ SLOW = ("-v", "--health-stable", "2s", "--watch", "1s", "--confirm", "20s")
 def test_a_job_that_is_killed_is_undone_and_no_request_fails(shared: Deployer, step: str) -> None:
     with under_load(shared) as load:
         time.sleep(0.5)
-        words = ("push", release(shared, "second"), *KEYS, *SLOW)
+        words = ("push", release(shared, "second", ends="politely"), *KEYS, *SLOW)
         with caught(shared, step, *words) as client:
             shared.host.run("pkill", "-KILL", "-f", " job /srv/web web ", check=False)
             client.kill()
         third = push(shared, "third")
         assert third.code == 0, third.err
         time.sleep(1)
-    assert load.failed == []
-    assert load.bodies["third"] > 20
+    assert load.account.broken == []
+    assert load.account.releases["third"] > 20
     assert shared.events()[-3:] == [("interrupted", 2), ("switching", 3), ("active", 3)]
     wait_for_one_slot(shared)
     assert shared.host.run("sh", "-c", "cat /srv/web/apps/web/slots/*/version").stdout == "third"
@@ -209,7 +194,7 @@ def test_a_job_that_is_killed_is_undone_and_no_request_fails(shared: Deployer, s
 def test_after_a_power_cut_one_slot_serves_and_the_other_is_gone(shared: Deployer, step: str) -> None:
     install(shared, "--recover")
     shared.host.run("systemctl", "enable", "--quiet", "relstore-recover")
-    with caught(shared, step, "push", release(shared, "second"), *KEYS, *SLOW) as client:
+    with caught(shared, step, "push", release(shared, "second", ends="politely"), *KEYS, *SLOW) as client:
         shared.host.power_cut()
         client.kill()
     shared.host.boot()
@@ -217,9 +202,40 @@ def test_after_a_power_cut_one_slot_serves_and_the_other_is_gone(shared: Deploye
         shared.host.wait_running()
         assert wait_for_one_slot(shared) == "a"
         time.sleep(1)
-    assert load.bodies["first"] > 20
+    assert load.account.releases["first"] > 20
     assert active(shared) == {"web@a.service", "web.socket"}
     assert shared.events()[-1] == ("interrupted", 2)
     with under_load(shared) as load:
         time.sleep(1)
-    assert load.failed == []
+    assert load.account.broken == []
+
+
+HOLD = """
+import socket, sys
+with socket.create_connection((sys.argv[1], 80), timeout=60) as caller:
+    caller.sendall(b"GET /answer?40 HTTP/1.1\\r\\nHost: web\\r\\n\\r\\n")
+    print(len(caller.recv(4096)))
+"""
+
+
+@pytest.mark.skipif(not THOROUGH, reason="the long form")
+def test_one_that_does_not_finish_in_time_is_killed_and_the_log_says_so(shared: Deployer) -> None:
+    words = [*shared.host.network.prefix, sys.executable, "-c", HOLD, shared.host.address]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as caller:
+        time.sleep(1)
+        second = push(shared, "second", "good", "--drain", "2s")
+        assert second.code == 0, second.err
+        assert wait_for_one_slot(shared) == "b"
+        out, _ = caller.communicate(timeout=60)
+    assert out == "0\n"
+    assert "an unknown number of connections of generation 1" in shared.does("log", "--app", "web").out
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as caller:
+        time.sleep(1)
+        third = push(shared, "third", "good", "--drain", "60s")
+        assert third.code == 0, third.err
+        began = time.monotonic()
+        back = shared.run("switch-generation", "-1", *KEYS, "--cut-old")
+        assert back.code == 0, back.err
+        assert time.monotonic() - began < 40
+        out, _ = caller.communicate(timeout=60)
+    assert out == "0\n"

@@ -12,15 +12,12 @@ import pytest
 
 from tests.support.hosts.systemd import Network, SystemdHost
 from tests.systemd.deployer import Deployer
-from tests.systemd.test_cut_over import KEYS, live, push, release, under_load, wait_for_one_slot
+from tests.systemd.slot_host import KEYS, live, push, release, roles, under_load, wait_for_one_slot
 
 pytestmark = pytest.mark.root
 
 THOROUGH = os.environ.get("RELSTORE_TEST_THOROUGH") == "1"
 PROXIES = ("web-port@a.socket", "web-port@a.service", "web-port@b.socket", "web-port@b.service")
-
-
-DRAINING = Path(__file__).with_name("draining_service.py")
 
 
 @contextmanager
@@ -71,11 +68,10 @@ def test_a_push_and_the_way_back_fail_no_request(ports: Deployer) -> None:
         time.sleep(1)
         second = push(ports, "second")
         assert second.code == 0, second.err
-        units = ports.status()["units"]
-        drains, serves = [unit["state"] for unit in units]  # type: ignore[attr-defined]
-        assert "draining" in drains
-        assert " 0 connections" not in drains  # the drain sees what goes through the proxy
-        assert "live" in serves
+        status = ports.status()
+        assert roles(status) == {"a": "draining", "b": "live"}
+        # The drain sees what goes through the proxy.
+        assert all(slot["connections"] > 0 for slot in status["slots"])  # type: ignore[attr-defined]
         time.sleep(1)
         back = ports.run("switch-generation", "-1", *KEYS)
         assert back.code == 0, back.err
@@ -83,9 +79,9 @@ def test_a_push_and_the_way_back_fail_no_request(ports: Deployer) -> None:
         assert bad.code == 3, bad.err
         assert "no request reached it" in bad.err
         time.sleep(0.5)
-    assert load.failed == []
-    assert set(load.bodies) == {"first", "second"}
-    assert load.bodies["second"] > 100
+    assert load.account.broken == []
+    assert set(load.account.releases) == {"first", "second"}
+    assert load.account.releases["second"] > 100
     assert wait_for_one_slot(ports) == "a"
     assert live(ports) == "/run/web-a/sock"
     wait_for_proxies(ports, "web-port@a.socket", "web-port@a.service")
@@ -96,7 +92,7 @@ def test_a_push_and_the_way_back_fail_no_request(ports: Deployer) -> None:
     assert active(ports)[:1] == ["web-port@a.socket"]
     with under_load(ports) as load:
         time.sleep(1)
-    assert load.failed == []
+    assert load.account.broken == []
 
 
 @pytest.mark.skipif(not THOROUGH, reason="the long form")
@@ -106,8 +102,8 @@ def test_a_release_that_fails_its_check_is_reached_by_nobody(ports: Deployer, mo
         time.sleep(0.5)
         ran = push(ports, "second", mode, "--health-stable", "2s")
         time.sleep(0.5)
-    assert (ran.code, load.failed) == (3, []), ran.err
-    assert set(load.bodies) == {"first"}
+    assert (ran.code, load.account.broken) == (3, []), ran.err
+    assert set(load.account.releases) == {"first"}
     assert wait_for_one_slot(ports) == "a"
     wait_for_proxies(ports, "web-port@a.socket", "web-port@a.service")
 
@@ -119,15 +115,14 @@ def test_a_program_may_find_its_port_in_the_environment(network: Network, tmp_pa
             second = push(deployer, "second")
             assert second.code == 0, second.err
             time.sleep(0.5)
-        assert load.failed == []
+        assert load.account.broken == []
         assert wait_for_one_slot(deployer) == "b"
 
 
 @pytest.mark.skipif(not THOROUGH, reason="the long form")
 def test_a_program_that_finishes_its_connections_has_them_until_then(ports: Deployer) -> None:
     """The proxy stops after the program, or SIGTERM to the program would cut them."""
-    build = release(ports, "second")
-    (build / "bin/web").write_bytes(DRAINING.read_bytes())
+    build = release(ports, "second", ends="politely")
     second = ports.run("push", build, *KEYS)  # the first one does not finish its connections
     assert second.code == 0, second.err
     assert wait_for_one_slot(ports) == "b"
@@ -137,6 +132,6 @@ def test_a_program_that_finishes_its_connections_has_them_until_then(ports: Depl
         third = ports.run("push", build, *KEYS, "--drain-announce")
         assert third.code == 0, third.err
         assert wait_for_one_slot(ports) == "a"
-    assert load.failed == []
-    assert load.bodies["second"] > 20
-    assert load.bodies["third"] > 20
+    assert load.account.broken == []
+    assert load.account.releases["second"] > 20
+    assert load.account.releases["third"] > 20

@@ -96,12 +96,13 @@ class SlotActivation:
         alone = self._service(place)
         failure = self._start(alone, place, previous, warm=warm)
         if failure is not None:
-            return self._withdraw(alone, place, previous, failure)
+            return self._withdraw(alone, place, previous, failure, warm=warm)
         failure = self._move(service, new, previous, alone)
+        unwell = failure is not None and failure.of_release
         if failure is None:
-            failure = self._commit(old)
+            failure = self._confirm(previous) or self._commit(old)
         if failure is not None:
-            return self._return(service, new, old, previous, failure)
+            return self._return(service, new, old, previous, failure, unwell=unwell)
         return self._record.end(Ending(journal_format.ACTIVE, previous, self._after(previous)))
 
     def resume(self, event: Event, state: JobState) -> Ending:
@@ -123,9 +124,25 @@ class SlotActivation:
         reason = state.reason or "the job died before the release was committed"
         failure = Failure(reason, of_release=state.step == steps.RETURNING)
         if new in self._traffic.reached() or (self._is_shared and new in self._slots.generations()):
+            self._wait_for(old)
             return self._return(service, new, old, previous, failure)
         place: Place = TRIAL if self._is_shared else new
-        return self._withdraw(self._service(place), place, previous, failure)
+        warm = not self._is_shared and drain.has_connections(self._cut_over, new)
+        return self._withdraw(self._service(place), place, previous, failure, warm=warm)
+
+    def _wait_for(self, old: Slot | None) -> None:
+        """Until the old slot answers, or as long as a release may take: after a boot it has only just begun,
+        and the traffic goes there next."""
+        generation = self._generations.get(self._slots.generations().get(old, 0)) if old else None
+        if old is None or generation is None:
+            return
+        try:
+            variables = self._hooks.variables(generation, None)
+            problem = self._service(old).check(generation.build, variables, at_once=True)
+        except Exception as error:  # noqa: BLE001 - whatever it is, a bug too, the traffic must go back
+            problem = explained(error, "in the old slot")
+        if problem:
+            self._log.say(f"slot {old}: {problem}")
 
     # -- forward ---------------------------------------------------------------------------------
 
@@ -191,9 +208,6 @@ class SlotActivation:
                 problem = service.watch(self._target.build, variables, self._watch_s(alone))
                 if problem:
                     break
-            if not problem and self._request.confirm_hash is not None:
-                self._record.try_step(steps.CONFIRMING, previous)
-                problem = confirmation.wait(self._job, self._recipe.confirm)
         except Exception as error:  # noqa: BLE001 - whatever it is, a bug too, the traffic must go back
             return Failure(explained(error, "moving the traffic"), of_release=False)
         return Failure(problem) if problem else None
@@ -215,6 +229,16 @@ class SlotActivation:
         problem = service.check(self._target.build, variables, at_once=True)
         return Failure(problem) if problem else None
 
+    def _confirm(self, previous: int) -> Failure | None:
+        if self._request.confirm_hash is None:
+            return None
+        try:
+            self._record.try_step(steps.CONFIRMING, previous)
+            problem = confirmation.wait(self._job, self._recipe.confirm)
+        except Exception as error:  # noqa: BLE001 - whatever it is, a bug too, the traffic must go back
+            return Failure(explained(error, "waiting for the confirmation"), of_release=False)
+        return Failure(problem) if problem else None
+
     def _commit(self, old: Slot | None) -> Failure | None:
         try:
             self._slots.set_standby(old if self._cut_over.standby else None)
@@ -234,9 +258,20 @@ class SlotActivation:
     # -- back ------------------------------------------------------------------------------------
 
     def _return(
-        self, service: SlotService, new: Slot, old: Slot | None, previous: int, failure: Failure
+        self,
+        service: SlotService,
+        new: Slot,
+        old: Slot | None,
+        previous: int,
+        failure: Failure,
+        *,
+        unwell: bool = False,
     ) -> Ending:
-        """Move the traffic back first. The new slot stops when its last connections are gone (``drain``)."""
+        """Move the traffic back first. The new slot stops when its last connections are gone (``drain``).
+
+        ``unwell``: it is asked to end at once. A connection that is kept open, as browsers do, would go on to
+        be answered by it for as long as it drains.
+        """
         try:
             reserve.with_reserve(self._store.root, lambda: self._traffic.give_back(old))
         except (OSError, RelstoreError) as error:
@@ -244,22 +279,25 @@ class SlotActivation:
             self._log.say(problem)
             ending = Ending(journal_format.ROLLED_BACK, previous, f"{failure.reason}\n{problem}")
             raise self._record.unrecorded(problem, ending, steps.RETURNING) from None
-        if self._is_shared:  # no link keeps requests from it
-            with contextlib.suppress(OSError, RelstoreError):  # it is stopped later
-                service.announce_end()
         self._log.say(f"{failure.reason}; the traffic is back")
+        if unwell or self._is_shared:  # no link keeps requests from one that shares the socket
+            with contextlib.suppress(OSError, RelstoreError):  # it drains like any other then
+                drain.end_now(self._cut_over, new, service, self._log)
         return self._end(service, previous, failure, "")
 
-    def _withdraw(self, service: SlotService, new: Place, previous: int, failure: Failure) -> Ending:
-        """Stop the new slot, which has not had the traffic. One that was taken back while it drained may have
-        connections, and goes on to drain."""
-        self._log.say(f"{failure.reason}; no request reached it")
+    def _withdraw(
+        self, service: SlotService, new: Place, previous: int, failure: Failure, *, warm: bool
+    ) -> Ending:
+        """Stop the trial, or the new slot, to which the traffic has not moved. One that was taken back while
+        it drained (``warm``) may have connections of its own, and goes on to drain."""
+        remark = "the traffic did not move to it" if warm else "no request reached it"
+        self._log.say(f"{failure.reason}; {remark}")
         self._record.try_step(steps.RETURNING, previous, failure.reason, _outcome(failure))
         with contextlib.suppress(OSError, RelstoreError):  # what stays of it is stopped later
-            if new == TRIAL or not drain.has_connections(self._cut_over, new):
+            if not warm or new == TRIAL or not drain.has_connections(self._cut_over, new):
                 service.stop_at_once()
                 self._slots.remove(new)
-        return self._end(service, previous, failure, "\nno request reached it")
+        return self._end(service, previous, failure, f"\n{remark}")
 
     def _end(self, service: SlotService, previous: int, failure: Failure, remark: str) -> Ending:
         if previous == self._target.number:  # a restart: what serves is the same release, and is healthy

@@ -26,12 +26,15 @@ from relstore.host.job.slot_service import SlotService
 from relstore.host.job.traffic import Traffic
 from relstore.host.machine.privilege import Privilege
 from relstore.host.service import connections
-from relstore.store import locks
+from relstore.store import journal, locks
 from relstore.store.app import LOCK, App
 from relstore.store.slots import Slots
 from relstore.store.store import Store
 
-_POLL_S = 0.2
+_POLL_S = (0.2, 1.0)
+"""How often a slot is looked at: the more connections it has, the less often."""
+_MANY = 100
+_TOLD_S = 10.0
 _LOCK_S = 1.0
 
 
@@ -45,15 +48,23 @@ def tidy(store: Store, app: App, job: Job, recipe: Recipe, log: JobLog, password
     privilege = Privilege(recipe.units.become, password)
     began = time.monotonic()
     draining: dict[Slot, _Draining] = {}
-    while _last_job(app) == job.id:
+    length = -1
+    while True:
+        # Another activation writes to the journal first; to read all of it each time would be too much.
+        before, length = length, _journal_length(app)
+        if length != before and _last_job(app) != job.id:
+            return
         left = _without_use(slots, flow)
         if not left:
             return
+        pause = 0.0
         for slot in left:
             if slot not in draining:
                 service = SlotService(recipe, slot, slots.path(slot), privilege, store.root.path, log)
                 draining[slot] = _Draining(cut_over, slot, service, began)
-            if not draining[slot].is_due():
+            count = count_connections(cut_over, slot)
+            pause = max(pause, _pause(count))
+            if not draining[slot].is_due(count):
                 continue
             with _locked(app) as mine:
                 # A new activation may have taken the slot back meanwhile.
@@ -62,7 +73,18 @@ def tidy(store: Store, app: App, job: Job, recipe: Recipe, log: JobLog, password
                     if draining[slot].go_on(number):
                         slots.remove(slot)
                         closing.note(job, draining.pop(slot).closed, log)
-        time.sleep(_POLL_S)
+        time.sleep(pause)
+
+
+def _journal_length(app: App) -> int:
+    status = app.directory.lstat(journal.NAME)
+    return 0 if status is None else status.st_size
+
+
+def _pause(connections: int | None) -> float:
+    """How long to wait before the next look at a slot with so many connections."""
+    least, most = _POLL_S
+    return most if connections is not None and connections >= _MANY else least
 
 
 class _Draining:
@@ -79,14 +101,15 @@ class _Draining:
         self.closed: Closing | None = None
         """What had connections when their time was up."""
 
-    def is_due(self) -> bool:
-        """Whether there is something to do, for which the app's lock is needed."""
+    def is_due(self, count: int | None) -> bool:
+        """Whether there is something to do, for which the app's lock is needed. ``count``: connections."""
         if not self._gives_up:
             # One that finishes its connections by itself is asked to end at once.
-            return (
-                self._cut_over.announce or self._is_late() or not has_connections(self._cut_over, self._slot)
-            )
-        return self._service.has_ended() or self._must_be_killed() or time.monotonic() >= self._gives_up
+            return self._cut_over.announce or self._is_late() or count == 0
+        if self._must_be_killed() or time.monotonic() >= self._gives_up:
+            return True
+        # One that has connections runs: systemd need not be asked.
+        return not count and self._service.has_ended()
 
     def go_on(self, generation: int) -> bool:
         """The next step, with the lock held; whether it has ended."""
@@ -130,9 +153,7 @@ def free(
             f"waiting up to {cut_over.drain} s for {connections_text(count)} of generation {generation} in "
             f"slot {slot}; --cut-old ends them at once"
         )
-        deadline = began + cut_over.drain
-        while _left(cut_over, slot, service) != 0 and time.monotonic() < deadline:
-            time.sleep(_POLL_S)
+        _wait_for_connections(cut_over, slot, service, began, log)
         count = _left(cut_over, slot, service)
     closed = None
     if count != 0:
@@ -142,6 +163,14 @@ def free(
     else:
         service.stop()
     return closed
+
+
+def end_now(cut_over: CutOver, slot: Slot, service: SlotService, log: JobLog) -> None:
+    """Ask a slot to end that answers badly, whatever connections it has."""
+    count = count_connections(cut_over, slot)
+    if count != 0:
+        log.say(f"slot {slot} is asked to end, with {connections_text(count)} open to it")
+    service.announce_end()
 
 
 def _last_job(app: App) -> str:
@@ -159,6 +188,18 @@ def _left(cut_over: CutOver, slot: Slot, service: SlotService) -> int | None:
     """How many connections it has; what has ended has none."""
     count = count_connections(cut_over, slot)
     return 0 if count is None and service.has_ended() else count
+
+
+def _wait_for_connections(
+    cut_over: CutOver, slot: Slot, service: SlotService, began: float, log: JobLog
+) -> None:
+    """Until the slot has none, or the time is up that ``began``. Who waits is told how many are left."""
+    told = began
+    while (count := _left(cut_over, slot, service)) != 0 and time.monotonic() - began < cut_over.drain:
+        if time.monotonic() - told >= _TOLD_S:
+            told = time.monotonic()
+            log.say(f"{connections_text(count)} left in slot {slot} after {told - began:.0f} s")
+        time.sleep(_pause(count))
 
 
 def has_connections(cut_over: CutOver, slot: Slot) -> bool:
