@@ -228,7 +228,7 @@ def test_one_that_does_not_finish_in_time_is_killed_and_the_log_says_so(shared: 
         assert wait_for_one_slot(shared) == "b"
         out, _ = caller.communicate(timeout=60)
     assert out == "0\n"
-    assert "an unknown number of connections of generation 1" in shared.does("log", "--app", "web").out
+    assert "generation 1 was stopped after 2 s" in shared.does("log", "--app", "web").out
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as caller:
         time.sleep(1)
         third = push(shared, "third", "good", "--drain", "60s")
