@@ -1,8 +1,8 @@
 """Write docs/man/ from the program: relstore(1), a page for each command, relstore.toml(5).
 
-``python docs/generate_man_pages.py`` writes it; with ``--check`` it only tells whether it is current. The words
-are those of the command reference (``generate_reference``), turned from Markdown into roff. The wheel installs
-the pages below share/man.
+``python docs/generate_man_pages.py`` writes it; with ``--check`` it only tells whether it is current. The
+words are those of the command reference (``generate_reference``), turned from Markdown into roff. The wheel
+installs the pages below share/man.
 """
 
 from __future__ import annotations
@@ -71,8 +71,8 @@ def command(name: str) -> str:
             ".SH DESCRIPTION",
             *roff(rest),
             *roff(
-                "# See also\n\nrelstore(1) has the common options, targets, generations, outcomes and exit codes; "
-                "relstore.toml(5) has the keys."
+                "# See also\n\nrelstore(1) has the common options, targets, generations, outcomes and exit "
+                "codes; relstore.toml(5) has the keys."
             ),
         ]
     )
@@ -91,7 +91,8 @@ def configuration() -> str:
 
 
 def head(name: str, section: int, what: str) -> str:
-    return f'.TH {escaped(name).upper()} {section} "" relstore relstore\n.nh\n.ad l\n.SH NAME\n{escaped(name)} \\- {escaped(what)}'
+    title = f'.TH {escaped(name).upper()} {section} "" relstore relstore\n.nh\n.ad l\n'
+    return f"{title}.SH NAME\n{escaped(name)} \\- {escaped(what)}"
 
 
 def see_also(*names: str) -> str:

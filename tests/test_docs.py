@@ -12,7 +12,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import click
 import pytest
 
 from relstore.cli import exit_codes
@@ -53,7 +52,8 @@ def _problem(line: str) -> str:
     """What is wrong with a command line, or an empty text."""
     words = list(_words(line))[1:]
     name = next((word for word in words if not word.startswith("-")), None)
-    context = click.Context(main)
+    # click keeps the help option of the first context that asks for it, so it must be the program's own.
+    context = main.make_context("relstore", [], resilient_parsing=True)
     known = {flag for option in main.get_params(context) for flag in (*option.opts, *option.secondary_opts)}
     if name is not None and name.islower():
         command = main.get_command(context, name)

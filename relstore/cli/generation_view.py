@@ -12,7 +12,8 @@ from relstore.cli.each_host import the_app
 from relstore.cli.invocation import Invocation
 from relstore.cli.table import Column
 from relstore.client.connection.session import Session, rows
-from relstore.formats.generation import CURRENT, FAILED, NEVER_ACTIVE, short_commit
+from relstore.client.local_state.seen_generations import SeenGeneration
+from relstore.formats.generation import CURRENT, DELETED, FAILED, NEVER_ACTIVE, short_commit
 from relstore.formats.names import AppName
 from relstore.protocol import RowOut
 
@@ -77,4 +78,15 @@ async def fetch_rows(session: Session, invocation: Invocation) -> tuple[AppName,
     """The app that is meant and all its generations."""
     app = await the_app(session, invocation)
     _, body = await session.ask(protocol.List(app), protocol.Listed)
-    return app, rows(body, RowOut)
+    generations = rows(body, RowOut)
+    invocation.seen.keep(
+        session.store_label,
+        app,
+        [SeenGeneration(row.number, _words(row)) for row in generations if row.state != DELETED],
+        [pin for row in generations for pin in row.pins],
+    )
+    return app, generations
+
+
+def _words(row: RowOut) -> str:
+    return text.one_line(f"{row.state} {row.build.short} {row.note}")[:80].rstrip()

@@ -26,9 +26,8 @@ from relstore.formats.names import AppName
 if TYPE_CHECKING:
     from relstore.client.config.load import Config
     from relstore.client.connection.account import Account
+    from relstore.client.local_state.seen_generations import SeenGenerations
     from relstore.client.target import Target
-
-_SYSTEM_SSH_CONFIG = "/etc/ssh/ssh_config"
 
 
 @dataclass(frozen=True)
@@ -44,6 +43,8 @@ class Invocation:
     console: Console
     account: Account
     who: str
+    seen: SeenGenerations
+    """What was seen of hosts, for completion."""
 
     @property
     def app(self) -> AppName | None:
@@ -52,6 +53,11 @@ class Invocation:
     @property
     def targets(self) -> tuple[Target, ...]:
         return self.settings.get(TO) or ()
+
+    @property
+    def labels(self) -> list[str]:
+        """How messages name the hosts."""
+        return [target.label for target in self.targets]
 
     def need_targets(self) -> tuple[Target, ...]:
         """Raises UsageError when there is no target."""
@@ -62,47 +68,72 @@ class Invocation:
         return self.targets
 
 
+@dataclass(frozen=True)
+class Layers:
+    """What was set, and where."""
+
+    config: Config
+    flags: Values
+    settings: Values
+
+
+def layers_of(context: click.Context) -> Layers:
+    """Read relstore.toml, the environment and the flags. Raises ConfigError, TargetError, UsageError."""
+    config = _config(context)
+    base = PathBase(Path(), os.path.expanduser("~"))
+    flags = flag_values(given(context), base)
+    return Layers(config, flags, layered(config.values, variable_values(os.environ, base), flags))
+
+
 def invocation_of(context: click.Context) -> Invocation:
     """Raises ConfigError, TargetError, UsageError."""
     # Not at the top: `--help`, `--version` and completion need none of it.
-    from relstore.cli.directories import state_directory
-    from relstore.client.connection.account import Account
+    from relstore.cli.directories import seen_generations, state_directory
+    from relstore.client.connection.account import SYSTEM_SSH_CONFIG, Account
     from relstore.client.local_state.chain_heads import Heads
 
-    options = given(context)
     home = os.path.expanduser("~")
-    config = _config(options, home)
-    base = PathBase(Path(), home)
-    flags = flag_values(options, base)
-    settings = layered(config.values, variable_values(os.environ, base), flags)
+    layers = layers_of(context)
     user = _account_name()
     heads = Heads(state_directory() / "heads.json")
+    seen = seen_generations()
     context.call_on_close(heads.flush)
+    context.call_on_close(seen.flush)
     return Invocation(
-        config,
-        flags,
-        settings,
+        layers.config,
+        layers.flags,
+        layers.settings,
         console_of(context),
         Account(
             home,
             user,
             os.environ.get("SSH_AUTH_SOCK"),
-            (os.path.join(home, ".ssh", "config"), _SYSTEM_SSH_CONFIG),
-            settings.get(CONNECT_TIMEOUT),
-            settings.get(PYTHON),
+            (os.path.join(home, ".ssh", "config"), SYSTEM_SSH_CONFIG),
+            layers.settings.get(CONNECT_TIMEOUT),
+            layers.settings.get(PYTHON),
             heads,
         ),
         f"{user}@{os.uname().nodename}"[:255],
+        seen,
     )
 
 
-def _config(options: dict[str, object], home: str) -> Config:
-    from relstore.client.config.load import EMPTY, find, load
+def config_file(context: click.Context) -> Path | None:
+    """The relstore.toml of this run. Raises ConfigError."""
+    from relstore.client.config.load import find
 
-    path = Path(str(options["config"])) if options.get("config") else find(_working_directory())
+    chosen = given(context).get("config")
+    return Path(str(chosen)) if chosen else find(_working_directory())
+
+
+def _config(context: click.Context) -> Config:
+    from relstore.client.config.load import EMPTY, load
+
+    path = config_file(context)
+    options = given(context)
     env = str(options["env"]) if "env" in options else None
     if path is not None:
-        return load(path, env, home)
+        return load(path, env, os.path.expanduser("~"))
     if env is not None:
         raise UsageError(f"--env {env} without a relstore.toml", hint="`relstore init` writes one.")
     return EMPTY

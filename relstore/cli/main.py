@@ -6,6 +6,7 @@ A command's module is imported only when the command is run, so that start-up st
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -14,6 +15,7 @@ import click
 import relstore
 from relstore.cli import catalog, exit_codes
 from relstore.cli.catalog import COMMANDS
+from relstore.cli.completers import COMPLETE_VARIABLE
 from relstore.cli.console import console_of, error_fields
 from relstore.cli.given import given
 from relstore.cli.options import common_options
@@ -89,6 +91,12 @@ class RelstoreGroup(click.Group):
 
     def main(self, *arguments: Any, **attributes: Any) -> Any:
         """Run, and end with a documented code. Nothing but ``-v`` shows a traceback."""
+        if COMPLETE_VARIABLE in os.environ:
+            from click.shell_completion import add_completion_class
+
+            from relstore.cli.bash_completion import LineComplete
+
+            add_completion_class(LineComplete)
         try:
             always = {"standalone_mode": False, "prog_name": "relstore"}
             sys.exit(super().main(*arguments, **{**attributes, **always}) or 0)

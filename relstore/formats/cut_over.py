@@ -1,7 +1,7 @@
 """How the traffic of an app moves from one release to the next while both run: two slots and a link.
 
 Plain values, part of a recipe. A template unit runs the app twice, as ``web@a`` and ``web@b``; the link
-``live`` names the socket of the one that has the traffic. Not for moving it (``host.job.cut_over``).
+``live`` names the socket of the one that has the traffic. Not for moving it (``host.job.traffic``).
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final, Literal, NamedTuple, Optional
 
 from relstore.errors import UsageError
+from relstore.formats.front import Front
 from relstore.formats.names import TemplateName, UnitName
 
 Slot = Literal["a", "b"]
@@ -18,6 +19,7 @@ Place = Literal["a", "b", "trial"]
 """Where a release runs: in a slot, or on trial, at a socket of its own that no request reaches."""
 SLOTS_DIRECTORY = "slots"
 LIVE = "live"
+NEXT = "next"
 """Their names in an app's directory."""
 PLACEHOLDER = "{slot}"
 RUNTIME = "{runtime}"
@@ -34,13 +36,15 @@ STANDBY: Final = "standby"
 STARTING: Final = "starting"
 FREE: Final = "none"
 
-Way = Literal["link", "none", "socket"]
+Way = Literal["link", "none", "haproxy", "command", "socket"]
 """``link``: fronts connect to ``live``; ``none``: the two overlap, and no traffic is moved (workers);
-``socket``: both accept from one socket of systemd's, from their start until they are asked to end."""
+``haproxy`` and ``command``: the front is told which share each slot gets; ``socket``: both accept from one
+socket of systemd's, from their start until they are asked to end."""
 LINK: Final = "link"
 NONE: Final = "none"
+HAPROXY: Final = "haproxy"
+COMMAND: Final = "command"
 SOCKET: Final = "socket"
-WAYS: tuple[Way, ...] = (LINK, SOCKET, NONE)
 ALL = 100
 """Percent of the traffic."""
 
@@ -61,13 +65,17 @@ class CutOver(NamedTuple):
     """Milliseconds for which the new slot must stay healthy with the traffic, before the release counts."""
     standby: bool = False
     """Whether the old slot keeps running until the next release needs it, to go back to."""
+    front: Optional[Front] = None
+    """What is told of the shares; None for a way that moves all of the traffic at once."""
     trial: Optional[UnitName] = None
     """The unit in which a release proves itself before it shares the socket; None for the other ways."""
 
-    @property
-    def stages(self) -> tuple[int, ...]:
-        """The shares of the traffic, in percent, that the new slot gets one after the other."""
-        return (ALL,)
+    def stages(self, *, proved: bool) -> tuple[int, ...]:
+        """The shares of the traffic, in percent, that the new slot gets one after the other.
+
+        ``proved``: the release has had all of it before, or there is nothing to go back to.
+        """
+        return (ALL,) if proved or self.front is None else (*self.front.shares, ALL)
 
     @property
     def has_link(self) -> bool:

@@ -30,6 +30,8 @@ Guess = Literal[
     "selinux",
     "socket-not-shared",
     "socket-blocks",
+    "haproxy-silent",
+    "haproxy-backend",
 ]
 """What a person may let pass."""
 

@@ -11,6 +11,7 @@ import re
 from typing import Final, Literal, NamedTuple, Optional
 
 from relstore.errors import UsageError
+from relstore.formats.command import Command
 from relstore.formats.cut_over import PLACEHOLDER, RUNTIME, SLOTS, SOCKET, TRIAL, CutOver, Place
 from relstore.formats.names import UnitName
 
@@ -67,14 +68,6 @@ class Units(NamedTuple):
     run_build: bool = True
     """Whether their main processes must execute the build."""
     become: Escalation = ""
-
-
-class Command(NamedTuple):
-    """A command of the deployer's that runs on the host."""
-
-    words: tuple[str, ...]
-    timeout: int
-    """Seconds."""
 
 
 class Http(NamedTuple):

@@ -18,6 +18,7 @@ from relstore.errors import ProtocolError
 from relstore.formats.cut_over import CutOver
 from relstore.formats.names import (
     AppName,
+    BackendName,
     Digest,
     JobId,
     PinName,
@@ -28,12 +29,12 @@ from relstore.formats.names import (
 )
 from relstore.formats.recipe import Recipe
 from relstore.protocol.activation import SupervisorOut
-from relstore.protocol.reading import LogRow, StatusOut
+from relstore.protocol.reading import LogRow, SlotOut, StatusOut
 
 MAX_INT = (1 << 63) - 1
 
 _GREW: Mapping[type, int] = MappingProxyType(
-    {Recipe: 1, CutOver: 1, StatusOut: 1, SupervisorOut: 1, LogRow: 1}
+    {Recipe: 1, CutOver: 2, SlotOut: 1, StatusOut: 1, SupervisorOut: 1, LogRow: 1}
 )
 """How many of the last fields of a class came later."""
 
@@ -48,6 +49,7 @@ _NAMES: dict[Any, Reader] = {
     UnitName: UnitName.parse,
     TemplateName: TemplateName.parse,
     UnitFileName: UnitFileName.parse,
+    BackendName: BackendName.parse,
 }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -126,3 +127,16 @@ def test_a_report_fits_the_terminal(name: str, columns: int, directory: Path) ->
     if os.environ.get("RELSTORE_WRITE_GOLDEN") == "1":
         golden.write_text(shown)
     assert shown == golden.read_text()
+
+
+def test_what_was_listed_is_completed_later(directory: Path) -> None:
+    environment = {
+        **os.environ,
+        "RELSTORE_TO": str(directory / "srv"),
+        "RELSTORE_STATE_DIR": str(directory / "completed"),
+    }
+    program = [sys.executable, "-m", "relstore"]
+    subprocess.run([*program, "list"], env=environment, capture_output=True, check=True)
+    asks = {"_RELSTORE_COMPLETE": "bash_complete", "COMP_LINE": "relstore unpin "}
+    ran = subprocess.run(program, env={**environment, **asks}, capture_output=True, text=True, check=True)
+    assert ran.stdout == "plain,before-new-search\n"

@@ -50,3 +50,31 @@ def _all_of(descriptor: int) -> str:
         if not data:
             return shown.decode()
         shown += data
+
+
+class Screen:
+    """What stands on a terminal, of the few control sequences that relstore uses."""
+
+    def __init__(self) -> None:
+        self.lines = [""]
+        self._row = 0
+        self._column = 0
+
+    def feed(self, text: str) -> None:
+        for part in re.findall(r"\x1b\[\d*[A-Za-z]|\r|\n|[^\x1b\r\n]+", _COLOUR.sub("", text)):
+            if part == "\r":
+                self._column = 0
+            elif part == "\n":
+                self._row += 1
+                if self._row == len(self.lines):
+                    self.lines.append("")
+            elif part.endswith("A"):
+                self._row = max(self._row - int(part[2:-1] or 1), 0)
+            elif part.endswith("J"):
+                self.lines[self._row] = self.lines[self._row][: self._column]
+                del self.lines[self._row + 1 :]
+            else:
+                assert part[0] != "\x1b", f"an unknown control sequence: {part!r}"
+                line = self.lines[self._row].ljust(self._column)
+                self.lines[self._row] = line[: self._column] + part + line[self._column + len(part) :]
+                self._column += len(part)

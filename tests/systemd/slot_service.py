@@ -14,6 +14,7 @@ with each answer, and ends when its connections are gone.
 
 import asyncio
 import contextlib
+import math
 import os
 import resource
 import signal
@@ -38,7 +39,8 @@ def read(name, default=""):
 
 
 def status():
-    if mode == "answers 500" or (mode == "turns bad" and time.monotonic() - began > STAYS_GOOD_S):
+    turned = mode == "turns bad" and time.monotonic() - began > STAYS_GOOD_S
+    if mode == "answers 500" or turned or asked > bearable:
         return "500 Oops"
     return "200 OK"
 
@@ -164,6 +166,7 @@ servers, tasks = [], []
 version, mode, listens = read("version"), read("mode"), read("listen")
 politely = read("ends") == "politely"
 began = time.monotonic()
+bearable = int(mode.rpartition(" ")[2]) if mode.startswith("turns bad after ") else math.inf
 if mode == "exits at once":
     sys.exit(1)
 if mode == "ignores SIGTERM":

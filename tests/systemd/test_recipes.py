@@ -7,6 +7,7 @@ form, for CI, plays two pages, and waits for less long after each switch than th
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -24,12 +25,13 @@ import pytest
 from tests.support.hosts.base_tree import ACCOUNT
 from tests.support.hosts.systemd import Network, SystemdHost
 from tests.systemd.deployer import Deployer
-from tests.systemd.test_cut_over import THOROUGH, under_load
+from tests.systemd.slot_host import under_load
 from tests.systemd.test_guide import Desk, environment, preparation
 from tests.test_docs_stories import ROOT, Step, shows, steps_of
 
 pytestmark = [pytest.mark.root, pytest.mark.slow, pytest.mark.timeout(900)]
 
+THOROUGH = os.environ.get("RELSTORE_TEST_THOROUGH") == "1"
 PAGES = ROOT / "docs/recipes"
 UNDER_LOAD = "## The next release"
 """From this heading on, somebody calls the service all the time."""
@@ -172,8 +174,8 @@ def people(desk: Desk, home: Path) -> Iterator[Seen]:
     seen = Seen()
     with under_load(Deployer.at(desk.host, home, ACCOUNT)) as load:
         yield seen
-    seen.failed += load.failed
-    seen.releases.update(load.bodies)
+    seen.failed += load.account.broken
+    seen.releases.update(load.account.releases)
 
 
 @contextmanager

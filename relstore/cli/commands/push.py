@@ -101,7 +101,7 @@ def push(
         )
 
     warnings = advise(activation, invocation) if activation is not None else []
-    with ConsoleReporter(invocation.console, several=len(invocation.targets) > 1) as reporter:
+    with ConsoleReporter(invocation.console, invocation.labels) as reporter:
         results = run_interruptible(
             lambda interrupts: push_to_all(
                 plan, invocation.targets, access_of(invocation, reporter, interrupts)

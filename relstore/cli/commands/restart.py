@@ -45,7 +45,7 @@ def restart(ctx: click.Context, override_hold: bool, cut_old: bool) -> None:
         asked, recipe=asked.recipe._replace(before=None, after=None, on_failure=None, confirm=0)
     )
     warnings = advise(options, invocation)
-    with ConsoleReporter(invocation.console, several=len(targets) > 1) as reporter:
+    with ConsoleReporter(invocation.console, invocation.labels) as reporter:
         app, results = run_interruptible(
             lambda interrupts: restart_at_all(
                 invocation.app, options, targets, access_of(invocation, reporter, interrupts)

@@ -88,7 +88,7 @@ def rollback(
 def _switch(command: str, order: Switch, invocation: Invocation) -> None:
     targets = invocation.need_targets()
     warnings = advise(order.options, invocation)
-    with ConsoleReporter(invocation.console, several=len(targets) > 1) as reporter:
+    with ConsoleReporter(invocation.console, invocation.labels) as reporter:
         app, results = run_interruptible(
             lambda interrupts: switch(order, targets, access_of(invocation, reporter, interrupts))
         )

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from relstore.client.connection.shared import SharedState
 from relstore.client.local_state.chain_heads import NOTHING, Heads
 
+SYSTEM_SSH_CONFIG = "/etc/ssh/ssh_config"
+
 
 @dataclass(frozen=True)
 class Account:

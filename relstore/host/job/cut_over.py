@@ -9,14 +9,15 @@ the job's process, under the app's lock. Not for apps that one unit runs (``acti
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from relstore.errors import DamagedError, RelstoreError
 from relstore.formats import journal as journal_format
 from relstore.formats.cut_over import ALL, TRIAL, CutOver, Place, Slot, other
 from relstore.formats.journal import Event, Outcome
 from relstore.host.job import activation as steps
-from relstore.host.job import closing, confirmation, drain, traffic
+from relstore.host.job import closing, confirmation, drain, traffic, ways
+from relstore.host.job.command_traffic import Asking
 from relstore.host.job.directory import Job
 from relstore.host.job.hooks import Hooks
 from relstore.host.job.log import JobLog
@@ -27,7 +28,7 @@ from relstore.host.job.values import JobRequest, JobState
 from relstore.host.machine.clock import Moment
 from relstore.host.machine.privilege import Privilege
 from relstore.host.service.services import Failure
-from relstore.store import reserve
+from relstore.store import history, reserve
 from relstore.store.app import CURRENT, App
 from relstore.store.slots import Slots
 from relstore.store.store import Store
@@ -35,6 +36,8 @@ from relstore.store.store import Store
 STARTING = "starting"
 MOVING = "moving the traffic"
 WATCHING = "watching"
+_TRIES = 3
+"""So often is a share moved that the front forgets, as HAProxy does when it restarts."""
 
 
 class SlotActivation:
@@ -64,7 +67,8 @@ class SlotActivation:
         self._record = Record(store, app, job, request, self._log)
         self._preparation = JobPreparation(store, job, self._recipe, self._hooks, self._log, self._record)
         self._slots = Slots(app.directory, store.durability)
-        self._traffic = traffic.of(self._slots, cut_over, self._log)
+        asking = Asking(self._hooks, self._generations, self._target)
+        self._traffic = ways.traffic(self._slots, cut_over, self._log, asking)
 
     def run(self, remark: str = "") -> Ending:
         """From the request to a recorded outcome.
@@ -72,10 +76,13 @@ class SlotActivation:
         Raises OSError and RelstoreError before anything started, UnrecordedError after it.
         """
         previous = self._app.current() or 0
+        old = self._slots.live(self._cut_over)
+        proved = old is None or history.was_active(self._app.events(), self._target.number)
+        stages = self._cut_over.stages(proved=proved)
         problem = self._preparation.run(self._target, self._generations.get(previous))
+        problem = problem or self._traffic.prepare(gradual=len(stages) > 1)
         if problem:
             return self._record.write(Ending(journal_format.FAILED, previous, problem))
-        old = self._traffic.slot()
         new = other(old) if old else "a"
         service = self._service(new)
         # Behind a shared socket, one that does not serve has been asked to end, and cannot be taken back.
@@ -85,8 +92,9 @@ class SlotActivation:
             and service.is_running()
         )
         self._record.write_step(steps.SWITCHING, previous)
-        if not warm:
-            self._free(new)
+        problem = "" if warm else self._free(new)
+        if problem:
+            return self._record.write(Ending(journal_format.FAILED, previous, problem))
         self._job.write_slots(new, old)
         self._job.set_aside(Moment.now())
         reserve.fill(self._store.root)
@@ -97,13 +105,14 @@ class SlotActivation:
         failure = self._start(alone, place, previous, warm=warm)
         if failure is not None:
             return self._withdraw(alone, place, previous, failure, warm=warm)
-        failure = self._move(service, new, previous, alone)
+        failure = self._move(service, new, previous, stages, alone)
         unwell = failure is not None and failure.of_release
         if failure is None:
             failure = self._confirm(previous) or self._commit(old)
         if failure is not None:
             return self._return(service, new, old, previous, failure, unwell=unwell)
-        return self._record.end(Ending(journal_format.ACTIVE, previous, self._after(previous)))
+        remarks = filter(None, (self._wind_up(), self._after(previous)))
+        return self._record.end(Ending(journal_format.ACTIVE, previous, "\n".join(remarks)))
 
     def resume(self, event: Event, state: JobState) -> Ending:
         """Finish or undo what the dead job began. ``current`` decides. Raises UnrecordedError."""
@@ -115,15 +124,17 @@ class SlotActivation:
         if state.step == RECORDING:
             recorded = next((kind for kind in journal_format.OUTCOMES if kind == state.outcome), None)
             return self._record.end(Ending(recorded or journal_format.INTERRUPTED, previous, state.reason))
-        moved = self._traffic.slot() == new
+        moved = self._slots.live(self._cut_over) == new
+        shifting = self._slots.shift(self._cut_over) is not None
         if self._record.current() == event.generation and (event.generation != previous or moved):
-            if not moved:
-                reserve.with_reserve(self._store.root, lambda: self._traffic.give(new, ALL))
-            return self._record.end(Ending(journal_format.ACTIVE, previous, ""))
+            remark = ""
+            if not moved or shifting:
+                remark = reserve.with_reserve(self._store.root, lambda: self._traffic.give(new, ALL))
+            return self._record.end(Ending(journal_format.ACTIVE, previous, remark))
         service = self._service(new)
         reason = state.reason or "the job died before the release was committed"
         failure = Failure(reason, of_release=state.step == steps.RETURNING)
-        if new in self._traffic.reached() or (self._is_shared and new in self._slots.generations()):
+        if moved or shifting or (self._is_shared and new in self._slots.generations()):
             self._wait_for(old)
             return self._return(service, new, old, previous, failure)
         place: Place = TRIAL if self._is_shared else new
@@ -155,17 +166,23 @@ class SlotActivation:
         path = self._slots.path(slot)
         return SlotService(self._recipe, slot, path, self._privilege, self._store.root.path, self._log)
 
-    def _free(self, slot: Slot) -> None:
-        """Stop what drains in the slot, when its connections are gone or its time is up."""
+    def _free(self, slot: Slot) -> str:
+        """Stop what drains in the slot, when its connections are gone or its time is up. Returns why not, if
+        the job is cancelled before that."""
         number = self._slots.generations().get(slot)
-        if number is not None:
+        if number is None:
+            return ""
+        freeing = drain.Freeing(self._cut_over, slot, number, self._service(slot), self._log)
+        if not closing.is_asked_at_once(self._job):
+            freeing.wait(lambda: bool(self._preparation.cancelled()))
+        problem = self._preparation.cancelled()
+        if not problem:
             if self._slots.standby() == slot:
                 self._slots.set_standby(None)
-            at_once = closing.is_asked_at_once(self._job)
-            service = self._service(slot)
-            closed = drain.free(self._cut_over, slot, number, service, self._log, at_once=at_once)
+            closed = freeing.end(at_once=closing.is_asked_at_once(self._job))
             self._slots.remove(slot)
             closing.note(self._job, closed, self._log)
+        return problem
 
     def _start(self, service: SlotService, new: Place, previous: int, *, warm: bool) -> Failure | None:
         """Start the release in the new slot or on trial, and check it alone: no request reaches it yet."""
@@ -192,25 +209,39 @@ class SlotActivation:
             return Failure(explained(error, "in the new slot"), of_release=False)
         return Failure(problem) if problem else None
 
-    def _move(self, service: SlotService, new: Slot, previous: int, alone: SlotService) -> Failure | None:
+    def _move(
+        self, service: SlotService, new: Slot, previous: int, stages: Sequence[int], alone: SlotService
+    ) -> Failure | None:
         """Move the traffic, share by share, and watch the release with each."""
         try:
-            variables = self._hooks.variables(self._target, self._generations.get(previous))
-            problem = ""
-            for share in self._cut_over.stages:
-                self._record.try_step(MOVING, previous)
-                if self._is_shared:
-                    failure = self._join(service, new, variables)
-                    if failure is not None:
-                        return failure
-                self._traffic.give(new, share)
-                self._record.try_step(WATCHING, previous)
-                problem = service.watch(self._target.build, variables, self._watch_s(alone))
-                if problem:
-                    break
+            failure = self._join(service, new, previous) if self._is_shared else None
+            for share in stages:
+                failure = failure or self._move_share(service, new, previous, share, self._watch_s(alone))
         except Exception as error:  # noqa: BLE001 - whatever it is, a bug too, the traffic must go back
             return Failure(explained(error, "moving the traffic"), of_release=False)
-        return Failure(problem) if problem else None
+        return failure
+
+    def _move_share(
+        self, service: SlotService, new: Slot, previous: int, share: int, seconds: float
+    ) -> Failure | None:
+        variables = self._hooks.variables(self._target, self._generations.get(previous))
+        lost = ""
+        for _ in range(_TRIES):
+            if lost:
+                self._log.say(f"{lost}: moving {share} % of the traffic again")
+            self._record.try_step(MOVING, previous)
+            problem = self._traffic.give(new, share)
+            if problem:
+                return Failure(problem, of_release=False)
+            self._record.try_step(WATCHING, previous)
+            problem = service.watch(self._target.build, variables, seconds)
+            if problem:
+                return Failure(problem)
+            # What was watched without its share of the traffic was not watched.
+            lost = self._traffic.lost(share)
+            if not lost:
+                return None
+        return Failure(f"slot {new} did not keep {share} % of the traffic: {lost}", of_release=False)
 
     def _watch_s(self, alone: SlotService) -> float:
         if not self._is_shared:
@@ -219,8 +250,10 @@ class SlotActivation:
         # the new one has twice the time that it took on trial before the old one is asked to end.
         return max(self._recipe.health.stable / 1000, 2 * alone.took)
 
-    def _join(self, service: SlotService, new: Slot, variables: Mapping[str, str]) -> Failure | None:
+    def _join(self, service: SlotService, new: Slot, previous: int) -> Failure | None:
         """Start the new slot, which accepts from the shared socket from then on, beside the old one."""
+        self._record.try_step(MOVING, previous)
+        variables = self._hooks.variables(self._target, self._generations.get(previous))
         self._log.say(f"starting generation {self._target.number} in slot {new}, at the shared socket")
         self._slots.set(new, self._target.number)
         failure = service.start(variables)
@@ -279,11 +312,29 @@ class SlotActivation:
             self._log.say(problem)
             ending = Ending(journal_format.ROLLED_BACK, previous, f"{failure.reason}\n{problem}")
             raise self._record.unrecorded(problem, ending, steps.RETURNING) from None
+        problem = self._wind_up()
+        if problem and self._may_reach(new):
+            self._log.say(f"{failure.reason}; going back: {problem}")
+            return self._end(service, previous, failure, f"\nand going back: {problem}", journal_format.STUCK)
         self._log.say(f"{failure.reason}; the traffic is back")
         if unwell or self._is_shared:  # no link keeps requests from one that shares the socket
             with contextlib.suppress(OSError, RelstoreError):  # it drains like any other then
                 drain.end_now(self._cut_over, new, service, self._log)
-        return self._end(service, previous, failure, "")
+        remark = f"\n{problem}" if problem else ""
+        return self._end(service, previous, failure, remark, self._outcome(failure, previous))
+
+    def _wind_up(self) -> str:
+        """Have the front send nothing to ``next``; what went wrong, or ``""``."""
+        try:
+            return self._traffic.wind_up()
+        except Exception as error:  # noqa: BLE001 - the outcome is to be recorded whatever it is
+            return explained(error, "winding up the shift of the traffic")
+
+    def _may_reach(self, slot: Slot) -> bool:
+        try:
+            return slot in traffic.reached(self._slots, self._cut_over)
+        except (OSError, RelstoreError):
+            return True
 
     def _withdraw(
         self, service: SlotService, new: Place, previous: int, failure: Failure, *, warm: bool
@@ -292,23 +343,25 @@ class SlotActivation:
         it drained (``warm``) may have connections of its own, and goes on to drain."""
         remark = "the traffic did not move to it" if warm else "no request reached it"
         self._log.say(f"{failure.reason}; {remark}")
-        self._record.try_step(steps.RETURNING, previous, failure.reason, _outcome(failure))
+        outcome = self._outcome(failure, previous)
+        self._record.try_step(steps.RETURNING, previous, failure.reason, outcome)
         with contextlib.suppress(OSError, RelstoreError):  # what stays of it is stopped later
             if not warm or new == TRIAL or not drain.has_connections(self._cut_over, new):
                 service.stop_at_once()
                 self._slots.remove(new)
-        return self._end(service, previous, failure, f"\n{remark}")
+        return self._end(service, previous, failure, f"\n{remark}", outcome)
 
-    def _end(self, service: SlotService, previous: int, failure: Failure, remark: str) -> Ending:
-        if previous == self._target.number:  # a restart: what serves is the same release, and is healthy
-            failure = failure._replace(of_release=False)
+    def _end(
+        self, service: SlotService, previous: int, failure: Failure, remark: str, outcome: Outcome
+    ) -> Ending:
         reason = failure.reason + self._log.tail() + service.quoted() + remark
         if self._recipe.on_failure is not None:
             other = self._generations.get(previous)
             problem = self._hooks.run("on-failure", self._recipe.on_failure, self._target, other)
             reason += f"\n{problem}" if problem else ""
-        return self._record.end(Ending(_outcome(failure), previous, reason))
+        return self._record.end(Ending(outcome, previous, reason))
 
-
-def _outcome(failure: Failure) -> Outcome:
-    return journal_format.ROLLED_BACK if failure.of_release else journal_format.INTERRUPTED
+    def _outcome(self, failure: Failure, previous: int) -> Outcome:
+        # After a restart, what serves is the same release, and is healthy.
+        blamed = failure.of_release and previous != self._target.number
+        return journal_format.ROLLED_BACK if blamed else journal_format.INTERRUPTED

@@ -2,7 +2,7 @@
 
 The job does this after its outcome is recorded and told, so that nobody waits for it. It holds the app's lock
 only while it looks and asks a slot to end: a new activation meanwhile may take the slot back, or free it by
-itself. What a dead job left is stopped by the next one, and at boot.
+itself (``Freeing``). What a dead job left is stopped by the next one, and at boot.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from relstore.errors import RelstoreError
 from relstore.formats import journal as journal_format
@@ -23,7 +23,6 @@ from relstore.host.job.closing import Closing, connections_text
 from relstore.host.job.directory import Job
 from relstore.host.job.log import JobLog
 from relstore.host.job.slot_service import SlotService
-from relstore.host.job.traffic import Traffic
 from relstore.host.machine.privilege import Privilege
 from relstore.host.service import connections
 from relstore.store import journal, locks
@@ -44,7 +43,6 @@ def tidy(store: Store, app: App, job: Job, recipe: Recipe, log: JobLog, password
     if cut_over is None:
         return
     slots = Slots(app.directory, store.durability)
-    flow = traffic.of(slots, cut_over, log)
     privilege = Privilege(recipe.units.become, password)
     began = time.monotonic()
     draining: dict[Slot, _Draining] = {}
@@ -54,7 +52,7 @@ def tidy(store: Store, app: App, job: Job, recipe: Recipe, log: JobLog, password
         before, length = length, _journal_length(app)
         if length != before and _last_job(app) != job.id:
             return
-        left = _without_use(slots, flow)
+        left = _without_use(slots, cut_over)
         if not left:
             return
         pause = 0.0
@@ -68,7 +66,7 @@ def tidy(store: Store, app: App, job: Job, recipe: Recipe, log: JobLog, password
                 continue
             with _locked(app) as mine:
                 # A new activation may have taken the slot back meanwhile.
-                if mine and _last_job(app) == job.id and slot in _without_use(slots, flow):
+                if mine and _last_job(app) == job.id and slot in _without_use(slots, cut_over):
                     number = slots.generations().get(slot, 0)
                     if draining[slot].go_on(number):
                         slots.remove(slot)
@@ -139,30 +137,59 @@ class _Draining:
             self.closed = Closing(int(time.time()), generation, count, waited, False)
 
 
-def free(
-    cut_over: CutOver, slot: Slot, generation: int, service: SlotService, log: JobLog, *, at_once: bool
-) -> Closing | None:
-    """End what drains in the slot that a new activation needs, under its lock: when its connections are gone
-    or their time is up, or ``at_once``. What was closed."""
-    began = time.monotonic()
-    if cut_over.trial is not None and not at_once:
-        service.announce_end()  # only the program itself knows when it has finished its connections
-    count = _left(cut_over, slot, service)
-    if count != 0 and not at_once:
-        log.say(
-            f"waiting up to {cut_over.drain} s for {connections_text(count)} of generation {generation} in "
-            f"slot {slot}; --cut-old ends them at once"
+class Freeing:
+    """What drains in the slot that a new activation needs, on its way to its end, under that one's lock."""
+
+    def __init__(
+        self, cut_over: CutOver, slot: Slot, generation: int, service: SlotService, log: JobLog
+    ) -> None:
+        self._cut_over = cut_over
+        self._slot = slot
+        self._generation = generation
+        self._service = service
+        self._log = log
+        self._began = time.monotonic()
+
+    def wait(self, is_cancelled: Callable[[], bool]) -> None:
+        """Until its connections are gone, their time is up, or the activation is cancelled."""
+        if self._cut_over.trial is not None:
+            self._service.announce_end()  # only the program itself knows when it has finished its connections
+        count = self._left()
+        if count == 0:
+            return
+        self._log.say(
+            f"waiting up to {self._cut_over.drain} s for {connections_text(count)} of generation "
+            f"{self._generation} in slot {self._slot}; --cut-old ends them at once"
         )
-        _wait_for_connections(cut_over, slot, service, began, log)
-        count = _left(cut_over, slot, service)
-    closed = None
-    if count != 0:
-        closed = Closing(int(time.time()), generation, count, round(time.monotonic() - began), at_once)
-    if at_once or (cut_over.announce and closed is not None):
-        service.stop_at_once()
-    else:
-        service.stop()
-    return closed
+        told = self._began
+        while (left := self._left()) != 0 and not is_cancelled():
+            now = time.monotonic()
+            if now - self._began >= self._cut_over.drain:
+                return
+            if now - told >= _TOLD_S:
+                told = now
+                self._log.say(
+                    f"{connections_text(left)} left in slot {self._slot} after {now - self._began:.0f} s"
+                )
+            time.sleep(_pause(left))
+
+    def end(self, *, at_once: bool) -> Closing | None:
+        """Stop it; what was closed by that."""
+        count = self._left()
+        closed = None
+        if count != 0:
+            waited = round(time.monotonic() - self._began)
+            closed = Closing(int(time.time()), self._generation, count, waited, at_once)
+        if at_once or (self._cut_over.announce and closed is not None):
+            self._service.stop_at_once()
+        else:
+            self._service.stop()
+        return closed
+
+    def _left(self) -> int | None:
+        """How many connections it has; what has ended has none."""
+        count = count_connections(self._cut_over, self._slot)
+        return 0 if count is None and self._service.has_ended() else count
 
 
 def end_now(cut_over: CutOver, slot: Slot, service: SlotService, log: JobLog) -> None:
@@ -178,28 +205,10 @@ def _last_job(app: App) -> str:
     return next((event.job for event in switches), "")
 
 
-def _without_use(slots: Slots, flow: Traffic) -> list[Slot]:
+def _without_use(slots: Slots, cut_over: CutOver) -> list[Slot]:
     """The slots that no request reaches and that are not kept to go back to."""
-    used = (*flow.reached(), slots.standby())
+    used = (*traffic.reached(slots, cut_over), slots.standby())
     return [slot for slot in slots.generations() if slot not in used]
-
-
-def _left(cut_over: CutOver, slot: Slot, service: SlotService) -> int | None:
-    """How many connections it has; what has ended has none."""
-    count = count_connections(cut_over, slot)
-    return 0 if count is None and service.has_ended() else count
-
-
-def _wait_for_connections(
-    cut_over: CutOver, slot: Slot, service: SlotService, began: float, log: JobLog
-) -> None:
-    """Until the slot has none, or the time is up that ``began``. Who waits is told how many are left."""
-    told = began
-    while (count := _left(cut_over, slot, service)) != 0 and time.monotonic() - began < cut_over.drain:
-        if time.monotonic() - told >= _TOLD_S:
-            told = time.monotonic()
-            log.say(f"{connections_text(count)} left in slot {slot} after {told - began:.0f} s")
-        time.sleep(_pause(count))
 
 
 def has_connections(cut_over: CutOver, slot: Slot) -> bool:

@@ -15,6 +15,7 @@ from relstore.formats.names import AppName, UnitName
 from relstore.formats.recipe import RELOAD, RESTART, Recipe
 from relstore.host.machine import access, logind, selinux
 from relstore.host.machine.privilege import Privilege, Refusal
+from relstore.host.requests import preflight_front
 from relstore.host.service import link_use
 from relstore.host.service.members import Member, expand
 from relstore.host.service.systemd import Systemd, UnitState
@@ -73,6 +74,7 @@ def unit_problems(
 def _slot_problems(
     root: str, app: AppName, recipe: Recipe, cut_over: CutOver, password: str
 ) -> Iterator[Problem]:
+    yield from preflight_front.front_problems(cut_over)
     live = f"{root}/apps/{app}/{LIVE}"
     if cut_over.has_link and len(os.fsencode(live)) > MAX_SOCKET_BYTES:
         yield Problem.of(

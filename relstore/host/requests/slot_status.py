@@ -29,8 +29,9 @@ from relstore.formats.names import JobId
 from relstore.formats.recipe import Recipe
 from relstore.gc import processes
 from relstore.host.job import directory as jobs
-from relstore.host.job import recovery
+from relstore.host.job import recovery, traffic
 from relstore.host.machine.privilege import Privilege
+from relstore.host.requests import shift_status
 from relstore.host.service import connections, running_build
 from relstore.host.service.systemd import Systemd, UnitState
 from relstore.protocol import SlotOut, UnitOut
@@ -76,12 +77,14 @@ def read(store: Store, app: App, recipe: Recipe, rows: Sequence[Row]) -> tuple[l
     cut_over = recipe.cut_over
     if cut_over is None:
         return [], []
-    links = _links(Slots(app.directory, store.durability), app, cut_over)
+    store_slots = Slots(app.directory, store.durability)
+    links = _links(store_slots, app, cut_over)
+    shares = shift_status.shares(store_slots, cut_over, links.live)
     systemd = Systemd(recipe.units, Privilege()) if Systemd.is_here() else None
     units, slots = [], []
     for slot in SLOTS:
         state = systemd.state(cut_over.unit(slot)) if systemd is not None else UnitState.parse("")
-        out = _slot(slot, links, cut_over, state)
+        out = _slot(slot, links, cut_over, state)._replace(share=shares.get(slot))
         slots.append(out)
         if slot in links.generations and systemd is not None:
             runs = _runs(state.main_pid, out.generation, rows)
@@ -105,9 +108,12 @@ def unfit(store: Store, app: App, cut_over: CutOver, current: int | None) -> Ite
     slots = Slots(app.directory, store.durability)
     try:
         live, generations = slots.live(cut_over), slots.generations()
+        used = (*traffic.reached(slots, cut_over), slots.standby())
+        of_shift = list(shift_status.unfit(slots, cut_over, live, generations))
     except StoreError as error:
         yield error.what
         return
+    yield from of_shift
     if live is None:
         if current is not None:
             yield "no slot has the traffic"
@@ -116,7 +122,7 @@ def unfit(store: Store, app: App, cut_over: CutOver, current: int | None) -> Ite
     elif current is not None and generations[live] != current:
         yield f"slot {live} has the traffic, with generation {generations[live]} instead of {current}"
     if jobs.running(app) is None:
-        yield from _left_over(cut_over, live, slots.standby(), generations)
+        yield from _left_over(cut_over, used, generations)
 
 
 def runs_another(units: Sequence[UnitOut], slots: Sequence[SlotOut]) -> Iterator[str]:
@@ -129,11 +135,11 @@ def runs_another(units: Sequence[UnitOut], slots: Sequence[SlotOut]) -> Iterator
 
 
 def _left_over(
-    cut_over: CutOver, live: Slot | None, standby: Slot | None, generations: Mapping[Slot, int]
+    cut_over: CutOver, used: Sequence[Slot | None], generations: Mapping[Slot, int]
 ) -> Iterator[str]:
     """Nobody drains a slot any more once the job has ended."""
     for slot, number in sorted(generations.items()):
-        if slot not in (live, standby):
+        if slot not in used:
             yield (
                 f"slot {slot} still has generation {number}, without the traffic, and nothing ends it; "
                 f"the next activation does (`systemctl status {cut_over.unit(slot)}`)"

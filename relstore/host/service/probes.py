@@ -12,7 +12,8 @@ import time
 from collections.abc import Mapping
 
 from relstore.errors import UsageError
-from relstore.formats.recipe import Command, Http
+from relstore.formats.command import Command
+from relstore.formats.recipe import Http
 from relstore.host.service import commands, http_client
 from relstore.host.service.http_client import Response
 from relstore.host.service.pump import Output

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from relstore.formats import systemctl
+from relstore.formats.command import Command
 from relstore.formats.names import UnitName
-from relstore.formats.recipe import RESTART, Command, Recipe
+from relstore.formats.recipe import RESTART, Recipe
 from relstore.host.machine.privilege import Privilege
 from relstore.host.service import commands
 from relstore.host.service.commands import Ran

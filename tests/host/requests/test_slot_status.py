@@ -9,15 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from relstore.formats.cut_over import LINK, NONE, CutOver
+from relstore.formats.command import Command
+from relstore.formats.cut_over import COMMAND, LINK, NONE, CutOver
+from relstore.formats.front import Front
 from relstore.formats.journal import SWITCHING, Event
 from relstore.formats.names import TemplateName
 from relstore.formats.recipe import Recipe
 from relstore.host.job import directory as jobs
 from relstore.host.job.directory import Job
 from relstore.host.job.values import DONE, JobRequest, JobState
+from relstore.host.requests import slot_status
 from relstore.host.requests.status import status
-from relstore.protocol import SlotOut, Status
+from relstore.protocol import SlotOut, Status, UnitOut
 from relstore.store import journal
 from relstore.store.app import App
 from relstore.store.slots import Slots
@@ -122,6 +125,26 @@ def test_the_slot_of_an_activation_without_an_outcome_is_starting(
     os.close(lock)
 
 
+def test_the_new_slot_shows_its_share(store: Store, app: App, cut_over: CutOver, slots: Slots) -> None:
+    gradual = cut_over._replace(way=COMMAND, front=Front((10,), None, Command(("true",), 5)))
+    job, lock = create(app, 2, gradual)
+    slots.set("a", 1)
+    slots.set("b", 2)
+    slots.set_live(gradual, "a")
+    job.write_slots("b", "a")
+    journal.append(app.directory, Event(NOW, SWITCHING, 2, 1, job.id, "me@desk", ""))
+    slots.begin_shift(gradual, "b", 10)
+    assert {name: (slot.role, slot.share) for name, slot in seen(store).items()} == {
+        "a": ("live", 90), "b": ("starting", 10),
+    }  # fmt: skip
+    assert status(store, Status(WEB)).drift == ""
+    os.close(lock)
+    drift = "slot b generation 2, 10 %: the next activation takes that back"
+    assert status(store, Status(WEB)).drift == drift
+    slots.end_shift()
+    assert {slot.share for slot in seen(store).values()} == {None}
+
+
 def test_workers_have_no_connections(store: Store, app: App, cut_over: CutOver, slots: Slots) -> None:
     workers = cut_over._replace(way=NONE, socket="")
     ended_job(app, workers)
@@ -138,3 +161,10 @@ def test_a_link_that_leads_elsewhere_is_drift_and_no_slot_is_live(
     os.symlink("/elsewhere", f"{app.directory.path}/live")
     assert seen(store)["a"].role == "draining"
     assert "points to '/elsewhere'" in status(store, Status(WEB)).drift
+
+
+def test_a_slot_that_runs_another_build_than_its_link_is_drift() -> None:
+    slot = SlotOut("a", 42, "web@a.service", "active (running)", "live", 0, 0, 0, "")
+    for runs, sentences in ((42, []), (0, []), (41, ["slot a runs generation 41 instead of 42"])):
+        unit = UnitOut(slot.unit, slot.state, runs, "")
+        assert list(slot_status.runs_another([unit], [slot])) == sentences
