@@ -44,7 +44,7 @@ def find(store: Store, jobs: Mapping[AppName, Collection[int]]) -> Survey:
             for error in app.damaged_pins():
                 damaged_pins.setdefault(name, error.what)
             rows[name] = app.rows()
-            slots[name] = Slots(app.directory, store.durability).generations().values()
+            slots[name] = Slots(app.directory, store.durability).all_generations()
             starts = [booted + process.start for process in in_use.closed if process.names(name)]
             if in_use.hidden or (starts and not booted):
                 may_run |= may_run_of.current_since_boot(rows[name], app.events(), booted)

@@ -69,7 +69,8 @@ class _Installation:
     "--front",
     metavar="PORT",
     type=click.IntRange(1, 65535),
-    help="With a template: also a proxy of systemd's that listens on PORT, where no balancer does.",
+    help="With a template: also a proxy of systemd's that listens on PORT, where no balancer does; with "
+    "--cut-over socket, the socket on PORT that both releases share.",
 )
 @click.option("--install", is_flag=True, help="Install the unit on the hosts and enable it.")
 @click.option("--force", is_flag=True, help="Replace an existing file that differs.")

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from relstore.errors import DamagedError, RelstoreError
 from relstore.formats import journal as journal_format
-from relstore.formats.cut_over import ALL, CutOver, Slot, other
+from relstore.formats.cut_over import ALL, TRIAL, CutOver, Place, Slot, other
 from relstore.formats.journal import Event, Outcome
 from relstore.host.job import activation as steps
 from relstore.host.job import closing, confirmation, drain, traffic, ways
@@ -85,7 +85,12 @@ class SlotActivation:
             return self._record.write(Ending(journal_format.FAILED, previous, problem))
         new = other(old) if old else "a"
         service = self._service(new)
-        warm = self._slots.generations().get(new) == self._target.number and service.is_running()
+        # Behind a shared socket, one that does not serve has been asked to end, and cannot be taken back.
+        warm = (
+            not self._is_shared
+            and self._slots.generations().get(new) == self._target.number
+            and service.is_running()
+        )
         self._record.write_step(steps.SWITCHING, previous)
         problem = "" if warm else self._free(new)
         if problem:
@@ -95,10 +100,12 @@ class SlotActivation:
         reserve.fill(self._store.root)
         self._record.write(Ending(journal_format.SWITCHING, previous, remark))
         self._log.begin()
-        failure = self._start(service, new, previous, warm=warm)
+        place: Place = TRIAL if self._is_shared else new
+        alone = self._service(place)
+        failure = self._start(alone, place, previous, warm=warm)
         if failure is not None:
-            return self._withdraw(service, new, previous, failure, warm=warm)
-        failure = self._move(service, new, previous, stages)
+            return self._withdraw(alone, place, previous, failure, warm=warm)
+        failure = self._move(service, new, previous, stages, alone)
         unwell = failure is not None and failure.of_release
         if failure is None:
             failure = self._confirm(previous) or self._commit(old)
@@ -127,11 +134,12 @@ class SlotActivation:
         service = self._service(new)
         reason = state.reason or "the job died before the release was committed"
         failure = Failure(reason, of_release=state.step == steps.RETURNING)
-        if moved or shifting:
+        if moved or shifting or (self._is_shared and new in self._slots.generations()):
             self._wait_for(old)
             return self._return(service, new, old, previous, failure)
-        warm = drain.has_connections(self._cut_over, new)
-        return self._withdraw(service, new, previous, failure, warm=warm)
+        place: Place = TRIAL if self._is_shared else new
+        warm = not self._is_shared and drain.has_connections(self._cut_over, new)
+        return self._withdraw(self._service(place), place, previous, failure, warm=warm)
 
     def _wait_for(self, old: Slot | None) -> None:
         """Until the old slot answers, or as long as a release may take: after a boot it has only just begun,
@@ -149,7 +157,12 @@ class SlotActivation:
 
     # -- forward ---------------------------------------------------------------------------------
 
-    def _service(self, slot: Slot) -> SlotService:
+    @property
+    def _is_shared(self) -> bool:
+        """Whether both slots accept from one socket, so that a release has to prove itself at another one."""
+        return self._cut_over.trial is not None
+
+    def _service(self, slot: Place) -> SlotService:
         path = self._slots.path(slot)
         return SlotService(self._recipe, slot, path, self._privilege, self._store.root.path, self._log)
 
@@ -171,13 +184,14 @@ class SlotActivation:
             closing.note(self._job, closed, self._log)
         return problem
 
-    def _start(self, service: SlotService, new: Slot, previous: int, *, warm: bool) -> Failure | None:
-        """Start the new slot and check it alone: no request reaches it yet."""
+    def _start(self, service: SlotService, new: Place, previous: int, *, warm: bool) -> Failure | None:
+        """Start the release in the new slot or on trial, and check it alone: no request reaches it yet."""
         try:
             variables = self._hooks.variables(self._target, self._generations.get(previous))
             if not warm:
                 self._record.try_step(STARTING, previous)
-                self._log.say(f"starting generation {self._target.number} in slot {new}")
+                where = "on trial" if new == TRIAL else f"in slot {new}"
+                self._log.say(f"starting generation {self._target.number} {where}")
                 self._app.ensure_link(self._target)
                 self._slots.set(new, self._target.number)
                 failure = service.start(variables)
@@ -185,22 +199,31 @@ class SlotActivation:
                     return failure
             self._record.try_step(steps.CHECKING, previous)
             problem = service.check(self._target.build, variables, at_once=warm)
+            if new == TRIAL and not problem:
+                # With the traffic, nobody could tell which slot answers a probe.
+                problem = service.watch(self._target.build, variables, self._cut_over.watch / 1000)
+            if new == TRIAL and not problem:
+                service.stop_at_once()
+                self._slots.remove(new)
         except Exception as error:  # noqa: BLE001 - whatever it is, a bug too, the slot must be stopped
             return Failure(explained(error, "in the new slot"), of_release=False)
         return Failure(problem) if problem else None
 
-    def _move(self, service: SlotService, new: Slot, previous: int, stages: Sequence[int]) -> Failure | None:
+    def _move(
+        self, service: SlotService, new: Slot, previous: int, stages: Sequence[int], alone: SlotService
+    ) -> Failure | None:
         """Move the traffic, share by share, and watch the release with each."""
         try:
+            failure = self._join(service, new, previous) if self._is_shared else None
             for share in stages:
-                failure = self._move_share(service, new, previous, share)
-                if failure is not None:
-                    return failure
+                failure = failure or self._move_share(service, new, previous, share, self._watch_s(alone))
         except Exception as error:  # noqa: BLE001 - whatever it is, a bug too, the traffic must go back
             return Failure(explained(error, "moving the traffic"), of_release=False)
-        return None
+        return failure
 
-    def _move_share(self, service: SlotService, new: Slot, previous: int, share: int) -> Failure | None:
+    def _move_share(
+        self, service: SlotService, new: Slot, previous: int, share: int, seconds: float
+    ) -> Failure | None:
         variables = self._hooks.variables(self._target, self._generations.get(previous))
         lost = ""
         for _ in range(_TRIES):
@@ -211,7 +234,7 @@ class SlotActivation:
             if problem:
                 return Failure(problem, of_release=False)
             self._record.try_step(WATCHING, previous)
-            problem = service.watch(self._target.build, variables, self._cut_over.watch / 1000)
+            problem = service.watch(self._target.build, variables, seconds)
             if problem:
                 return Failure(problem)
             # What was watched without its share of the traffic was not watched.
@@ -219,6 +242,25 @@ class SlotActivation:
             if not lost:
                 return None
         return Failure(f"slot {new} did not keep {share} % of the traffic: {lost}", of_release=False)
+
+    def _watch_s(self, alone: SlotService) -> float:
+        if not self._is_shared:
+            return self._cut_over.watch / 1000
+        # It was watched on trial. Only the old one answers until the new one accepts, which nobody sees, so
+        # the new one has twice the time that it took on trial before the old one is asked to end.
+        return max(self._recipe.health.stable / 1000, 2 * alone.took)
+
+    def _join(self, service: SlotService, new: Slot, previous: int) -> Failure | None:
+        """Start the new slot, which accepts from the shared socket from then on, beside the old one."""
+        self._record.try_step(MOVING, previous)
+        variables = self._hooks.variables(self._target, self._generations.get(previous))
+        self._log.say(f"starting generation {self._target.number} in slot {new}, at the shared socket")
+        self._slots.set(new, self._target.number)
+        failure = service.start(variables)
+        if failure is not None:
+            return failure
+        problem = service.check(self._target.build, variables, at_once=True)
+        return Failure(problem) if problem else None
 
     def _confirm(self, previous: int) -> Failure | None:
         if self._request.confirm_hash is None:
@@ -275,7 +317,7 @@ class SlotActivation:
             self._log.say(f"{failure.reason}; going back: {problem}")
             return self._end(service, previous, failure, f"\nand going back: {problem}", journal_format.STUCK)
         self._log.say(f"{failure.reason}; the traffic is back")
-        if unwell:
+        if unwell or self._is_shared:  # no link keeps requests from one that shares the socket
             with contextlib.suppress(OSError, RelstoreError):  # it drains like any other then
                 drain.end_now(self._cut_over, new, service, self._log)
         remark = f"\n{problem}" if problem else ""
@@ -295,16 +337,16 @@ class SlotActivation:
             return True
 
     def _withdraw(
-        self, service: SlotService, new: Slot, previous: int, failure: Failure, *, warm: bool
+        self, service: SlotService, new: Place, previous: int, failure: Failure, *, warm: bool
     ) -> Ending:
-        """Stop the new slot, to which the traffic has not moved. One that was taken back while it drained
-        (``warm``) may have connections of its own, and goes on to drain."""
+        """Stop the trial, or the new slot, to which the traffic has not moved. One that was taken back while
+        it drained (``warm``) may have connections of its own, and goes on to drain."""
         remark = "the traffic did not move to it" if warm else "no request reached it"
         self._log.say(f"{failure.reason}; {remark}")
         outcome = self._outcome(failure, previous)
         self._record.try_step(steps.RETURNING, previous, failure.reason, outcome)
         with contextlib.suppress(OSError, RelstoreError):  # what stays of it is stopped later
-            if not warm or not drain.has_connections(self._cut_over, new):
+            if not warm or new == TRIAL or not drain.has_connections(self._cut_over, new):
                 service.stop_at_once()
                 self._slots.remove(new)
         return self._end(service, previous, failure, f"\n{remark}", outcome)

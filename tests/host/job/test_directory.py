@@ -12,9 +12,9 @@ import pytest
 
 from relstore.errors import DamagedError, NewerStoreError, NotFoundError, RelstoreError
 from relstore.formats.command import Command
-from relstore.formats.cut_over import COMMAND, HAPROXY, LINK, NONE, CutOver
+from relstore.formats.cut_over import COMMAND, HAPROXY, LINK, NONE, SOCKET, CutOver
 from relstore.formats.front import Front, HaproxyApi
-from relstore.formats.names import BackendName, JobId, TemplateName
+from relstore.formats.names import BackendName, JobId, TemplateName, UnitName
 from relstore.formats.recipe import Recipe
 from relstore.host.job import directory as jobs
 from relstore.host.job.values import DONE, QUEUED, JobRequest, JobState
@@ -262,6 +262,7 @@ HAPROXY_API = HaproxyApi("/run/haproxy/admin.sock", BackendName("web"))
         (SLOTS._replace(way=NONE, socket=""), 3),
         (SLOTS._replace(way=HAPROXY, front=Front((10, 50), HAPROXY_API, None)), 4),
         (SLOTS._replace(way=COMMAND, front=Front((), None, Command(("move",), 60))), 4),
+        (SLOTS._replace(way=SOCKET, trial=UnitName("web-trial.service")), 4),
     ],
 )
 def test_a_request_has_the_version_that_knows_its_way_to_cut_over(
