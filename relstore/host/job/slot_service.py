@@ -11,7 +11,7 @@ from relstore.formats.recipe import RESTART, Recipe
 from relstore.host.job.log import JobLog
 from relstore.host.machine.privilege import Privilege
 from relstore.host.service.health import HealthCheck, Subject
-from relstore.host.service.services import Failure, Services
+from relstore.host.service.services import ServiceFailure, Services
 from relstore.host.service.unit_output import UnitOutput
 
 _STOP_S = 90.0
@@ -47,7 +47,7 @@ class SlotService:
         """Whether nothing of it runs any more, not even to finish its connections."""
         return self._services.systemd.state(self._unit).active in ("inactive", "failed", "")
 
-    def start(self, variables: Mapping[str, str]) -> Failure | None:
+    def start(self, variables: Mapping[str, str]) -> ServiceFailure | None:
         """Start it, and wait until systemd says that it has."""
         self._since = time.monotonic()
         self._output.begin()

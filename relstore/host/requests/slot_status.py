@@ -41,7 +41,7 @@ from relstore.store.slots import Slots
 from relstore.store.store import Store
 
 
-class Links(NamedTuple):
+class SlotLinks(NamedTuple):
     """What the links and the last job say of the slots."""
 
     generations: Mapping[Slot, int]
@@ -146,18 +146,18 @@ def _left_over(
             )
 
 
-def _links(slots: Slots, app: App, cut_over: CutOver) -> Links:
+def _links(slots: Slots, app: App, cut_over: CutOver) -> SlotLinks:
     try:
         generations, on_trial = slots.generations(), slots.on_trial()
     except StoreError:
         generations, on_trial = {}, None
     live, standby = _live(slots, cut_over), slots.standby()
-    links = Links(generations, live, standby, moved_at=_moved_at(app), on_trial=on_trial)
+    links = SlotLinks(generations, live, standby, moved_at=_moved_at(app), on_trial=on_trial)
     event = recovery.unresolved(app.events())
     return links if event is None else _with_activation(links, app, event)
 
 
-def _with_activation(links: Links, app: App, event: Event) -> Links:
+def _with_activation(links: SlotLinks, app: App, event: Event) -> SlotLinks:
     """``event``: its intent."""
     try:
         job = jobs.open_job(app, JobId.parse(event.job))
@@ -172,7 +172,7 @@ def _with_activation(links: Links, app: App, event: Event) -> Links:
     return links if noted is None else links._replace(starting=noted[0], began_at=event.time)
 
 
-def _slot(slot: Slot, links: Links, cut_over: CutOver, state: UnitState) -> SlotOut:
+def _slot(slot: Slot, links: SlotLinks, cut_over: CutOver, state: UnitState) -> SlotOut:
     words = state.active or ("unknown" if slot in links.generations else "inactive")
     since = links.since(slot)
     return SlotOut(
