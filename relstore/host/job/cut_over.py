@@ -216,8 +216,8 @@ class SlotActivation:
             )
             if not self._is_shared:
                 return shift.move(service, new, stages, self._cut_over.watch / 1000)
-            # It was watched on trial. Until the new one accepts, which nobody sees, only the old one answers. So
-            # it has twice the time that it took on trial before the old one is asked to end.
+            # It was watched on trial. Nobody sees when it begins to accept, and until then only the old one
+            # answers. So the old one goes on for twice the time that the trial took.
             seconds = max(self._recipe.health.stable / 1000, 2 * alone.took)
             return shift.join(service, new) or shift.move(service, new, stages, seconds)
         except Exception as error:  # noqa: BLE001 - whatever it is, a bug too, the traffic must go back
@@ -263,8 +263,8 @@ class SlotActivation:
     ) -> Ending:
         """Move the traffic back first. The new slot stops when its last connections are gone (``drain``).
 
-        ``is_unhealthy``: it is asked to end at once. Otherwise it would go on to answer on connections that are
-        kept open, as those of browsers are, for as long as it drains.
+        ``is_unhealthy``: it is asked to end at once. Otherwise it would go on to answer on connections that
+        are kept open, as those of browsers are, for as long as it drains.
         """
         try:
             reserve.with_reserve(self._store.root, lambda: self._traffic.give_back(old))
