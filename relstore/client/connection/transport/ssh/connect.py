@@ -19,9 +19,10 @@ import asyncssh
 from relstore.client.connection import capacity
 from relstore.client.connection.account import Account
 from relstore.client.connection.shared import Running, SharedState
+from relstore.client.connection.transport import host_key_errors
 from relstore.client.connection.transport.address import SSHTarget, check_address, label_of
 from relstore.client.connection.transport.link_state import LinkState, link_state
-from relstore.client.connection.transport.ssh import host_key_errors
+from relstore.client.connection.transport.login_errors import Stage, no_command
 from relstore.client.connection.transport.ssh.channel import WINDOW, SSHChannel
 from relstore.client.connection.transport.ssh.config import HostSettings, existing
 from relstore.client.connection.transport.ssh.errors import Attempt, connection_lost, explain
@@ -29,7 +30,7 @@ from relstore.client.connection.transport.ssh.host_key import HostNames
 from relstore.client.connection.transport.ssh.identities import Identities
 from relstore.client.connection.transport.ssh.jump import Jump
 from relstore.client.connection.transport.ssh.known_hosts import Entry, KnownHosts, Standing, remember
-from relstore.client.connection.transport.ssh.login import Client, Stage
+from relstore.client.connection.transport.ssh.login import Client
 from relstore.client.connection.transport.ssh.options import connection_options
 from relstore.client.connection.transport.ssh.proxy_command import ProxyCommand
 from relstore.client.connection.transport.ssh.ssh_answer import resolved
@@ -84,10 +85,7 @@ class SSHTransport:
         except (asyncssh.Error, OSError) as exc:
             if self._connection.is_closed() or not isinstance(exc, asyncssh.ChannelOpenError):
                 raise connection_lost(self._client.lost or exc).on(self.label) from None
-            raise ConnectError(
-                f"the host refuses to run a command: {exc.reason}",
-                hint="Its sshd may limit sessions (MaxSessions), or restrict this key to forwarding.",
-            ).on(self.label) from None
+            raise no_command(exc.reason).on(self.label) from None
         return channel
 
     def link(self) -> LinkState | None:
@@ -269,7 +267,7 @@ def _remember_new_key(
     for paths, known in shared.known_hosts.items():
         if file in paths:
             shared.known_hosts[paths] = KnownHosts((*known.entries, added))
-    notice(host_key_errors.accepted(verdict, target, file, problem))
+    notice(host_key_errors.accepted(str(verdict.key), target, file, problem))
 
 
 def _acknowledge_at_once(connection: asyncssh.SSHClientConnection) -> None:
