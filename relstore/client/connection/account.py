@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from relstore.client.connection.shared import SharedState
+from relstore.client.connection.ssh_program import OpenSSH
 from relstore.client.local_state.chain_heads import NOTHING, Heads
 
 
@@ -26,5 +27,7 @@ class Account:
     """The interpreter on the hosts; None: find one."""
     heads: Heads = NOTHING
     """What this machine saw of each store's history."""
+    openssh: OpenSSH | None = None
+    """The program that makes its connections; None: asyncssh does."""
     shared: SharedState = field(default_factory=SharedState, compare=False, repr=False)
     """What its connections have in common."""

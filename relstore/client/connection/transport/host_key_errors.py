@@ -68,6 +68,15 @@ def invalid(reason: str) -> HostKeyError:
     )
 
 
+def of_jump(said: str) -> HostKeyError:
+    """The error for the key of a host on the way, about which ssh has only said so much."""
+    return HostKeyError(
+        f"the key of a jump host is not accepted: {said}",
+        state=_STATE,
+        hint="Log in to the jump host once with ssh, compare its fingerprint, and accept it.",
+    )
+
+
 def accepted(key: str, target: SSHTarget, file: str, problem: str = "") -> str:
     """The notice for a new key that ssh_config, or a person, says to accept."""
     where = f"but could not be added to {file} ({problem})" if problem else f"and added to {file}"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 import socket
 import time
 from collections.abc import Callable
@@ -23,6 +22,7 @@ from relstore.client.connection.transport import host_key_errors
 from relstore.client.connection.transport.address import SSHTarget, check_address, label_of
 from relstore.client.connection.transport.link_state import LinkState, link_state
 from relstore.client.connection.transport.login_errors import Stage, no_command
+from relstore.client.connection.transport.patience import LOGIN_TIMEOUT, pauses
 from relstore.client.connection.transport.ssh.channel import WINDOW, SSHChannel
 from relstore.client.connection.transport.ssh.config import HostSettings, existing
 from relstore.client.connection.transport.ssh.errors import Attempt, connection_lost, explain
@@ -36,12 +36,7 @@ from relstore.client.connection.transport.ssh.proxy_command import ProxyCommand
 from relstore.client.connection.transport.ssh.ssh_answer import resolved
 from relstore.errors import ConnectError, RelstoreError
 
-LOGIN_TIMEOUT = 120.0
-"""Seconds for a login: a person may have to touch a security key."""
-
 _HANG_UP_GRACE = 2.0
-_PAUSES = (0.2, 0.4, 0.8, 1.6)
-"""Seconds before another attempt, give or take a half, so that those who were turned away return apart."""
 _HUNG_UP = (asyncssh.ConnectionLost, ConnectionError)
 
 
@@ -163,14 +158,14 @@ class _Dialler:
             if jump is not None:
                 await turns.enter_async_context(jump.turns)
             await turns.enter_async_context(self._running.logins)
-            for pause in (*_PAUSES, None):
+            for pause in (*pauses(), None):
                 try:
                     return await self._log_in(target, settings, jump, config)
                 except _TurnedAwayError as away:
                     waited = time.monotonic() - began
                     if pause is None or waited > self._account.connect_timeout:
                         raise away.error from None
-                await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
+                await asyncio.sleep(pause)
             raise RuntimeError("the last attempt has neither a connection nor an error")
 
     async def _log_in(

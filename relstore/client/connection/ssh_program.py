@@ -1,0 +1,29 @@
+"""Whether ssh(1) makes the connections of a run, or asyncssh. Pure, and light to import.
+
+Not for calling it (``transport.openssh``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+WAYS = ("auto", "openssh", "asyncssh")
+
+MAX_HOSTS = 4
+"""With more hosts than this, a process for each costs more than importing asyncssh once."""
+
+
+@dataclass(frozen=True)
+class OpenSSH:
+    """The user's own ssh, to be run for each connection."""
+
+    program: str
+    prompts: bool
+    """Whether it may ask a person for a password, a passphrase or about a host's key."""
+
+
+def choose(way: str, program: str | None, *, hosts: int, on_terminal: bool) -> OpenSSH | None:
+    """What makes the connections to so many ``hosts``; None for asyncssh. ``program``: where ssh is."""
+    if way == "openssh":
+        return OpenSSH(program or "ssh", prompts=on_terminal and hosts == 1)
+    return None
