@@ -17,7 +17,7 @@ import click
 from relstore.cli.console import Console, console_of
 from relstore.cli.given import given
 from relstore.cli.layers import flag_values, variable_values
-from relstore.client.config.keys.target import APP, CONNECT_TIMEOUT, PYTHON, TO
+from relstore.client.config.keys.target import APP, CONNECT_TIMEOUT, PYTHON, SSH, TO
 from relstore.client.config.setting import PathBase
 from relstore.client.config.values import Values, layered
 from relstore.errors import UsageError
@@ -26,9 +26,8 @@ from relstore.formats.names import AppName
 if TYPE_CHECKING:
     from relstore.client.config.load import Config
     from relstore.client.connection.account import Account
+    from relstore.client.connection.ssh_program import OpenSSH
     from relstore.client.target import Target
-
-_SYSTEM_SSH_CONFIG = "/etc/ssh/ssh_config"
 
 
 @dataclass(frozen=True)
@@ -67,6 +66,7 @@ def invocation_of(context: click.Context) -> Invocation:
     # Not at the top: `--help`, `--version` and completion need none of it.
     from relstore.cli.directories import state_directory
     from relstore.client.connection.account import Account
+    from relstore.client.connection.transport.config_files import SYSTEM_CONFIG
     from relstore.client.local_state.chain_heads import Heads
 
     options = given(context)
@@ -87,13 +87,30 @@ def invocation_of(context: click.Context) -> Invocation:
             home,
             user,
             os.environ.get("SSH_AUTH_SOCK"),
-            (os.path.join(home, ".ssh", "config"), _SYSTEM_SSH_CONFIG),
+            (os.path.join(home, ".ssh", "config"), SYSTEM_CONFIG),
             settings.get(CONNECT_TIMEOUT),
             settings.get(PYTHON),
             heads,
+            _openssh(settings),
         ),
         f"{user}@{os.uname().nodename}"[:255],
     )
+
+
+def _openssh(settings: Values) -> OpenSSH | None:
+    import shutil
+
+    from relstore.client.connection.ssh_program import choose
+
+    hosts = sum(not target.is_local for target in settings.get(TO) or ())
+    return choose(settings.get(SSH), shutil.which("ssh"), hosts=hosts, on_terminal=_is_on_terminal())
+
+
+def _is_on_terminal() -> bool:
+    try:
+        return os.isatty(0)
+    except OSError:
+        return False
 
 
 def _config(options: dict[str, object], home: str) -> Config:

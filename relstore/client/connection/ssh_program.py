@@ -6,8 +6,10 @@ Not for calling it (``transport.openssh``).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
-WAYS = ("auto", "openssh", "asyncssh")
+SSHWay = Literal["auto", "openssh", "asyncssh"]
+SSH_WAYS: tuple[SSHWay, ...] = ("auto", "openssh", "asyncssh")
 
 MAX_HOSTS = 4
 """With more hosts than this, a process for each costs more than importing asyncssh once."""
@@ -22,7 +24,7 @@ class OpenSSH:
     """Whether it may ask a person for a password, a passphrase or about a host's key."""
 
 
-def choose(way: str, program: str | None, *, hosts: int, on_terminal: bool) -> OpenSSH | None:
+def choose(way: SSHWay, program: str | None, *, hosts: int, on_terminal: bool) -> OpenSSH | None:
     """What makes the connections to so many ``hosts``; None for asyncssh. ``program``: where ssh is."""
     if way == "openssh":
         return OpenSSH(program or "ssh", prompts=on_terminal and hosts == 1)

@@ -92,7 +92,8 @@ class _Stage:
         note = "   # with a restart command" if self.restart in words else ""
         self.tell(f"\n$ relstore {shlex.join(shown)}{note}")
         ran = subprocess.run(
-            [sys.executable, "-m", "relstore", *words, "--to", self.target],
+            # ssh would look for the throw-away keys in the account's own directory.
+            [sys.executable, "-m", "relstore", *words, "--to", self.target, "--ssh", "asyncssh"],
             cwd=self.directory,
             env=dict(self.environment),
             stdin=subprocess.DEVNULL,

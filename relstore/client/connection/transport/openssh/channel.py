@@ -66,7 +66,7 @@ class OpenSSHChannel(asyncio.BaseProtocol):
         threading.Thread(target=self._wait, daemon=True).start()
 
     async def logged_in(self, connect_timeout: float, *, prompts: bool) -> None:
-        """Return when the command runs. Raises ConnectError, HostKeyError; ssh has ended then."""
+        """Return when the command runs. Raises ConnectError, HostKeyError; close it then."""
         while not self.log.is_running:
             if self._code is not None:
                 raise errors.explain(self.attempt())
@@ -77,9 +77,10 @@ class OpenSSHChannel(asyncio.BaseProtocol):
                     await self._news.wait()
             except TimeoutError:
                 if self.log.is_logged_in:
-                    return
-                await self.close()
+                    break
                 raise errors.timed_out(self.attempt(), seconds) from None
+        if (refused := errors.refused_after_all(self.attempt())) is not None:
+            raise refused
 
     def attempt(self) -> Attempt:
         """All that is known of the login."""

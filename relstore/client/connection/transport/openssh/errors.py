@@ -111,6 +111,11 @@ def explain(attempt: Attempt) -> ConnectError:
     return login_errors.other(where, attempt.last_words)
 
 
+def refused_after_all(attempt: Attempt) -> ConnectError | None:
+    """The error for a changed key that ssh puts up with, where StrictHostKeyChecking is off. We never do."""
+    return _changed(attempt)
+
+
 def lost(attempt: Attempt) -> ConnectionLostError:
     """The error for an ssh that ended while the command ran, without telling how that ended."""
     if attempt.code < 0:
@@ -134,6 +139,19 @@ def _host_key(attempt: Attempt) -> ConnectError | None:
     if log.has_said("^WARNING: REVOKED HOST KEY|is marked as revoked|^.*WARNING: REVOKED HOST KEY"):
         line = log.has_said(r"(?:key|CA key) .*in (.*:[0-9]+)$|in file (\S+)$")
         return host_key_errors.revoked([(line[1] or line[2]) if line else _KNOWN_HOSTS])
+    if (changed := _changed(attempt)) is not None:
+        return changed
+    if (certificate := log.has_said(_CERTIFICATE)) is not None:
+        return host_key_errors.invalid(certificate[1] or certificate[2])
+    if log.has_said("^Host key verification failed") and log.host_key is not None:
+        return host_key_errors.unknown(log.host_key, target, _KNOWN_HOSTS)
+    if re.search("^Host key verification failed", attempt.stderr, re.MULTILINE):
+        return host_key_errors.of_jump("; ".join(_lines(attempt.stderr)[-3:]))
+    return None
+
+
+def _changed(attempt: Attempt) -> ConnectError | None:
+    log, target = attempt.log, attempt.target
     if (offending := log.has_said(r"^Offending ([A-Z0-9-]+) key in (.*):([0-9]+)$")) is not None:
         kind, path, line_number = offending.groups()
         name = log.has_said(r"ssh-keygen -f .* -R (.*)$")
@@ -147,12 +165,6 @@ def _host_key(attempt: Attempt) -> ConnectError | None:
     if log.has_said("REMOTE HOST IDENTIFICATION HAS CHANGED|^Host key for .* has changed"):
         key = log.host_key or "another one"
         return host_key_errors.changed(key, f"{_KNOWN_HOSTS} has another", _KNOWN_HOSTS, target.host, target)
-    if (certificate := log.has_said(_CERTIFICATE)) is not None:
-        return host_key_errors.invalid(certificate[1] or certificate[2])
-    if log.has_said("^Host key verification failed") and log.host_key is not None:
-        return host_key_errors.unknown(log.host_key, target, _KNOWN_HOSTS)
-    if re.search("^Host key verification failed", attempt.stderr, re.MULTILINE):
-        return host_key_errors.of_jump("; ".join(_lines(attempt.stderr)[-3:]))
     return None
 
 

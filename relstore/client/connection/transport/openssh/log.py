@@ -13,7 +13,7 @@ from collections import deque
 from relstore.client.connection.transport.login_errors import Stage
 
 _MAX_LINE = 4096
-_MAX_SAID = 40
+_MAX_SAID = 200
 _MAX_KEYS = 100
 
 _DEBUG = re.compile(r"debug[0-9]: ")
