@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import getpass
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,13 +62,15 @@ class Invocation:
         return self.targets
 
 
-def invocation_of(context: click.Context) -> Invocation:
-    """Raises ConfigError, TargetError, UsageError."""
+def invocation_of(
+    context: click.Context, begins_with_hosts: Callable[[Values], bool] = lambda _: False
+) -> Invocation:
+    """``begins_with_hosts``: whether nothing is to come before the hosts, so that ssh can be started at once.
+
+    Raises ConfigError, TargetError, UsageError.
+    """
     # Not at the top: `--help`, `--version` and completion need none of it.
-    from relstore.cli.directories import state_directory
-    from relstore.client.connection.account import Account
-    from relstore.client.connection.transport.config_files import SYSTEM_CONFIG
-    from relstore.client.local_state.chain_heads import Heads
+    from relstore.client.connection.head_start import HeadStart
 
     options = given(context)
     home = os.path.expanduser("~")
@@ -75,6 +78,17 @@ def invocation_of(context: click.Context) -> Invocation:
     base = PathBase(Path(), home)
     flags = flag_values(options, base)
     settings = layered(config.values, variable_values(os.environ, base), flags)
+    ssh_config = _ssh_config(home)
+    openssh = _openssh(settings)
+    head_start = HeadStart()
+    context.call_on_close(head_start.end)
+    if openssh is not None and begins_with_hosts(settings):
+        head_start.begin(openssh, settings.get(TO) or (), ssh_config, home)
+    # Only now, while ssh logs in.
+    from relstore.cli.directories import state_directory
+    from relstore.client.connection.account import Account
+    from relstore.client.local_state.chain_heads import Heads
+
     user = _account_name()
     heads = Heads(state_directory() / "heads.json")
     context.call_on_close(heads.flush)
@@ -87,14 +101,21 @@ def invocation_of(context: click.Context) -> Invocation:
             home,
             user,
             os.environ.get("SSH_AUTH_SOCK"),
-            (os.path.join(home, ".ssh", "config"), SYSTEM_CONFIG),
+            ssh_config,
             settings.get(CONNECT_TIMEOUT),
             settings.get(PYTHON),
             heads,
-            _openssh(settings),
+            openssh,
+            head_start,
         ),
         f"{user}@{os.uname().nodename}"[:255],
     )
+
+
+def _ssh_config(home: str) -> tuple[str, ...]:
+    from relstore.client.connection.transport.config_files import SYSTEM_CONFIG
+
+    return os.path.join(home, ".ssh", "config"), SYSTEM_CONFIG
 
 
 def _openssh(settings: Values) -> OpenSSH | None:

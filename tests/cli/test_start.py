@@ -33,3 +33,8 @@ def test_what_only_prints_imports_next_to_nothing() -> None:
 def test_a_store_on_this_machine_needs_no_ssh() -> None:
     assert "asyncssh" not in imported("status", "--to", "./nothing")
     assert "asyncio" in imported("status", "--to", "./nothing")
+
+
+def test_the_persons_own_ssh_needs_no_asyncssh() -> None:
+    assert "asyncssh" not in imported("status", "--to", "nosuch.invalid:/srv", "--ssh", "openssh")
+    assert "asyncssh" in imported("status", "--to", "nosuch.invalid:/srv", "--ssh", "asyncssh")

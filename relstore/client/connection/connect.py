@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from relstore.client.connection.account import Account
-from relstore.client.connection.bootstrap import COMMAND
+from relstore.client.connection.command_line import COMMAND
 from relstore.client.connection.session import Ahead, Session
 from relstore.client.connection.transport.address import Address
 from relstore.client.connection.transport.base import Transport

@@ -104,8 +104,8 @@ SSH = DefaultedSetting(
     "ssh",
     ValueType("string", "WAY", _ssh, choices=SSH_WAYS),
     help="What connects to the hosts: openssh, asyncssh, or auto, which chooses.",
-    more="With openssh, your own `ssh` does it, with all that ssh_config says. With asyncssh, relstore does it "
-    "itself, for many hosts and where there is no `ssh`.",
+    more="With openssh, your own `ssh` does it, with all that ssh_config says. With asyncssh, relstore does "
+    "it itself, for many hosts and where there is no `ssh`.",
     example="openssh",
     default="auto",
     commands=EVERY_COMMAND,

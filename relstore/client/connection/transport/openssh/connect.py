@@ -13,7 +13,7 @@ from functools import partial
 from relstore.client.connection import capacity
 from relstore.client.connection.account import Account
 from relstore.client.connection.ssh_program import OpenSSH
-from relstore.client.connection.transport.address import SSHTarget, check_address, label_of
+from relstore.client.connection.transport.address import Address, check_address, label_of
 from relstore.client.connection.transport.openssh import errors
 from relstore.client.connection.transport.openssh.channel import OpenSSHChannel
 from relstore.client.connection.transport.openssh.errors import Attempt
@@ -24,7 +24,7 @@ from relstore.errors import ConnectError
 
 
 async def connect(
-    target: SSHTarget, account: Account, how: OpenSSH, notice: Callable[[str], None], command: str
+    target: Address, account: Account, how: OpenSSH, notice: Callable[[str], None], command: str
 ) -> OpenSSHTransport:
     """Have ssh log in to ``target`` and run ``command``, without waiting for either: ``open`` does.
 
@@ -42,7 +42,7 @@ class OpenSSHTransport:
     is_local = False
 
     def __init__(
-        self, target: SSHTarget, account: Account, how: OpenSSH, notice: Callable[[str], None]
+        self, target: Address, account: Account, how: OpenSSH, notice: Callable[[str], None]
     ) -> None:
         self.label = label_of(target)
         self._target = target
@@ -87,7 +87,10 @@ class OpenSSHTransport:
     async def _start(self, command: str) -> OpenSSHChannel:
         account, target = self._account, self._target
         try:
-            ssh = SSHProcess.start(self._how, target, command, account.ssh_config_paths, account.home)
+            ssh = account.head_start.take(target, command)
+            if ssh is None:
+                paths = account.ssh_config_paths
+                ssh = SSHProcess.start(self._how, target, command, paths, account.home)
         except OSError as exc:
             raise capacity.explain(exc) or ConnectError(
                 f"ssh cannot be started: {exc.strerror or exc}",
@@ -100,5 +103,5 @@ class OpenSSHTransport:
         return channel
 
 
-def _attempt(target: SSHTarget, user: str, log: Log, stderr: str, code: int) -> Attempt:
+def _attempt(target: Address, user: str, log: Log, stderr: str, code: int) -> Attempt:
     return Attempt(target, user, log, stderr, code)
