@@ -27,7 +27,9 @@ from relstore.formats.names import AppName
 if TYPE_CHECKING:
     from relstore.client.config.load import Config
     from relstore.client.connection.account import Account
-    from relstore.client.connection.ssh_program import OpenSSH
+    from relstore.client.connection.head_start import HeadStart
+    from relstore.client.connection.transport.openssh.process import SSHProcess
+    from relstore.client.ssh_program import OpenSSH
     from relstore.client.target import Target
 
 
@@ -80,10 +82,10 @@ def invocation_of(
     settings = layered(config.values, variable_values(os.environ, base), flags)
     ssh_config = _ssh_config(home)
     openssh = _openssh(settings)
-    head_start = HeadStart()
+    head_start: HeadStart[SSHProcess] = HeadStart()
     context.call_on_close(head_start.end)
     if openssh is not None and begins_with_hosts(settings):
-        head_start.begin(openssh, settings.get(TO) or (), ssh_config, home)
+        _begin(head_start, openssh, settings.get(TO) or (), ssh_config, home)
     # Only now, while ssh logs in.
     from relstore.cli.directories import state_directory
     from relstore.client.connection.account import Account
@@ -112,6 +114,19 @@ def invocation_of(
     )
 
 
+def _begin(
+    head_start: HeadStart[SSHProcess],
+    openssh: OpenSSH,
+    targets: tuple[Target, ...],
+    ssh_config: tuple[str, ...],
+    home: str,
+) -> None:
+    from relstore.client.connection.command_line import COMMAND
+    from relstore.client.connection.transport.openssh.ahead import begin
+
+    begin(head_start, openssh, targets, COMMAND, ssh_config, home)
+
+
 def _ssh_config(home: str) -> tuple[str, ...]:
     from relstore.client.connection.transport.config_files import SYSTEM_CONFIG
 
@@ -121,7 +136,7 @@ def _ssh_config(home: str) -> tuple[str, ...]:
 def _openssh(settings: Values) -> OpenSSH | None:
     import shutil
 
-    from relstore.client.connection.ssh_program import choose
+    from relstore.client.ssh_program import choose
 
     hosts = sum(not target.is_local for target in settings.get(TO) or ())
     return choose(settings.get(SSH), shutil.which("ssh"), hosts=hosts, on_terminal=_is_on_terminal())

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from relstore.client.config.readers import SECONDS, one_of, string, type_name
 from relstore.client.config.setting import EVERY_COMMAND, DefaultedSetting, PathBase, Setting, ValueType
-from relstore.client.connection.ssh_program import SSH_WAYS, SSHWay
+from relstore.client.ssh_program import SSH_WAYS, SSHWay
 from relstore.errors import UsageError
 from relstore.formats.names import AppName
 

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from relstore.client.connection.account import Account
-from relstore.client.connection.ssh_program import OpenSSH
 from relstore.client.connection.transport.address import Address
 from relstore.client.connection.transport.base import Channel, Exit, Transport
 from relstore.client.connection.transport.local import LocalTransport
 from relstore.client.connection.transport.openssh.connect import OpenSSHTransport
+from relstore.client.ssh_program import OpenSSH
 from relstore.errors import ConnectError, ConnectionLostError
 from tests.support.hosts.sshd import Sshd
 

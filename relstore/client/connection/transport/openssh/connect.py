@@ -12,7 +12,6 @@ from functools import partial
 
 from relstore.client.connection import capacity
 from relstore.client.connection.account import Account
-from relstore.client.connection.ssh_program import OpenSSH
 from relstore.client.connection.transport.address import Address, check_address, label_of
 from relstore.client.connection.transport.openssh import errors
 from relstore.client.connection.transport.openssh.channel import OpenSSHChannel
@@ -20,6 +19,7 @@ from relstore.client.connection.transport.openssh.errors import Attempt
 from relstore.client.connection.transport.openssh.log import Log
 from relstore.client.connection.transport.openssh.process import SSHProcess
 from relstore.client.connection.transport.patience import pauses
+from relstore.client.ssh_program import OpenSSH
 from relstore.errors import ConnectError
 
 
@@ -87,7 +87,7 @@ class OpenSSHTransport:
     async def _start(self, command: str) -> OpenSSHChannel:
         account, target = self._account, self._target
         try:
-            ssh = account.head_start.take(target, command)
+            ssh: SSHProcess | None = account.head_start.take((target, command))
             if ssh is None:
                 paths = account.ssh_config_paths
                 ssh = SSHProcess.start(self._how, target, command, paths, account.home)

@@ -14,10 +14,13 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 
-from relstore.client.connection.ssh_program import OpenSSH
 from relstore.client.connection.transport import config_files
 from relstore.client.connection.transport.address import SSHTarget
 from relstore.client.connection.transport.openssh.arguments import arguments
+from relstore.client.ssh_program import OpenSSH
+
+_END_S = 2.0
+"""Seconds to end by itself."""
 
 _DEFAULTS = """\
 Match all
@@ -79,6 +82,16 @@ class SSHProcess:
                     os.killpg(self._process.pid, number)
                 else:
                     self._process.send_signal(number)
+
+    def end(self) -> None:
+        """End it when nobody wants it any more."""
+        self.signal(signal.SIGTERM)
+        try:
+            self._process.wait(_END_S)
+        except subprocess.TimeoutExpired:
+            self.signal(signal.SIGKILL)
+            self._process.wait()
+        self.release()
 
     def release(self) -> None:
         """Close what is still open of it here. May be called twice."""

@@ -18,10 +18,10 @@ from pathlib import Path
 import pytest
 
 from relstore.client.connection.account import Account
-from relstore.client.connection.ssh_program import OpenSSH
 from relstore.client.connection.transport.address import Address
 from relstore.client.connection.transport.base import Exit
 from relstore.client.connection.transport.openssh.connect import connect
+from relstore.client.ssh_program import OpenSSH
 from relstore.errors import ConnectError, ConnectionLostError, HostKeyError, TargetError
 from tests.support.hosts.sshd import (
     ADDRESS,
