@@ -26,6 +26,6 @@ class OpenSSH:
 
 def choose(way: SSHWay, program: str | None, *, hosts: int, on_terminal: bool) -> OpenSSH | None:
     """What makes the connections to so many ``hosts``; None for asyncssh. ``program``: where ssh is."""
-    if way == "openssh":
+    if way == "openssh" or (way == "auto" and program is not None and 0 < hosts <= MAX_HOSTS):
         return OpenSSH(program or "ssh", prompts=on_terminal and hosts == 1)
     return None
