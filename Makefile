@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-quick check format bench bench-downtime bench-scale proof proof-cut-over suites suite-trees host-tests reference clean
+.PHONY: demo demo-cut-over test test-quick check format bench bench-downtime bench-scale proof proof-cut-over proof-recipes suites suite-trees host-tests reference clean
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "relstore needs Python 3.11 or newer; set PYTHON=")'
@@ -15,6 +15,10 @@ $(STAMP): pyproject.toml
 
 demo: $(STAMP)
 	$(BIN)/relstore demo
+
+# The demo of the cut-over for a machine whose account has no systemd; needs root, for a host of its own.
+demo-cut-over: $(STAMP)
+	$(BIN)/python -m tests.systemd.demo_cut_over
 
 # The tests spend much of their time waiting for hosts and clocks, so more of them run at once than there are cores.
 WORKERS ?= 3
@@ -72,12 +76,22 @@ SUITES ?=
 suite-trees: $(STAMP)
 	$(BIN)/python -m tests.support.hosts.suites $(SUITES)
 
-# Cut-over on hosts with systemd, with a job and a host that die at every step; needs root.
+# Cut-over on hosts with systemd, under load, with a job, a client and a host that go at every step; it writes the table
+# in docs/cut-over.md. It takes an hour and a half, and needs root, haproxy and nginx. One part of it:
+# make proof-cut-over PROOF="--front nginx --part story"
+PROOF ?=
 proof-cut-over: $(STAMP)
-	RELSTORE_TEST_THOROUGH=1 $(BIN)/python -m pytest tests/systemd/test_cut_over.py
+	$(BIN)/python -m tests.cut_over_proof $(PROOF)
+	$(if $(PROOF),,RELSTORE_TEST_THOROUGH=1 $(BIN)/python -m pytest tests/systemd/test_slot_ports.py tests/systemd/test_user_slots.py tests/systemd/test_drain.py tests/systemd/test_shares.py)
+
+# All recipes of docs/recipes, word for word and with their own times; `make test` plays one in a hurry. It needs root, and
+# Debian's nginx, haproxy, caddy, golang-go, nodejs, postgresql and python3-psycopg2.
+proof-recipes: $(STAMP)
+	RELSTORE_TEST_THOROUGH=1 $(BIN)/python -m pytest tests/systemd/test_recipes.py
 
 reference: $(STAMP)
 	$(BIN)/python docs/generate_reference.py
+	$(BIN)/python docs/generate_man_pages.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -19,9 +19,10 @@ import click
 
 from relstore import errors
 from relstore.cli import exit_codes
+from relstore.cli.catalog import COMMANDS, GROUPS
 from relstore.cli.directories import CACHE_VARIABLE, STATE_VARIABLE
 from relstore.cli.local_state import LIMIT_VARIABLE
-from relstore.cli.main import COMMANDS, main
+from relstore.cli.main import main
 from relstore.cli.options import common_options
 from relstore.client.config import table
 from relstore.client.config.environments import DEFAULT_ENV, TABLES_EXAMPLE, TABLES_HELP
@@ -64,7 +65,8 @@ def reference() -> str:
         prose["head"],
         "## Commands",
         prose["commands"],
-        *(_command(name, known["documents"].get(name)) for name in COMMANDS),
+        _table(("group", "command", "alias", "what it does"), _groups()),
+        *(command(name, known["documents"].get(name)) for name in COMMANDS),
         "## Common options",
         prose["common"],
         _table(("option", "environment", "meaning"), map(_common_row, common_options())),
@@ -105,22 +107,29 @@ def reference() -> str:
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
-def _command(name: str, document: Mapping[str, Sequence[str]] | None) -> str:
+def _groups() -> Iterator[tuple[str, ...]]:
+    for title, group in GROUPS.items():
+        for index, (name, listed) in enumerate(group.items()):
+            alias = f"`{listed.alias}`" if listed.alias else ""
+            yield "" if index else title, f"[`{name}`](#{name})", alias, listed.short
+
+
+def command(name: str, document: Mapping[str, Sequence[str]] | None) -> str:
     """One command: usage, help, arguments and options of its own, examples, its JSON document."""
-    command = main.get_command(click.Context(main), name)
-    if command is None:
+    found = main.get_command(click.Context(main), name)
+    if found is None:
         raise ValueError(f"there is no command {name}")
-    usage = " ".join(command.collect_usage_pieces(click.Context(command, info_name=name)))
-    parts = [f"### {name}", f"```text\nrelstore {name} {usage}\n```", inspect.cleandoc(command.help or "")]
+    usage = " ".join(found.collect_usage_pieces(click.Context(found, info_name=name)))
+    parts = [f"### {name}", f"```text\nrelstore {name} {usage}\n```", inspect.cleandoc(found.help or "")]
     common = {option.name for option in common_options()}
     own = [
         parameter
-        for parameter in command.params
+        for parameter in found.params
         if isinstance(parameter, click.Option) and parameter.name not in common
     ]
     if own:
         parts.append(_table(("option", "meaning"), ((_flags(option), option.help or "") for option in own)))
-    examples = [line for line in (command.epilog or "").splitlines() if line.startswith("  ")]
+    examples = [line for line in (found.epilog or "").splitlines() if line.startswith("  ")]
     if examples:
         parts.append("```sh\n" + "\n".join(line.strip() for line in examples) + "\n```")
     if document:

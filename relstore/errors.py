@@ -235,6 +235,10 @@ class UnhealthyError(ReleaseFailedError):
     """What is current already is not healthy, or could not be restarted. Nothing was switched."""
 
 
+class StuckError(ReleaseFailedError):
+    """The release failed, and going back failed too: the service may be down. The link is right."""
+
+
 class DifferentBuildsError(RelstoreError):
     """A generation means different builds at the hosts of one command. Nothing was changed."""
 

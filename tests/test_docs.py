@@ -12,7 +12,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import click
 import pytest
 
 from relstore.cli import exit_codes
@@ -53,7 +52,8 @@ def _problem(line: str) -> str:
     """What is wrong with a command line, or an empty text."""
     words = list(_words(line))[1:]
     name = next((word for word in words if not word.startswith("-")), None)
-    context = click.Context(main)
+    # click keeps the help option of the first context that asks for it, so it must be the program's own.
+    context = main.make_context("relstore", [], resilient_parsing=True)
     known = {flag for option in main.get_params(context) for flag in (*option.opts, *option.secondary_opts)}
     if name is not None and name.islower():
         command = main.get_command(context, name)
@@ -126,8 +126,9 @@ def test_all_decisions_are_in_the_index() -> None:
     assert listed == sorted(path.name for path in decisions.glob("[0-9]*.md"))
 
 
-def test_the_reference_is_current() -> None:
-    generator = ROOT / "docs" / "generate_reference.py"
+@pytest.mark.parametrize("name", ["generate_reference.py", "generate_man_pages.py"])
+def test_what_is_generated_is_current(name: str) -> None:
+    generator = ROOT / "docs" / name
     result = subprocess.run(
         [sys.executable, str(generator), "--check"], cwd=ROOT, capture_output=True, text=True
     )

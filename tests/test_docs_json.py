@@ -14,7 +14,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from relstore.cli import exit_codes
+from relstore.cli.commands import status
 from relstore.cli.main import COMMANDS, main
+from relstore.protocol import SlotOut
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = tomllib.loads((ROOT / "docs" / "reference.toml").read_text())
@@ -135,6 +137,34 @@ def test_a_failure_is_a_json_document_too(ask: Asker) -> None:
     assert _mismatch(document["error"], "error", "error") == []
 
 
+@pytest.mark.parametrize(
+    ("slot", "line"),
+    [
+        (
+            SlotOut("a", 42, "web@a.service", "active (running)", "live", 1, 90, 31, "/x"),
+            "generation 42, live, web@a.service active, 31 connections",
+        ),
+        (
+            SlotOut("b", 41, "web@b.service", "active (running)", "draining", 1, 12, 3, "/x"),
+            "generation 41, draining for 12 s, 3 connections left",
+        ),
+        (
+            SlotOut("b", 41, "web@b.service", "deactivating (stop-sigterm)", "draining", 1, 12, 1, "/x"),
+            "generation 41, draining for 12 s, web@b.service deactivating, 1 connection left",
+        ),
+        (
+            SlotOut("b", 43, "web@b.service", "failed (failed)", "starting", 1, 2, None, ""),
+            "generation 43, starting for 2 s, web@b.service failed",
+        ),
+        (SlotOut("b", 0, "web@b.service", "inactive (dead)", "none", 0, 0, None, ""), None),
+    ],
+)
+def test_a_slot_has_the_fields_of_the_reference_and_a_line(slot: SlotOut, line: str | None) -> None:
+    assert _mismatch(status._slot_fields(slot), "slot", "slot") == []
+    if line is not None:
+        assert status._slot(slot) == line
+
+
 def test_a_document_with_other_fields_is_seen() -> None:
     finding = {"path": "a", "problem": "b", "repaired": False, "set_aside": False, "foreign": False}
     assert _mismatch([finding], "list of finding", "x") == []
@@ -144,7 +174,7 @@ def test_a_document_with_other_fields_is_seen() -> None:
 
 
 def test_every_command_has_its_document() -> None:
-    without = {"completion"}
+    without = {"completion", "help"}
     assert set(COMMANDS) - without == set(REFERENCE["documents"])
 
 

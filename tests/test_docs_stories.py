@@ -46,6 +46,7 @@ VOLATILE = (
     (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "TIME"),
     (r"\b[0-9a-f]{64}\b|\b[0-9a-f]{40}\b|\b[0-9a-f]{12}\b|\b[0-9a-f]{9}\b", "DIGEST"),
     (r"\d+\.\d [GT]B, [\d,]+ inodes", "FREE"),
+    (r"(active|rolled-back), (<1|\d+) s\b", r"\1, SECONDS"),
     (r" in \d+\.\d s, [\d.]+ \w+/s", ""),
     (r"(?m)^\S+: (verifying|switching|restarting|checking|confirming|returning|running \w+)\n", ""),
     (r"(?m)^note: processes of other accounts.*\n", ""),

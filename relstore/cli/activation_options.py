@@ -15,6 +15,7 @@ import click
 from relstore.cli.options import Duration
 from relstore.client.config.keys.rollout import MAX_UNREACHABLE
 from relstore.client.config.keys.service import ASK_BECOME_PASS, IGNORE_PREFLIGHT
+from relstore.errors import UsageError
 
 if TYPE_CHECKING:
     from relstore.cli.invocation import Invocation
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def activation_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add ``--lock-wait`` and ``--override-hold``."""
+    """Add ``--lock-wait``, ``--override-hold`` and ``--cut-old``."""
     wait = click.option(
         "--lock-wait",
         type=Duration(),
@@ -33,13 +34,23 @@ def activation_options(command: Callable[..., Any]) -> Callable[..., Any]:
         default=0,
         help="Wait up to TIME for another activation to finish.  [default: do not wait]",
     )
-    return wait(override_hold_option(command))
+    return wait(override_hold_option(cut_old_option(command)))
 
 
 def override_hold_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add ``--override-hold``."""
     option = click.option(
         "--override-hold", is_flag=True, help="Activate in spite of a hold; this is recorded."
+    )
+    return option(command)
+
+
+def cut_old_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--cut-old``."""
+    option = click.option(
+        "--cut-old",
+        is_flag=True,
+        help="With two slots: end a release that still drains in the slot at once, and its connections.",
     )
     return option(command)
 
@@ -55,19 +66,26 @@ def advise(options: ActivationOptions, invocation: Invocation) -> list[str]:
     return [sentence]
 
 
-def activation_of(invocation: Invocation, lock_wait: int, override_hold: bool) -> ActivationOptions:
-    """What is asked of the hosts. The person may be asked for a password first."""
+def activation_of(
+    invocation: Invocation, lock_wait: int, override_hold: bool, cut_old: bool
+) -> ActivationOptions:
+    """What is asked of the hosts. The person may be asked for a password first. Raises UsageError."""
     from relstore.client.config.recipe import recipe
     from relstore.client.operations.plan import ActivationOptions
     from relstore.formats.recipe import SUDO
 
     steps = recipe(invocation.settings)
+    if cut_old and steps.cut_over is None:
+        raise UsageError(
+            "--cut-old is about the connections of an app with two slots",
+            hint='Leave it out, or set `unit` to a template, "web@".',
+        )
     password = ""
     if invocation.settings.get(ASK_BECOME_PASS) and steps.units.names:
         steps = steps._replace(units=steps.units._replace(become=SUDO))
         password = ask_password()
     ignored = invocation.settings.get(IGNORE_PREFLIGHT) or ()
-    return ActivationOptions(invocation.who, steps, lock_wait, override_hold, password, ignored)
+    return ActivationOptions(invocation.who, steps, lock_wait, override_hold, password, ignored, cut_old)
 
 
 def access_of(invocation: Invocation, reporter: Reporter, interrupts: Interrupts) -> Access:

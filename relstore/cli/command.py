@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from relstore.cli import completers
 from relstore.cli.flags import parameter_of
 from relstore.cli.options import common_options
 from relstore.client.config.table import settings_of
 from relstore.errors import UsageError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 _STEP = re.compile(r"-[1-9][0-9]*\Z")
 _SPEC = re.compile(r"[+-][1-9][0-9]{0,8}|[1-9][0-9]{0,9}|commit:[0-9a-f]{4,64}|[0-9a-f]{6,64}", re.ASCII)
@@ -46,6 +50,11 @@ class Spec(click.ParamType[str]):
             # The host says so too; no connection is needed to know it.
             raise UsageError(f"{spec[:80]!r} does not name a generation", hint=f"Give {_SPEC_HELP}.")
         return spec
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        return completers.generations(ctx, param, incomplete)
 
 
 def each_its_own_option(command: Callable[..., Any]) -> Callable[..., Any]:

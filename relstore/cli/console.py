@@ -1,25 +1,30 @@
 """The one place that prints. Reports go to standard output, everything else to standard error.
 
-All text is escaped. A terminal gets drawn tables, with colours unless NO_COLOR is set; a pipe gets
-plain aligned columns. Not for progress (``progress``).
+All text is escaped. A terminal gets lines that fit it, ages, and colours unless NO_COLOR is set; a pipe gets
+everything, with full times. Not for progress (``progress``).
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
 from relstore.cli import text
 from relstore.cli.given import given
+from relstore.cli.table import Column, drawn
 from relstore.errors import RelstoreError
 
 SCHEMA = 1
 """The version of the JSON documents; raised when a field changes its meaning or is removed."""
+
+_WIDTH = 80
+"""The columns of a terminal that does not say how many it has."""
 
 
 @dataclass(frozen=True)
@@ -33,21 +38,33 @@ class Console:
     """Whether standard output is a terminal."""
     color: bool
 
-    def report(self, line: str = "") -> None:
-        """A line of the report itself, which is printed even with ``-q``."""
-        if not self.json:
-            sys.stdout.write(text.escape(line) + "\n")
+    def report(self, line: str = "", *, hang: int | None = None) -> None:
+        """A line of the report itself, which is printed even with ``-q``.
 
-    def say(self, line: str) -> None:
-        """A line about what happened, for a person who watches."""
+        With ``hang``, a terminal gets it in lines that fit; all but the first begin with so many blanks.
+        """
+        if not self.json:
+            self._write(line, hang)
+
+    def say(self, line: str, *, hang: int | None = None) -> None:
+        """A line about what happened, for a person who watches. ``hang``: see ``report``."""
         if not (self.quiet or self.json):
-            sys.stdout.write(text.escape(line) + "\n")
+            self._write(line, hang)
             sys.stdout.flush()
+
+    def when(self, seconds: int) -> str:
+        """A time in a table: on a terminal how long ago it was."""
+        return text.age(seconds, int(time.time())) if self.terminal else text.moment(seconds)
+
+    def since(self, seconds: int) -> str:
+        """A time in a sentence: on a terminal with how long ago it was."""
+        moment, when = text.moment(seconds), self.when(seconds)
+        return f"{moment} ({when})" if when.endswith(" ago") else moment
 
     def note(self, line: str) -> None:
         """Something to know beside the report."""
         if not self.quiet:
-            sys.stderr.write(f"note: {text.escape(line)}\n")
+            sys.stderr.write("".join(f"{each}\n" for each in _fitting(f"note: {line}", 2, sys.stderr)))
 
     def detail(self, line: str) -> None:
         """Only with ``-v``."""
@@ -63,27 +80,23 @@ class Console:
             sys.stdout.write("\n")
 
     def table(
-        self, headers: Sequence[str], rows: Sequence[Sequence[str]], styles: Mapping[str, str] | None = None
+        self,
+        columns: Sequence[Column],
+        rows: Sequence[Sequence[str]],
+        below: Mapping[int, Sequence[str]] | None = None,
     ) -> None:
-        """``styles``: cell texts that get a colour, ``{"failed": "red"}``."""
+        """A table. ``below``: the lines that stand below a row, by its index."""
         if self.json:
             return
         safe = [[text.one_line(cell) for cell in row] for row in rows]
-        if not self.terminal:
-            sys.stdout.write("".join(f"{line}\n" for line in text.columns(headers, safe)))
-            return
-        # Only a terminal is worth the time that rich takes to import.
-        from rich.box import SIMPLE_HEAD
-        from rich.console import Console as RichConsole
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table(box=SIMPLE_HEAD, pad_edge=False)
-        for header in headers:
-            table.add_column(header, overflow="fold")
-        for row in safe:
-            table.add_row(*(Text(cell, style=(styles or {}).get(cell, "")) for cell in row))
-        RichConsole(no_color=not self.color, highlight=False).print(table)
+        remarks = {index: [text.one_line(line) for line in lines] for index, lines in (below or {}).items()}
+        if self.terminal:
+            lines = drawn(columns, safe, remarks, _width(sys.stdout), _ellipsis(sys.stdout), self._paint)
+        else:
+            lines = text.columns([column.name for column in columns], safe)
+            for index in sorted(remarks, reverse=True):
+                lines[index + 2 : index + 2] = [f"  {line}" for line in remarks[index]]
+        sys.stdout.write("".join(f"{line}\n" for line in lines))
 
     def error(self, error: RelstoreError) -> None:
         """What happened and on which host, what holds now, and what to do next."""
@@ -91,13 +104,55 @@ class Console:
             return
         # A text that came from elsewhere may begin with the host already.
         where = f"{error.host}: " if error.host and not error.what.startswith(f"{error.host}: ") else ""
-        head = "\033[1;31merror:\033[0m" if self.color and sys.stderr.isatty() else "error:"
-        lines = [f"{head} {text.escape(where + error.what)}"]
+        lines = _fitting(f"error: {where}{error.what}", 2, sys.stderr)
         if error.state:
-            lines.append(f"  now:  {text.escape(error.state)}")
+            lines += _fitting(f"  now:  {error.state}", 8, sys.stderr)
         if error.hint:
-            lines.append(f"  next: {text.escape(error.hint)}")
-        sys.stderr.write("\n".join(lines) + "\n")
+            lines += _fitting(f"  next: {error.hint}", 8, sys.stderr)
+        if self.color and sys.stderr.isatty():
+            lines[0] = click.style("error:", fg="red", bold=True) + lines[0].removeprefix("error:")
+        sys.stderr.write("".join(f"{line}\n" for line in lines))
+
+    def _write(self, line: str, hang: int | None) -> None:
+        lines = [text.escape(line)] if hang is None else _fitting(line, hang, sys.stdout)
+        sys.stdout.write("".join(f"{each}\n" for each in lines))
+
+    def _paint(self, cell: str, style: str) -> str:
+        if not (self.color and style):
+            return cell
+        *weight, color = style.split()
+        return click.style(cell, fg=None if color == "bold" else color, bold=bool(weight) or color == "bold")
+
+
+def _fitting(line: str, hang: int, stream: TextIO) -> list[str]:
+    """``line``, which may be several, as it is printed: on a terminal in lines that fit."""
+    lines = text.escape(line).split("\n")
+    if not stream.isatty():
+        return lines
+    from relstore.cli.wrap import wrap  # not at the top: only a terminal needs it
+
+    width, ellipsis = _width(stream), _ellipsis(stream)
+    return [part for each in lines for part in wrap(each, width, hang=hang, ellipsis=ellipsis)]
+
+
+def _width(stream: TextIO) -> int:
+    """The columns of the terminal."""
+    columns = os.environ.get("COLUMNS", "")
+    try:
+        return (
+            int(columns) if columns.isdecimal() else os.get_terminal_size(stream.fileno()).columns or _WIDTH
+        )
+    except OSError:
+        return _WIDTH
+
+
+def _ellipsis(stream: TextIO) -> str:
+    """The sign that something was cut off, as far as the terminal has it."""
+    try:
+        "…".encode(stream.encoding)
+    except UnicodeEncodeError:
+        return "..."
+    return "…"
 
 
 def console_of(context: click.Context) -> Console:

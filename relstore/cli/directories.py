@@ -8,6 +8,10 @@ from __future__ import annotations
 import contextlib
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from relstore.client.local_state.seen_generations import SeenGenerations
 
 CACHE_VARIABLE = "RELSTORE_CACHE_DIR"
 STATE_VARIABLE = "RELSTORE_STATE_DIR"
@@ -29,6 +33,13 @@ def state_directory() -> Path:
     import platformdirs
 
     return _for_us_alone(platformdirs.user_state_path("relstore", appauthor=False))
+
+
+def seen_generations() -> SeenGenerations:
+    """What this account saw of hosts last."""
+    from relstore.client.local_state.seen_generations import SeenGenerations
+
+    return SeenGenerations(state_directory() / "generations.json")
 
 
 def _for_us_alone(directory: Path) -> Path:

@@ -50,7 +50,7 @@ def on_each(
 ) -> list[Outcome[T]]:
     """Do ``work`` on all targets at once. Raises the error of a single target."""
     targets = invocation.need_targets()
-    with ConsoleReporter(invocation.console, several=len(targets) > 1) as reporter:
+    with ConsoleReporter(invocation.console, invocation.labels) as reporter:
         outcomes = asyncio.run(_gather(invocation, targets, reporter, work))
     if len(outcomes) == 1 and outcomes[0].error is not None:
         raise outcomes[0].error
@@ -70,7 +70,7 @@ def on_each_agreed(
     error of a single target, and DifferentBuildsError.
     """
     targets = invocation.need_targets()
-    with ConsoleReporter(invocation.console, several=len(targets) > 1) as reporter:
+    with ConsoleReporter(invocation.console, invocation.labels) as reporter:
         outcomes = asyncio.run(_agree(invocation, targets, reporter, specs, work, each_its_own))
     if len(outcomes) == 1 and outcomes[0].error is not None:
         raise outcomes[0].error
@@ -150,8 +150,11 @@ async def _gather(
         async with turns:
             try:
                 async with connected(target, invocation.account, reporter) as session:
-                    return Outcome(target, await work(session, reporter), None)
+                    value = await work(session, reporter)
+                reporter.ended(target.label, "done")
+                return Outcome(target, value, None)
             except RelstoreError as error:
+                reporter.ended(target.label, "failed")
                 return Outcome(target, None, error.on(target.label))
 
     async with invocation.account.shared.lasting():

@@ -9,6 +9,7 @@ from relstore.errors import (
     ReleaseFailedError,
     RelstoreError,
     SomeHostsFailedError,
+    StuckError,
     UnexpectedError,
     UsageError,
 )
@@ -20,6 +21,7 @@ ROLLED_BACK = 3
 SOME_HOSTS_FAILED = 4
 BUSY = 5
 CANNOT_CONNECT = 6
+STUCK = 7
 UNEXPECTED = 70
 OUTPUT_LOST = 74
 INTERRUPTED = 130
@@ -28,10 +30,11 @@ MEANINGS = {
     DONE: "done",
     FAILED: "failed, and nothing was switched",
     USAGE: "the command line or the configuration is wrong",
-    ROLLED_BACK: "the release is not healthy; if it was just switched to, the host rolled back or tried to",
+    ROLLED_BACK: "the release is not healthy; if it was just switched to, the host rolled back",
     SOME_HOSTS_FAILED: "several hosts, and some of them failed",
     BUSY: "another activation holds the lock",
     CANNOT_CONNECT: "a host cannot be reached, or does not let us in or run the helper",
+    STUCK: "the release failed, and going back failed too: the service may be down",
     UNEXPECTED: "relstore itself failed: a bug, or this machine has run out of something",
     OUTPUT_LOST: "done, but the output could not be written",
     INTERRUPTED: "interrupted",
@@ -39,6 +42,7 @@ MEANINGS = {
 
 _BY_KIND: tuple[tuple[type[RelstoreError], int], ...] = (
     (UsageError, USAGE),
+    (StuckError, STUCK),
     (ReleaseFailedError, ROLLED_BACK),
     (SomeHostsFailedError, SOME_HOSTS_FAILED),
     (BusyError, BUSY),

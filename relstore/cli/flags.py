@@ -10,6 +10,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from relstore.cli.completers import OF_SETTING
 from relstore.cli.given import keep_value
 from relstore.client.config.setting import Setting
 
@@ -38,6 +39,7 @@ def parameter_of(setting: Setting[object]) -> click.Parameter:
         metavar=f"[{setting.name.upper()}]",
         expose_value=False,
         callback=keep_value,
+        shell_complete=OF_SETTING.get(setting.name),
     )
 
 
@@ -52,6 +54,7 @@ def flag_of(setting: Setting[object]) -> click.Option:
         type=SettingText(kind.choices),
         multiple=kind.repeatable,
         metavar=kind.placeholder,
+        shell_complete=OF_SETTING.get(setting.name),
         **attributes,
     )
 

@@ -7,29 +7,41 @@ from typing import Any
 
 from relstore import protocol
 from relstore.cli import text
+from relstore.cli.console import Console
 from relstore.cli.each_host import the_app
 from relstore.cli.invocation import Invocation
+from relstore.cli.table import Column
 from relstore.client.connection.session import Session, rows
-from relstore.formats.generation import CURRENT, FAILED, NEVER_ACTIVE, short_commit
+from relstore.client.local_state.seen_generations import SeenGeneration
+from relstore.formats.generation import CURRENT, DELETED, FAILED, NEVER_ACTIVE, short_commit
 from relstore.formats.names import AppName
 from relstore.protocol import RowOut
 
-STYLES = {CURRENT: "bold green", FAILED: "red", NEVER_ACTIVE: "yellow"}
-HEADERS = ("gen", "released", "build", "commit", "who", "size", "state", "note")
+_STYLES = {CURRENT: "bold green", FAILED: "red", NEVER_ACTIVE: "yellow"}
+COLUMNS = (
+    Column("gen"),
+    Column("released", rank=2),
+    Column("build", rank=1),
+    Column("commit", rank=3),
+    Column("who", rank=4),
+    Column("size", rank=5),
+    Column("state", styles=_STYLES),
+    Column("note", wraps=True),
+)
 
 
-def cells(row: RowOut) -> list[str]:
+def cells(row: RowOut, screen: Console) -> list[str]:
     """One line of ``list-generations``."""
-    pins = f" (pinned: {', '.join(row.pins)})" if row.pins else ""
+    pins = f"(pinned: {', '.join(row.pins)})" if row.pins else ""
     return [
         str(row.number),
-        text.moment(row.created),
+        screen.when(row.created),
         row.build.short,
         commit(row),
         row.who,
         text.size(row.size),
         row.state,
-        row.note.partition("\n")[0] + pins,
+        f"{row.note.partition(chr(10))[0]} {pins}".strip(),
     ]
 
 
@@ -66,4 +78,15 @@ async def fetch_rows(session: Session, invocation: Invocation) -> tuple[AppName,
     """The app that is meant and all its generations."""
     app = await the_app(session, invocation)
     _, body = await session.ask(protocol.List(app), protocol.Listed)
-    return app, rows(body, RowOut)
+    generations = rows(body, RowOut)
+    invocation.seen.keep(
+        session.store_label,
+        app,
+        [SeenGeneration(row.number, _words(row)) for row in generations if row.state != DELETED],
+        [pin for row in generations for pin in row.pins],
+    )
+    return app, generations
+
+
+def _words(row: RowOut) -> str:
+    return text.one_line(f"{row.state} {row.build.short} {row.note}")[:80].rstrip()

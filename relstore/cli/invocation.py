@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from relstore.client.connection.account import Account
     from relstore.client.connection.head_start import HeadStart
     from relstore.client.connection.transport.openssh.process import SSHProcess
+    from relstore.client.local_state.seen_generations import SeenGenerations
     from relstore.client.ssh_program import OpenSSH
     from relstore.client.target import Target
 
@@ -46,6 +47,8 @@ class Invocation:
     console: Console
     account: Account
     who: str
+    seen: SeenGenerations
+    """What was seen of hosts, for completion."""
 
     @property
     def app(self) -> AppName | None:
@@ -55,6 +58,11 @@ class Invocation:
     def targets(self) -> tuple[Target, ...]:
         return self.settings.get(TO) or ()
 
+    @property
+    def labels(self) -> list[str]:
+        """How messages name the hosts."""
+        return [target.label for target in self.targets]
+
     def need_targets(self) -> tuple[Target, ...]:
         """Raises UsageError when there is no target."""
         if not self.targets:
@@ -62,6 +70,23 @@ class Invocation:
                 "no target", hint="Give --to user@host:/path, or set `to` in relstore.toml (`relstore init`)."
             )
         return self.targets
+
+
+@dataclass(frozen=True)
+class Layers:
+    """What was set, and where."""
+
+    config: Config
+    flags: Values
+    settings: Values
+
+
+def layers_of(context: click.Context) -> Layers:
+    """Read relstore.toml, the environment and the flags. Raises ConfigError, TargetError, UsageError."""
+    config = _config(context)
+    base = PathBase(Path(), os.path.expanduser("~"))
+    flags = flag_values(given(context), base)
+    return Layers(config, flags, layered(config.values, variable_values(os.environ, base), flags))
 
 
 def invocation_of(
@@ -73,44 +98,44 @@ def invocation_of(
     """
     # Not at the top: `--help`, `--version` and completion need none of it.
     from relstore.client.connection.head_start import HeadStart
+    from relstore.client.ssh_program import SYSTEM_SSH_CONFIG
 
-    options = given(context)
     home = os.path.expanduser("~")
-    config = _config(options, home)
-    base = PathBase(Path(), home)
-    flags = flag_values(options, base)
-    settings = layered(config.values, variable_values(os.environ, base), flags)
-    ssh_config = _ssh_config(home)
-    openssh = _openssh(settings)
+    ssh_config = os.path.join(home, ".ssh", "config"), SYSTEM_SSH_CONFIG
+    layers = layers_of(context)
+    openssh = _openssh(layers.settings)
     head_start: HeadStart[SSHProcess] = HeadStart()
     context.call_on_close(head_start.end)
-    if openssh is not None and begins_with_hosts(settings):
-        _begin(head_start, openssh, settings.get(TO) or (), ssh_config, home)
+    if openssh is not None and begins_with_hosts(layers.settings):
+        _begin(head_start, openssh, layers.settings.get(TO) or (), ssh_config, home)
     # Only now, while ssh logs in.
-    from relstore.cli.directories import state_directory
+    from relstore.cli.directories import seen_generations, state_directory
     from relstore.client.connection.account import Account
     from relstore.client.local_state.chain_heads import Heads
 
     user = _account_name()
     heads = Heads(state_directory() / "heads.json")
+    seen = seen_generations()
     context.call_on_close(heads.flush)
+    context.call_on_close(seen.flush)
     return Invocation(
-        config,
-        flags,
-        settings,
+        layers.config,
+        layers.flags,
+        layers.settings,
         console_of(context),
         Account(
             home,
             user,
             os.environ.get("SSH_AUTH_SOCK"),
             ssh_config,
-            settings.get(CONNECT_TIMEOUT),
-            settings.get(PYTHON),
+            layers.settings.get(CONNECT_TIMEOUT),
+            layers.settings.get(PYTHON),
             heads,
             openssh,
             head_start,
         ),
         f"{user}@{os.uname().nodename}"[:255],
+        seen,
     )
 
 
@@ -125,12 +150,6 @@ def _begin(
     from relstore.client.connection.transport.openssh.ahead import begin
 
     begin(head_start, openssh, targets, COMMAND, ssh_config, home)
-
-
-def _ssh_config(home: str) -> tuple[str, ...]:
-    from relstore.client.connection.transport.config_files import SYSTEM_CONFIG
-
-    return os.path.join(home, ".ssh", "config"), SYSTEM_CONFIG
 
 
 def _openssh(settings: Values) -> OpenSSH | None:
@@ -149,13 +168,22 @@ def _is_on_terminal() -> bool:
         return False
 
 
-def _config(options: dict[str, object], home: str) -> Config:
-    from relstore.client.config.load import EMPTY, find, load
+def config_file(context: click.Context) -> Path | None:
+    """The relstore.toml of this run. Raises ConfigError."""
+    from relstore.client.config.load import find
 
-    path = Path(str(options["config"])) if options.get("config") else find(_working_directory())
+    chosen = given(context).get("config")
+    return Path(str(chosen)) if chosen else find(_working_directory())
+
+
+def _config(context: click.Context) -> Config:
+    from relstore.client.config.load import EMPTY, load
+
+    path = config_file(context)
+    options = given(context)
     env = str(options["env"]) if "env" in options else None
     if path is not None:
-        return load(path, env, home)
+        return load(path, env, os.path.expanduser("~"))
     if env is not None:
         raise UsageError(f"--env {env} without a relstore.toml", hint="`relstore init` writes one.")
     return EMPTY

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from relstore.cli import completers
 from relstore.cli.flags import flag_of
 from relstore.cli.given import keep_value
 from relstore.client.config.keys import target
@@ -41,10 +42,12 @@ def common_options() -> list[click.Option]:
         option(
             "--config", metavar="FILE", envvar="RELSTORE_CONFIG",
             help="The configuration file to use instead of the nearest relstore.toml.",
+            shell_complete=completers.files,
         ),
         option(
             "--env", metavar="NAME", envvar="RELSTORE_ENV",
             help="The environment ([env.NAME]) of relstore.toml to use.",
+            shell_complete=completers.environments,
         ),
         option("--json", is_flag=True, default=None, help="Print one JSON document instead of text."),
         option("-v", "--verbose", is_flag=True, default=None, help="Print more details."),

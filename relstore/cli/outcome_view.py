@@ -9,6 +9,7 @@ from relstore.cli import text
 from relstore.cli.console import error_fields
 from relstore.cli.each_host import finish
 from relstore.cli.invocation import Invocation
+from relstore.cli.table import Column
 from relstore.client.fleet.result import ERROR, SKIPPED, STAGED, UNCHANGED, UNREACHABLE, HostResult
 from relstore.client.transfer.upload import Stream
 from relstore.formats.generation import short_commit
@@ -23,6 +24,16 @@ _STYLES = {
     SKIPPED: "yellow",
     STAGED: "cyan",
 }
+
+_COLUMNS = (
+    Column("host"),
+    Column("outcome", styles=_STYLES),
+    Column("generation", rank=1),
+    Column("build", rank=2),
+    Column("commit", rank=4),
+    Column("current", rank=5),
+    Column("sent", rank=3),
+)
 
 
 def show_results(
@@ -45,7 +56,7 @@ def show_results(
             screen.say(f"{results[0].target.label}: freed {text.size(results[0].freed)}")
     else:
         screen.table(
-            ["host", "outcome", "generation", "build", "commit", "current", "sent"],
+            _COLUMNS,
             [
                 [
                     str(result.target),
@@ -58,7 +69,6 @@ def show_results(
                 ]
                 for result in results
             ],
-            _STYLES,
         )
     for result in results:
         if result.ignored_findings and result.error is None:

@@ -1,82 +1,98 @@
-"""What a person sees while the client works: a progress bar on a terminal, plain lines elsewhere."""
+"""What a person sees while the client works: a line for each host on a terminal, lines one by one elsewhere.
+
+On a terminal the lines last as long as the work, and a sum is left (``live_area``, ``host_lines``).
+"""
 
 from __future__ import annotations
 
+import os
 import sys
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-from relstore.cli import text
+from relstore.cli import host_lines, text
 from relstore.cli.console import Console
+from relstore.cli.host_lines import HostLines
+from relstore.cli.live_area import LiveArea
 from relstore.cli.unexpected import say_accepted
 from relstore.client.reporter import Reporter
 
-if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
-
 _PLAIN_EVERY_S = 5.0
-_BAR_FROM_BYTES = 1_000_000
 
 
 class ConsoleReporter(Reporter):
     """Prints to standard error, so that reports on standard output stay clean. Use as a context."""
 
-    def __init__(self, console: Console, *, several: bool) -> None:
+    def __init__(self, console: Console, hosts: Sequence[str]) -> None:
+        """``hosts``: the labels of all hosts that will be worked with."""
         self._console = console
-        self._several = several
-        self._bar: Progress | None = None
-        self._tasks: dict[str, TaskID] = {}
+        self._hosts = hosts
+        self._began = time.monotonic()
+        self._lines = HostLines(hosts, self._began)
+        self._area: LiveArea | None = None
+        self._changes_something = False
+        self._sent: dict[str, int] = {}
         self._last_line: dict[str, float] = {}
         self._accepted: dict[str, str] = {}
 
     def __enter__(self) -> ConsoleReporter:
+        self._began = time.monotonic()
+        if sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not self._console.quiet:
+            self._area = LiveArea(
+                sys.stderr, lambda columns, rows: self._lines.shown(time.monotonic(), columns, rows)
+            )
+            self._area.start()
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        self._end_bar()
+        if self._area is not None:
+            self._area.stop()
+            if error is None and self._changes_something:
+                sent = f"{text.size(sum(self._sent.values()))}, " if self._sent else ""
+                seconds = time.monotonic() - self._began
+                self._write(f"{text.plural(len(self._hosts), 'host')}, {sent}{seconds:.1f} s")
         if error is not None:
             say_accepted(error, self._accepted)
 
     def notice(self, line: str) -> None:
-        self._end_bar()
         self._console.note(line)
 
     def step(self, host: str, line: str) -> None:
-        self._end_bar()
-        if not self._console.quiet:
+        self._changes_something = True
+        self._lines.step(host, line, time.monotonic())
+        if self._area is None and not self._console.quiet:
             self._write(f"{host}: {line}")
 
     def detail(self, host: str, line: str) -> None:
         if self._console.verbose:
-            self._end_bar()
             self._write(f"{host}: {line}")
 
     def output(self, host: str, data: bytes) -> None:
         if self._console.quiet:
             return
-        self._end_bar()
-        prefix = f"{host} | " if self._several and host else "  | " if host else ""
+        prefix = f"{host} | " if len(self._hosts) > 1 and host else "  | " if host else ""
         for line in data.decode("utf-8", "replace").splitlines():
             self._write(prefix + line)
 
     def accepted(self, host: str, job: str) -> None:
         self._accepted[host] = job
 
+    def ended(self, host: str, outcome: str) -> None:
+        self._lines.end(host, outcome, time.monotonic())
+
     def progress(self, host: str, done: int, total: int, sent: int) -> None:
-        if self._console.quiet:
-            return
-        if sys.stderr.isatty() and total >= _BAR_FROM_BYTES:
-            self._draw(host, done, total)
-        else:
-            self._now_and_then(host, f"{text.size(done)} of {text.size(total)}, sent as {text.size(sent)}")
+        self._now_and_then(
+            host, host_lines.SENDING, f"{text.size(done)} of {text.size(total)}, sent as {text.size(sent)}"
+        )
 
     def count(self, host: str, what: str, done: int, total: int) -> None:
-        if not self._console.quiet:
-            self._now_and_then(host, f"{done:,} of {total:,} {what}")
+        self._now_and_then(host, what, f"{done:,} of {total:,} {what}")
 
     def sent(self, host: str, total: int, sent: int, seconds: float) -> None:
-        self._end_bar()
-        if self._console.quiet:
+        self._changes_something = True
+        self._sent[host] = self._sent.get(host, 0) + sent
+        self._lines.end(host, host_lines.STORED, time.monotonic())
+        if self._area is not None or self._console.quiet:
             return
         what = text.size(sent)
         if text.size(total) != what:
@@ -84,42 +100,14 @@ class ConsoleReporter(Reporter):
         rate = f" in {seconds:.1f} s, {text.size(int(sent / seconds))}/s" if seconds >= 0.1 else ""
         self._write(f"{host}: sent {what}{rate}")
 
-    def _now_and_then(self, host: str, line: str) -> None:
+    def _now_and_then(self, host: str, step: str, line: str) -> None:
         now = time.monotonic()
+        self._lines.remark(host, step, line, now)
+        if self._area is not None or self._console.quiet:
+            return
         if now - self._last_line.setdefault(host, now) >= _PLAIN_EVERY_S:
             self._last_line[host] = now
             self._write(f"{host}: {line}")
-
-    def _draw(self, host: str, done: int, total: int) -> None:
-        if self._bar is None:
-            from rich.console import Console as RichConsole
-            from rich.progress import (
-                BarColumn,
-                DownloadColumn,
-                Progress,
-                TextColumn,
-                TimeRemainingColumn,
-                TransferSpeedColumn,
-            )
-
-            self._bar = Progress(
-                TextColumn("{task.description}", markup=False),
-                BarColumn(),
-                DownloadColumn(),
-                TransferSpeedColumn(),
-                TimeRemainingColumn(),
-                console=RichConsole(stderr=True, no_color=not self._console.color),
-            )
-            self._bar.start()
-            self._tasks = {}
-        if host not in self._tasks:
-            self._tasks[host] = self._bar.add_task(text.one_line(host), total=total)
-        self._bar.update(self._tasks[host], completed=done)
-
-    def _end_bar(self) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
 
     @staticmethod
     def _write(line: str) -> None:

@@ -19,7 +19,7 @@ from relstore.client.artifact.app_name import suggest
 from relstore.client.artifact.executables import programs
 from relstore.client.artifact.git import describe
 from relstore.client.artifact.scan import Scan, scan
-from relstore.client.artifact.unfit import check_links, check_top
+from relstore.client.artifact.unfit import below_top, check_links, check_top
 from relstore.client.config.keys.release import ALLOW_OUTSIDE_LINKS, ARTIFACT, COPY, INCLUDE_EVERYTHING
 from relstore.client.config.keys.retention import GC
 from relstore.client.config.keys.service import IGNORE_PREFLIGHT
@@ -40,6 +40,7 @@ class Wish(NamedTuple):
     note: str
     lock_wait: int
     override_hold: bool
+    cut_old: bool
     switch: bool
     dry_run: bool
 
@@ -53,7 +54,9 @@ def push_as_asked(invocation: Invocation, wish: Wish) -> None:
     transfer = send_options(invocation)
     scans = ScanCache(transfer.cache)
     activates = wish.switch and not wish.dry_run
-    activation = activation_of(invocation, wish.lock_wait, wish.override_hold) if activates else None
+    activation = (
+        activation_of(invocation, wish.lock_wait, wish.override_hold, wish.cut_old) if activates else None
+    )
     path = settings.get(ARTIFACT)
     if path is None:
         raise UsageError(
@@ -84,7 +87,7 @@ def push_as_asked(invocation: Invocation, wish: Wish) -> None:
         )
 
     warnings = advise(activation, invocation) if activation is not None else []
-    with ConsoleReporter(invocation.console, several=len(invocation.targets) > 1) as reporter:
+    with ConsoleReporter(invocation.console, invocation.labels) as reporter:
         results = run_interruptible(
             lambda interrupts: push_to_all(
                 plan, invocation.targets, access_of(invocation, reporter, interrupts)
@@ -94,9 +97,13 @@ def push_as_asked(invocation: Invocation, wish: Wish) -> None:
 
 
 def _scan(path: Path, invocation: Invocation, cache: ScanCache) -> Scan:
-    if not invocation.settings.get(INCLUDE_EVERYTHING):
+    everything = invocation.settings.get(INCLUDE_EVERYTHING)
+    if not everything:
         check_top(path)
     scanned = scan(path, cache, invocation.settings.get(COPY) or ())
+    doubt = "" if everything else below_top(scanned)
+    if doubt:
+        invocation.console.note(doubt)
     if not invocation.settings.get(ALLOW_OUTSIDE_LINKS):
         # The host refuses these too; checking first saves the connection.
         check_links(scanned.manifest)

@@ -53,6 +53,25 @@ def iso(seconds: int) -> str | None:
         return None
 
 
+def duration(seconds: int) -> str:
+    """A length of time in its largest whole unit: ``12 s``, ``5 min``, ``3 h``, ``2 d``."""
+    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"
+
+
+def age(seconds: int, now: int) -> str:
+    """How long before ``now`` that time was, ``3 h ago``; after two months the day; ``-`` for 0.
+
+    A host's clock may be ahead of ours: half a minute is nothing, and more is shown as the time it gave.
+    """
+    ago = now - seconds
+    if not seconds or ago < -30:
+        return moment(seconds)
+    return f"{duration(max(ago, 0))} ago" if ago < 60 * 86_400 else moment(seconds).partition(" ")[0]
+
+
 def plural(count: int, noun: str) -> str:
     """``1 file``, ``2 files``."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -21,6 +21,9 @@ class Reporter:
     def accepted(self, host: str, job: str) -> None:
         """The host has accepted ``job``, and finishes it whatever happens here. May be said twice."""
 
+    def ended(self, host: str, outcome: str) -> None:
+        """The host has nothing more to do, for the time being."""
+
     def progress(self, host: str, done: int, total: int, sent: int) -> None:
         """``done`` of the ``total`` bytes that a host lacks have been sent, as ``sent`` bytes on the wire."""
 

@@ -11,6 +11,8 @@ from typing import Literal
 SSHWay = Literal["auto", "openssh", "asyncssh"]
 SSH_WAYS: tuple[SSHWay, ...] = ("auto", "openssh", "asyncssh")
 
+SYSTEM_SSH_CONFIG = "/etc/ssh/ssh_config"
+
 MAX_HOSTS = 4
 """With more hosts than this, a process for each costs more than importing asyncssh once."""
 

@@ -27,6 +27,11 @@ from relstore.errors import TargetError
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 
 
+def store_label(label: str, path: str) -> str:
+    """What this machine calls the store at ``path`` of the host ``label``."""
+    return f"{label}:{path}"
+
+
 @dataclass(frozen=True)
 class Target:
     """One store. Build it with ``parse``.
@@ -110,6 +115,11 @@ class Target:
         host = f"[{self.host}]" if ":" in self.host else self.host
         port = "" if self.port is None else f":{self.port}"
         return f"{user}{host}{port}"
+
+    @property
+    def store_label(self) -> str:
+        """What this machine calls the store, for what it remembers of it."""
+        return store_label(self.label, self.path)
 
     def beneath(self, directory: Path) -> Target:
         """This target, with a relative local path resolved against ``directory`` (absolute, resolved)."""

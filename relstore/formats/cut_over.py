@@ -1,30 +1,47 @@
 """How the traffic of an app moves from one release to the next while both run: two slots and a link.
 
 Plain values, part of a recipe. A template unit runs the app twice, as ``web@a`` and ``web@b``; the link
-``live`` names the socket of the one that has the traffic. Not for moving it (``host.job.cut_over``).
+``live`` names the socket of the one that has the traffic. Not for moving it (``host.job.traffic``).
 """
 
 from __future__ import annotations
 
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, Optional
 
 from relstore.errors import UsageError
+from relstore.formats.front import Front
 from relstore.formats.names import TemplateName, UnitName
 
 Slot = Literal["a", "b"]
 SLOTS: Final[tuple[Slot, Slot]] = ("a", "b")
 SLOTS_DIRECTORY = "slots"
 LIVE = "live"
+NEXT = "next"
 """Their names in an app's directory."""
 PLACEHOLDER = "{slot}"
+RUNTIME = "{runtime}"
+"""Begins the path of a socket: /run, or for units of an account's own manager its runtime directory."""
+LONGEST_RUNTIME = "/run/user/4294967294"
 MAX_SOCKET_BYTES = 107
 """The longest path that connect(2) takes for a Unix socket (unix(7))."""
 
-Way = Literal["link", "none"]
-"""``link``: fronts connect to ``live``; ``none``: the two overlap, and no traffic is moved (workers)."""
+Role = Literal["live", "draining", "standby", "starting", "none"]
+"""What a slot is for at this moment: ``none`` is free."""
+LIVE_ROLE: Final = "live"
+DRAINING: Final = "draining"
+STANDBY: Final = "standby"
+STARTING: Final = "starting"
+FREE: Final = "none"
+
+Way = Literal["link", "none", "haproxy", "command"]
+"""``link``: fronts connect to ``live``; ``none``: the two overlap, and no traffic is moved (workers);
+``haproxy`` and ``command``: the front is told which share each slot gets."""
 LINK: Final = "link"
 NONE: Final = "none"
-WAYS: tuple[Way, ...] = (LINK, NONE)
+HAPROXY: Final = "haproxy"
+COMMAND: Final = "command"
+ALL = 100
+"""Percent of the traffic."""
 
 
 class CutOver(NamedTuple):
@@ -42,6 +59,15 @@ class CutOver(NamedTuple):
     """Milliseconds for which the new slot must stay healthy with the traffic, before the release counts."""
     standby: bool = False
     """Whether the old slot keeps running until the next release needs it, to go back to."""
+    front: Optional[Front] = None
+    """What is told of the shares; None for a way that moves all of the traffic at once."""
+
+    def stages(self, *, proved: bool) -> tuple[int, ...]:
+        """The shares of the traffic, in percent, that the new slot gets one after the other.
+
+        ``proved``: the release has had all of it before, or there is nothing to go back to.
+        """
+        return (ALL,) if proved or self.front is None else (*self.front.shares, ALL)
 
     def unit(self, slot: Slot) -> UnitName:
         return self.template.instance(slot)
@@ -56,8 +82,9 @@ def other(slot: Slot) -> Slot:
 
 def check_socket(path: str) -> str:
     """``path``, where slots can listen there. Raises UsageError."""
-    longest = len(path.replace(PLACEHOLDER, "a").encode())
-    if not path.startswith("/") or PLACEHOLDER not in path or "\0" in path or longest > MAX_SOCKET_BYTES:
+    absolute = LONGEST_RUNTIME + path[len(RUNTIME) :] if path.startswith(f"{RUNTIME}/") else path
+    longest = len(absolute.replace(PLACEHOLDER, "a").encode())
+    if not absolute.startswith("/") or PLACEHOLDER not in path or "\0" in path or longest > MAX_SOCKET_BYTES:
         raise UsageError(
             f"{path!r} cannot be where slots listen",
             hint=f"Write an absolute path of up to {MAX_SOCKET_BYTES} bytes with {PLACEHOLDER} in it: "

@@ -28,6 +28,8 @@ Guess = Literal[
     "store-unreachable",
     "store-hidden",
     "selinux",
+    "haproxy-silent",
+    "haproxy-backend",
 ]
 """What a person may let pass."""
 

@@ -28,6 +28,9 @@ Judgement = Literal[Outcome, "marked-good", "marked-bad"]
 
 EventKind = Literal["switching", Judgement, "deleted"]
 
+LogKind = Literal[EventKind, "connections-closed"]
+"""What a log shows: the journal's events, and what a job noted after its outcome."""
+
 SWITCHING: Final = "switching"
 ACTIVE: Final = "active"
 ROLLED_BACK: Final = "rolled-back"
@@ -37,6 +40,8 @@ INTERRUPTED: Final = "interrupted"
 DELETED: Final = "deleted"
 MARKED_GOOD: Final = "marked-good"
 MARKED_BAD: Final = "marked-bad"
+CONNECTIONS_CLOSED: Final = "connections-closed"
+"""No event of the journal."""
 OUTCOMES: tuple[Outcome, ...] = (ACTIVE, ROLLED_BACK, FAILED, STUCK, INTERRUPTED)
 JUDGEMENTS: tuple[Judgement, ...] = (*OUTCOMES, MARKED_GOOD, MARKED_BAD)
 EVENTS: tuple[EventKind, ...] = (SWITCHING, *OUTCOMES, DELETED, MARKED_GOOD, MARKED_BAD)

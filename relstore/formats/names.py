@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections.abc import Iterable
 
 from relstore.errors import FormatError, UsageError
 
@@ -159,6 +160,7 @@ MAX_UNIT_NAME = 255
 
 SUFFIXES = (".service", ".socket", ".timer", ".target", ".path")
 _UNIT = re.compile(r"[A-Za-z0-9:_.\\][A-Za-z0-9:_.\\@-]*\Z")
+_BACKEND = re.compile(r"[A-Za-z0-9:_.-]{1,200}\Z")
 
 
 class UnitName(str):
@@ -192,7 +194,16 @@ class UnitFileName(str):
     @classmethod
     def parse(cls, text: str) -> UnitFileName:
         """Raises UsageError."""
-        return cls(TemplateName.parse(text) if text.endswith("@.service") else UnitName.parse(text))
+        if text.endswith(("@.service", "@.socket")):
+            UnitName.parse(text.replace("@.", "@a."))
+            return cls(text)
+        return cls(UnitName.parse(text))
+
+    def instances(self, names: Iterable[str]) -> list[UnitName]:
+        """The unit itself; of a template, those with these names."""
+        if "@." not in self:
+            return [UnitName(self)]
+        return [UnitName(self.replace("@.", f"@{name}.")) for name in names]
 
 
 class TemplateName(UnitName):
@@ -211,6 +222,22 @@ class TemplateName(UnitName):
 
     def instance(self, name: str) -> UnitName:
         return UnitName.parse(self.replace("@.", f"@{name}."))
+
+
+class BackendName(str):
+    """The name of a backend of HAProxy's."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, text: str) -> BackendName:
+        """Raises UsageError for what cannot stand in a line of its runtime API."""
+        if not _BACKEND.match(text):
+            raise UsageError(
+                f"{text!r} cannot be the name of a backend",
+                hint="A name is up to 200 letters, digits and : - _ . without spaces.",
+            )
+        return cls(text)
 
 
 def parse_unit(text: str) -> UnitName:

@@ -11,7 +11,8 @@ import re
 from typing import Final, Literal, NamedTuple, Optional
 
 from relstore.errors import UsageError
-from relstore.formats.cut_over import PLACEHOLDER, SLOTS, CutOver, Slot
+from relstore.formats.command import Command
+from relstore.formats.cut_over import PLACEHOLDER, RUNTIME, SLOTS, CutOver, Slot
 from relstore.formats.names import UnitName
 
 UnitAction = Literal["restart", "reload", "try-reload-or-restart"]
@@ -67,14 +68,6 @@ class Units(NamedTuple):
     run_build: bool = True
     """Whether their main processes must execute the build."""
     become: Escalation = ""
-
-
-class Command(NamedTuple):
-    """A command of the deployer's that runs on the host."""
-
-    words: tuple[str, ...]
-    timeout: int
-    """Seconds."""
 
 
 class Http(NamedTuple):
@@ -147,6 +140,21 @@ class Recipe(NamedTuple):
             ),
         )
 
+    def on_host(self, runtime: str) -> Recipe:
+        """With ``runtime``, an absolute path that only the host knows, where its sockets' paths begin with
+        ``{runtime}``."""
+        if self.cut_over is None:
+            return self
+        return self._replace(
+            cut_over=self.cut_over._replace(socket=_absolute(self.cut_over.socket, runtime)),
+            health=self.health._replace(
+                http=tuple(
+                    request._replace(socket=_absolute(request.socket, runtime))
+                    for request in self.health.http
+                )
+            ),
+        )
+
     @property
     def unit_names(self) -> tuple[UnitName, ...]:
         """The units that run the app, those of both slots included."""
@@ -163,3 +171,7 @@ class Recipe(NamedTuple):
     @property
     def restarts_nothing(self) -> bool:
         return not (self.units.names or self.restart or self.reload or self.cut_over)
+
+
+def _absolute(path: str, runtime: str) -> str:
+    return runtime + path[len(RUNTIME) :] if path.startswith(f"{RUNTIME}/") else path

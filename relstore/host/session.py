@@ -29,10 +29,12 @@ from relstore.host.requests import (
     preflight,
     reading,
     replies,
+    runtime_directory,
     status,
     supervisor,
     unit_file,
 )
+from relstore.host.requests.activation import Asides
 from relstore.host.requests.upload import Uploading
 from relstore.store.root import explain
 from relstore.store.store import Store
@@ -50,6 +52,7 @@ class RequestServer:
         self._opened: Store | None = None
         self._password = ""
         self._rejection: str | None = None
+        self._cut_old = False
         self._findings: dict[AppName, tuple[protocol.Problem, ...]] = {}
         """What preflight found for an app: whoever activates it afterwards lets that pass."""
         self._uploading = Uploading(root, wire, lambda create: self._store(create=create))
@@ -64,6 +67,7 @@ class RequestServer:
             protocol.Release: self._uploading.release,
             protocol.Become: self._become,
             protocol.Reject: self._reject,
+            protocol.CutOld: self._cut,
             protocol.Preflight: self._preflight,
             protocol.InstallUnit: self._install_unit,
             protocol.Supervisor: self._supervisor,
@@ -117,7 +121,7 @@ class RequestServer:
         try:
             bounds.check(message.value)
             self._check_may_change(message.value)
-            self._handlers[type(message.value)](message.value)
+            self._handlers[type(message.value)](runtime_directory.filled_in(message.value))
         except BrokenPipeError:
             raise
         except RelstoreError as error:
@@ -169,18 +173,18 @@ class RequestServer:
     # -- handlers that need something else ---------------------------------------------------------
 
     def _activate(self, request: protocol.Activate) -> None:
-        passed = self._passed(request.app)
-        rejection, self._rejection = self._rejection, None
-        self._send_all(
-            activation.activate(self._store(), self._bundle, request, self._password, passed, rejection)
-        )
+        asides = self._asides(request.app)
+        self._send_all(activation.activate(self._store(), self._bundle, request, self._password, asides))
 
     def _restart(self, request: protocol.Restart) -> None:
-        passed = self._passed(request.app)
-        self._send_all(activation.restart(self._store(), self._bundle, request, self._password, passed))
+        asides = self._asides(request.app)._replace(rejected=None)
+        self._send_all(activation.restart(self._store(), self._bundle, request, self._password, asides))
 
-    def _passed(self, app: AppName) -> str:
-        return remark.of_findings(self._findings.get(app, ()))
+    def _asides(self, app: AppName) -> Asides:
+        """What this session said of its next activation, which is now."""
+        asides = Asides(remark.of_findings(self._findings.get(app, ())), self._rejection, self._cut_old)
+        self._rejection, self._cut_old = None, False
+        return asides
 
     def _become(self, request: protocol.Become) -> None:
         self._password = request.password
@@ -188,6 +192,10 @@ class RequestServer:
 
     def _reject(self, request: protocol.Reject) -> None:
         self._rejection = request.reason
+        self._wire.send(protocol.Done())
+
+    def _cut(self, _: protocol.CutOld) -> None:
+        self._cut_old = True
         self._wire.send(protocol.Done())
 
     def _preflight(self, request: protocol.Preflight) -> None:

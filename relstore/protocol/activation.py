@@ -60,6 +60,11 @@ class Reject(NamedTuple):
     reason: str
 
 
+class CutOld(NamedTuple):
+    """The next activation of this session does not wait for the connections of the slot that it needs.
+    Reply: Done."""
+
+
 class Preflight(NamedTuple):
     """Would this host run it? Changes nothing. Reply: Preflighted."""
 
@@ -153,6 +158,8 @@ class SupervisorOut(NamedTuple):
     """The path by which sudo runs systemctl; empty if it is not there."""
     lingers: bool
     """Whether the account's own manager outlives its sessions."""
+    python: Optional[str] = None
+    """The path of the interpreter that the helper runs in; None where that does not know it."""
 
 
 class Accepted(NamedTuple):

@@ -14,8 +14,10 @@ from functools import cache
 from typing import Any, Literal, TypeVar, Union
 
 from relstore.errors import ProtocolError
+from relstore.formats.cut_over import CutOver
 from relstore.formats.names import (
     AppName,
+    BackendName,
     Digest,
     JobId,
     PinName,
@@ -25,10 +27,12 @@ from relstore.formats.names import (
     as_text,
 )
 from relstore.formats.recipe import Recipe
+from relstore.protocol.activation import SupervisorOut
+from relstore.protocol.reading import LogRow, SlotOut, StatusOut
 
 MAX_INT = (1 << 63) - 1
 
-_GREW: tuple[type, ...] = (Recipe,)
+_GREW: tuple[type, ...] = (Recipe, CutOver, SlotOut, StatusOut, SupervisorOut, LogRow)
 """The classes whose last field came later."""
 
 T = TypeVar("T")
@@ -42,6 +46,7 @@ _NAMES: dict[Any, Reader] = {
     UnitName: UnitName.parse,
     TemplateName: TemplateName.parse,
     UnitFileName: UnitFileName.parse,
+    BackendName: BackendName.parse,
 }
 
 

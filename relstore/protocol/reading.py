@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import NamedTuple, Optional
 
+from relstore.formats.cut_over import Role, Slot
 from relstore.formats.hold import AppHold
+from relstore.formats.journal import LogKind
 from relstore.formats.names import AppName, Digest, JobId
 
 MAX_PAST = 256
@@ -36,7 +38,7 @@ class Resolve(NamedTuple):
 
 
 class Log(NamedTuple):
-    """The journal of an app. Reply: Done, its body a stream of its Events."""
+    """The log of an app: its journal, and what its jobs noted. Reply: Done, its body a stream of LogRow."""
 
     app: AppName
 
@@ -74,6 +76,20 @@ class RowOut(NamedTuple):
     outcome_at: int
     reason: str
     pins: tuple[str, ...]
+
+
+class LogRow(NamedTuple):
+    """A line of the log: an event of the journal, as that has it, or what a job noted after its outcome."""
+
+    time: int
+    event: LogKind
+    generation: int
+    previous: int
+    job: str
+    who: str
+    reason: str
+    connections: Optional[int] = None
+    """How many were closed; None where none were, or where they could not be counted."""
 
 
 class Listed(NamedTuple):
@@ -115,6 +131,28 @@ class UnitOut(NamedTuple):
     """What it executes, or empty."""
 
 
+class SlotOut(NamedTuple):
+    """A slot of the app, as the host sees it now."""
+
+    name: Slot
+    generation: int
+    """What it is to run; 0 when it is free."""
+    unit: str
+    state: str
+    """``active (running)``."""
+    role: Role
+    since: int
+    """Since when it has that role, in seconds since 1970; 0 where that is not known."""
+    seconds: int
+    """For how long, by the host's own clock."""
+    connections: Optional[int]
+    """None where there are none to count (workers), or where they cannot be counted."""
+    program: str
+    """What its main process executes, or empty."""
+    share: Optional[int] = None
+    """The percentage of the traffic that it gets while that moves gradually; else None."""
+
+
 class StatusOut(NamedTuple):
     current: Optional[RowOut]
     rollback_target: int
@@ -134,3 +172,5 @@ class StatusOut(NamedTuple):
     builds: int
     free_bytes: int
     free_inodes: Optional[int]
+    slots: Optional[tuple[SlotOut, ...]] = None
+    """Both slots; None for an app without slots."""

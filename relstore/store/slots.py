@@ -3,6 +3,8 @@
 ``slots/a`` leads to the generation that slot a runs; its unit starts only where that link is, at boot too.
 ``slots/standby`` leads to the slot that is kept running to go back to.
 ``live`` leads to the socket of the slot that has the traffic: connect(2) follows it anew for each connection.
+``next`` leads to that of the slot that gets a share of it, which ``slots/share`` notes as ``b:10``; both are
+there only while the front may send anything to ``next``.
 Not for units and sockets themselves (``host``).
 """
 
@@ -10,20 +12,33 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from relstore.errors import StoreError
-from relstore.formats.cut_over import LIVE, SLOTS, CutOver, Slot
+from relstore.formats.cut_over import ALL, LIVE, NEXT, SLOTS, CutOver, Slot
 from relstore.formats.cut_over import SLOTS_DIRECTORY as DIRECTORY
 from relstore.store import durable
 from relstore.store.directory import Dir
 from relstore.store.durable import Durability
 
 STANDBY = "standby"
+SHARE = "share"
+_SHARE = re.compile(r"[ab]:(?:[1-9][0-9]?|100)\Z")
 _TARGET = re.compile(r"\.\./generations/([1-9][0-9]{0,9})\Z")
 
 
+class Shift(NamedTuple):
+    """A gradual shift of the traffic that has not been wound up."""
+
+    next: Slot
+    """Where ``next`` leads: to the new slot, or to the old one again."""
+    new: Slot
+    share: int
+    """The percentage that the front was told to send to the new slot; it may not have heard that yet."""
+
+
 class Slots:
-    """``slots/`` and ``live`` of an app."""
+    """``slots/``, ``live`` and ``next`` of an app."""
 
     def __init__(self, app: Dir, durability: Durability) -> None:
         self._app = app
@@ -85,18 +100,7 @@ class Slots:
 
     def live(self, cut_over: CutOver) -> Slot | None:
         """The slot that has the traffic; None for none. Raises StoreError for a link that leads elsewhere."""
-        target = self._app.readlink(LIVE)
-        if target is None:
-            return None
-        for slot in SLOTS:
-            if target == _target(cut_over, slot):
-                return slot
-        raise StoreError(
-            f"{self._app.path}/{LIVE} points to {target!r}, which is not the socket of a slot",
-            state="Traffic goes there; relstore left it alone.",
-            hint="If `slot-socket` was changed, point it to the slot that runs: "
-            f"ln -sfn {cut_over.socket_of('a')} {self._app.path}/{LIVE}",
-        )
+        return self._slot_at(LIVE, cut_over)
 
     def set_live(self, cut_over: CutOver, slot: Slot | None) -> None:
         """Move the traffic of new connections, atomically and durably; None leaves nowhere to connect to."""
@@ -104,6 +108,52 @@ class Slots:
             durable.remove_name(self._app, LIVE)
         else:
             durable.replace_symlink(self._app, LIVE, _target(cut_over, slot), self._durability)
+
+    def shift(self, cut_over: CutOver) -> Shift | None:
+        """The shift that was begun and not wound up. Raises StoreError for a link that leads elsewhere."""
+        leads_to = self._slot_at(NEXT, cut_over)
+        if leads_to is None:
+            return None
+        noted = None
+        directory = self._app.sub_or_none(DIRECTORY)
+        if directory is not None:
+            with directory:
+                noted = directory.readlink(SHARE)
+        if noted is None or not _SHARE.match(noted):
+            return Shift(leads_to, leads_to, ALL)  # somebody made it by hand: so much it may be
+        return Shift(leads_to, "a" if noted[0] == "a" else "b", int(noted[2:]))
+
+    def begin_shift(self, cut_over: CutOver, slot: Slot, share: int) -> None:
+        """Durably, before the front is told to send ``share`` percent to ``next``, which names ``slot``."""
+        with self._app.make_or_open(DIRECTORY) as directory:
+            durable.replace_symlink(directory, SHARE, f"{slot}:{share}", self._durability)
+        self.turn_shift(cut_over, slot)
+
+    def turn_shift(self, cut_over: CutOver, slot: Slot) -> None:
+        """Let what the front sends to ``next`` reach ``slot``, from the next connection on."""
+        durable.replace_symlink(self._app, NEXT, _target(cut_over, slot), self._durability)
+
+    def end_shift(self) -> None:
+        """After the front sends nothing to ``next`` any more."""
+        durable.remove_name(self._app, NEXT)
+        directory = self._app.sub_or_none(DIRECTORY)
+        if directory is not None:
+            with directory:
+                durable.remove_name(directory, SHARE)
+
+    def _slot_at(self, name: str, cut_over: CutOver) -> Slot | None:
+        target = self._app.readlink(name)
+        if target is None:
+            return None
+        for slot in SLOTS:
+            if target == _target(cut_over, slot):
+                return slot
+        raise StoreError(
+            f"{self._app.path}/{name} points to {target!r}, which is not the socket of a slot",
+            state="Traffic goes there; relstore left it alone.",
+            hint="If `slot-socket` was changed, point it to the slot that runs: "
+            f"ln -sfn {cut_over.socket_of('a')} {self._app.path}/{name}",
+        )
 
 
 def _target(cut_over: CutOver, slot: Slot) -> str:

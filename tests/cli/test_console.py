@@ -6,7 +6,9 @@ import json
 
 import pytest
 
+from relstore.cli import text
 from relstore.cli.console import Console
+from relstore.cli.table import Column
 from relstore.errors import RelstoreError
 
 
@@ -38,7 +40,7 @@ def test_json_prints_one_document_and_no_text(capsys: pytest.CaptureFixture[str]
     screen = make(as_json=True)
     screen.report("report")
     screen.say("said")
-    screen.table(["a"], [["b"]])
+    screen.table([Column("a")], [["b"]])
     screen.error(RelstoreError("full"))
     screen.document("status", hosts=["\x1b"])
     out, err = capsys.readouterr()
@@ -55,8 +57,20 @@ def test_an_error_says_where_what_and_what_next(capsys: pytest.CaptureFixture[st
 
 
 def test_a_table_in_a_pipe_is_plain_columns(capsys: pytest.CaptureFixture[str]) -> None:
-    make().table(["gen", "note"], [["1", "evil\n\x1b[31m"]], {"1": "red"})
-    assert capsys.readouterr().out == "gen  note\n1    evil\\n\\x1b[31m\n"
+    columns = [Column("gen", styles={"1": "red"}), Column("note", wraps=True)]
+    make().table(columns, [["1", "evil\n\x1b[31m"], ["2", "long " * 100]], {0: ["why\n"]})
+    assert capsys.readouterr().out == (
+        "gen  note\n1    evil\\n\\x1b[31m\n  why\\n\n2    " + " ".join(["long"] * 100) + "\n"
+    )
+
+
+def test_a_pipe_gets_full_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.time", lambda: 1_795_409_261 + 7200.0)
+    terminal = Console(False, False, False, terminal=True, color=False)
+    moment = text.moment(1_795_409_261)
+    assert (make().when(1_795_409_261), terminal.when(1_795_409_261)) == (moment, "2 h ago")
+    assert (make().since(1_795_409_261), terminal.since(1_795_409_261)) == (moment, f"{moment} (2 h ago)")
+    assert terminal.since(1) == text.moment(1)
 
 
 def test_a_host_is_named_once(capsys: pytest.CaptureFixture[str]) -> None:

@@ -27,10 +27,10 @@ def processes_below(directory: Path) -> list[str]:
     return found
 
 
-def demo(directory: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def demo(directory: Path, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-W", "error", "-m", "relstore", "demo", *words],
-        env={**os.environ, "TMPDIR": str(directory), "RELSTORE_TO": "nowhere:/x"},
+        env={**os.environ, "TMPDIR": str(directory), "RELSTORE_TO": "nowhere:/x", **variables},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -47,6 +47,14 @@ def test_as_a_person_sees_it(tmp_path: Path) -> None:
     assert " 0 failed" in ran.stdout
     assert list(tmp_path.iterdir()) == []
     assert processes_below(tmp_path) == []
+
+
+def test_a_cut_over_needs_a_systemd_of_the_account(tmp_path: Path) -> None:
+    ran = demo(tmp_path, "--cut-over", PATH=str(tmp_path))
+    assert ran.returncode == 1
+    assert "`systemctl --user` does not answer here" in ran.stderr
+    assert "make demo-cut-over" in ran.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_as_a_program_sees_it(tmp_path: Path) -> None:

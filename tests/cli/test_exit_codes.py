@@ -34,6 +34,8 @@ def test_every_error_has_a_documented_code(kind: type[errors.RelstoreError]) -> 
         (errors.ConfigError("x", path="relstore.toml", line=3, key="to"), 2),
         (errors.TargetError("x"), 2),
         (errors.ReleaseFailedError("x"), 3),
+        (errors.UnhealthyError("x"), 3),
+        (errors.StuckError("x"), 7),
         (errors.SomeHostsFailedError("x"), 4),
         (errors.BusyError("x"), 5),
         (errors.ConnectError("x"), 6),

@@ -10,9 +10,10 @@ import click
 import pytest
 from click.shell_completion import ShellComplete
 
+from relstore.cli.catalog import COMMANDS
 from relstore.cli.command import RelstoreCommand
 from relstore.cli.layers import flag_values, variable_values
-from relstore.cli.main import COMMANDS, main
+from relstore.cli.main import main
 from relstore.client.config import table
 from relstore.client.config.keys.health import HTTP, HTTP_STATUS
 from relstore.client.config.keys.release import ARTIFACT

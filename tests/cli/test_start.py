@@ -8,6 +8,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 _HEAVY = (
     "asyncio",
     "asyncssh",
@@ -29,8 +31,13 @@ def imported(*words: str) -> set[str]:
     return set(ran.stdout.splitlines()[-1].split())
 
 
-def test_what_only_prints_imports_next_to_nothing() -> None:
-    assert not imported("--version") & set(_HEAVY)
+@pytest.mark.parametrize("words", [("--version",), ("--help",), ("help",)])
+def test_what_only_prints_imports_next_to_nothing(words: tuple[str, ...]) -> None:
+    there = imported(*words)
+    assert not there & set(_HEAVY)
+    assert {name for name in there if name.startswith("relstore.cli.commands.")} <= {
+        "relstore.cli.commands.help"
+    }
 
 
 def test_a_store_on_this_machine_needs_no_ssh() -> None:

@@ -48,12 +48,45 @@ def test_moments() -> None:
     assert text.iso(1_795_409_261) == "2026-11-23T04:47:41Z"
 
 
+@pytest.mark.parametrize(
+    ("ago", "shown"),
+    [
+        (-20, "0 s ago"), (0, "0 s ago"), (119, "119 s ago"), (120, "2 min ago"), (7199, "119 min ago"),
+        (7200, "2 h ago"), (47 * 3600, "47 h ago"), (48 * 3600, "2 d ago"), (59 * 86_400, "59 d ago"),
+    ],
+)  # fmt: skip
+def test_age(ago: int, shown: str) -> None:
+    assert text.age(1_795_409_261 - ago, 1_795_409_261) == shown
+
+
+@pytest.mark.parametrize("seconds", [0, 1_795_409_261, 2**62])
+def test_an_age_that_says_little_is_a_time(seconds: int) -> None:
+    assert text.age(seconds, 1_795_000_000) == text.moment(seconds)
+    assert text.age(1_700_000_000, 1_795_000_000) == text.moment(1_700_000_000)[:10]
+
+
 def test_plural() -> None:
     assert [text.plural(count, "file") for count in (0, 1, 1200)] == ["0 files", "1 file", "1,200 files"]
 
 
 def test_columns_are_aligned_and_ragged_at_the_end() -> None:
     assert text.columns(["a", "name"], [["10", "x"], ["2", "longer"]]) == ["a   name", "10  x", "2   longer"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (0, "0 s"),
+        (12, "12 s"),
+        (119, "119 s"),
+        (120, "2 min"),
+        (7199, "119 min"),
+        (7200, "2 h"),
+        (172_800, "2 d"),
+    ],
+)
+def test_a_length_of_time_is_shown_in_its_largest_whole_unit(seconds: int, shown: str) -> None:
+    assert text.duration(seconds) == shown
 
 
 @pytest.mark.parametrize("seconds", [2**62, 2**63 - 1, -(2**62), 10**17])

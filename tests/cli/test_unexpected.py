@@ -171,7 +171,8 @@ def test_a_table_on_odd_terminals(term: str) -> None:
     code = (
         "import sys; sys.stdin; from relstore.cli.process import StandardStreams; s = StandardStreams.install()\n"
         "from relstore.cli.console import Console\n"
-        "Console(False, False, False, True, True).table(['a'], [['é→b']], {})\n"
+        "from relstore.cli.table import Column\n"
+        "Console(False, False, False, True, True).table([Column('a', wraps=True)], [['é→b ' * 40]])\n"
         "raise SystemExit(s.finish(0))"
     )
     ours, theirs = pty.openpty()

@@ -83,6 +83,8 @@ def test_the_recovery_unit_runs_as_the_account_that_deploys() -> None:
     assert "User=" not in own
     with pytest.raises(UsageError, match="no account for the unit"):
         unit_file.recovery("/srv/web", "/usr/bin/python3", account="", user=False)
+    with pytest.raises(UsageError, match="which python3"):
+        unit_file.recovery("/srv/web", "", account="deploy", user=False)
 
 
 def verify(directory: Path, name: str, text: str) -> str:
@@ -151,41 +153,6 @@ def test_no_rule_for_what_is_no_account(account: str) -> None:
 
 
 SLOTS = CutOver(TemplateName.parse("web@"), LINK, "/run/web-{slot}/sock", 60, False, 10_000)
-
-
-def test_slots_run_through_their_links_and_stop_after_the_drain() -> None:
-    web = replace(WEB, arguments=("--socket", "/run/web-{slot}/sock", "50%"))
-    (template,) = unit_file.slot_units(web, SLOTS, front=None)
-    assert template.name == "web@.service"
-    lines = template.text.splitlines()
-    assert 'ExecStart=/srv/web/apps/web/slots/%i/bin/web --socket /run/web-%i/sock "50%%"' in lines
-    assert "ConditionPathExists=/srv/web/apps/web/slots/%i" in lines
-    assert "RuntimeDirectory=web-%i" in lines
-    assert "TimeoutStopSec=75s" in lines
-    assert "UMask=0000" in lines
-
-
-def test_the_front_connects_to_what_is_live() -> None:
-    _, socket, service = unit_file.slot_units(WEB, SLOTS, front=8080)
-    assert (socket.name, service.name) == ("web.socket", "web.service")
-    assert "ListenStream=8080" in socket.text.splitlines()
-    assert "Type=exec" in service.text.splitlines()
-    assert "--connections-max=20000 /srv/web/apps/web/live" in service.text
-
-
-@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd-analyze here")
-def test_systemd_has_nothing_against_slots(tmp_path: Path) -> None:
-    web = Service(AppName("web"), str(tmp_path), "bin/web")
-    program = tmp_path / "apps/web/slots/a/bin/web"
-    program.parent.mkdir(parents=True)
-    program.write_text("#!/bin/sh\n")
-    program.chmod(0o755)
-    for file in unit_file.slot_units(web, SLOTS, front=80):
-        (tmp_path / file.name).write_text(file.text)
-    checked = [str(tmp_path / name) for name in ("web@a.service", "web.socket", "web.service")]
-    (tmp_path / "web@a.service").symlink_to("web@.service")
-    done = subprocess.run(["systemd-analyze", "verify", *checked], capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_the_rule_for_slots_has_what_is_done_with_each() -> None:

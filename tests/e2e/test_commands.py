@@ -25,7 +25,7 @@ def store(user: User, site: Path, tmp_path: Path) -> Path:
     failed = user.run(
         "push", make_site(site, "three"), "--to", path, "--restart", 'exit "$FAIL" 2>/dev/null; exit 1'
     )
-    assert failed.code == 3
+    assert failed.code == 7
     return path
 
 
@@ -316,8 +316,10 @@ def test_a_pipe_that_closes(user: User, store: Path) -> None:
 def test_configuration_and_environments(user: User, site: Path, tmp_path: Path) -> None:
     work = tmp_path / "work"
     (work / "sub").mkdir(parents=True)
-    user.does("init", work)
+    assert user.does("init", work).out.endswith("  relstore push\n")
     assert user.run("init", work).code == 2
+    assert "--front 80" in user.does("init", work / "sub", "--slots").out
+    (work / "sub/relstore.toml").unlink()
     (work / "relstore.toml").write_text(
         f'app = "web"\nto = "{tmp_path}/one"\nartifact = "{site}"\n'
         f'[env.staging]\nto = ["{tmp_path}/two", "{tmp_path}/three"]\n'

@@ -44,7 +44,9 @@ def test_the_main_job(python: str, user: User, tmp_path: Path) -> None:
     user.does("switch-generation", "-1", *to)
     assert (store / "apps/site/current/index.html").read_text() == "two"
     make_site(site, "four")
-    assert user.run("push", site, *to, "--restart", "exit 1").code == 3
+    assert (
+        user.run("push", site, *to, "--restart", "exit 1").code == 7
+    )  # the previous one does not start either
     user.does("gc", "--keep", "1", *to)
     assert user.does("verify", *to, "--json").document["hosts"][0]["findings"] == []
     user.does("status", *to)

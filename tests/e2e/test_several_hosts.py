@@ -80,7 +80,7 @@ def test_a_failed_switch_names_its_host(user: User, site: Path, tmp_path: Path) 
         make_site(site, content)
         user.does("push", site, "--to", store)
     ran = user.run("rollback", "--to", store, "--restart", "false")
-    assert ran.code == 3
+    assert ran.code == 7
     assert "error: this machine: generation 1 failed" in ran.err
 
 
@@ -161,7 +161,7 @@ def test_marks_pins_and_deletions_name_one_build_too(user: User, site: Path, tmp
     assert [host["generation"]["number"] for host in pinned] == [1, 1]
     user.does("mark", "bad", "-1", "--each-its-own", *targets(*stores))
     marked = [line for line in user.does("log", *targets(*stores)).out.splitlines() if "marked-bad" in line]
-    assert [line.split()[3] for line in marked] == ["1", "2"]
+    assert [line.split()[2] for line in marked] == ["1", "2"]
 
 
 UNREACHABLE = "nobody@127.0.0.1:9:/srv/x"

@@ -70,8 +70,10 @@ def test_what_is_marked_bad_is_never_gone_back_to(user: User, store: Path) -> No
     assert os.readlink(store / "apps/site/current") == "generations/1"
     user.does("mark", "good", "2", "--to", store)
     assert states(user, store)[2] == "good"
-    assert user.does("log", "--to", store).out.count("marked-bad   2") == 1
-    assert user.does("log", "--to", store).out.count("marked-good  2") == 1
+    lines = user.does("log", "--to", store).out.splitlines()
+    marks = [tuple(line.split()[2:4]) for line in lines if "marked-" in line]
+    assert marks == [("2", "marked-bad"), ("3", "marked-bad"), ("2", "marked-good")]
+    assert "  leaks" in lines
 
 
 def test_the_current_one_marked_bad_is_still_current_but_no_target(user: User, store: Path) -> None:
@@ -124,7 +126,7 @@ def test_a_dead_service_is_seen_and_restarted(user: User, store: Path, site: Pat
     assert "is already current" in user.does("push", site, *probe).out
     assert "is already current" in user.does("switch-generation", "3", *probe).out
     assert user.does("push", site, "--to", store, "--no-switch").code == 0
-    log = user.does("log", "-n", "2", "--json", "--to", store).document["hosts"][0]["events"]
+    log = user.does("log", "-n", "1", "--json", "--to", store).document["hosts"][0]["events"]
     assert [(event["event"], event["generation"], event["previous"]) for event in log] == [
         ("switching", 3, 3),
         ("active", 3, 3),

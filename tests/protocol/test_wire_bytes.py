@@ -10,15 +10,25 @@ import itertools
 import typing
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 import pytest
 
 from relstore import protocol
 from relstore.formats import pack
 from relstore.formats.cut_over import CutOver
+from relstore.formats.front import Front
 from relstore.formats.journal import Event
-from relstore.formats.names import AppName, Digest, JobId, PinName, TemplateName, UnitFileName, UnitName
+from relstore.formats.names import (
+    AppName,
+    BackendName,
+    Digest,
+    JobId,
+    PinName,
+    TemplateName,
+    UnitFileName,
+    UnitName,
+)
 from relstore.protocol import EVENTS, REPLIES, REQUESTS, fields
 
 GOLDEN = dict(
@@ -27,19 +37,20 @@ GOLDEN = dict(
 )
 ROWS = {
     "event": Event,
+    "log row": protocol.LogRow,
     "finding": protocol.FindingOut,
     "generation": protocol.RowOut,
     "plan line": protocol.PlanLine,
     "wanted content": protocol.Wanted,
     "slots": CutOver,
+    "slot": protocol.SlotOut,
+    "front": Front,
 }
-"""What the bodies of replies consist of, and what came into a recipe later."""
+"""What the bodies of replies consist of, and what came into a recipe or a status later."""
 
 
 def value(hint: Any, numbers: Iterator[int], *, empty: bool) -> Any:
     """A value of an annotation, another one for each field, so that exchanged fields show."""
-    if hint == Optional[CutOver]:  # noqa: UP045 - as the class has it, for Python 3.9
-        return None  # a recipe without slots has the bytes that it always had
     if typing.get_origin(hint) is typing.Union:
         return None if empty else value(typing.get_args(hint)[0], numbers, empty=empty)
     if typing.get_origin(hint) is tuple:
@@ -47,7 +58,9 @@ def value(hint: Any, numbers: Iterator[int], *, empty: bool) -> Any:
         return () if empty else tuple(value(item, numbers, empty=empty) for _ in range(2))
     if hasattr(hint, "_fields"):
         hints = typing.get_type_hints(hint)
-        return hint(*(value(hints[name], numbers, empty=empty) for name in hint._fields))
+        # Without what a class got later, the bytes are what they always were.
+        names = hint._fields[:-1] if hint in fields._GREW else hint._fields
+        return hint(*(value(hints[name], numbers, empty=empty) for name in names))
     if typing.get_origin(hint) is typing.Literal:
         hint = str  # any word travels; which ones there are is for the type checker
     number = next(numbers)
@@ -62,7 +75,8 @@ def value(hint: Any, numbers: Iterator[int], *, empty: bool) -> Any:
         UnitFileName: f"u{number}.service",
         TemplateName: f"u{number}@.service",
     }
-    assert hint in (str, AppName, PinName, Digest, JobId, UnitName, UnitFileName, TemplateName)
+    names = (AppName, PinName, Digest, JobId, UnitName, UnitFileName, TemplateName, BackendName)
+    assert hint is str or hint in names
     return hint(texts.get(hint, f"text-{number}"))
 
 
@@ -80,6 +94,16 @@ def test_the_bytes_of_a_message(kind: Any) -> None:
 def test_the_bytes_of_a_row_of_a_body(name: str) -> None:
     found = [pack.encode(fields.to_values(filled(ROWS[name], empty=empty))).hex() for empty in (False, True)]
     assert found == GOLDEN[name].split(" ")
+
+
+@pytest.mark.parametrize("kind", fields._GREW, ids=lambda kind: str(kind.__name__))
+def test_what_a_class_got_later_follows_what_it_had(kind: Any) -> None:
+    name = kind._fields[-1]
+    later = value(typing.get_type_hints(kind)[name], itertools.count(100), empty=False)
+    before = filled(kind, empty=True)
+    values = fields.to_values(before._replace(**{name: later}))
+    assert values[:-1] == fields.to_values(before)
+    assert fields.from_values(kind, values)._asdict()[name] == later
 
 
 def test_every_line_is_used() -> None:

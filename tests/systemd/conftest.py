@@ -10,6 +10,7 @@ import pytest
 from tests.support.hosts.systemd import Network, SystemdHost, need_systemd_hosts
 from tests.systemd.deployer import Deployer
 from tests.systemd.releases import UNIT
+from tests.systemd.slot_host import push, slot_host
 
 
 @pytest.fixture(scope="session")
@@ -36,3 +37,12 @@ def host(network: Network, tmp_path: Path) -> Iterator[SystemdHost]:
 def deployer(host: SystemdHost, tmp_path: Path) -> Deployer:
     """root at that host."""
     return Deployer.at(host, tmp_path / "home")
+
+
+@pytest.fixture
+def slots(network: Network, tmp_path: Path) -> Iterator[Deployer]:
+    """An ordinary account at a host with the printed rule, the printed units and systemd's proxy before them."""
+    with slot_host(network, tmp_path) as deployer:
+        first = push(deployer, "first")
+        assert first.code == 0, first.err
+        yield deployer

@@ -178,6 +178,11 @@ def test_the_unit_that_relstore_prints_runs_the_app(deployer: Deployer) -> None:
     deployer.does("unit", "--app", "web", "--install", "bin/web")
     again = deployer.does("unit", "--app", "web", "--install", "bin/web")
     assert "was installed already" in again.out
+    slots = deployer.does("unit", "--app", "web", "--install", "--name", "web@", "bin/web", "--json").document
+    assert slots["hosts"][0]["files"] == [{"path": "/etc/systemd/system/web@.service", "changed": True}]
+    assert slots["hosts"][0]["next"] == [
+        "Let what stands in front of the app connect to /srv/web/apps/web/live."
+    ]
     other = deployer.run("unit", "--app", "web", "--install", "bin/other")
     assert other.code == 1
     assert "--force replaces it" in other.err
@@ -201,6 +206,11 @@ def test_the_unit_for_the_next_boot_runs_as_the_account_that_deploys(
     """No account is in the target: only the host knows which one that is."""
     text = account.does("unit", "--recover").out
     assert "User=deploy" in text.splitlines()
+    python = account.host.run("sh", "-c", "command -v python3").stdout.strip()
+    assert f"ExecStart={python} -I -S -X utf8 /srv/web/helpers/newest recover /srv/web" in text.splitlines()
+    account.host.run("ln", "-s", python, "/opt/another-python")
+    named = account.does("unit", "--recover", "--python", "/opt/another-python").out
+    assert "ExecStart=/opt/another-python " in named
     root = Deployer.at(account.host, tmp_path / "root")
     for flags in ((), ("--account", "root")):
         ran = root.run("unit", "--recover", "--install", *flags)

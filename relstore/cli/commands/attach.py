@@ -31,7 +31,7 @@ def attach(ctx: click.Context, job: str | None) -> None:
         raise UsageError("attach follows a job on one host", hint="Give one --to.")
     ident = JobId.parse(job) if job else None
 
-    with ConsoleReporter(invocation.console, several=False) as reporter:
+    with ConsoleReporter(invocation.console, invocation.labels) as reporter:
 
         async def at_host(interrupts: Interrupts) -> tuple[AppName, HostResult]:
             place = HostAccess(targets[0], invocation.account, reporter, interrupts)

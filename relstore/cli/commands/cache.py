@@ -32,9 +32,9 @@ def cache(ctx: click.Context, clear: bool, dry_run: bool) -> None:
     )
     what = f"{text.plural(len(files), 'object')}, {text.size(size)}"
     if clear and dry_run:
-        screen.report(f"{kept.directory}: would free {what}")
+        screen.report(f"{kept.directory}: would free {what}", hang=2)
     elif clear:
         kept.clear()
-        screen.say(f"{kept.directory}: freed {what}")
+        screen.say(f"{kept.directory}: freed {what}", hang=2)
     else:
-        screen.report(f"{kept.directory}: {what} of at most {text.size(kept.limit)}")
+        screen.report(f"{kept.directory}: {what} of at most {text.size(kept.limit)}", hang=2)

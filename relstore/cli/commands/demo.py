@@ -19,14 +19,20 @@ _DROPPED = ("RELSTORE_", "SSH_")
 """Prefixes of the person's own variables, which must not change the demo."""
 
 
-@example("relstore demo")
+@example("relstore demo", "relstore demo --cut-over")
 @click.command(cls=RelstoreCommand)
+@click.option(
+    "--cut-over",
+    is_flag=True,
+    help="With two slots, as units of your account's own systemd: no release fails a request.",
+)
 @click.pass_context
-def demo(ctx: click.Context) -> None:
+def demo(ctx: click.Context, cut_over: bool) -> None:
     """Deploy a small web service three times to an SSH server of the demo's own, the third time with a
     broken release, while a client calls it all the time; then switch back and forth, and collect.
     """
     # asyncssh takes longer to import than the other commands take to run.
+    from relstore.client.demo import cut_over as cut_over_story
     from relstore.client.demo import story
 
     screen = console_of(ctx)
@@ -34,9 +40,11 @@ def demo(ctx: click.Context) -> None:
     directory = Path(tempfile.mkdtemp(prefix="relstore-demo-"))
     began = time.monotonic()
     try:
-        figures = story.run(directory, environment, getpass.getuser(), screen.say)
+        figures = (cut_over_story if cut_over else story).run(
+            directory, environment, getpass.getuser(), screen.say
+        )
     finally:
-        shutil.rmtree(directory, ignore_errors=True)
+        _remove(directory)
     seconds = time.monotonic() - began
     answered = ", ".join(f"{count:,} by release {name}" for name, count in sorted(figures.versions.items()))
     screen.say(
@@ -57,3 +65,10 @@ def demo(ctx: click.Context) -> None:
             f"{'; '.join(figures.failures[:3]) or 'no request failed'}",
             hint="This is a fault of relstore's: please report it with the output above.",
         )
+
+
+def _remove(directory: Path) -> None:
+    """With the builds in it, whose directories nobody but root may change as they are."""
+    for path, _, _ in os.walk(directory):
+        os.chmod(path, 0o700)  # before the walk goes on into it
+    shutil.rmtree(directory)

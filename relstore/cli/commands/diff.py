@@ -12,11 +12,17 @@ from relstore.cli.command import Spec, SpecCommand, example
 from relstore.cli.each_host import on_each, report, the_app
 from relstore.cli.invocation import invocation_of
 from relstore.cli.progress import ConsoleReporter
+from relstore.cli.table import Column
 from relstore.client.connection.session import Session
 from relstore.client.operations.fetch import fetch
 from relstore.formats.manifest import Entry, File, Manifest
 
-_STYLES = {"added": "green", "removed": "red", "changed": "yellow"}
+_COLUMNS = (
+    Column("change", styles={"added": "green", "removed": "red", "changed": "yellow"}),
+    Column("before", rank=2),
+    Column("after", rank=1),
+    Column("path", wraps=True),
+)
 
 
 @dataclass(frozen=True)
@@ -63,9 +69,8 @@ def diff(ctx: click.Context, before: str, after: str) -> None:
             invocation.console.report("no difference")
             return
         invocation.console.table(
-            ["change", "before", "after", "path"],
+            _COLUMNS,
             [[item.change, _shown(item.before), _shown(item.after), item.path] for item in differences],
-            _STYLES,
         )
 
     def fields(differences: list[Change]) -> dict[str, Any]:

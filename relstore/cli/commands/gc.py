@@ -12,12 +12,18 @@ from relstore.cli.command import RelstoreCommand, example
 from relstore.cli.each_host import on_each, report, the_app
 from relstore.cli.invocation import Invocation, invocation_of
 from relstore.cli.progress import ConsoleReporter
+from relstore.cli.table import Column
 from relstore.client.config.recipe import policy
 from relstore.client.connection.session import Session, rows
 from relstore.errors import UsageError
 from relstore.protocol import Collected, PlanLine
 
-_STYLES = {"keep": "green", "remove": "red", "removed": "red"}
+_COLUMNS = (
+    Column("", styles={"keep": "green", "remove": "red", "removed": "red"}),
+    Column("what"),
+    Column("frees", rank=1),
+    Column("why", wraps=True),
+)
 
 
 @example(
@@ -91,7 +97,7 @@ def _show(
     ]
     if shown and not screen.quiet:
         screen.table(
-            ["", "what", "frees", "why"],
+            _COLUMNS,
             [
                 [
                     "keep" if verdict.keep else gone,
@@ -101,7 +107,6 @@ def _show(
                 ]
                 for verdict in shown
             ],
-            _STYLES,
         )
     for warning in collected.warnings:
         screen.note(warning)
@@ -115,7 +120,8 @@ def _show(
         f"{text.plural(generations, 'generation')}, {text.plural(builds, 'build')}, "
         f"{text.plural(collected.objects, 'object')}"
         + (f", {text.plural(leftovers, 'leftover')}" if leftovers else "")
-        + f"; {text.plural(collected.kept_generations, 'generation')} kept"
+        + f"; {text.plural(collected.kept_generations, 'generation')} kept",
+        hang=2,
     )
 
 

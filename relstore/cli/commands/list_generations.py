@@ -32,9 +32,8 @@ def list_generations(ctx: click.Context, everything: bool) -> None:
         return app, [row for row in generations if everything or row.state != DELETED]
 
     def show(_: str, answer: tuple[AppName, list[RowOut]]) -> None:
-        invocation.console.table(
-            generation_view.HEADERS, [generation_view.cells(row) for row in answer[1]], generation_view.STYLES
-        )
+        screen = invocation.console
+        screen.table(generation_view.COLUMNS, [generation_view.cells(row, screen) for row in answer[1]])
 
     def fields(answer: tuple[AppName, list[RowOut]]) -> dict[str, Any]:
         return {"app": answer[0], "generations": [generation_view.fields(row) for row in answer[1]]}

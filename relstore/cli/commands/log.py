@@ -9,61 +9,72 @@ import click
 from relstore import protocol
 from relstore.cli import text
 from relstore.cli.command import RelstoreCommand, example
+from relstore.cli.console import Console
 from relstore.cli.each_host import on_each, report, the_app
 from relstore.cli.invocation import invocation_of
+from relstore.cli.journal_view import Entry, entries
 from relstore.cli.progress import ConsoleReporter
+from relstore.cli.table import Column
 from relstore.client.connection.session import Session, rows
 from relstore.formats import journal
-from relstore.formats.journal import Event
+from relstore.protocol import LogRow
 
-_STYLES = {
-    journal.ACTIVE: "green",
-    journal.ROLLED_BACK: "red",
-    journal.FAILED: "red",
-    journal.STUCK: "bold red",
-}
+_COLUMNS = (
+    Column("when", rank=1),
+    Column("gen"),
+    Column(
+        "outcome",
+        styles={
+            journal.ACTIVE: "green",
+            journal.ROLLED_BACK: "red",
+            journal.FAILED: "red",
+            journal.STUCK: "bold red",
+            journal.CONNECTIONS_CLOSED: "yellow",
+        },
+    ),
+    Column("who", rank=2),
+    Column("job", rank=3),
+)
 
 
 @example("relstore log", "relstore log -n 5 --json")
 @click.command(cls=RelstoreCommand)
-@click.option("-n", "--last", type=click.IntRange(min=1), metavar="N", help="Only the last N lines.")
+@click.option(
+    "-n", "--last", type=click.IntRange(min=1), metavar="N", help="Only the last N activations and marks."
+)
 @click.pass_context
 def log(ctx: click.Context, last: int | None) -> None:
     """Show what the host recorded: each activation, how it ended, and why; newest last."""
     invocation = invocation_of(ctx)
 
-    async def at_host(session: Session, _: ConsoleReporter) -> list[Event]:
+    async def at_host(session: Session, _: ConsoleReporter) -> tuple[list[LogRow], list[Entry]]:
         app = await the_app(session, invocation)
         _done, body = await session.ask(protocol.Log(app), protocol.Done)
-        events = rows(body, Event)
-        return events[-last:] if last else events
+        events = rows(body, LogRow)
+        found = entries(events)[-last:] if last else entries(events)
+        shown = {id(event) for entry in found for event in entry.events}
+        return [event for event in events if id(event) in shown], found
 
-    def show(_: str, events: list[Event]) -> None:
-        invocation.console.table(
-            ["when", "event", "gen", "before", "who", "job", "reason"],
-            [_cells(event) for event in events],
-            _STYLES,
+    def show(_: str, answer: tuple[list[LogRow], list[Entry]]) -> None:
+        screen, found = invocation.console, answer[1]
+        screen.table(
+            _COLUMNS,
+            [_cells(entry, screen) for entry in found],
+            {index: entry.reasons for index, entry in enumerate(found)},
         )
 
-    def fields(events: list[Event]) -> dict[str, Any]:
-        return {"events": [_fields(event) for event in events]}
+    def fields(answer: tuple[list[LogRow], list[Entry]]) -> dict[str, Any]:
+        return {"events": [_fields(event) for event in answer[0]]}
 
     report("log", on_each(invocation, at_host), invocation, show, fields, headings=True)
 
 
-def _cells(event: Event) -> list[str]:
-    return [
-        text.moment(event.time),
-        event.event,
-        str(event.generation),
-        str(event.previous or "-"),
-        event.who,
-        event.job or "-",
-        event.reason.partition("\n")[0],
-    ]
+def _cells(entry: Entry, screen: Console) -> list[str]:
+    first = entry.first
+    return [screen.when(first.time), entry.change, entry.outcome, first.who, first.job or "-"]
 
 
-def _fields(event: Event) -> dict[str, Any]:
+def _fields(event: LogRow) -> dict[str, Any]:
     return {
         "time": text.iso(event.time),
         "event": event.event,
@@ -72,4 +83,5 @@ def _fields(event: Event) -> dict[str, Any]:
         "job": event.job or None,
         "who": event.who,
         "reason": event.reason,
+        "connections": event.connections,
     }

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import click
 
 from relstore import protocol
-from relstore.cli import generation_view
+from relstore.cli import completers, generation_view
 from relstore.cli.command import RelstoreCommand, Spec, SpecCommand, each_its_own_option, example
 from relstore.cli.each_host import on_each, on_each_agreed, report, the_app
 from relstore.cli.invocation import invocation_of
@@ -20,7 +20,7 @@ from relstore.protocol import RowOut
 
 @example("relstore pin before-migration -1", "relstore pin stable 42")
 @click.command(cls=SpecCommand)
-@click.argument("name")
+@click.argument("name", shell_complete=completers.pins)
 @click.argument("generation", type=Spec())
 @each_its_own_option
 @click.pass_context
@@ -54,7 +54,7 @@ def pin(ctx: click.Context, name: str, generation: str, each_its_own: bool) -> N
 
 @example("relstore unpin before-migration")
 @click.command(cls=RelstoreCommand)
-@click.argument("name")
+@click.argument("name", shell_complete=completers.pins)
 @click.pass_context
 def unpin(ctx: click.Context, name: str) -> None:
     """Remove the pin NAME. The generation stays until the policy no longer keeps it."""

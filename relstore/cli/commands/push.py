@@ -36,6 +36,7 @@ def push(
     note: str,
     lock_wait: int,
     override_hold: bool,
+    cut_old: bool,
     switch: bool,
     dry_run: bool,
 ) -> None:
@@ -46,7 +47,7 @@ def push(
     invocation = invocation_of(ctx, _begins_with_hosts)
     from relstore.cli.pushing import Wish, push_as_asked
 
-    push_as_asked(invocation, Wish(note, lock_wait, override_hold, switch, dry_run))
+    push_as_asked(invocation, Wish(note, lock_wait, override_hold, cut_old, switch, dry_run))
 
 
 def _begins_with_hosts(settings: Values) -> bool:

@@ -6,7 +6,13 @@ from dataclasses import replace
 
 import click
 
-from relstore.cli.activation_options import access_of, activation_of, advise, override_hold_option
+from relstore.cli.activation_options import (
+    access_of,
+    activation_of,
+    advise,
+    cut_old_option,
+    override_hold_option,
+)
 from relstore.cli.command import RelstoreCommand, example
 from relstore.cli.interruptible import run_interruptible
 from relstore.cli.invocation import invocation_of
@@ -19,8 +25,9 @@ from relstore.errors import UsageError
 @example("relstore restart --to deploy@web1:/srv/web")
 @click.command("restart", cls=RelstoreCommand)
 @override_hold_option
+@cut_old_option
 @click.pass_context
-def restart(ctx: click.Context, override_hold: bool) -> None:
+def restart(ctx: click.Context, override_hold: bool, cut_old: bool) -> None:
     """Restart what is current, with the same checks as after a switch. It switches nothing and rolls nothing
     back; the journal has how it ended.
 
@@ -28,7 +35,7 @@ def restart(ctx: click.Context, override_hold: bool) -> None:
     """
     invocation = invocation_of(ctx)
     targets = invocation.need_targets()
-    asked = activation_of(invocation, 0, override_hold)
+    asked = activation_of(invocation, 0, override_hold, cut_old)
     if asked.recipe.restarts_nothing:
         raise UsageError(
             "nothing says how the app is restarted", hint="Give --unit NAME, or set `unit` in relstore.toml."
@@ -38,7 +45,7 @@ def restart(ctx: click.Context, override_hold: bool) -> None:
         asked, recipe=asked.recipe._replace(before=None, after=None, on_failure=None, confirm=0)
     )
     warnings = advise(options, invocation)
-    with ConsoleReporter(invocation.console, several=len(targets) > 1) as reporter:
+    with ConsoleReporter(invocation.console, invocation.labels) as reporter:
         app, results = run_interruptible(
             lambda interrupts: restart_at_all(
                 invocation.app, options, targets, access_of(invocation, reporter, interrupts)

@@ -8,14 +8,24 @@ import click
 
 from relstore.cli import generation_view, text
 from relstore.cli.command import Spec, SpecCommand, example
+from relstore.cli.console import Console
 from relstore.cli.each_host import on_each, report, the_app
 from relstore.cli.invocation import invocation_of
 from relstore.cli.progress import ConsoleReporter
+from relstore.cli.table import Column
 from relstore.client.connection.session import Session
 from relstore.client.operations.fetch import fetch
 from relstore.formats.manifest import Directory, Entry, Manifest, Symlink
 from relstore.formats.names import AppName
 from relstore.protocol import RowOut
+
+_COLUMNS = (
+    Column("kind", rank=2),
+    Column("size", rank=1),
+    Column("object", rank=3),
+    Column("path", wraps=True),
+)
+_HANG = len("  released  ")
 
 
 @example("relstore show 42", "relstore show -1")
@@ -32,11 +42,9 @@ def show(ctx: click.Context, generation: str) -> None:
 
     def display(_: str, answer: tuple[AppName, RowOut, Manifest]) -> None:
         app, row, manifest = answer
-        for line in _lines(app, row):
-            invocation.console.report(line)
-        invocation.console.table(
-            ["kind", "size", "object", "path"], [_entry_cells(entry) for entry in manifest.entries]
-        )
+        for line in _lines(app, row, invocation.console):
+            invocation.console.report(line, hang=_HANG)
+        invocation.console.table(_COLUMNS, [_entry_cells(entry) for entry in manifest.entries])
 
     def fields(answer: tuple[AppName, RowOut, Manifest]) -> dict[str, Any]:
         app, row, manifest = answer
@@ -46,11 +54,11 @@ def show(ctx: click.Context, generation: str) -> None:
     report("show", on_each(invocation, at_host), invocation, display, fields, headings=True)
 
 
-def _lines(app: str, row: RowOut) -> list[str]:
+def _lines(app: str, row: RowOut, screen: Console) -> list[str]:
     lines = [
         f"generation {row.number} of {app}: {row.state}",
         f"  build     {row.build}",
-        f"  released  {text.moment(row.created)} by {row.who}",
+        f"  released  {screen.since(row.created)} by {row.who}",
         f"  commit    {row.commit or '-'}{' with uncommitted changes' if row.dirty else ''}",
         f"  content   {text.plural(row.files, 'file')}, {text.size(row.size)}",
     ]
@@ -59,7 +67,7 @@ def _lines(app: str, row: RowOut) -> list[str]:
     if row.pins:
         lines.append(f"  pinned as {', '.join(row.pins)}")
     if row.outcome:
-        lines.append(f"  outcome   {row.outcome}, {text.moment(row.outcome_at)}")
+        lines.append(f"  outcome   {row.outcome}, {screen.since(row.outcome_at)}")
     if row.reason:
         lines.append(f"  reason    {row.reason}")
     return lines

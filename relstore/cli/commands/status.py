@@ -9,13 +9,17 @@ import click
 from relstore import protocol
 from relstore.cli import generation_view, text
 from relstore.cli.command import RelstoreCommand, example
+from relstore.cli.console import Console
 from relstore.cli.each_host import on_each, report, the_app
 from relstore.cli.invocation import invocation_of
 from relstore.cli.progress import ConsoleReporter
 from relstore.client.connection.session import Session
+from relstore.formats.cut_over import DRAINING, FREE, LIVE_ROLE
 from relstore.formats.hold import AppHold
 from relstore.formats.names import AppName
-from relstore.protocol import StatusOut, UnitOut
+from relstore.protocol import SlotOut, StatusOut, UnitOut
+
+_HANG = len("  active since ")
 
 
 @example("relstore status --to deploy@web1:/srv/web")
@@ -31,8 +35,8 @@ def status(ctx: click.Context) -> None:
         return app, session.hello.root, state
 
     def show(host: str, answer: tuple[AppName, str, StatusOut]) -> None:
-        for line in _lines(answer[0], host, *answer[1:]):
-            invocation.console.report(line)
+        for line in _lines(answer[0], host, *answer[1:], invocation.console):
+            invocation.console.report(line, hang=_HANG)
 
     def fields(answer: tuple[AppName, str, StatusOut]) -> dict[str, Any]:
         return {"app": answer[0], "root": answer[1], **_fields(answer[2])}
@@ -40,7 +44,7 @@ def status(ctx: click.Context) -> None:
     report("status", on_each(invocation, at_host), invocation, show, fields)
 
 
-def _lines(app: str, host: str, root: str, state: StatusOut) -> list[str]:
+def _lines(app: str, host: str, root: str, state: StatusOut, screen: Console) -> list[str]:
     lines = [f"{app} on {host}, {root}"]
     row = state.current
     if row is None:
@@ -49,7 +53,7 @@ def _lines(app: str, host: str, root: str, state: StatusOut) -> list[str]:
         lines.append(
             f"  current      {row.number}, build {row.build.short}, commit {generation_view.commit(row)}"
         )
-        lines.append(f"  active since {text.moment(row.outcome_at)}, released by {row.who}")
+        lines.append(f"  active since {screen.since(row.outcome_at)}, released by {row.who}")
         if row.note:
             lines.append(f"  note         {row.note}")
     back = str(state.rollback_target) if state.rollback_target else "none"
@@ -62,9 +66,12 @@ def _lines(app: str, host: str, root: str, state: StatusOut) -> list[str]:
     if state.unresolved:
         lines.append("  unresolved   a job died before its outcome; the next push or switch resolves it")
     if state.hold:
-        since = text.moment(state.hold.since)
+        since = screen.since(state.hold.since)
         lines.append(f"  held         by {state.hold.who} since {since}: {state.hold.message}")
-    lines += [f"  unit         {_unit(unit, state)}" for unit in state.units]
+    if state.slots is None:
+        lines += [f"  unit         {_unit(unit, state)}" for unit in state.units]
+    else:
+        lines += [f"  slot {slot.name}       {_slot(slot)}" for slot in state.slots if slot.role != FREE]
     lines += [f"  drift        {drift}" for drift in state.drift.splitlines()]
     lines += [f"  changed      {change}" for change in state.changed]
     return lines
@@ -80,6 +87,26 @@ def _unit(unit: UnitOut, state: StatusOut) -> str:
     return f"{unit.name} {unit.state}{runs}"
 
 
+def _slot(slot: SlotOut) -> str:
+    """``generation 41, draining for 12 s, 3 connections left``, and the unit, unless it is simply running."""
+    parts = [f"generation {slot.generation}", _role(slot)]
+    active, _, _ = slot.state.partition(" ")
+    if slot.role != DRAINING or active != "active":
+        parts.append(f"{slot.unit} {active}")
+    if slot.connections is not None:
+        left = " left" if slot.role == DRAINING else ""
+        parts.append(text.plural(slot.connections, "connection") + left)
+    return ", ".join(parts)
+
+
+def _role(slot: SlotOut) -> str:
+    if slot.share is not None:
+        return f"live, {slot.share} %" if slot.role == LIVE_ROLE else f"{slot.share} %"
+    if slot.role == LIVE_ROLE or not slot.since:
+        return slot.role
+    return f"{slot.role} for {text.duration(slot.seconds)}"
+
+
 def _fields(state: StatusOut) -> dict[str, Any]:
     return {
         "current": generation_view.fields(state.current) if state.current else None,
@@ -91,10 +118,20 @@ def _fields(state: StatusOut) -> dict[str, Any]:
         "drift": state.drift or None,
         "hold": _hold_fields(state.hold),
         "units": [{**unit._asdict(), "runs": unit.runs or None} for unit in state.units],
+        "slots": None if state.slots is None else [_slot_fields(slot) for slot in state.slots],
         "changed": list(state.changed),
         "builds": state.builds,
         "free_bytes": state.free_bytes,
         "free_inodes": state.free_inodes,
+    }
+
+
+def _slot_fields(slot: SlotOut) -> dict[str, Any]:
+    return {
+        **slot._asdict(),
+        "generation": slot.generation or None,
+        "since": text.iso(slot.since),
+        "seconds": slot.seconds if slot.since else None,
     }
 
 

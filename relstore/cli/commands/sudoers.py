@@ -22,7 +22,11 @@ _PATHS = ("/usr/bin/systemctl", "/bin/systemctl")
 """Where systemctl may be: the second one where /usr is not merged (Debian 11 without usrmerge)."""
 
 
-@example("relstore sudoers --unit web --to deploy@web1:/srv/web", "relstore sudoers > relstore.sudoers")
+@example(
+    "relstore sudoers --unit web --to deploy@web1:/srv/web",
+    "relstore sudoers --unit web@     # both slots of a template",
+    "relstore sudoers > relstore.sudoers",
+)
 @click.command(cls=RelstoreCommand)
 @click.option(
     "--account", metavar="NAME", help="The account that may do it.  [default: the one that deploys]"

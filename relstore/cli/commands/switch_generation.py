@@ -27,7 +27,13 @@ from relstore.formats.generation import MAX_NOTE
 @activation_options
 @click.pass_context
 def switch_generation(
-    ctx: click.Context, generation: str, lock_wait: int, override_hold: bool, each_its_own: bool
+    ctx: click.Context,
+    /,
+    generation: str,
+    lock_wait: int,
+    override_hold: bool,
+    cut_old: bool,
+    each_its_own: bool,
 ) -> None:
     """Make GENERATION current: a number, -1 or +1 (counting good generations only), the beginning of a
     build id, or commit:PREFIX.
@@ -36,7 +42,7 @@ def switch_generation(
     With several targets, nothing is switched unless GENERATION is the same build at all of them.
     """
     invocation = invocation_of(ctx)
-    options = activation_of(invocation, lock_wait, override_hold)
+    options = activation_of(invocation, lock_wait, override_hold, cut_old)
     _switch("switch-generation", Switch(generation, invocation.app, options, each_its_own), invocation)
 
 
@@ -61,6 +67,7 @@ def rollback(
     mark: bool,
     lock_wait: int,
     override_hold: bool,
+    cut_old: bool,
     each_its_own: bool,
 ) -> None:
     """Go back to the previous good generation, like `switch-generation -1`, and mark the one that is left
@@ -73,7 +80,7 @@ def rollback(
         raise UsageError(
             "-m says why a generation is marked, and --no-mark marks none", hint="Leave one out."
         )
-    options = activation_of(invocation, lock_wait, override_hold)
+    options = activation_of(invocation, lock_wait, override_hold, cut_old)
     rejection = Rejection(message[:MAX_NOTE]) if mark else None
     _switch("rollback", Switch("-1", invocation.app, options, each_its_own, rejection), invocation)
 
@@ -81,7 +88,7 @@ def rollback(
 def _switch(command: str, order: Switch, invocation: Invocation) -> None:
     targets = invocation.need_targets()
     warnings = advise(order.options, invocation)
-    with ConsoleReporter(invocation.console, several=len(targets) > 1) as reporter:
+    with ConsoleReporter(invocation.console, invocation.labels) as reporter:
         app, results = run_interruptible(
             lambda interrupts: switch(order, targets, access_of(invocation, reporter, interrupts))
         )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import click
 
@@ -12,27 +14,51 @@ from relstore.cli.command import RelstoreCommand, example
 from relstore.cli.each_host import on_each, report
 from relstore.cli.invocation import Invocation, invocation_of
 from relstore.cli.progress import ConsoleReporter
+from relstore.client.after_install import steps
+from relstore.client.config.keys.cut_over import SLOT_PORT
 from relstore.client.config.keys.service import ASK_BECOME_PASS, BECOME, UNIT, USER
 from relstore.client.config.recipe import slots
 from relstore.client.connection.session import Session
-from relstore.client.unit_text import Service, UnitFile, recovery, service, slot_units
+from relstore.client.slot_units import slot_units
+from relstore.client.unit_text import Service, UnitFile, recovery, service
 from relstore.errors import UsageError
 from relstore.formats.names import AppName, TemplateName, UnitFileName, UnitName, parse_unit
 from relstore.formats.recipe import SUDO, Escalation
 from relstore.protocol import Installed
 
-_PYTHON = "/usr/bin/python3"
+
+@dataclass(frozen=True)
+class _Host:
+    """What only a host knows, as far as the files need it."""
+
+    root: str
+    account: str = ""
+    """The one that the helper runs as."""
+    python: str = ""
+    """The interpreter that it runs in."""
+
+
+@dataclass(frozen=True)
+class _Installation:
+    """What was done at one host, and what is left to do there."""
+
+    files: tuple[Installed, ...]
+    left: tuple[str, ...]
 
 
 @example(
     "relstore unit bin/web --app web --to deploy@web1:/srv/web",
     "relstore unit --install bin/web -- --port 80     # the program's arguments follow --",
+    "relstore unit --name web@ --front 80 bin/web -- --socket '/run/web-{slot}/sock'     # two slots",
+    "relstore unit bin/web --name web@ --slot-port 8001,8002 -- --port '{port}'",
     "relstore unit --recover --install",
 )
 @click.command(cls=RelstoreCommand)
 @click.argument("program", required=False)
 @click.argument("arguments", nargs=-1)
-@click.option("--name", metavar="UNIT", help="The unit's name.  [default: the app's]")
+@click.option(
+    "--name", metavar="UNIT", help="The unit's name; web@ is a template with two slots.  [default: the app's]"
+)
 @click.option(
     "--account", metavar="NAME", help="The account it runs as.  [default: one that systemd creates]"
 )
@@ -60,7 +86,10 @@ def unit(
     install: bool,
     force: bool,
 ) -> None:
-    """Print a hardened unit that runs PROGRAM, a path inside the build, through `current`."""
+    """Print a hardened unit that runs PROGRAM, a path inside the build, through `current`.
+
+    Of a template, `web@`, the slots web@a and web@b run it through `slots/a` and `slots/b`.
+    """
     invocation = invocation_of(ctx)
     user = invocation.settings.get(USER)
     if recover == bool(program):
@@ -73,50 +102,66 @@ def unit(
     unit_name = _name(invocation, name, app, recover=recover)
     template = unit_name if isinstance(unit_name, TemplateName) else None
     cut_over = None if recover else slots(invocation.settings, template)
+    ports = invocation.settings.get(SLOT_PORT)
 
-    def files(root: str, helper_account: str) -> list[UnitFile]:
+    def files(host: _Host) -> list[UnitFile]:
         if recover:
-            python = invocation.account.python or _PYTHON
-            return [UnitFile(unit_name, recovery(root, python, account=account or helper_account, user=user))]
-        runs = Service(app, root, program or "", arguments, account or "", user)
+            text = recovery(host.root, host.python, account=account or host.account, user=user)
+            return [UnitFile(unit_name, text)]
+        runs = Service(app, host.root, program or "", arguments, account or "", user)
         if cut_over is None:
             return [UnitFile(unit_name, service(runs))]
-        return slot_units(runs, cut_over, front=front)
+        return slot_units(runs, cut_over, front=front, ports=ports)
 
     if not install:
-        _print(invocation, files, needs_account=recover and not account and not user)
+        _print(invocation, files, must_ask=recover)
         return
     become: Escalation = invocation.settings.get(BECOME) or ""
     password = ask_password() if invocation.settings.get(ASK_BECOME_PASS) else ""
 
-    async def at_host(session: Session, _: ConsoleReporter) -> Installed:
+    async def at_host(session: Session, _: ConsoleReporter) -> _Installation:
         if password:
             await session.ask(protocol.Become(password), protocol.Done)
-        changed = []
-        for file in _at_host(files, session):
+        made = files(await _ask(session))
+        done = []
+        for file in made:
             request = protocol.InstallUnit(
                 UnitFileName(file.name), file.text, user, SUDO if password else become, force
             )
             installed, _body = await session.ask(request, Installed)
-            changed.append(installed)
-        installed = Installed(", ".join(one.path for one in changed), any(one.changed for one in changed))
+            done.append(installed)
         if user:
             await _say_whether_it_lingers(invocation, session)
-        return installed
+        sudo = bool(become or password) and session.hello.account != "root"
+        left = steps([file.name for file in made], cut_over, app, session.hello.root, user=user, sudo=sudo)
+        return _Installation(tuple(done), tuple(left))
 
-    def show(host: str, installed: Installed) -> None:
-        invocation.console.say(
-            f"{installed.path} on {host} {'is installed' if installed.changed else 'was installed already'}"
-        )
+    def show(host: str, installation: _Installation) -> None:
+        for file in installation.files:
+            invocation.console.say(
+                f"{file.path} on {host} {'is installed' if file.changed else 'was installed already'}"
+            )
+        for step in installation.left:
+            invocation.console.say(f"  next, once on {host}: {step}")
 
     report(
         "unit",
         on_each(invocation, at_host),
         invocation,
         show,
-        lambda installed: installed._asdict(),
+        _fields,
         name=unit_name,
     )
+
+
+def _fields(installation: _Installation) -> dict[str, Any]:
+    own = installation.files[0]
+    return {
+        "path": own.path,
+        "changed": any(file.changed for file in installation.files),
+        "files": [file._asdict() for file in installation.files],
+        "next": list(installation.left),
+    }
 
 
 def _name(invocation: Invocation, given: str | None, app: AppName, *, recover: bool) -> UnitName:
@@ -138,22 +183,21 @@ async def _say_whether_it_lingers(invocation: Invocation, session: Session) -> N
         )
 
 
-def _at_host(files: Callable[[str, str], list[UnitFile]], session: Session) -> list[UnitFile]:
-    """The files for this host. Only the host knows its store's path, and which account its helper runs as."""
-    return files(session.hello.root, session.hello.account.removeprefix("uid "))
+async def _ask(session: Session) -> _Host:
+    supervisor, _body = await session.ask(protocol.Supervisor(), protocol.SupervisorOut)
+    hello = session.hello
+    return _Host(hello.root, hello.account.removeprefix("uid "), supervisor.python or "")
 
 
-def _print(
-    invocation: Invocation, files: Callable[[str, str], list[UnitFile]], *, needs_account: bool
-) -> None:
-    """For the first target. The host may have to be asked for the path of its store and for the account."""
+def _print(invocation: Invocation, files: Callable[[_Host], list[UnitFile]], *, must_ask: bool) -> None:
+    """For the first target. The path of the store may be known without asking the host."""
     target = invocation.need_targets()[0]
-    if target.path.startswith("/") and not needs_account:
-        made = files(target.path, "")
+    if target.path.startswith("/") and not must_ask:
+        made = files(_Host(target.path))
     else:
 
         async def at_host(session: Session, _: ConsoleReporter) -> list[UnitFile]:
-            return _at_host(files, session)
+            return files(await _ask(session))
 
         made = on_each(invocation, at_host)[0].value or []
     content = "\n".join(f"# {file.name}\n{file.text}" for file in made) if len(made) > 1 else made[0].text

@@ -46,11 +46,14 @@ def verify(ctx: click.Context, repair: bool) -> None:
             f"{host}: {text.plural(checked.generations, 'generation')}, "
             f"{text.plural(checked.builds, 'build')}, {text.plural(checked.objects, 'object')}, "
             f"{text.size(checked.bytes)}: {text.plural(len(result.problems), 'problem')}"
-            + "".join(f", {done.count(word)} {word}" for word in (_REPAIRED, _SET_ASIDE) if word in done)
+            + "".join(f", {done.count(word)} {word}" for word in (_REPAIRED, _SET_ASIDE) if word in done),
+            hang=2,
         )
         for finding, word in zip(result.findings, done, strict=True):
             remark = "left alone" if finding.foreign else word
-            invocation.console.report(f"{finding.path}: {finding.problem}{f' ({remark})' if remark else ''}")
+            invocation.console.report(
+                f"{finding.path}: {finding.problem}{f' ({remark})' if remark else ''}", hang=2
+            )
 
     outcomes = [_judged(outcome, repair=repair) for outcome in on_each(invocation, at_host)]
     report("verify", outcomes, invocation, show, _fields)

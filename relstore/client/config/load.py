@@ -76,6 +76,12 @@ def load(path: Path, env: str | None = None, home: str | None = None) -> Config:
     return Config(path, chosen, common if chosen is None else layered(common, overrides[chosen]))
 
 
+def environment_names(path: Path) -> list[str]:
+    """The environments that the file has. Raises ConfigError."""
+    file = ConfigFile.read(path)
+    return list(environment_tables(file, file.parse()))
+
+
 def _values(file: ConfigFile, prefix: tuple[str, ...], table: Mapping[str, object], base: PathBase) -> Values:
     """What one table sets."""
     known = all_settings()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+from collections.abc import Mapping
 
 from relstore.client.config import table
 from relstore.client.config.environments import DEFAULT_ENV, TABLES_EXAMPLE, TABLES_HELP
@@ -21,33 +22,46 @@ _HEAD = (
 _START = (
     "For a service of systemd: set `to`, `artifact`, `unit`, `become` and `http` below. Once for each host, "
     "`relstore unit --install PROGRAM` makes a unit that runs the app, and `relstore sudoers` prints the "
-    "rule that lets the account restart it. The host then checks each release, and rolls back by itself."
+    "rule that lets the account restart it. The host then checks each release, and rolls back by itself. "
+    "`relstore init --slots` is for a release that takes over without a failed request (see cut-over below)."
 )
+_START_SLOTS = (
+    "For a service of systemd with two slots: set `to`, `app`, `artifact`, `unit` (a template, `web@`), "
+    "`become` and `http` below. Once for each host, `relstore unit --install PROGRAM` makes the units, and "
+    "`relstore sudoers` prints the rule that lets the account manage both slots. A new release then starts "
+    "beside the one that serves, and gets the traffic when it is healthy; docs/cut-over.md explains the rest."
+)
+_SLOT_EXAMPLES = {"unit": "web@", "http": "http://localhost/health"}
+"""``http`` is asked at the socket of the slot."""
 _WIDTH = 100
 
 
-def template() -> str:
-    """The text of the file."""
+def template(*, slots: bool = False) -> str:
+    """The text of the file. ``slots``: for an app with two slots."""
     environments = Section("Environments", "", (DEFAULT_ENV,))
-    parts = [_comment(_HEAD), _comment(_START), *map(_section, (*table.SECTIONS, environments))]
+    examples = _SLOT_EXAMPLES if slots else {}
+    sections = [_section(section, examples) for section in (*table.SECTIONS, environments)]
+    parts = [_comment(_HEAD), _comment(_START_SLOTS if slots else _START), *sections]
     return "\n\n".join([*parts, f"{_comment(TABLES_HELP)}\n{_disabled(TABLES_EXAMPLE)}"])
 
 
-def _section(section: Section) -> str:
+def _section(section: Section, examples: Mapping[str, str]) -> str:
     head = f"# --- {section.title}"
     if section.intro:
         head += f"\n#\n{_comment(section.intro)}"
-    return "\n\n".join([head, *map(_setting, section.settings)])
+    return "\n\n".join(
+        [head, *(_setting(each, examples.get(each.name, each.example)) for each in section.settings)]
+    )
 
 
-def _setting(setting: Setting[object]) -> str:
+def _setting(setting: Setting[object], example: object) -> str:
     sentences = [setting.help, setting.more]
     if isinstance(setting, DefaultedSetting):
         sentences.append(f"Default: {toml(setting.default)}.")
     elif setting.absent:
         sentences.append(f"Default: {setting.absent}.")
     text = " ".join(filter(None, sentences))
-    return f"{_comment(text)}\n{_disabled(f'{setting.name} = {toml(setting.example)}')}"
+    return f"{_comment(text)}\n{_disabled(f'{setting.name} = {toml(example)}')}"
 
 
 def _comment(text: str) -> str:

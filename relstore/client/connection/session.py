@@ -15,6 +15,7 @@ from relstore.client.connection import bootstrap
 from relstore.client.connection.diagnosis import traces_commands
 from relstore.client.connection.transport.base import Channel, Transport
 from relstore.client.reporter import SILENT, Reporter
+from relstore.client.target import store_label
 from relstore.errors import ConnectionLostError, ProtocolError, RelstoreError, UsageError
 from relstore.formats import pack
 from relstore.formats.names import AppName
@@ -31,11 +32,6 @@ class Ahead(NamedTuple):
 
     request: Any
     body: bytes = b""
-
-
-def store_label(label: str, path: str) -> str:
-    """What this machine calls the store at ``path`` of the host ``label``."""
-    return f"{label}:{path}"
 
 
 class Session:

@@ -10,118 +10,58 @@ import contextlib
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from importlib import resources
 from pathlib import Path
 
 from relstore.client.demo.caller import Caller
-from relstore.client.demo.server import Keys, Server
-
-Tell = Callable[[str], None]
-
-_GOOD_ENOUGH_S = 60
-_ROLLED_BACK = 3
-
-
-@dataclass(frozen=True)
-class Figures:
-    """The results of the demo."""
-
-    requests: int
-    failures: tuple[str, ...]
-    versions: Mapping[str, int]
-    codes: tuple[int, ...]
-    """The exit codes of the commands, in order."""
-    expected: tuple[int, ...]
-
-    @property
-    def as_told(self) -> bool:
-        """Whether everything went as it should."""
-        return (
-            self.codes == self.expected
-            and not self.failures
-            and self.requests > 0
-            and set(self.versions) == {"1", "2"}
-        )
+from relstore.client.demo.stage import ROLLED_BACK, Figures, Stage, Tell, stage
 
 
 def run(directory: Path, environment: Mapping[str, str], user: str, tell: Tell) -> Figures:
     """Tell the story in an empty ``directory``. ``environment``: what the commands get, HOME aside."""
-    home = directory / "home"
-    keys = Keys.create(home)
-    server = Server(keys)
-    try:
-        keys.write_config(server.port, user)
-        tell(f"An SSH server with throw-away keys listens on loopback, port {server.port}; call it `demo`.")
-        store = directory / "srv"
-        with _supervised(directory, store / "apps" / "web" / "current" / "service.py") as (port, restart):
-            stage = _Stage(directory, {**environment, "HOME": str(home)}, f"demo:{store}", restart, tell)
-            return _tell(stage, port)
-    finally:
-        server.stop()
+    with stage(directory, environment, user, tell) as at:
+        service = at.root / "apps" / "web" / "current" / "service.py"
+        with _supervised(directory, service) as (port, restart):
+            return _tell(at, port, restart)
 
 
-@dataclass(frozen=True)
-class _Stage:
-    directory: Path
-    environment: Mapping[str, str]
-    target: str
-    restart: str
-    tell: Tell
-
-    def make_release(self, version: str, *, broken: bool = False) -> Path:
-        """A directory to push."""
-        site = self.directory / f"web-{version}"
-        site.mkdir()
-        source = resources.files("relstore.client.demo").joinpath("service.py").read_text("utf-8")
-        (site / "service.py").write_text(source, encoding="utf-8")
-        (site / "VERSION").write_text(version, encoding="ascii")
-        if broken:
-            (site / "BROKEN").touch()
-        return site
-
-    def push(self, version: str, *, broken: bool = False) -> int:
-        site = self.make_release(version, broken=broken)
-        words = ["push", f"./{site.name}", "--app", "web", "-m", f"release {version}"]
-        return self.relstore(*words, "--restart", self.restart)
-
-    def relstore(self, *words: str) -> int:
-        """Show the command as a person would type it, run it, show what it prints."""
-        shown = [word for word in words if word not in ("--restart", self.restart)]
-        note = "   # with a restart command" if self.restart in words else ""
-        self.tell(f"\n$ relstore {shlex.join(shown)}{note}")
-        ran = subprocess.run(
-            # ssh would look for the throw-away keys in the account's own directory.
-            [sys.executable, "-m", "relstore", *words, "--to", self.target, "--ssh", "asyncssh"],
-            cwd=self.directory,
-            env=dict(self.environment),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=_GOOD_ENOUGH_S,
-            check=False,
-        )
-        for line in ran.stdout.splitlines():
-            self.tell(f"  {line}")
-        return ran.returncode
+def _make_release(directory: Path, version: str, *, broken: bool) -> str:
+    """Make a directory to push, and return its name."""
+    site = directory / f"web-{version}"
+    site.mkdir()
+    source = resources.files("relstore.client.demo").joinpath("service.py").read_text("utf-8")
+    (site / "service.py").write_text(source, encoding="utf-8")
+    (site / "VERSION").write_text(version, encoding="ascii")
+    if broken:
+        (site / "BROKEN").touch()
+    return site.name
 
 
-def _tell(stage: _Stage, port: int) -> Figures:
-    expected = (0, 0, _ROLLED_BACK, 0, 0, 0, 0)
-    codes = [stage.push("1")]
+def _tell(at: Stage, port: int, restart: str) -> Figures:
+    hidden, note = ("--restart", restart), "   # with a restart command"
+
+    def push(version: str, *, broken: bool = False) -> int:
+        site = _make_release(at.directory, version, broken=broken)
+        words = ["push", f"./{site}", "--app", "web", "-m", f"release {version}"]
+        return at.relstore(*words, hidden=hidden, note=note).code
+
+    def switch(to: str) -> int:
+        return at.relstore("switch-generation", to, hidden=hidden, note=note).code
+
+    expected = (0, 0, ROLLED_BACK, 0, 0, 0, 0)
+    codes = [push("1")]
     caller = Caller(port)
     try:
-        stage.tell("\nFrom here on somebody calls the service all the time, each time on a new connection.")
-        codes.append(stage.push("2"))
-        stage.tell("\nRelease 3 is broken: it ends as soon as it is started.")
-        codes.append(stage.push("3", broken=True))
-        stage.tell(f"\nThe host went back by itself; the push ended with exit code {codes[-1]}.")
-        codes.append(stage.relstore("list-generations"))
-        codes.append(stage.relstore("switch-generation", "-1", "--restart", stage.restart))
-        codes.append(stage.relstore("switch-generation", "+1", "--restart", stage.restart))
-        codes.append(stage.relstore("gc", "--keep", "1"))
+        at.tell("\nFrom here on somebody calls the service all the time, each time on a new connection.")
+        codes.append(push("2"))
+        at.tell("\nRelease 3 is broken: it ends as soon as it is started.")
+        codes.append(push("3", broken=True))
+        at.tell(f"\nThe host went back by itself; the push ended with exit code {codes[-1]}.")
+        codes.append(at.relstore("list-generations").code)
+        codes.append(switch("-1"))
+        codes.append(switch("+1"))
+        codes.append(at.relstore("gc", "--keep", "1").code)
     finally:
         caller.stop()
     return Figures(caller.requests, tuple(caller.failures), dict(caller.versions), tuple(codes), expected)

@@ -12,12 +12,13 @@ from typing import NamedTuple
 
 from relstore import protocol
 from relstore.client.connection.connect import connected, reached, session_over
-from relstore.client.connection.session import Ahead, Session, store_label
+from relstore.client.connection.session import Ahead, Session
 from relstore.client.fleet import go_live
 from relstore.client.fleet.result import STAGED, UNCHANGED, HostResult, from_error, not_begun
 from relstore.client.operations import chain_check, preflight, stage
 from relstore.client.operations.access import HostAccess
 from relstore.client.operations.plan import ActivationOptions, Push
+from relstore.client.target import store_label
 from relstore.client.transfer.stream_maker import StreamMaker
 from relstore.errors import RelstoreError
 
@@ -33,7 +34,7 @@ class PushedHost:
     """One host of a push; one connection carries every step, from ``stage`` to the end of the block."""
 
     def __init__(self, access: HostAccess) -> None:
-        self._access = access
+        self.access = access
         self._stack = AsyncExitStack()
         self._session: Session | None = None
         self._findings: protocol.Preflight | None = None
@@ -50,7 +51,7 @@ class PushedHost:
 
         The connection is made while the artifact is read; the errors of ``preparing`` are raised.
         """
-        access = self._access
+        access = self.access
         try:
             transport = await self._stack.enter_async_context(
                 reached(access.target, access.account, access.reporter)
@@ -78,8 +79,8 @@ class PushedHost:
         try:
             session = await self._connected(push)
         except RelstoreError as error:
-            return from_error(self._access.target, error, push.app)
-        ended = await go_live.activate(session, self._access, push.app, str(staged.generation), options)
+            return from_error(self.access.target, error, push.app)
+        ended = await go_live.activate(session, self.access, push.app, str(staged.generation), options)
         return replace(
             ended,
             build=staged.build,
@@ -91,7 +92,7 @@ class PushedHost:
 
     async def collect(self, push: Push, result: HostResult) -> HostResult:
         """Remove what is no longer kept. A failure is only a notice, since the release is live anyway."""
-        label, reporter = self._access.target.label, self._access.reporter
+        label, reporter = self.access.target.label, self.access.reporter
         request = protocol.Collect(push.app, None, push.retention, push.description.who, dry_run=False)
         try:
             collected, _ = await (await self._connected(push)).ask(request, protocol.Collected)
@@ -105,7 +106,7 @@ class PushedHost:
     async def _connected(self, push: Push) -> Session:
         """The session of ``stage``, or a new one after ``hang_up``. Raises as ``connected``."""
         if self._session is None:
-            access = self._access
+            access = self.access
             self._session = await self._stack.enter_async_context(
                 connected(access.target, access.account, access.reporter)
             )
@@ -116,7 +117,7 @@ class PushedHost:
     async def _stage(
         self, session: Session, push: Push, stream_maker: StreamMaker, questions: _Questions
     ) -> HostResult:
-        access = self._access
+        access = self.access
         heads = access.account.heads
         ignored = await preflight.check(
             session, push.activation, questions.preflight, push.ignored_findings, access.reporter.notice

@@ -55,6 +55,7 @@ async def _stage_all(
     async def stage(host: PushedHost) -> HostResult:
         async with turns:
             result = await host.stage(preparing)
+            host.access.reporter.ended(result.target.label, result.outcome)
             if turns.are_scarce:
                 await host.hang_up()
             return result
@@ -85,7 +86,8 @@ async def _go_live(
     try:
         if plan.activation is not None:
             while (index := sequence.next_host(results, tolerated)) is not None:
-                results[index] = await hosts[index].activate(plan, plan.activation, results[index])
+                result = results[index] = await hosts[index].activate(plan, plan.activation, results[index])
+                hosts[index].access.reporter.ended(result.target.label, result.outcome)
                 if turns.are_scarce:
                     await hosts[index].hang_up()
             results = sequence.ended(results, tolerated)

@@ -10,11 +10,12 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from relstore.client.connection.connect import connected, reached, session_over
-from relstore.client.connection.session import Ahead, Session, store_label
+from relstore.client.connection.session import Ahead, Session
 from relstore.client.fleet.agreement import Meaning
 from relstore.client.operations import chain_check, preflight
 from relstore.client.operations.access import HostAccess
 from relstore.client.operations.plan import ActivationOptions
+from relstore.client.target import store_label
 from relstore.formats.names import AppName
 from relstore.protocol import Past, Preflight, Resolve, Resolved
 

@@ -17,6 +17,7 @@ from relstore.errors import (
     HostKeyError,
     ReleaseFailedError,
     RelstoreError,
+    StuckError,
     UnhealthyError,
 )
 from relstore.formats.journal import ACTIVE
@@ -153,9 +154,9 @@ def _failure(outcome: Outcome, app: AppName, ended: protocol.Ended) -> RelstoreE
                 generation=ended.generation,
             )
         case "stuck":
-            return ReleaseFailedError(
+            return StuckError(
                 f"generation {ended.generation} failed, and going back failed too: {ended.reason}",
-                state=f"{state}, but its restart failed: the service may be down.",
+                state=f"{state}, but the way back to it did not succeed: the service may be down.",
                 hint="Log in and look at the service now; the link is right.",
                 app=app,
                 generation=ended.generation,

@@ -121,6 +121,7 @@ async def _resolved(
             else:
                 pairs[index] = (host, answer)
                 results.append(_waiting(host, answer))
+            host.access.reporter.ended(results[-1].target.label, results[-1].outcome)
         yield _Fleet(pairs, results, access.max_unreachable.of(len(targets)), turns.are_scarce)
 
 
@@ -156,6 +157,7 @@ async def _in_turn(
             result = await at_host(host, resolved)
         if fleet.are_scarce:
             await host.hang_up()
+        host.access.reporter.ended(result.target.label, result.outcome)
         results[index] = replace(
             result,
             build=waiting.build,

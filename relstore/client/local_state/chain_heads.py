@@ -6,12 +6,14 @@ for judging what a host says (``operations.chain_check``).
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from relstore.client.local_state.state_file import StateFile
-from relstore.errors import FormatError
+from relstore.errors import FormatError, UsageError
 from relstore.formats.generation import MAX_TIME
 from relstore.formats.names import MAX_GENERATION, AppName, Digest
 
@@ -44,6 +46,15 @@ class Heads:
                 except FormatError:
                     return None
         return None
+
+    def apps(self) -> Iterator[tuple[str, AppName, int]]:
+        """The store, the name and the last number of each app, what was seen last first."""
+        for key in reversed(self._file.entries):
+            name, _, store = key.partition(" at ")
+            with contextlib.suppress(UsageError):
+                app = AppName.parse(name)
+                if head := self.get(store, app):
+                    yield store, app, head.number
 
     def keep(self, store: str, app: AppName, number: int, digest: Digest) -> None:
         """Remember the last record of a chain."""

@@ -56,6 +56,8 @@ class ActivationOptions:
     """For sudo; ``""`` when there is none."""
     ignored_findings: tuple[Guess, ...] = ()
     """The kinds of preflight's findings that stop no switch."""
+    cut_old: bool = False
+    """Whether to wait for no connection of the slot that is needed."""
 
 
 @dataclass(frozen=True)

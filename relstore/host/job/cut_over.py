@@ -9,14 +9,15 @@ the job's process, under the app's lock. Not for apps that one unit runs (``acti
 from __future__ import annotations
 
 import contextlib
-import time
+from collections.abc import Sequence
 
 from relstore.errors import DamagedError, RelstoreError
 from relstore.formats import journal as journal_format
-from relstore.formats.cut_over import NONE, CutOver, Slot, other
+from relstore.formats.cut_over import ALL, CutOver, Slot, other
 from relstore.formats.journal import Event, Outcome
 from relstore.host.job import activation as steps
-from relstore.host.job import confirmation, drain
+from relstore.host.job import closing, confirmation, drain, traffic, ways
+from relstore.host.job.command_traffic import Asking
 from relstore.host.job.directory import Job
 from relstore.host.job.hooks import Hooks
 from relstore.host.job.log import JobLog
@@ -27,7 +28,7 @@ from relstore.host.job.values import JobRequest, JobState
 from relstore.host.machine.clock import Moment
 from relstore.host.machine.privilege import Privilege
 from relstore.host.service.services import Failure
-from relstore.store import reserve
+from relstore.store import history, reserve
 from relstore.store.app import CURRENT, App
 from relstore.store.slots import Slots
 from relstore.store.store import Store
@@ -35,6 +36,8 @@ from relstore.store.store import Store
 STARTING = "starting"
 MOVING = "moving the traffic"
 WATCHING = "watching"
+_TRIES = 3
+"""So often is a share moved that the front forgets, as HAProxy does when it restarts."""
 
 
 class SlotActivation:
@@ -64,6 +67,8 @@ class SlotActivation:
         self._record = Record(store, app, job, request, self._log)
         self._preparation = JobPreparation(store, job, self._recipe, self._hooks, self._log, self._record)
         self._slots = Slots(app.directory, store.durability)
+        asking = Asking(self._hooks, self._generations, self._target)
+        self._traffic = ways.traffic(self._slots, cut_over, self._log, asking)
 
     def run(self, remark: str = "") -> Ending:
         """From the request to a recorded outcome.
@@ -71,16 +76,20 @@ class SlotActivation:
         Raises OSError and RelstoreError before anything started, UnrecordedError after it.
         """
         previous = self._app.current() or 0
+        old = self._slots.live(self._cut_over)
+        proved = old is None or history.was_active(self._app.events(), self._target.number)
+        stages = self._cut_over.stages(proved=proved)
         problem = self._preparation.run(self._target, self._generations.get(previous))
+        problem = problem or self._traffic.prepare(gradual=len(stages) > 1)
         if problem:
             return self._record.write(Ending(journal_format.FAILED, previous, problem))
-        old = self._slots.live(self._cut_over)
         new = other(old) if old else "a"
         service = self._service(new)
         warm = self._slots.generations().get(new) == self._target.number and service.is_running()
         self._record.write_step(steps.SWITCHING, previous)
-        if not warm:
-            self._free(new)
+        problem = "" if warm else self._free(new)
+        if problem:
+            return self._record.write(Ending(journal_format.FAILED, previous, problem))
         self._job.write_slots(new, old)
         self._job.set_aside(Moment.now())
         reserve.fill(self._store.root)
@@ -88,13 +97,15 @@ class SlotActivation:
         self._log.begin()
         failure = self._start(service, new, previous, warm=warm)
         if failure is not None:
-            return self._withdraw(service, new, previous, failure)
-        failure = self._move(service, new, previous)
+            return self._withdraw(service, new, previous, failure, warm=warm)
+        failure = self._move(service, new, previous, stages)
+        unwell = failure is not None and failure.of_release
         if failure is None:
-            failure = self._commit(old)
+            failure = self._confirm(previous) or self._commit(old)
         if failure is not None:
-            return self._return(service, new, old, previous, failure)
-        return self._record.end(Ending(journal_format.ACTIVE, previous, self._after(previous)))
+            return self._return(service, new, old, previous, failure, unwell=unwell)
+        remarks = filter(None, (self._wind_up(), self._after(previous)))
+        return self._record.end(Ending(journal_format.ACTIVE, previous, "\n".join(remarks)))
 
     def resume(self, event: Event, state: JobState) -> Ending:
         """Finish or undo what the dead job began. ``current`` decides. Raises UnrecordedError."""
@@ -107,16 +118,34 @@ class SlotActivation:
             recorded = next((kind for kind in journal_format.OUTCOMES if kind == state.outcome), None)
             return self._record.end(Ending(recorded or journal_format.INTERRUPTED, previous, state.reason))
         moved = self._slots.live(self._cut_over) == new
+        shifting = self._slots.shift(self._cut_over) is not None
         if self._record.current() == event.generation and (event.generation != previous or moved):
-            if not moved:
-                reserve.with_reserve(self._store.root, lambda: self._slots.set_live(self._cut_over, new))
-            return self._record.end(Ending(journal_format.ACTIVE, previous, ""))
+            remark = ""
+            if not moved or shifting:
+                remark = reserve.with_reserve(self._store.root, lambda: self._traffic.give(new, ALL))
+            return self._record.end(Ending(journal_format.ACTIVE, previous, remark))
         service = self._service(new)
         reason = state.reason or "the job died before the release was committed"
         failure = Failure(reason, of_release=state.step == steps.RETURNING)
-        if moved:
+        if moved or shifting:
+            self._wait_for(old)
             return self._return(service, new, old, previous, failure)
-        return self._withdraw(service, new, previous, failure)
+        warm = drain.has_connections(self._cut_over, new)
+        return self._withdraw(service, new, previous, failure, warm=warm)
+
+    def _wait_for(self, old: Slot | None) -> None:
+        """Until the old slot answers, or as long as a release may take: after a boot it has only just begun,
+        and the traffic goes there next."""
+        generation = self._generations.get(self._slots.generations().get(old, 0)) if old else None
+        if old is None or generation is None:
+            return
+        try:
+            variables = self._hooks.variables(generation, None)
+            problem = self._service(old).check(generation.build, variables, at_once=True)
+        except Exception as error:  # noqa: BLE001 - whatever it is, a bug too, the traffic must go back
+            problem = explained(error, "in the old slot")
+        if problem:
+            self._log.say(f"slot {old}: {problem}")
 
     # -- forward ---------------------------------------------------------------------------------
 
@@ -124,15 +153,23 @@ class SlotActivation:
         path = self._slots.path(slot)
         return SlotService(self._recipe, slot, path, self._privilege, self._store.root.path, self._log)
 
-    def _free(self, slot: Slot) -> None:
-        """Stop what drains in the slot, when its connections are gone or its time is up."""
-        if slot in self._slots.generations():
+    def _free(self, slot: Slot) -> str:
+        """Stop what drains in the slot, when its connections are gone or its time is up. Returns why not, if
+        the job is cancelled before that."""
+        number = self._slots.generations().get(slot)
+        if number is None:
+            return ""
+        freeing = drain.Freeing(self._cut_over, slot, number, self._service(slot), self._log)
+        if not closing.is_asked_at_once(self._job):
+            freeing.wait(lambda: bool(self._preparation.cancelled()))
+        problem = self._preparation.cancelled()
+        if not problem:
             if self._slots.standby() == slot:
                 self._slots.set_standby(None)
-            self._log.say(f"waiting for the last connections of slot {slot}")
-            drain.wait_for_connections(self._cut_over, slot, time.monotonic() + self._cut_over.drain)
-            self._service(slot).stop()
+            closed = freeing.end(at_once=closing.is_asked_at_once(self._job))
             self._slots.remove(slot)
+            closing.note(self._job, closed, self._log)
+        return problem
 
     def _start(self, service: SlotService, new: Slot, previous: int, *, warm: bool) -> Failure | None:
         """Start the new slot and check it alone: no request reaches it yet."""
@@ -152,21 +189,45 @@ class SlotActivation:
             return Failure(explained(error, "in the new slot"), of_release=False)
         return Failure(problem) if problem else None
 
-    def _move(self, service: SlotService, new: Slot, previous: int) -> Failure | None:
-        """Move the traffic, and watch the release with it."""
+    def _move(self, service: SlotService, new: Slot, previous: int, stages: Sequence[int]) -> Failure | None:
+        """Move the traffic, share by share, and watch the release with each."""
         try:
-            self._record.try_step(MOVING, previous)
-            self._slots.set_live(self._cut_over, new)
-            if self._cut_over.way != NONE:
-                self._log.say(f"slot {new} has the traffic")
-            self._record.try_step(WATCHING, previous)
-            variables = self._hooks.variables(self._target, self._generations.get(previous))
-            problem = service.watch(self._target.build, variables, self._cut_over.watch / 1000)
-            if not problem and self._request.confirm_hash is not None:
-                self._record.try_step(steps.CONFIRMING, previous)
-                problem = confirmation.wait(self._job, self._recipe.confirm)
+            for share in stages:
+                failure = self._move_share(service, new, previous, share)
+                if failure is not None:
+                    return failure
         except Exception as error:  # noqa: BLE001 - whatever it is, a bug too, the traffic must go back
             return Failure(explained(error, "moving the traffic"), of_release=False)
+        return None
+
+    def _move_share(self, service: SlotService, new: Slot, previous: int, share: int) -> Failure | None:
+        variables = self._hooks.variables(self._target, self._generations.get(previous))
+        lost = ""
+        for _ in range(_TRIES):
+            if lost:
+                self._log.say(f"{lost}: moving {share} % of the traffic again")
+            self._record.try_step(MOVING, previous)
+            problem = self._traffic.give(new, share)
+            if problem:
+                return Failure(problem, of_release=False)
+            self._record.try_step(WATCHING, previous)
+            problem = service.watch(self._target.build, variables, self._cut_over.watch / 1000)
+            if problem:
+                return Failure(problem)
+            # What was watched without its share of the traffic was not watched.
+            lost = self._traffic.lost(share)
+            if not lost:
+                return None
+        return Failure(f"slot {new} did not keep {share} % of the traffic: {lost}", of_release=False)
+
+    def _confirm(self, previous: int) -> Failure | None:
+        if self._request.confirm_hash is None:
+            return None
+        try:
+            self._record.try_step(steps.CONFIRMING, previous)
+            problem = confirmation.wait(self._job, self._recipe.confirm)
+        except Exception as error:  # noqa: BLE001 - whatever it is, a bug too, the traffic must go back
+            return Failure(explained(error, "waiting for the confirmation"), of_release=False)
         return Failure(problem) if problem else None
 
     def _commit(self, old: Slot | None) -> Failure | None:
@@ -188,40 +249,77 @@ class SlotActivation:
     # -- back ------------------------------------------------------------------------------------
 
     def _return(
-        self, service: SlotService, new: Slot, old: Slot | None, previous: int, failure: Failure
+        self,
+        service: SlotService,
+        new: Slot,
+        old: Slot | None,
+        previous: int,
+        failure: Failure,
+        *,
+        unwell: bool = False,
     ) -> Ending:
-        """Move the traffic back first. The new slot stops when its last connections are gone (``drain``)."""
+        """Move the traffic back first. The new slot stops when its last connections are gone (``drain``).
+
+        ``unwell``: it is asked to end at once. A connection that is kept open, as browsers do, would go on to
+        be answered by it for as long as it drains.
+        """
         try:
-            reserve.with_reserve(self._store.root, lambda: self._slots.set_live(self._cut_over, old))
+            reserve.with_reserve(self._store.root, lambda: self._traffic.give_back(old))
         except (OSError, RelstoreError) as error:
             problem = explained(error, "moving the traffic back")
             self._log.say(problem)
             ending = Ending(journal_format.ROLLED_BACK, previous, f"{failure.reason}\n{problem}")
             raise self._record.unrecorded(problem, ending, steps.RETURNING) from None
+        problem = self._wind_up()
+        if problem and self._may_reach(new):
+            self._log.say(f"{failure.reason}; going back: {problem}")
+            return self._end(service, previous, failure, f"\nand going back: {problem}", journal_format.STUCK)
         self._log.say(f"{failure.reason}; the traffic is back")
-        return self._end(service, previous, failure, "")
+        if unwell:
+            with contextlib.suppress(OSError, RelstoreError):  # it drains like any other then
+                drain.end_now(self._cut_over, new, service, self._log)
+        remark = f"\n{problem}" if problem else ""
+        return self._end(service, previous, failure, remark, self._outcome(failure, previous))
 
-    def _withdraw(self, service: SlotService, new: Slot, previous: int, failure: Failure) -> Ending:
-        """Stop the new slot, which has not had the traffic. One that was taken back while it drained may have
-        connections, and goes on to drain."""
-        self._log.say(f"{failure.reason}; no request reached it")
-        self._record.try_step(steps.RETURNING, previous, failure.reason, _outcome(failure))
+    def _wind_up(self) -> str:
+        """Have the front send nothing to ``next``; what went wrong, or ``""``."""
+        try:
+            return self._traffic.wind_up()
+        except Exception as error:  # noqa: BLE001 - the outcome is to be recorded whatever it is
+            return explained(error, "winding up the shift of the traffic")
+
+    def _may_reach(self, slot: Slot) -> bool:
+        try:
+            return slot in traffic.reached(self._slots, self._cut_over)
+        except (OSError, RelstoreError):
+            return True
+
+    def _withdraw(
+        self, service: SlotService, new: Slot, previous: int, failure: Failure, *, warm: bool
+    ) -> Ending:
+        """Stop the new slot, to which the traffic has not moved. One that was taken back while it drained
+        (``warm``) may have connections of its own, and goes on to drain."""
+        remark = "the traffic did not move to it" if warm else "no request reached it"
+        self._log.say(f"{failure.reason}; {remark}")
+        outcome = self._outcome(failure, previous)
+        self._record.try_step(steps.RETURNING, previous, failure.reason, outcome)
         with contextlib.suppress(OSError, RelstoreError):  # what stays of it is stopped later
-            if not drain.connections_of(self._cut_over, new):
+            if not warm or not drain.has_connections(self._cut_over, new):
                 service.stop_at_once()
                 self._slots.remove(new)
-        return self._end(service, previous, failure, "\nno request reached it")
+        return self._end(service, previous, failure, f"\n{remark}", outcome)
 
-    def _end(self, service: SlotService, previous: int, failure: Failure, remark: str) -> Ending:
-        if previous == self._target.number:  # a restart: what serves is the same release, and is healthy
-            failure = failure._replace(of_release=False)
+    def _end(
+        self, service: SlotService, previous: int, failure: Failure, remark: str, outcome: Outcome
+    ) -> Ending:
         reason = failure.reason + self._log.tail() + service.quoted() + remark
         if self._recipe.on_failure is not None:
             other = self._generations.get(previous)
             problem = self._hooks.run("on-failure", self._recipe.on_failure, self._target, other)
             reason += f"\n{problem}" if problem else ""
-        return self._record.end(Ending(_outcome(failure), previous, reason))
+        return self._record.end(Ending(outcome, previous, reason))
 
-
-def _outcome(failure: Failure) -> Outcome:
-    return journal_format.ROLLED_BACK if failure.of_release else journal_format.INTERRUPTED
+    def _outcome(self, failure: Failure, previous: int) -> Outcome:
+        # After a restart, what serves is the same release, and is healthy.
+        blamed = failure.of_release and previous != self._target.number
+        return journal_format.ROLLED_BACK if blamed else journal_format.INTERRUPTED

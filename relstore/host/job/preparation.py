@@ -49,5 +49,9 @@ class JobPreparation:
             problem = self._hooks.run("before", self._recipe.before, target, other)
             if problem:
                 return problem + self._log.tail()
+        return self.cancelled()
+
+    def cancelled(self) -> str:
+        """That somebody asked the job not to switch, or ``""``."""
         who = self._job.cancelled_by()
         return "" if who is None else f"cancelled by {who} before the switch"

@@ -14,6 +14,10 @@ from relstore.host.service.health import HealthCheck, Subject
 from relstore.host.service.services import Failure, Services
 from relstore.host.service.unit_output import UnitOutput
 
+_STOP_S = 90.0
+"""systemd's own default."""
+_MARGIN_S = 5.0
+
 
 class SlotService:
     """What runs in ``slot``, whose link is ``path``."""
@@ -64,16 +68,19 @@ class SlotService:
 
     def stop(self) -> None:
         """Ask it to end, and give it the time that its unit gives it."""
-        state = self._services.systemd.state(self._unit)
-        self._services.systemd.stop(self._unit, seconds=(state.stop_timeout or 90) + 5)
+        self._services.systemd.stop(self._unit, seconds=self.stop_limit())
         self._services.systemd.clear_failures(self._unit)
 
+    def stop_limit(self) -> float:
+        """How long it may take to end once it is asked to: for so long its unit lets it."""
+        return (self._services.systemd.state(self._unit).stop_timeout or _STOP_S) + _MARGIN_S
+
     def announce_end(self) -> None:
-        """Ask it to end, and do not wait: it finishes its connections by itself."""
+        """Ask it to end, and do not wait for that."""
         self._services.systemd.stop_at_once(self._unit)
 
     def stop_at_once(self) -> None:
-        """It never had the traffic, so nothing is lost when it is killed."""
+        """Kill it if it does not end within seconds: nothing is lost by that, or somebody wants it so."""
         self._services.stop()
 
     def quoted(self) -> str:

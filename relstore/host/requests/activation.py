@@ -9,15 +9,15 @@ import hashlib
 import os
 import time
 from collections.abc import Iterator
-from typing import Optional, Union
+from typing import NamedTuple, Optional, Union
 
 from relstore.errors import BusyError, RefusedError
 from relstore.formats import generation as generation_format
 from relstore.formats import journal
 from relstore.host import helpers
 from relstore.host.helpers import Bundle
+from relstore.host.job import closing, recovery, rejection, remark, watch
 from relstore.host.job import directory as jobs
-from relstore.host.job import recovery, rejection, remark, watch
 from relstore.host.job import start as detach
 from relstore.host.job.directory import Job
 from relstore.host.job.process import BUSY, HELD, INSTANT_S, describe_hold, holder
@@ -45,30 +45,35 @@ Reported = Union[Accepted, Step, Output, Ended]
 UNCHANGED = "unchanged"
 
 
-def activate(
-    store: Store,
-    bundle: Bundle,
-    request: Activate,
-    password: str,
-    passed: str = "",
-    rejected: Optional[str] = None,
-) -> Iterator[Reported]:
-    """Start a job and follow it. Raises BusyError, NotFoundError, RefusedError before anything is changed.
+class Asides(NamedTuple):
+    """What a session said of its next activation before it asked for that."""
 
-    ``passed``: what of preflight it disregards, as a remark of the job. ``rejected``: why what it leaves is
-    bad; None where that stays as it is.
-    """
-    return _run_job(store, bundle, request, password, passed, rejected, restart=False)
+    passed: str = ""
+    """What of preflight it disregards, as a remark of the job."""
+    rejected: Optional[str] = None
+    """Why what it leaves is bad; None where that stays as it is."""
+    cut_old: bool = False
+    """Whether it waits for no connection of the slot that it needs."""
+
+
+NO_ASIDES = Asides()
+
+
+def activate(
+    store: Store, bundle: Bundle, request: Activate, password: str, asides: Asides = NO_ASIDES
+) -> Iterator[Reported]:
+    """Start a job and follow it. Raises BusyError, NotFoundError, RefusedError before anything is changed."""
+    return _run_job(store, bundle, request, password, asides, restart=False)
 
 
 def restart(
-    store: Store, bundle: Bundle, request: Restart, password: str, passed: str = ""
+    store: Store, bundle: Bundle, request: Restart, password: str, asides: Asides = NO_ASIDES
 ) -> Iterator[Reported]:
     """As ``activate``, for what is current already. It waits for no other activation, after which another
     generation may be current."""
     spec = str(request.generation)
     again = Activate(request.app, spec, request.who, request.recipe, override_hold=request.override_hold)
-    return _run_job(store, bundle, again, password, passed, None, restart=True)
+    return _run_job(store, bundle, again, password, asides, restart=True)
 
 
 def _run_job(
@@ -76,8 +81,7 @@ def _run_job(
     bundle: Bundle,
     request: Activate,
     password: str,
-    passed: str,
-    rejected: Optional[str],
+    asides: Asides,
     *,
     restart: bool,
 ) -> Iterator[Reported]:
@@ -119,8 +123,10 @@ def _run_job(
                 request.confirm_hash,
             )
             job, lock = jobs.create(app, job_request, now % 10**9 // 1000)
-            remark.write(job, passed)
-            rejection.write(job, rejected)
+            remark.write(job, asides.passed)
+            rejection.write(job, asides.rejected)
+            if asides.cut_old:
+                closing.ask_at_once(job)
         detach.start(helper, store.root.path, app.name, job, lock, way)
         yield Accepted(job.id, number, current, job.method())
         yield from _follow(app, job)

@@ -9,12 +9,13 @@ import os
 from collections.abc import Callable, Iterator
 
 from relstore.formats import systemctl
-from relstore.formats.cut_over import LIVE, MAX_SOCKET_BYTES, SLOTS
+from relstore.formats.cut_over import LIVE, MAX_SOCKET_BYTES, SLOTS, CutOver
 from relstore.formats.cut_over import SLOTS_DIRECTORY as DIRECTORY
 from relstore.formats.names import AppName, UnitName
 from relstore.formats.recipe import RELOAD, RESTART, Recipe
 from relstore.host.machine import access, logind, selinux
 from relstore.host.machine.privilege import Privilege, Refusal
+from relstore.host.requests import preflight_front
 from relstore.host.service import link_use
 from relstore.host.service.members import Member, expand
 from relstore.host.service.systemd import Systemd, UnitState
@@ -27,7 +28,7 @@ def unit_problems(
 ) -> Iterator[Problem]:
     """What is wrong with the units for an app of the store at ``root``. ``link_name``: they run that link."""
     if recipe.cut_over is not None and not recipe.units.names:
-        yield from _slot_problems(root, app, recipe, password)
+        yield from _slot_problems(root, app, recipe, recipe.cut_over, password)
         return
     if not recipe.units.names:
         return
@@ -70,7 +71,10 @@ def unit_problems(
         )
 
 
-def _slot_problems(root: str, app: AppName, recipe: Recipe, password: str) -> Iterator[Problem]:
+def _slot_problems(
+    root: str, app: AppName, recipe: Recipe, cut_over: CutOver, password: str
+) -> Iterator[Problem]:
+    yield from preflight_front.front_problems(cut_over)
     live = f"{root}/apps/{app}/{LIVE}"
     if len(os.fsencode(live)) > MAX_SOCKET_BYTES:
         yield Problem.of(

@@ -5,12 +5,13 @@ Not for proving contents (``checking``).
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable
 
 from relstore.errors import NoStoreError, NotFoundError
 from relstore.formats import generation as generation_format
 from relstore.formats import pack
-from relstore.formats.journal import Event
+from relstore.host.job import closing
 from relstore.host.requests import chain, replies
 from relstore.protocol import (
     Apps,
@@ -20,6 +21,7 @@ from relstore.protocol import (
     List,
     Listed,
     Log,
+    LogRow,
     Past,
     PastOut,
     Resolve,
@@ -61,10 +63,14 @@ def resolve(store: Store, request: Resolve) -> Resolved:
     return Resolved(replies.row_out(row), replies.row_out(current) if current else None)
 
 
-def log(store: Store, request: Log) -> tuple[Done, list[Event]]:
-    """The journal of the app, the oldest entry first. Raises NotFoundError, DamagedError."""
+def log(store: Store, request: Log) -> tuple[Done, list[LogRow]]:
+    """The journal of the app in its own order, and what its jobs noted among it, by time.
+
+    Raises NotFoundError, DamagedError.
+    """
     with store.app(request.app) as app:
-        return Done(), app.events()
+        events = [LogRow(*event) for event in app.events()]
+        return Done(), list(heapq.merge(events, closing.rows(app), key=lambda row: row.time))
 
 
 def apps(store: Store, _: Apps) -> AppsOut:

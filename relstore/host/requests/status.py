@@ -7,19 +7,23 @@ its times say that somebody touched it. Not for proving all contents (``checking
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
+from typing import Optional
 
 from relstore.errors import DamagedError, NewerStoreError, NotFoundError, StoreError
 from relstore.formats import generation as generation_format
+from relstore.formats.names import JobId
 from relstore.formats.recipe import Recipe
 from relstore.gc import processes
 from relstore.host.job import directory as jobs
 from relstore.host.job import recovery
+from relstore.host.job.values import DONE
 from relstore.host.machine.privilege import Privilege
 from relstore.host.requests import drift, replies, slot_status
 from relstore.host.service import running_build
 from relstore.host.service.systemd import Systemd
-from relstore.protocol import Status, StatusOut, UnitOut
+from relstore.protocol import SlotOut, Status, StatusOut, UnitOut
 from relstore.store import history, hold, room
 from relstore.store.app import App
 from relstore.store.builds import TREE_NAME
@@ -36,11 +40,17 @@ def status(store: Store, request: Status) -> StatusOut:
         number, link_drift = _current(app)
         recipe = _last_recipe(app)
         unfit = [*filter(None, [link_drift]), *drift.of_units(store.root.path, app.name, recipe)]
-        running = jobs.running(app)
-        if recipe.cut_over is not None and running is None:
-            unfit += slot_status.unfit(store, app, recipe.cut_over, number)
+        running = _under_way(app)
         rows = app.rows_with(number)
         current = next((row for row in rows if row.state == generation_format.CURRENT), None)
+        slots: Optional[list[SlotOut]] = None
+        if recipe.cut_over is None:
+            units = list(_units(recipe, rows, current))
+        else:
+            units, slots = slot_status.read(store, app, recipe, rows)
+            unfit += slot_status.runs_another(units, slots)
+            if running is None:
+                unfit += slot_status.unfit(store, app, recipe.cut_over, number)
         target = history.rollback_target(rows)
         free_bytes, free_inodes = room.free(store.root)
         return StatusOut(
@@ -52,12 +62,26 @@ def status(store: Store, request: Status) -> StatusOut:
             running is None and recovery.unresolved(app.events()) is not None,
             "\n".join(unfit),
             hold.read(app.directory),
-            tuple(_units(store, app, recipe, rows, current)),
+            tuple(units),
             tuple(_changed(store, current)) if current else (),
             len(store.builds.ids()),
             free_bytes,
             free_inodes,
+            None if slots is None else tuple(slots),
         )
+
+
+def _under_way(app: App) -> Optional[JobId]:
+    """The newest job that works on an activation. One that has recorded its outcome only drains a slot."""
+    for ident in jobs.alive(app):
+        with contextlib.closing(jobs.open_job(app, ident)) as job:
+            try:
+                is_done = job.state().step == DONE
+            except (DamagedError, NewerStoreError):
+                is_done = False
+        if not is_done:
+            return ident
+    return None
 
 
 def _current(app: App) -> tuple[int | None, str]:
@@ -71,12 +95,9 @@ def _current(app: App) -> tuple[int | None, str]:
     return number, ""
 
 
-def _units(store: Store, app: App, recipe: Recipe, rows: list[Row], current: Row | None) -> Iterator[UnitOut]:
+def _units(recipe: Recipe, rows: list[Row], current: Row | None) -> Iterator[UnitOut]:
     """The units of the last activation, and which generation each executes."""
     if not recipe.unit_names or not Systemd.is_here():
-        return
-    if recipe.cut_over is not None:
-        yield from slot_status.units(store, app, recipe, recipe.cut_over)
         return
     systemd = Systemd(recipe.units, Privilege())
     for unit in recipe.units.names:

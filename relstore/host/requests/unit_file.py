@@ -10,7 +10,6 @@ import os
 
 from relstore.errors import RefusedError, StoreError
 from relstore.formats.cut_over import SLOTS
-from relstore.formats.names import TemplateName, UnitFileName, UnitName
 from relstore.formats.recipe import Units
 from relstore.host.machine import ownership, tools
 from relstore.host.machine.privilege import Privilege
@@ -50,7 +49,10 @@ def install(root: str, request: InstallUnit, password: str) -> Installed:
     else:
         _write_as_root(path, request, privilege)
     scope = ["--user"] if request.user else []
-    for words in (["daemon-reload"], ["enable", "--quiet", *_instances(request.name)]):
+    commands = [["daemon-reload"]]
+    if unit_settings.is_enabled(request.text):
+        commands.append(["enable", "--quiet", *request.name.instances(SLOTS)])
+    for words in commands:
         result = privilege.run(["systemctl", *scope, *words], seconds=_TOOL_S)
         if result.code != 0:
             raise StoreError(
@@ -83,15 +85,8 @@ def _check_trust(root: str, request: InstallUnit) -> None:
 
 def _is_loaded(request: InstallUnit) -> bool:
     """Whether systemd has read the file as it is; an earlier installation may have ended before that."""
-    state = Systemd(Units(user=request.user), Privilege()).state(_instances(request.name)[0])
+    state = Systemd(Units(user=request.user), Privilege()).state(request.name.instances(SLOTS)[0])
     return state.load == "loaded" and not state.needs_reload
-
-
-def _instances(name: UnitFileName) -> list[UnitName]:
-    """The unit itself; of a template, the two slots."""
-    if not name.endswith("@.service"):
-        return [UnitName(name)]
-    return [TemplateName(name).instance(slot) for slot in SLOTS]
 
 
 def _read(path: str) -> str | None:

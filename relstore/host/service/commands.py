@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from relstore.host.service import pump
 from relstore.host.service.pump import Output
@@ -19,21 +20,31 @@ SHELL = ("sh", "-c")
 """How the client passes a command that was given as one line."""
 
 
+class Ran(NamedTuple):
+    """How a command ended."""
+
+    problem: str
+    """``""`` if it succeeded, else what went wrong, for people."""
+    is_verdict: bool = False
+    """Whether the command itself says so, by its exit code: one that hangs, is killed or cannot be run says
+    nothing."""
+
+
 def run(
     words: Sequence[str], *, variables: Mapping[str, str], directory: str, output: Output, seconds: int
-) -> str:
-    """Run a command to its end. ``""`` if it succeeded, else what went wrong, for people.
+) -> Ran:
+    """Run a command to its end.
 
     After ``seconds`` its whole process group is killed. What it leaves running after a good end stays, and
     what that prints is dropped.
     """
     if not words:
-        return "an empty command cannot be run"
+        return Ran("an empty command cannot be run")
     environment = {**os.environ, **variables}  # noqa: TID251 - what the command inherits, not what we obey
     try:
         end, begin = os.pipe()
     except OSError as error:
-        return f"{words[0]!r} cannot be run: {error.strerror}"
+        return Ran(f"{words[0]!r} cannot be run: {error.strerror}")
     try:
         process = subprocess.Popen(
             list(words),
@@ -46,7 +57,7 @@ def run(
         )
     except (OSError, ValueError) as error:  # ValueError: a NUL byte among the words
         os.close(end)
-        return f"{words[0]!r} cannot be run: {getattr(error, 'strerror', None) or error}"
+        return Ran(f"{words[0]!r} cannot be run: {getattr(error, 'strerror', None) or error}")
     finally:
         os.close(begin)
     in_time = pump.pass_on(process, end, output, seconds)
@@ -56,10 +67,10 @@ def run(
     code = process.wait()
     pump.let_go(end, output)
     if not in_time:
-        return f"{_name(words)} did not end within {seconds} s and was killed"
+        return Ran(f"{_name(words)} did not end within {seconds} s and was killed")
     if code < 0:
-        return f"{_name(words)} was killed by signal {-code}"
-    return f"{_name(words)} ended with exit code {code}" if code else ""
+        return Ran(f"{_name(words)} was killed by signal {-code}")
+    return Ran(f"{_name(words)} ended with exit code {code}" if code else "", is_verdict=True)
 
 
 def _name(words: Sequence[str]) -> str:

@@ -12,7 +12,8 @@ import time
 from collections.abc import Mapping
 
 from relstore.errors import UsageError
-from relstore.formats.recipe import Command, Http
+from relstore.formats.command import Command
+from relstore.formats.recipe import Http
 from relstore.host.service import commands, http_client
 from relstore.host.service.http_client import Response
 from relstore.host.service.pump import Output
@@ -46,7 +47,8 @@ def command(
 ) -> str:
     """Run it once, for at most ``seconds`` or its own limit, whichever is less."""
     limit = max(1, int(min(seconds, probe.timeout)))
-    return commands.run(probe.words, variables=variables, directory=directory, output=output, seconds=limit)
+    ran = commands.run(probe.words, variables=variables, directory=directory, output=output, seconds=limit)
+    return ran.problem
 
 
 def _judge(probe: Http, response: Response) -> str:

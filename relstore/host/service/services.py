@@ -11,10 +11,12 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from relstore.formats import systemctl
+from relstore.formats.command import Command
 from relstore.formats.names import UnitName
-from relstore.formats.recipe import RESTART, Command, Recipe
+from relstore.formats.recipe import RESTART, Recipe
 from relstore.host.machine.privilege import Privilege
 from relstore.host.service import commands
+from relstore.host.service.commands import Ran
 from relstore.host.service.pump import Output
 from relstore.host.service.systemd import Systemd, UnitState
 from relstore.host.service.unit_health import START_LIMIT, end_reason
@@ -63,8 +65,9 @@ class Services:
             if problem:
                 return self._failure(unit, problem, switched)
         reload = self._recipe.reload
-        problem = self._run(self._recipe.restart if first or reload is None else reload, variables)
-        return Failure(problem) if problem else None
+        ran = self._run(self._recipe.restart if first or reload is None else reload, variables)
+        # A command that did not say itself that it failed may have failed for any reason.
+        return Failure(ran.problem, of_release=ran.is_verdict) if ran.problem else None
 
     def start_previous(self, variables: Mapping[str, str], switched: float) -> str:
         """Start the previous generation after the link is back, whatever state the units are in."""
@@ -74,7 +77,7 @@ class Services:
             problem = self._bring_back(unit, switched) or problem
         if problem:
             return problem
-        return self._run(self._recipe.restart or self._recipe.reload, variables)
+        return self._run(self._recipe.restart or self._recipe.reload, variables).problem
 
     def stop(self, since: float = 0.0) -> None:
         """Stop the units. The first release failed, and there is nothing to go back to.
@@ -168,9 +171,9 @@ class Services:
             time.sleep(_REASON_POLL_S)
         return problem
 
-    def _run(self, command: Command | None, variables: Mapping[str, str]) -> str:
+    def _run(self, command: Command | None, variables: Mapping[str, str]) -> Ran:
         if command is None:
-            return ""
+            return Ran("")
         return commands.run(
             command.words,
             variables=variables,

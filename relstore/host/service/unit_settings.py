@@ -17,14 +17,21 @@ _YES = ("1", "yes", "y", "true", "t", "on")
 def runs_as_root(text: str) -> bool:
     """Whether systemd would run something of this system unit as root."""
     user, dynamic = "", False
+    runs = _has_section(text, "Service")  # a socket runs nothing, unless it says so
     for key, value in _settings(text):
+        runs = runs or key.startswith("Exec")
         if key == "User":
             user = value
         elif key == "DynamicUser":
             dynamic = value.lower() in _YES
         elif key.startswith("Exec") and _prefix(value) & {"+", "!"}:
             return True
-    return user in ("root", "0") if user else not dynamic
+    return runs and (user in ("root", "0") if user else not dynamic)
+
+
+def is_enabled(text: str) -> bool:
+    """Whether `systemctl enable` has something to do; another unit starts it if not."""
+    return _has_section(text, "Install")
 
 
 def absolute_paths(text: str) -> tuple[str, ...]:
@@ -36,6 +43,10 @@ def absolute_paths(text: str) -> tuple[str, ...]:
         for word in _WORD.findall(value.lstrip(_PREFIXES))
     ]
     return tuple(dict.fromkeys(word for word in words if word.startswith("/")))
+
+
+def _has_section(text: str, name: str) -> bool:
+    return any(line.strip() == f"[{name}]" for line in text.splitlines())
 
 
 def _settings(text: str) -> Iterator[tuple[str, str]]:

@@ -151,3 +151,9 @@ def test_the_template_explains_every_key() -> None:
     for explanation in (TABLES_HELP, *(f"{setting.help} {setting.more}".strip() for setting in SETTINGS)):
         assert explanation in text
     assert max(map(len, template().splitlines())) <= 100
+
+
+def test_the_file_for_slots_has_a_template_of_units() -> None:
+    document = tomllib.loads(enabled(template(slots=True)))
+    assert (document["unit"], document["http"]) == ("web@", "http://localhost/health")
+    assert set(document) == set(tomllib.loads(enabled(template())))

@@ -8,7 +8,7 @@ import pytest
 
 from relstore.client.fleet.result import Recorded, from_ended, from_error
 from relstore.client.target import Target
-from relstore.errors import ConnectError, ReleaseFailedError
+from relstore.errors import ConnectError, ReleaseFailedError, StuckError, UnhealthyError
 from relstore.formats import journal
 from relstore.formats.names import AppName
 from relstore.protocol import Ended
@@ -52,6 +52,13 @@ def test_a_failed_release_is_named_in_the_error(outcome: str) -> None:
     error = from_ended(TARGET, WEB, ended(outcome)).error
     assert isinstance(error, ReleaseFailedError)
     assert (error.app, error.generation) == (WEB, 3)
+
+
+def test_a_host_that_could_not_go_back_is_told_apart() -> None:
+    assert type(from_ended(TARGET, WEB, ended("stuck")).error) is StuckError
+    assert type(from_ended(TARGET, WEB, ended("rolled-back")).error) is ReleaseFailedError
+    restarted = ended("stuck")._replace(previous=3, current=3)
+    assert type(from_ended(TARGET, WEB, restarted).error) is UnhealthyError
 
 
 def test_an_unknown_outcome_is_an_error() -> None:

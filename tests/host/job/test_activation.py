@@ -104,11 +104,19 @@ def test_going_back_swaps_the_paths_that_the_restart_is_told(store: Store, app: 
     assert last[1].endswith(f"/builds/{build_of(store, 2)}/tree")
 
 
-def test_a_restart_that_hangs_puts_it_back(store: Store, app: App) -> None:
-    ran = activate_here(store, app, 2, 'test "$RELSTORE_GENERATION" != 2 || sleep 600', seconds=3)
-    assert ran.ending.outcome == journal.ROLLED_BACK
-    assert "did not end within 3 s and was killed" in ran.ending.reason
+@pytest.mark.parametrize(
+    ("hangs", "reason"),
+    [("sleep 600", "did not end within 3 s and was killed"), ("kill -KILL $$", "was killed by signal 9")],
+)
+def test_a_restart_without_a_verdict_puts_it_back_and_blames_nobody(
+    store: Store, app: App, hangs: str, reason: str
+) -> None:
+    """Whether the release or the command itself is the cause cannot be known."""
+    ran = activate_here(store, app, 2, f'test "$RELSTORE_GENERATION" != 2 || {hangs}', seconds=3)
+    assert ran.ending.outcome == journal.INTERRUPTED
+    assert reason in ran.ending.reason
     assert link(app) == "generations/1"
+    assert [row.state for row in app.rows()] == ["current", "never-active"]
 
 
 def test_the_first_one_that_fails_leaves_no_link(store: Store) -> None:

@@ -56,7 +56,7 @@ READS: list[Any] = [
 ]
 OTHERS = {
     protocol.Compare, protocol.Open, protocol.Put, protocol.Preflight, protocol.Become, protocol.Reject, protocol.Watch,
-    protocol.Inspect, protocol.InstallUnit, protocol.Supervisor, protocol.Collect,
+    protocol.CutOld, protocol.Inspect, protocol.InstallUnit, protocol.Supervisor, protocol.Collect,
 }  # fmt: skip
 """They change nothing in a store, or need what was refused before."""
 

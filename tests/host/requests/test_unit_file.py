@@ -9,13 +9,16 @@ from pathlib import Path
 import pytest
 
 from relstore.errors import RefusedError
-from relstore.formats.names import UnitName
+from relstore.formats.names import UnitFileName
 from relstore.host.machine import tools
 from relstore.host.machine.tools import ToolResult
 from relstore.host.requests import unit_file
 from relstore.protocol import InstallUnit
 
-RECOVERY = "[Service]\n{user}ExecStart=/usr/bin/env {root}/helpers/newest recover {root}\n"
+RECOVERY = (
+    "[Service]\n{user}ExecStart=/usr/bin/env {root}/helpers/newest recover {root}\n"
+    "\n[Install]\nWantedBy=multi-user.target\n"
+)
 
 
 @pytest.fixture
@@ -28,7 +31,7 @@ def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def request(root: object, user: str = "") -> InstallUnit:
     text = RECOVERY.format(root=root, user=f"User={user}\n" if user else "")
-    return InstallUnit(UnitName("relstore-recover.service"), text, False, "", False)
+    return InstallUnit(UnitFileName("relstore-recover.service"), text, False, "", False)
 
 
 def store(path: Path, owner: int) -> Path:

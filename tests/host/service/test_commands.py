@@ -13,6 +13,7 @@ import pytest
 
 from relstore.host.job.log import LIMIT, JobLog
 from relstore.host.service import commands
+from relstore.host.service.commands import Ran
 
 SHELL = ("sh", "-c")
 
@@ -25,6 +26,10 @@ def log(tmp_path: Path) -> Iterator[int]:
 
 
 def run(log: int, *words: str, seconds: int = 20, directory: str = "/", **variables: str) -> str:
+    return ran(log, *words, seconds=seconds, directory=directory, **variables).problem
+
+
+def ran(log: int, *words: str, seconds: int = 20, directory: str = "/", **variables: str) -> Ran:
     return commands.run(words, variables=variables, directory=directory, output=JobLog(log), seconds=seconds)
 
 
@@ -48,6 +53,21 @@ def text(log: int) -> str:
 )
 def test_how_it_ends(log: int, words: tuple[str, ...], problem: str) -> None:
     assert run(log, *words) == problem
+
+
+@pytest.mark.parametrize(
+    ("words", "is_verdict"),
+    [
+        (("true",), True),
+        (("false",), True),
+        ((*SHELL, "kill -KILL $$"), False),
+        ((*SHELL, "sleep 60"), False),
+        (("/nonexistent/tool",), False),
+        ((), False),
+    ],
+)
+def test_only_an_exit_code_is_a_verdict(log: int, words: tuple[str, ...], is_verdict: bool) -> None:
+    assert ran(log, *words, seconds=1).is_verdict == is_verdict
 
 
 @pytest.mark.parametrize("words", [("a\0b",), ("true", "\0"), (), ("",)])

@@ -35,6 +35,16 @@ def test_whether_it_runs_as_root(text: str, root: bool) -> None:
     assert unit_settings.runs_as_root(f"[Service]\n{text}\n") is root
 
 
+def test_a_socket_runs_nothing_unless_it_says_so() -> None:
+    assert not unit_settings.runs_as_root("[Socket]\nListenStream=80\n")
+    assert unit_settings.runs_as_root("[Socket]\nListenStream=80\nExecStartPost=/bin/true\n")
+
+
+def test_what_has_nothing_to_be_enabled() -> None:
+    assert unit_settings.is_enabled("[Socket]\nListenStream=80\n\n[Install]\nWantedBy=sockets.target\n")
+    assert not unit_settings.is_enabled("[Service]\nExecStart=/bin/echo [Install]\n")
+
+
 @pytest.mark.parametrize(
     ("line", "paths"),
     [

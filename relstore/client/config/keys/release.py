@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from relstore.client.coding import AUTO, check_compression
+from relstore.client.coding import AUTO, LEVELS, NONE, check_compression
 from relstore.client.config.readers import BOOLEAN, COMMAND, PATH, argument, several, string
 from relstore.client.config.setting import DefaultedSetting, PathBase, Setting, ValueType
 
@@ -64,7 +64,7 @@ INCLUDE_EVERYTHING = DefaultedSetting(
 )
 COMPRESSION = DefaultedSetting(
     "compression",
-    ValueType("string", "CODEC[:LEVEL]", _compression),
+    ValueType("string", "CODEC[:LEVEL]", _compression, choices=(AUTO, NONE, *LEVELS)),
     help="How to compress what is sent: auto, none, zstd, xz or zlib, or with a level: zstd:9.",
     more="auto chooses by the speed of the link.",
     example="auto",

@@ -10,7 +10,7 @@ import os
 import pwd
 from collections.abc import Callable
 
-SYSTEM_CONFIG = "/etc/ssh/ssh_config"
+from relstore.client.ssh_program import SYSTEM_SSH_CONFIG
 
 
 def arguments(paths: tuple[str, ...], write: Callable[[str], str], defaults: str = "") -> list[str]:
@@ -19,7 +19,7 @@ def arguments(paths: tuple[str, ...], write: Callable[[str], str], defaults: str
     ``write`` makes a file of a text and gives its path; ``defaults``: lines that it ends with.
     Raises KeyError for an account without an entry in passwd, for which ssh does not run.
     """
-    if paths == (os.path.join(ssh_home(), ".ssh", "config"), SYSTEM_CONFIG):
+    if paths == (os.path.join(ssh_home(), ".ssh", "config"), SYSTEM_SSH_CONFIG):
         return []
     includes = [f'Include "{glob.escape(path)}"\n' for path in paths]
     return ["-F", write("".join(includes) + defaults)]

@@ -1,0 +1,62 @@
+"""A log as a person reads it: an activation, which is two events, is one line. Pure.
+
+Not for the rows themselves (``protocol.LogRow``), which JSON has one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from relstore.cli import text
+from relstore.formats.journal import OUTCOMES, SWITCHING
+from relstore.protocol import LogRow
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An activation with its outcome, as far as both are there, or another event by itself."""
+
+    events: tuple[LogRow, ...]
+
+    @property
+    def first(self) -> LogRow:
+        return self.events[0]
+
+    @property
+    def change(self) -> str:
+        """``2 -> 3``; ``3`` alone where no other generation was current before."""
+        before = self.first.previous
+        is_switch = self.first.event in (SWITCHING, *OUTCOMES) and before not in (0, self.first.generation)
+        return f"{before} -> {self.first.generation}" if is_switch else str(self.first.generation)
+
+    @property
+    def outcome(self) -> str:
+        """``active, 4 s``: how it ended, and after how long, in the whole seconds of the journal."""
+        last = self.events[-1]
+        if last is self.first:
+            return "no outcome" if last.event == SWITCHING else last.event
+        seconds = last.time - self.first.time
+        if seconds < 0:  # the host's clock was set back
+            return last.event
+        return f"{last.event}, {text.duration(seconds) if seconds else '<1 s'}"
+
+    @property
+    def reasons(self) -> list[str]:
+        """The first line of each reason that was given."""
+        return [line for event in self.events if (line := event.reason.partition("\n")[0])]
+
+
+def entries(events: Sequence[LogRow]) -> list[Entry]:
+    """The journal's entries, in the order in which they began."""
+    found: list[list[LogRow]] = []
+    under_way: dict[tuple[str, int], list[LogRow]] = {}
+    for event in events:
+        key = event.job, event.generation
+        if event.event in OUTCOMES and key in under_way:
+            under_way.pop(key).append(event)
+            continue
+        found.append([event])
+        if event.event == SWITCHING:
+            under_way[key] = found[-1]
+    return [Entry(tuple(each)) for each in found]
