@@ -70,15 +70,19 @@ class OpenSSHChannel(asyncio.BaseProtocol):
         while not self.log.is_running:
             if self._code is not None:
                 raise errors.explain(self.attempt())
+            was_logged_in = self.log.is_logged_in
             seconds = self._patience(connect_timeout, prompts=prompts)
             self._news.clear()
             try:
                 async with asyncio.timeout(self._began + seconds - time.monotonic()):
                     await self._news.wait()
             except TimeoutError:
-                if self.log.is_logged_in:
+                if was_logged_in:
                     break
-                raise errors.timed_out(self.attempt(), seconds) from None
+                self._read_log()  # a busy machine may have kept us from listening
+                later = self._patience(connect_timeout, prompts=prompts)
+                if later <= seconds and not self.log.is_running and self._code is None:
+                    raise errors.timed_out(self.attempt(), seconds) from None
         if (refused := errors.refused_after_all(self.attempt())) is not None:
             raise refused
 

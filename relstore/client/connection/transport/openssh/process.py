@@ -62,7 +62,8 @@ class SSHProcess:
             failed.callback(shutil.rmtree, directory, ignore_errors=True)
             fifo = os.path.join(directory, "log")
             os.mkfifo(fifo, 0o600)
-            log = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            # For writing too: otherwise it would look ended until ssh opens it.
+            log = os.open(fifo, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
             failed.callback(os.close, log)
             configuration = _configuration(paths, home, os.path.join(directory, "config"))
             words = arguments(target, command, configuration, fifo, prompts=how.prompts)

@@ -424,6 +424,36 @@ def test_a_program_that_is_not_quite_ssh(person: Person, script: str, said: str)
     assert said in person.fails(Address("web"))
 
 
+def test_a_program_that_says_nothing_is_ended(person: Person) -> None:
+    program = person.home / "ssh"
+    program.write_text(f"#!/bin/sh\necho $$ > {person.home}/pid\ntrap '' TERM\nsleep 600\n")
+    program.chmod(0o755)
+    person.program = str(program)
+    assert "web did not answer within 1 s" in person.fails(Address("web"), timeout=1)
+    assert not Path(f"/proc/{(person.home / 'pid').read_text().strip()}").exists()
+
+
+def test_a_log_in_other_words(person: Person) -> None:
+    """That the login worked is enough; when the command was started need not be understood."""
+    program = person.home / "ssh"
+    program.write_text(
+        '#!/bin/sh\nwhile [ "$1" != -E ]; do shift; done\n'
+        "echo 'Authenticated to web ([192.0.2.1]:22).' >> \"$2\"\necho 'Command is running.' >> \"$2\"\n"
+        "echo in as $(id -un)\nexec cat\n"
+    )
+    program.chmod(0o755)
+    person.program = str(program)
+
+    async def main() -> None:
+        how = OpenSSH(person.program, prompts=False)
+        transport = await connect(Address("web"), person.account(), how, print, "cat")
+        channel = await transport.open("cat")
+        assert (await channel.read(100)).startswith(b"in as")
+        await transport.close()
+
+    asyncio.run(main())
+
+
 # --- once it is there ----------------------------------------------------------------------------
 
 
