@@ -22,16 +22,21 @@ class HeadStart(Generic[T]):
     """By whom each leads to; ``end`` it when nobody will ask for more."""
 
     def __init__(self) -> None:
-        self._begun: dict[Hashable, T] = {}
+        self._begun: list[tuple[Hashable, T]] = []
 
     def put(self, key: Hashable, begun: T) -> None:
-        self._begun[key] = begun
+        """Several may have the same key: stores of one host."""
+        self._begun.append((key, begun))
 
     def take(self, key: Hashable) -> T | None:
-        """The one with this key, if there is one; it is for the caller to end."""
-        return self._begun.pop(key, None)
+        """One with this key, if there is one; it is for the caller to end."""
+        for index, (known, begun) in enumerate(self._begun):
+            if known == key:
+                del self._begun[index]
+                return begun
+        return None
 
     def end(self) -> None:
         """End what nobody took over."""
         while self._begun:
-            self._begun.popitem()[1].end()
+            self._begun.pop()[1].end()
