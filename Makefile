@@ -77,12 +77,12 @@ suite-trees: $(STAMP)
 	$(BIN)/python -m tests.support.hosts.suites $(SUITES)
 
 # Cut-over on hosts with systemd, under load, with a job, a client and a host that go at every step; it writes the table
-# in docs/cut-over.md. It takes an hour and a half, and needs root, haproxy and nginx. One part of it:
+# in docs/cut-over.md. It takes an hour and a half, and needs root, haproxy, nginx and strace. One part of it:
 # make proof-cut-over PROOF="--front nginx --part story"
 PROOF ?=
 proof-cut-over: $(STAMP)
 	$(BIN)/python -m tests.cut_over_proof $(PROOF)
-	$(if $(PROOF),,RELSTORE_TEST_THOROUGH=1 $(BIN)/python -m pytest tests/systemd/test_slot_ports.py tests/systemd/test_user_slots.py tests/systemd/test_drain.py tests/systemd/test_shares.py)
+	$(if $(PROOF),,RELSTORE_TEST_THOROUGH=1 $(BIN)/python -m pytest tests/systemd/test_slot_ports.py tests/systemd/test_user_slots.py tests/systemd/test_drain.py tests/systemd/test_shares.py tests/systemd/test_shared_socket.py)
 
 # All recipes of docs/recipes, word for word and with their own times; `make test` plays one in a hurry. It needs root, and
 # Debian's nginx, haproxy, caddy, golang-go, nodejs, postgresql and python3-psycopg2.

@@ -28,6 +28,8 @@ Guess = Literal[
     "store-unreachable",
     "store-hidden",
     "selinux",
+    "socket-not-shared",
+    "socket-blocks",
     "haproxy-silent",
     "haproxy-backend",
 ]

@@ -1,6 +1,7 @@
 """The slots of an app: what each runs, and which one has the traffic. Links, moved by rename alone.
 
 ``slots/a`` leads to the generation that slot a runs; its unit starts only where that link is, at boot too.
+``slots/trial`` leads to the generation that proves itself at a socket of its own, before it gets a slot.
 ``slots/standby`` leads to the slot that is kept running to go back to.
 ``live`` leads to the socket of the slot that has the traffic: connect(2) follows it anew for each connection.
 ``next`` leads to that of the slot that gets a share of it, which ``slots/share`` notes as ``b:10``; both are
@@ -15,7 +16,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from relstore.errors import StoreError
-from relstore.formats.cut_over import ALL, LIVE, NEXT, SLOTS, CutOver, Slot
+from relstore.formats.cut_over import ALL, LIVE, NEXT, SLOTS, TRIAL, CutOver, Place, Slot
 from relstore.formats.cut_over import SLOTS_DIRECTORY as DIRECTORY
 from relstore.store import durable
 from relstore.store.directory import Dir
@@ -46,35 +47,46 @@ class Slots:
 
     def generations(self) -> Mapping[Slot, int]:
         """What each slot is to run; one that is not there is stopped. Raises StoreError for another link."""
+        found = {slot: self._generation(slot) for slot in SLOTS}
+        return {slot: number for slot, number in found.items() if number is not None}
+
+    def on_trial(self) -> int | None:
+        """The generation that proves itself. Raises StoreError for another link."""
+        return self._generation(TRIAL)
+
+    def all_generations(self) -> list[int]:
+        """Whatever some unit runs through a link. Raises StoreError for another link."""
+        trial = self.on_trial()
+        return [*self.generations().values(), *([] if trial is None else [trial])]
+
+    def _generation(self, place: Place) -> int | None:
         directory = self._app.sub_or_none(DIRECTORY)
         if directory is None:
-            return {}
-        found: dict[Slot, int] = {}
+            return None
         with directory:
-            for slot in SLOTS:
-                target = directory.readlink(slot)
-                if target is None:
-                    continue
-                match = _TARGET.match(target)
-                if not match:
-                    raise StoreError(
-                        f"{directory.path}/{slot} points to {target!r}, which is not a generation",
-                        state="Somebody changed it by hand; relstore left it alone.",
-                        hint=f"Stop the unit of slot {slot}, and remove the link.",
-                    )
-                found[slot] = int(match.group(1))
-        return found
+            target = directory.readlink(place)
+        if target is None:
+            return None
+        match = _TARGET.match(target)
+        if not match:
+            raise StoreError(
+                f"{self.path(place)} points to {target!r}, which is not a generation",
+                state="Somebody changed it by hand; relstore left it alone.",
+                hint=f"Stop the unit of {'the trial' if place == TRIAL else f'slot {place}'}, "
+                "and remove the link.",
+            )
+        return int(match.group(1))
 
-    def path(self, slot: Slot) -> str:
+    def path(self, slot: Place) -> str:
         """The absolute path of the slot's link, through which its unit runs the release."""
         return f"{self._app.path}/{DIRECTORY}/{slot}"
 
-    def set(self, slot: Slot, generation: int) -> None:
+    def set(self, slot: Place, generation: int) -> None:
         """Durably, before its unit is started."""
         with self._app.make_or_open(DIRECTORY) as directory:
             durable.replace_symlink(directory, slot, f"../generations/{generation}", self._durability)
 
-    def remove(self, slot: Slot) -> None:
+    def remove(self, slot: Place) -> None:
         """After its unit has stopped: an interpreter loads files through the link for as long as it runs."""
         directory = self._app.sub_or_none(DIRECTORY)
         if directory is not None:
@@ -151,11 +163,11 @@ class Slots:
         raise StoreError(
             f"{self._app.path}/{name} points to {target!r}, which is not the socket of a slot",
             state="Traffic goes there; relstore left it alone.",
-            hint="If `slot-socket` was changed, point it to the slot that runs: "
-            f"ln -sfn {cut_over.socket_of('a')} {self._app.path}/{name}",
+            hint="If `slot-socket` or `cut-over` was changed, point it to the slot that runs: "
+            f"ln -sfn {_target(cut_over, 'a')} {self._app.path}/{name}",
         )
 
 
 def _target(cut_over: CutOver, slot: Slot) -> str:
-    """For workers no traffic is moved, but ``live`` still says which slot is the app's."""
-    return cut_over.socket_of(slot) if cut_over.socket else f"{DIRECTORY}/{slot}"
+    """Where no traffic goes by ``live``, it still says which slot is the app's."""
+    return cut_over.socket_of(slot) if cut_over.has_link else f"{DIRECTORY}/{slot}"

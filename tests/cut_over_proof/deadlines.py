@@ -15,7 +15,7 @@ from tests.systemd.fronts import Front
 from tests.systemd.slot_host import under_load
 
 LONG = Mix(new=2, busy=2, idle=2, work=2, answer=8, stream=8, answers=(60.0,), streams=(60.0,))
-PAST = Mix(new=2, busy=0, idle=0, work=2, answer=6, stream=6, answers=(20.0,), streams=(20.0,))
+PAST = Mix(new=2, busy=0, idle=0, work=2, answer=6, stream=6, answers=(60.0,), streams=(60.0,))
 DRAIN_S = 75
 SHORT_S = 5
 
@@ -57,7 +57,7 @@ def _past(at: Stage) -> Row:
     cut = len(load.account.broken)
     if not cut or int(re.findall(r"\d+", told)[0]) < cut:
         wrong.append(f"{cut} were cut, and the job says {told!r}")
-    what = f"answers and streams of 20 s across a push with drain = {SHORT_S} s"
+    what = f"answers and streams of 60 s across a push with drain = {SHORT_S} s"
     return Row.of(at.front.name, what, load.account, f"the job's log: {told!r}", wrong)
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from relstore.errors import StoreError
-from relstore.formats.cut_over import LINK, NONE, CutOver
-from relstore.formats.names import TemplateName
+from relstore.formats.cut_over import LINK, NONE, SOCKET, CutOver
+from relstore.formats.names import TemplateName, UnitName
 from relstore.store.app import App
 from relstore.store.slots import Shift, Slots
 from relstore.store.store import Store
@@ -61,6 +61,24 @@ def test_the_traffic_moves_to_a_socket_and_for_workers_to_a_slot(slots: Slots, a
     assert slots.live(workers) == "b"
     slots.set_live(workers, None)
     assert slots.live(workers) is None
+
+
+def test_what_is_on_trial_is_no_slot_and_is_kept(slots: Slots) -> None:
+    assert slots.on_trial() is None
+    slots.set("a", 1)
+    slots.set("trial", 2)
+    assert slots.on_trial() == 2
+    assert slots.generations() == {"a": 1}
+    assert sorted(slots.all_generations()) == [1, 2]
+    slots.remove("trial")
+    assert slots.all_generations() == [1]
+
+
+def test_behind_a_shared_socket_the_link_only_notes_the_slot(slots: Slots, app: App) -> None:
+    shared = WEB._replace(way=SOCKET, trial=UnitName("web-trial.service"))
+    slots.set_live(shared, "b")
+    assert app.directory.readlink("live") == "slots/b"
+    assert slots.live(shared) == "b"
 
 
 def test_one_slot_may_be_kept_running(slots: Slots) -> None:

@@ -10,7 +10,17 @@ from relstore.client.config.setting import Setting
 from relstore.client.config.values import Values
 from relstore.errors import UsageError
 from relstore.formats.command import Command
-from relstore.formats.cut_over import LINK, NONE, PLACEHOLDER, RUNTIME, CutOver, Way, check_socket
+from relstore.formats.cut_over import (
+    LINK,
+    NONE,
+    PLACEHOLDER,
+    RUNTIME,
+    SOCKET,
+    CutOver,
+    Way,
+    check_socket,
+    trial_unit,
+)
 from relstore.formats.front import Front, HaproxyApi
 from relstore.formats.names import BackendName, TemplateName
 from relstore.formats.recipe import RELOAD, Health, Http, Recipe, Units
@@ -19,6 +29,7 @@ from relstore.formats.retention import Policy
 PROBE_TIMEOUT_S = 10
 _WHY_ALL_AT_ONCE: Mapping[Way, str] = {
     LINK: "a link leads to one socket, so it moves all of the traffic at once",
+    SOCKET: "both releases accept from the one socket, and nobody decides which of them does",
     NONE: "no traffic is moved, so there is nothing to share",
 }
 
@@ -93,19 +104,27 @@ def slots(settings: Values, template: TemplateName | None) -> CutOver | None:
             raise UsageError(
                 f"{setting.name} beside the template {template}", hint="With slots, nothing is restarted."
             )
+    way = choice.way if choice else LINK
+    if way == SOCKET and settings.get(keys.STANDBY):
+        raise UsageError(
+            'standby with cut-over = "socket": a release accepts connections for as long as it runs, so none '
+            "can be kept running without traffic",
+            hint="Remove standby.",
+        )
     name = template.removesuffix("@.service")
     runtime = RUNTIME if settings.get(service.USER) else "/run"
     socket = settings.get(keys.SLOT_SOCKET) or check_socket(f"{runtime}/{name}-{PLACEHOLDER}/sock")
-    way = choice.way if choice else LINK
     return CutOver(
         template,
         way,
         "" if way == NONE else socket,
         settings.get(keys.DRAIN),
-        settings.get(keys.DRAIN_ANNOUNCE),
+        # Only the program itself can stop accepting from the shared socket.
+        way == SOCKET or settings.get(keys.DRAIN_ANNOUNCE),
         settings.get(keys.WATCH),
         settings.get(keys.STANDBY),
         _front(settings, choice, name),
+        trial_unit(template) if way == SOCKET else None,
     )
 
 

@@ -8,7 +8,7 @@ then goes on to run, and ``next`` stays until a later activation has asked again
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 from relstore.formats.command import Command
 from relstore.formats.cut_over import ALL, CutOver, Slot, other
@@ -55,6 +55,13 @@ class CommandTraffic(SharedTraffic):
             self._slots.end_shift()
         self._say_share(new, share)
         return ""
+
+    def give_back(self, old: Optional[Slot]) -> None:
+        live = self._slots.live(self._cut_over)
+        if live is not None and live != old and self._slots.shift(self._cut_over) is None:
+            # It was told of all, and that was wound up. Now it must be told of the way back.
+            self._slots.begin_shift(self._cut_over, live, ALL)
+        super().give_back(old)
 
     def wind_up(self) -> str:
         shift = self._slots.shift(self._cut_over)

@@ -84,7 +84,8 @@ class LinkTraffic:
 
 
 class NoTraffic(LinkTraffic):
-    """Workers overlap. ``live`` only notes which slot is the app's, and nothing is said about it."""
+    """Nothing goes by ``live``: workers overlap, and slots behind a shared socket accept from their start on.
+    ``live`` only notes which slot is the app's, and nothing is said about it."""
 
     def give(self, new: Slot, share: int) -> str:
         self._slots.set_live(self._cut_over, new)

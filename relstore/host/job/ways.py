@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from relstore.errors import DamagedError
-from relstore.formats.cut_over import COMMAND, HAPROXY, LINK, NONE, CutOver
+from relstore.formats.cut_over import COMMAND, HAPROXY, LINK, NONE, SOCKET, CutOver
 from relstore.host.job.command_traffic import Asking, CommandTraffic
 from relstore.host.job.haproxy_traffic import HaproxyTraffic
 from relstore.host.job.log import JobLog
@@ -19,7 +19,7 @@ def traffic(slots: Slots, cut_over: CutOver, log: JobLog, asking: Asking) -> Tra
     front = cut_over.front
     if cut_over.way == LINK:
         return LinkTraffic(slots, cut_over, log)
-    if cut_over.way == NONE:
+    if cut_over.way in (NONE, SOCKET):
         return NoTraffic(slots, cut_over, log)
     if cut_over.way == HAPROXY and front is not None and front.haproxy is not None:
         return HaproxyTraffic(slots, cut_over, log, front.haproxy)

@@ -39,7 +39,7 @@ class HaproxyError(StoreError):
         self.kind: Guess = kind
 
 
-class Server(NamedTuple):
+class WeightedServer(NamedTuple):
     """A server of the backend, as `show servers state` has it."""
 
     weight: int
@@ -53,8 +53,8 @@ class Server(NamedTuple):
 class Servers(NamedTuple):
     """The two, by their roles."""
 
-    live: Server
-    next: Server
+    live: WeightedServer
+    next: WeightedServer
 
     @property
     def share(self) -> int:
@@ -199,7 +199,7 @@ def parse_servers(text: str, backend: str) -> Servers:
     return Servers(**found)
 
 
-def _server(row: dict[str, str]) -> Server:
+def _server(row: dict[str, str]) -> WeightedServer:
     names = ("srv_uweight", "srv_iweight", "srv_op_state", "srv_admin_state")
     texts = [row.get(name, "") for name in names]
     for name, text in zip(names, texts):
@@ -208,7 +208,7 @@ def _server(row: dict[str, str]) -> Server:
                 f"HAProxy does not tell its servers: {name} is {quoted(text)}", kind="haproxy-silent"
             )
     weight, configured, state, admin = map(int, texts)
-    return Server(weight, configured, 0 < state < _SOFT_STOPPED, bool(admin & _WITHDRAWN))
+    return WeightedServer(weight, configured, 0 < state < _SOFT_STOPPED, bool(admin & _WITHDRAWN))
 
 
 def quoted(text: str) -> str:

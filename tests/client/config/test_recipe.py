@@ -170,6 +170,18 @@ def test_slots_of_an_accounts_own_manager_listen_in_its_directory(tmp_path: Path
     assert made.cut_over.socket == made.health.http[0].socket == "{runtime}/web-{slot}/sock"
 
 
+def test_slots_may_share_a_socket(tmp_path: Path) -> None:
+    made = recipe(tmp_path, 'unit = "web@"\ncut-over = "socket"\nhttp = "http://localhost/"')
+    assert made.cut_over is not None
+    assert (made.cut_over.way, made.cut_over.trial, made.cut_over.announce) == (
+        "socket", "web-trial.service", True,
+    )  # fmt: skip
+    trial = made.for_slot("trial")
+    assert trial.units.names == ("web-trial.service",)
+    assert trial.health.http[0].socket == "/run/web-trial/sock"
+    assert made.for_slot("a").health.http == ()
+
+
 def test_workers_have_no_socket(tmp_path: Path) -> None:
     made = recipe(tmp_path, 'unit = "work@"\ncut-over = "none"\nhealth-command = "check {slot}"')
     assert made.cut_over is not None
@@ -182,6 +194,8 @@ def test_workers_have_no_socket(tmp_path: Path) -> None:
         ('cut-over = "link"', "cut-over without a template"),
         ('unit = "web@"\nrestart = "x"', "restart beside the template"),
         ('unit = ["web@", "worker"]', "is a template and something else"),
+        ('unit = "web@"\ncut-over = "socket"\nshares = [10]', "both releases accept from the one socket"),
+        ('unit = "web@"\ncut-over = "socket"\nstandby = true', "accepts connections for as long as it runs"),
         ('unit = "web@"\ncut-over = "magic"', "is not a way to cut over"),
         ('unit = "web@"\nslot-socket = "/run/web"', "cannot be where slots listen"),
         ('unit = "web@"\nshares = [10]', "a link leads to one socket"),

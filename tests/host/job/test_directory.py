@@ -12,9 +12,9 @@ import pytest
 
 from relstore.errors import DamagedError, NewerStoreError, NotFoundError, RelstoreError
 from relstore.formats.command import Command
-from relstore.formats.cut_over import COMMAND, HAPROXY, LINK, NONE, CutOver
+from relstore.formats.cut_over import COMMAND, HAPROXY, LINK, NONE, SOCKET, CutOver
 from relstore.formats.front import Front, HaproxyApi
-from relstore.formats.names import BackendName, JobId, TemplateName
+from relstore.formats.names import BackendName, JobId, TemplateName, UnitName
 from relstore.formats.recipe import Recipe
 from relstore.host.job import directory as jobs
 from relstore.host.job.values import DONE, QUEUED, JobRequest, JobState
@@ -228,7 +228,7 @@ def test_damaged_files_are_said(made: jobs.Job, top: Path, data: bytes) -> None:
 
 @pytest.mark.parametrize("name", ["request", "state"])
 def test_what_a_newer_relstore_wrote_is_an_error_of_its_own(made: jobs.Job, top: Path, name: str) -> None:
-    (job_path(top, made.id) / name).write_bytes(b"\x94\xacrelstore-job\x05\x90\xc0")
+    (job_path(top, made.id) / name).write_bytes(b"\x94\xacrelstore-job\x63\x90\xc0")
     with pytest.raises(NewerStoreError, match=f"the {name} of job {made.id} needs a newer relstore"):
         made.request() if name == "request" else made.state()
 
@@ -262,6 +262,7 @@ HAPROXY_API = HaproxyApi("/run/haproxy/admin.sock", BackendName("web"))
         (SLOTS._replace(way=NONE, socket=""), 3),
         (SLOTS._replace(way=HAPROXY, front=Front((10, 50), HAPROXY_API, None)), 4),
         (SLOTS._replace(way=COMMAND, front=Front((), None, Command(("move",), 60))), 4),
+        (SLOTS._replace(way=SOCKET, trial=UnitName("web-trial.service")), 4),
     ],
 )
 def test_a_request_has_the_version_that_knows_its_way_to_cut_over(

@@ -281,6 +281,11 @@ def test_a_command_is_asked_for_each_share_and_for_the_way_back(scene: Scene, tm
     assert asked(tmp_path) == ["forward b 100 /run/web-b/sock /run/web-a/sock 2 2 live=/run/web-b/sock"]
     assert traffic.wind_up() == ""
     assert asked(tmp_path) == []
+    traffic.give_back("a")  # it turned bad with all of the traffic
+    assert scene.links == ("a", "a")
+    assert traffic.wind_up() == ""
+    assert asked(tmp_path) == ["back b 0 /run/web-b/sock /run/web-a/sock 2 2 live=/run/web-a/sock"]
+    assert scene.links == ("a", "-")
 
 
 @pytest.mark.parametrize("share", [10, 100])
@@ -325,7 +330,6 @@ def test_a_first_release_is_taken_back_by_the_command_too(scene: Scene, tmp_path
     scene.slots.remove("a")
     scene.slots.set_live(WEB, None)
     assert traffic.give("b", 100) == ""
-    scene.slots.begin_shift(WEB, "b", 100)  # as a job leaves it that dies while the command runs
     traffic.give_back(None)
     assert scene.links == ("-", "b")
     assert traffic.wind_up() == ""

@@ -13,7 +13,7 @@ import pytest
 from relstore.formats.front import HaproxyApi
 from relstore.formats.names import BackendName
 from relstore.host.service import haproxy
-from relstore.host.service.haproxy import Haproxy, HaproxyError, Server, Servers, parse_servers
+from relstore.host.service.haproxy import Haproxy, HaproxyError, Servers, WeightedServer, parse_servers
 from tests.support.haproxy import running
 
 HEAD = "# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight more"
@@ -27,7 +27,7 @@ def text(*rows: str, head: str = HEAD) -> str:
 
 def test_the_servers_are_read_by_the_names_of_the_columns() -> None:
     found = parse_servers(text(LIVE, NEXT), "web")
-    assert found == Servers(Server(90, 100, True, False), Server(10, 0, True, False))
+    assert found == Servers(WeightedServer(90, 100, True, False), WeightedServer(10, 0, True, False))
     assert found.share == 10
     turned = "# srv_iweight srv_name srv_admin_state be_name srv_uweight srv_op_state"
     assert parse_servers(text("100 live 0 web 90 2", "0 next 0 web 10 2", head=turned), "web") == found
@@ -36,15 +36,15 @@ def test_the_servers_are_read_by_the_names_of_the_columns() -> None:
 @pytest.mark.parametrize(
     ("row", "expected"),
     [
-        ("3 web 2 next - 0 0 10 0 1", Server(10, 0, False, False)),
-        ("3 web 2 next - 1 0 10 0 1", Server(10, 0, True, False)),
-        ("3 web 2 next - 3 0 10 0 1", Server(10, 0, False, False)),
-        ("3 web 2 next - 2 1 10 0 1", Server(10, 0, True, True)),
-        ("3 web 2 next - 2 8 10 0 1", Server(10, 0, True, True)),
-        ("3 web 2 next - 2 64 10 0 1", Server(10, 0, True, False)),
+        ("3 web 2 next - 0 0 10 0 1", WeightedServer(10, 0, False, False)),
+        ("3 web 2 next - 1 0 10 0 1", WeightedServer(10, 0, True, False)),
+        ("3 web 2 next - 3 0 10 0 1", WeightedServer(10, 0, False, False)),
+        ("3 web 2 next - 2 1 10 0 1", WeightedServer(10, 0, True, True)),
+        ("3 web 2 next - 2 8 10 0 1", WeightedServer(10, 0, True, True)),
+        ("3 web 2 next - 2 64 10 0 1", WeightedServer(10, 0, True, False)),
     ],
 )
-def test_the_state_of_a_server(row: str, expected: Server) -> None:
+def test_the_state_of_a_server(row: str, expected: WeightedServer) -> None:
     assert parse_servers(text(LIVE, row), "web").next == expected
 
 

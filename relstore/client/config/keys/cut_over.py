@@ -30,7 +30,7 @@ INTRO = (
 )
 
 
-_WORDS: tuple[Way, ...] = (formats.LINK, formats.HAPROXY, formats.NONE)
+_WORDS: tuple[Way, ...] = (formats.LINK, formats.HAPROXY, formats.SOCKET, formats.NONE)
 
 
 @dataclass(frozen=True)
@@ -87,14 +87,16 @@ def _ports(value: object, base: PathBase) -> tuple[int, int]:
 CUT_OVER = Setting(
     "cut-over",
     ValueType("string, or table with command", "WAY", _choice, choices=_WORDS),
-    help="How the traffic moves from the old release to the new one: link, haproxy or none.",
+    help="How the traffic moves from the old release to the new one: link, haproxy, socket or none.",
     more="With link, whatever stands in front connects to the socket `apps/APP/live` in the store. "
     "With haproxy, HAProxy is also told which share of the connections each release gets. "
+    "With socket, both releases accept from one socket of systemd's for a while: for programs that take the "
+    "socket from systemd and finish their connections after SIGTERM. "
     "With none, no traffic is moved and the two overlap, as workers may. In relstore.toml, it may also be "
     '`{ command = "…" }`: a command that moves the traffic, on the host (see docs/cut-over.md).',
     example="link",
     absent="link for a template of units",
-    commands=RUNNING,
+    commands=(*RUNNING, "unit", "sudoers"),
 )
 SHARES = Setting(
     "shares",
