@@ -1,28 +1,28 @@
 """What the commands that activate a generation have in common: two options, and what is asked of a host.
 
-Everything else about an activation is a setting (``client.config.keys``), whose flags they have too.
+Everything else about an activation is a setting (``client.config.keys``), whose flags they have too. Light to
+import: what an activation needs is loaded when it is asked for.
 """
 
 from __future__ import annotations
 
 import getpass
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from relstore.cli.invocation import Invocation
 from relstore.cli.options import Duration
 from relstore.client.config.keys.rollout import MAX_UNREACHABLE
 from relstore.client.config.keys.service import ASK_BECOME_PASS, IGNORE_PREFLIGHT
-from relstore.client.config.recipe import recipe
-from relstore.client.operations.access import Access
-from relstore.client.operations.advice import advice
-from relstore.client.operations.interrupt import Interrupts
-from relstore.client.operations.plan import ActivationOptions
-from relstore.client.reporter import Reporter
 from relstore.errors import UsageError
-from relstore.formats.recipe import SUDO
+
+if TYPE_CHECKING:
+    from relstore.cli.invocation import Invocation
+    from relstore.client.operations.access import Access
+    from relstore.client.operations.interrupt import Interrupts
+    from relstore.client.operations.plan import ActivationOptions
+    from relstore.client.reporter import Reporter
 
 
 def activation_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -57,6 +57,8 @@ def cut_old_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def advise(options: ActivationOptions, invocation: Invocation) -> list[str]:
     """Say what the recipe does not protect from; what was said, for the JSON document."""
+    from relstore.client.operations.advice import advice
+
     sentence = advice(options.recipe)
     if not sentence:
         return []
@@ -68,6 +70,10 @@ def activation_of(
     invocation: Invocation, lock_wait: int, override_hold: bool, cut_old: bool
 ) -> ActivationOptions:
     """What is asked of the hosts. The person may be asked for a password first. Raises UsageError."""
+    from relstore.client.config.recipe import recipe
+    from relstore.client.operations.plan import ActivationOptions
+    from relstore.formats.recipe import SUDO
+
     steps = recipe(invocation.settings)
     if cut_old and steps.cut_over is None:
         raise UsageError(
@@ -84,6 +90,8 @@ def activation_of(
 
 def access_of(invocation: Invocation, reporter: Reporter, interrupts: Interrupts) -> Access:
     """How the hosts of an activation are reached."""
+    from relstore.client.operations.access import Access
+
     return Access(invocation.account, reporter, interrupts, invocation.settings.get(MAX_UNREACHABLE))
 
 

@@ -66,8 +66,8 @@ def _environments(ctx: click.Context) -> Iterator[tuple[str, str]]:
 
 
 def _targets(ctx: click.Context) -> Iterator[tuple[str, str]]:
-    from relstore.client.connection.account import SYSTEM_SSH_CONFIG
     from relstore.client.connection.transport.ssh.host_names import host_names
+    from relstore.client.ssh_program import SYSTEM_SSH_CONFIG
     from relstore.client.target import Target
 
     for seen in _seen():

@@ -144,7 +144,7 @@ async def _gather(
     reporter: ConsoleReporter,
     work: Callable[[Session, ConsoleReporter], Awaitable[T]],
 ) -> list[Outcome[T]]:
-    turns = Turns(targets)
+    turns = Turns(targets, invocation.account)
 
     async def at_target(target: Target) -> Outcome[T]:
         async with turns:
@@ -171,7 +171,7 @@ async def _agree(
 ) -> list[Outcome[T]]:
     access = Access(invocation.account, reporter, Interrupts())
 
-    turns = Turns(targets)
+    turns = Turns(targets, invocation.account)
 
     async def resolve(host: ResolvedHost) -> list[Resolved] | RelstoreError:
         async with turns:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import getpass
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ import click
 from relstore.cli.console import Console, console_of
 from relstore.cli.given import given
 from relstore.cli.layers import flag_values, variable_values
-from relstore.client.config.keys.target import APP, CONNECT_TIMEOUT, PYTHON, TO
+from relstore.client.config.keys.target import APP, CONNECT_TIMEOUT, PYTHON, SSH, TO
 from relstore.client.config.setting import PathBase
 from relstore.client.config.values import Values, layered
 from relstore.errors import UsageError
@@ -26,7 +27,10 @@ from relstore.formats.names import AppName
 if TYPE_CHECKING:
     from relstore.client.config.load import Config
     from relstore.client.connection.account import Account
+    from relstore.client.connection.head_start import HeadStart
+    from relstore.client.connection.transport.openssh.process import SSHProcess
     from relstore.client.local_state.seen_generations import SeenGenerations
+    from relstore.client.ssh_program import OpenSSH
     from relstore.client.target import Target
 
 
@@ -85,15 +89,30 @@ def layers_of(context: click.Context) -> Layers:
     return Layers(config, flags, layered(config.values, variable_values(os.environ, base), flags))
 
 
-def invocation_of(context: click.Context) -> Invocation:
-    """Raises ConfigError, TargetError, UsageError."""
+def invocation_of(
+    context: click.Context, begins_with_hosts: Callable[[Values], bool] = lambda _: False
+) -> Invocation:
+    """``begins_with_hosts``: whether nothing is to come before the hosts, so that ssh can be started at once.
+
+    Raises ConfigError, TargetError, UsageError.
+    """
     # Not at the top: `--help`, `--version` and completion need none of it.
-    from relstore.cli.directories import seen_generations, state_directory
-    from relstore.client.connection.account import SYSTEM_SSH_CONFIG, Account
-    from relstore.client.local_state.chain_heads import Heads
+    from relstore.client.connection.head_start import HeadStart
+    from relstore.client.ssh_program import SYSTEM_SSH_CONFIG
 
     home = os.path.expanduser("~")
+    ssh_config = os.path.join(home, ".ssh", "config"), SYSTEM_SSH_CONFIG
     layers = layers_of(context)
+    openssh = _openssh(layers.settings)
+    head_start: HeadStart[SSHProcess] = HeadStart()
+    context.call_on_close(head_start.end)
+    if openssh is not None and begins_with_hosts(layers.settings):
+        _begin(head_start, openssh, layers.settings.get(TO) or (), ssh_config, home)
+    # Only now, while ssh logs in.
+    from relstore.cli.directories import seen_generations, state_directory
+    from relstore.client.connection.account import Account
+    from relstore.client.local_state.chain_heads import Heads
+
     user = _account_name()
     heads = Heads(state_directory() / "heads.json")
     seen = seen_generations()
@@ -108,14 +127,45 @@ def invocation_of(context: click.Context) -> Invocation:
             home,
             user,
             os.environ.get("SSH_AUTH_SOCK"),
-            (os.path.join(home, ".ssh", "config"), SYSTEM_SSH_CONFIG),
+            ssh_config,
             layers.settings.get(CONNECT_TIMEOUT),
             layers.settings.get(PYTHON),
             heads,
+            openssh,
+            head_start,
         ),
         f"{user}@{os.uname().nodename}"[:255],
         seen,
     )
+
+
+def _begin(
+    head_start: HeadStart[SSHProcess],
+    openssh: OpenSSH,
+    targets: tuple[Target, ...],
+    ssh_config: tuple[str, ...],
+    home: str,
+) -> None:
+    from relstore.client.connection.command_line import COMMAND
+    from relstore.client.connection.transport.openssh.ahead import begin
+
+    begin(head_start, openssh, targets, COMMAND, ssh_config, home)
+
+
+def _openssh(settings: Values) -> OpenSSH | None:
+    import shutil
+
+    from relstore.client.ssh_program import choose
+
+    hosts = sum(not target.is_local for target in settings.get(TO) or ())
+    return choose(settings.get(SSH), shutil.which("ssh"), hosts=hosts, on_terminal=_is_on_terminal())
+
+
+def _is_on_terminal() -> bool:
+    try:
+        return os.isatty(0)
+    except OSError:
+        return False
 
 
 def config_file(context: click.Context) -> Path | None:

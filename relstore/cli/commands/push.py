@@ -1,40 +1,22 @@
-"""``relstore push``: build, scan, upload, record, activate."""
+"""``relstore push``: build, scan, upload, record, activate.
+
+Only the command line is here, so that ssh can be started before the rest (``cli.pushing``) is imported.
+"""
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
-from relstore.cli import text
-from relstore.cli.activation_options import access_of, activation_of, activation_options, advise
-from relstore.cli.build_command import run_build
+from relstore.cli.activation_options import activation_options
 from relstore.cli.command import RelstoreCommand, example
-from relstore.cli.each_host import on_each, report
-from relstore.cli.interruptible import run_interruptible
-from relstore.cli.invocation import Invocation, invocation_of
-from relstore.cli.local_state import send_options
-from relstore.cli.outcome_view import show_results
-from relstore.cli.progress import ConsoleReporter
-from relstore.client.artifact.app_name import suggest
-from relstore.client.artifact.executables import programs
-from relstore.client.artifact.git import describe
-from relstore.client.artifact.scan import Scan, scan
-from relstore.client.artifact.unfit import below_top, check_links, check_top
-from relstore.client.config.keys.release import ALLOW_OUTSIDE_LINKS, ARTIFACT, COPY, INCLUDE_EVERYTHING
-from relstore.client.config.keys.retention import GC
-from relstore.client.config.keys.service import IGNORE_PREFLIGHT
-from relstore.client.config.recipe import policy
-from relstore.client.connection.session import Session
-from relstore.client.fleet.push import push as push_to_all
-from relstore.client.local_state.scan_cache import ScanCache
-from relstore.client.operations.plan import Push
-from relstore.client.operations.stage import Preview, Question, check_executable, preview
-from relstore.errors import UsageError
-from relstore.formats.generation import MAX_NOTE, Description
-from relstore.formats.names import AppName
+from relstore.cli.invocation import invocation_of
+from relstore.client.config.keys.release import ARTIFACT, BUILD
+from relstore.client.config.keys.service import ASK_BECOME_PASS
+
+if TYPE_CHECKING:
+    from relstore.client.config.values import Values
 
 
 @example(
@@ -62,110 +44,16 @@ def push(
 
     Content that the host has already is not sent again. Pushing the current build changes nothing.
     """
-    invocation = invocation_of(ctx)
-    settings = invocation.settings
-    invocation.need_targets()
-    if len(note) > MAX_NOTE:
-        raise UsageError(f"the note has {len(note)} characters; at most {MAX_NOTE} are allowed")
-    transfer = send_options(invocation)
-    scans = ScanCache(transfer.cache)
-    activates = switch and not dry_run
-    activation = activation_of(invocation, lock_wait, override_hold, cut_old) if activates else None
-    path = settings.get(ARTIFACT)
-    if path is None:
-        raise UsageError(
-            "nothing to push", hint="Name it: relstore push PATH, or set `artifact` in relstore.toml."
-        )
-    run_build(invocation)
-    app = invocation.app or _app_named_after(path, invocation)
-    if dry_run:
-        _dry_run(invocation, app, _scan(path, invocation, scans))
-        return
+    invocation = invocation_of(ctx, _begins_with_hosts)
+    from relstore.cli.pushing import Wish, push_as_asked
 
-    def plan() -> Push:
-        scanned = _scan(path, invocation, scans)
-        real = Path(os.path.realpath(path))
-        directory = real if real.is_dir() else real.parent
-        git = describe(directory, os.environ, invocation.console.note)
-        return Push(
-            app,
-            scanned,
-            Description(invocation.who, git.commit if git else None, git.dirty if git else False, note),
-            settings.get(ALLOW_OUTSIDE_LINKS),
-            activation,
-            transfer,
-            tuple(programs(scanned)),
-            settings.get(IGNORE_PREFLIGHT) or (),
-            policy(settings),
-            settings.get(GC),
-        )
-
-    warnings = advise(activation, invocation) if activation is not None else []
-    with ConsoleReporter(invocation.console, invocation.labels) as reporter:
-        results = run_interruptible(
-            lambda interrupts: push_to_all(
-                plan, invocation.targets, access_of(invocation, reporter, interrupts)
-            )
-        )
-    show_results("push", app, results, invocation, warnings=warnings)
+    push_as_asked(invocation, Wish(note, lock_wait, override_hold, cut_old, switch, dry_run))
 
 
-def _scan(path: Path, invocation: Invocation, cache: ScanCache) -> Scan:
-    everything = invocation.settings.get(INCLUDE_EVERYTHING)
-    if not everything:
-        check_top(path)
-    scanned = scan(path, cache, invocation.settings.get(COPY) or ())
-    doubt = "" if everything else below_top(scanned)
-    if doubt:
-        invocation.console.note(doubt)
-    if not invocation.settings.get(ALLOW_OUTSIDE_LINKS):
-        # The host refuses these too; checking first saves the connection.
-        check_links(scanned.manifest)
-    invocation.console.detail(
-        f"{path}: {text.plural(len(scanned.sources), 'distinct file')}, "
-        f"{text.size(scanned.manifest.size)}, build {scanned.build.short}"
+def _begins_with_hosts(settings: Values) -> bool:
+    """A build may take long and may fail, and a person is asked one thing at a time."""
+    return (
+        settings.get(ARTIFACT) is not None
+        and settings.get(BUILD) is None
+        and not settings.get(ASK_BECOME_PASS)
     )
-    return scanned
-
-
-def _app_named_after(path: Path, invocation: Invocation) -> AppName:
-    real = Path(os.path.realpath(path))
-    app, from_above = suggest(real)
-    if app is None:
-        raise UsageError(f"{real.name!r} does not make a name for the app", hint="Give --app NAME.")
-    if from_above:
-        invocation.console.note(
-            f"the app is named {app} after the project's directory, since {real.name!r} names no app; "
-            "--app, or `app` in relstore.toml, gives it another name"
-        )
-    return app
-
-
-def _dry_run(invocation: Invocation, app: AppName, scanned: Scan) -> None:
-    outside = invocation.settings.get(ALLOW_OUTSIDE_LINKS)
-
-    async def at_host(session: Session, _: ConsoleReporter) -> Preview:
-        check_executable(session, scanned)
-        question = Question(app, scanned, allow_outside_links=outside)
-        return await preview(session, question, scanned)
-
-    def show(host: str, answer: Preview) -> None:
-        if answer.unchanged:
-            line = f"generation {answer.current} is already current, nothing would change"
-        else:
-            line = (
-                f"would send {text.plural(answer.missing, 'object')}, {text.size(answer.bytes)}, "
-                f"for the build {scanned.build.short}"
-            )
-        invocation.console.report(f"{app} on {host}: {line}")
-
-    def fields(answer: Preview) -> dict[str, Any]:
-        return {
-            "build": scanned.build,
-            "unchanged": answer.unchanged,
-            "current": answer.current or None,
-            "missing_objects": answer.missing,
-            "missing_bytes": answer.bytes,
-        }
-
-    report("push", on_each(invocation, at_host), invocation, show, fields, app=app, dry_run=True)

@@ -6,11 +6,12 @@ Not for accounts on hosts (``target``).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
+from relstore.client.connection.head_start import HeadStart
 from relstore.client.connection.shared import SharedState
 from relstore.client.local_state.chain_heads import NOTHING, Heads
-
-SYSTEM_SSH_CONFIG = "/etc/ssh/ssh_config"
+from relstore.client.ssh_program import OpenSSH
 
 
 @dataclass(frozen=True)
@@ -28,5 +29,9 @@ class Account:
     """The interpreter on the hosts; None: find one."""
     heads: Heads = NOTHING
     """What this machine saw of each store's history."""
+    openssh: OpenSSH | None = None
+    """The program that makes its connections; None: asyncssh does."""
+    head_start: HeadStart[Any] = field(default_factory=HeadStart, compare=False, repr=False)
+    """Connections that were begun already; what they are is for the transport alone."""
     shared: SharedState = field(default_factory=SharedState, compare=False, repr=False)
     """What its connections have in common."""

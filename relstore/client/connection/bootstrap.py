@@ -1,7 +1,6 @@
-"""Starting the helper: one constant command line, and what is sent to it until the handshake.
+"""Starting the helper: what is sent to its command line until the handshake.
 
-The line reads the interpreter's path from its input, so that nothing is ever inserted into it, and tries each
-candidate until one is new enough. What arrives before the greeting comes from a login shell that prints; it
+What arrives before the greeting comes from a login shell that prints; it
 is reported, never parsed. Not for requests (``session``).
 """
 
@@ -14,25 +13,10 @@ import re
 from dataclasses import dataclass
 
 from relstore.client.connection.bundle import bundle, stage_source
-from relstore.client.connection.diagnosis import NO_PYTHON, OLD_PYTHON, diagnose
+from relstore.client.connection.command_line import COMMAND
+from relstore.client.connection.diagnosis import diagnose
 from relstore.client.connection.transport.base import Channel, Transport
 from relstore.errors import HelperError
-
-COMMAND = (
-    "exec /bin/sh -c '"
-    "IFS= read -r p; "
-    f"r={NO_PYTHON}; "
-    "for c in ${p:-python3 /usr/libexec/platform-python}; do "
-    'command -v "$c" >/dev/null 2>&1 || continue; '
-    '"$c" -I -S -X utf8 -c "import sys; '
-    f"sys.version_info < (3, 9) and sys.exit({OLD_PYTHON}); "
-    "f = sys.stdin.buffer; "
-    'exec(f.read(int(f.readline(9))))"; '
-    f"r=$?; [ $r = {OLD_PYTHON} ] || exit $r; "
-    "done; "
-    "exit $r'"
-)
-"""The whole command line, the same for every host, quoted so that sh, csh and fish all understand it."""
 
 HANDSHAKE_TIMEOUT_S = 60.0
 MAX_AHEAD_BYTES = 2 * 1024 * 1024

@@ -15,7 +15,7 @@ _RESERVED = 48
 _LOGIN = 8
 """What comes and goes while one connection is made: the pipes of ``ssh -G``, and its files."""
 _SSH = 2
-_LOCAL = 4
+_PROCESS = 4
 """What a connection keeps open."""
 _MAX_LOGINS = 16
 
@@ -25,13 +25,13 @@ def logins_at_once() -> int:
     return max(1, min(_MAX_LOGINS, (_soft() - _RESERVED) // (2 * _LOGIN)))
 
 
-def hosts_at_once(hosts: int, *, local: bool) -> int:
+def hosts_at_once(hosts: int, *, processes: bool) -> int:
     """How many of so many hosts may be connected to at the same time, at least one.
 
-    The soft limit of open files is raised as far as that needs and the hard limit allows. ``local``: some are
-    stores on this machine, each of which is a process with pipes.
+    The soft limit of open files is raised as far as that needs and the hard limit allows. ``processes``:
+    some are reached by a process with pipes, as a store on this machine and one by ssh(1) are.
     """
-    each = _LOCAL if local else _SSH
+    each = _PROCESS if processes else _SSH
     _raise_to(_RESERVED + _LOGIN * _MAX_LOGINS + each * hosts)
     return max(1, min(hosts, (_soft() - _RESERVED - _LOGIN * logins_at_once()) // each))
 

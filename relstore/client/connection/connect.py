@@ -9,7 +9,9 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from relstore.client.connection.account import Account
+from relstore.client.connection.command_line import COMMAND
 from relstore.client.connection.session import Ahead, Session
+from relstore.client.connection.transport.address import Address
 from relstore.client.connection.transport.base import Transport
 from relstore.client.connection.transport.local import LocalTransport
 from relstore.client.reporter import Reporter
@@ -55,8 +57,12 @@ async def session_over(
 async def _transport(target: Target, account: Account, reporter: Reporter) -> Transport:
     if target.host is None:
         return LocalTransport(account.home)
-    # asyncssh takes longer to import than most commands take to run.
-    from relstore.client.connection.transport.address import Address
-    from relstore.client.connection.transport.ssh.connect import connect
+    address = Address(target.host, target.user, target.port)
+    if account.openssh is not None:
+        from relstore.client.connection.transport.openssh import connect as openssh
 
-    return await connect(Address(target.host, target.user, target.port), account, reporter.notice)
+        return await openssh.connect(address, account, account.openssh, reporter.notice, COMMAND)
+    # asyncssh takes longer to import than most commands take to run.
+    from relstore.client.connection.transport.ssh import connect as ssh
+
+    return await ssh.connect(address, account, reporter.notice)

@@ -5,12 +5,9 @@ Not for failures of the connection itself (``transport``).
 
 from __future__ import annotations
 
+from relstore.client.connection.command_line import NO_PYTHON, OLD_PYTHON
 from relstore.client.connection.transport.base import Exit
 from relstore.errors import HelperError
-
-OLD_PYTHON = 90
-NO_PYTHON = 91
-"""Exit codes of the bootstrap command line."""
 
 _TAIL_LINES = 5
 _UNCHANGED = "Nothing was changed."

@@ -102,7 +102,8 @@ def stage(directory: Path, environment: Mapping[str, str], user: str, tell: Tell
     try:
         keys.write_config(server.port, user)
         tell(f"An SSH server with throw-away keys listens on loopback, port {server.port}; call it `demo`.")
-        made = {**environment, "HOME": str(home)}
+        # The throw-away keys are in HOME, which is not where the account's own ssh looks.
+        made = {**environment, "HOME": str(home), "RELSTORE_SSH": "asyncssh"}
         yield DemoStage(directory, made, f"demo:{directory / 'srv'}", tell)
     finally:
         server.stop()

@@ -33,7 +33,7 @@ async def push(read: Callable[[], Push], targets: Sequence[Target], access: Acce
         stream_maker.begin([target.label for target in targets])
         return Preparation(plan, stream_maker)
 
-    turns = Turns(targets)
+    turns = Turns(targets, access.account)
     tolerated = access.max_unreachable.of(len(targets))
     preparing = asyncio.ensure_future(asyncio.to_thread(prepare))
     try:

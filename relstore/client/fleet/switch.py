@@ -98,7 +98,7 @@ async def _resolved(
     access: Access,
 ) -> AsyncIterator[_Fleet]:
     """All hosts after they were asked what is meant."""
-    turns = Turns(targets)
+    turns = Turns(targets, access.account)
 
     async def resolve(host: ResolvedHost) -> Resolved | HostResult:
         async with turns:

@@ -14,7 +14,7 @@ from relstore.client.connection import capacity
 
 SHOW = (
     "import resource; from relstore.client.connection import capacity;"
-    "print(capacity.hosts_at_once(150, local=False), capacity.logins_at_once(),"
+    "print(capacity.hosts_at_once(150, processes=False), capacity.logins_at_once(),"
     "resource.getrlimit(resource.RLIMIT_NOFILE)[0])"
 )
 

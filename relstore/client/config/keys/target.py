@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from relstore.client.config.readers import SECONDS, string, type_name
+from relstore.client.config.readers import SECONDS, one_of, string, type_name
 from relstore.client.config.setting import EVERY_COMMAND, DefaultedSetting, PathBase, Setting, ValueType
+from relstore.client.ssh_program import SSH_WAYS, SSHWay
 from relstore.errors import UsageError
 from relstore.formats.names import AppName
 
@@ -45,6 +46,10 @@ def _targets(value: object, base: PathBase) -> tuple[Target, ...]:
             raise UsageError(f"names {str(target)!r} twice", hint="Remove one of the two.")
         targets.append(target)
     return tuple(targets)
+
+
+def _ssh(value: object, base: PathBase) -> SSHWay:
+    return one_of(value, SSH_WAYS, "a way to connect")
 
 
 def _python(value: object, base: PathBase) -> str:
@@ -94,4 +99,15 @@ CONNECT_TIMEOUT = DefaultedSetting(
     default="10s",
     commands=EVERY_COMMAND,
     variable="RELSTORE_CONNECT_TIMEOUT",
+)
+SSH = DefaultedSetting(
+    "ssh",
+    ValueType("string", "WAY", _ssh, choices=SSH_WAYS),
+    help="What connects to the hosts: openssh, asyncssh, or auto, which chooses.",
+    more="With openssh, your own `ssh` does it, with all that ssh_config says. With asyncssh, relstore does "
+    "it itself, for many hosts and where there is no `ssh`.",
+    example="openssh",
+    default="auto",
+    commands=EVERY_COMMAND,
+    variable="RELSTORE_SSH",
 )

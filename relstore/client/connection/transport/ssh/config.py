@@ -18,8 +18,8 @@ from asyncssh.config import SSHClientConfig, SSHConfig
 from relstore.client.connection import capacity
 from relstore.client.connection.account import Account
 from relstore.client.connection.transport.address import Address, SSHTarget, check_address
+from relstore.client.connection.transport.login_errors import unusable_configuration
 from relstore.client.connection.transport.ssh.host_key import DEFAULT_PORT
-from relstore.errors import ConnectError
 
 DEFAULT_IDENTITIES = ("id_ed25519", "id_ecdsa", "id_rsa", "id_ed25519_sk", "id_ecdsa_sk")
 GLOBAL_KNOWN_HOSTS = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
@@ -63,11 +63,10 @@ class HostSettings:
             return cls._from(config, target, account)
         except (ValueError, OSError, IndexError) as exc:  # asyncssh ends so at a line `=`
             too_many = capacity.explain(exc) if isinstance(exc, OSError) else None
-            raise too_many or ConnectError(
-                f"its SSH configuration cannot be used: {exc}",
-                state="Nothing was contacted.",
-                # asyncssh is stricter than ssh(1), so a file that ssh accepts may end here.
-                hint=f"Correct it; without ssh(1), a comment needs a line of its own. "
+            # asyncssh is stricter than ssh(1), so a file that ssh accepts may end here.
+            raise too_many or unusable_configuration(
+                str(exc),
+                "Correct it; without ssh(1), a comment needs a line of its own. "
                 f"Compare with `ssh -G {target.host}`.",
             ) from None
 

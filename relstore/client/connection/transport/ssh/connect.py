@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 import socket
 import time
 from collections.abc import Callable
@@ -19,9 +18,11 @@ import asyncssh
 from relstore.client.connection import capacity
 from relstore.client.connection.account import Account
 from relstore.client.connection.shared import Running, SharedState
+from relstore.client.connection.transport import host_key_errors
 from relstore.client.connection.transport.address import SSHTarget, check_address, label_of
 from relstore.client.connection.transport.link_state import LinkState, link_state
-from relstore.client.connection.transport.ssh import host_key_errors
+from relstore.client.connection.transport.login_errors import Stage, no_command
+from relstore.client.connection.transport.patience import LOGIN_TIMEOUT, pauses
 from relstore.client.connection.transport.ssh.channel import WINDOW, SSHChannel
 from relstore.client.connection.transport.ssh.config import HostSettings, existing
 from relstore.client.connection.transport.ssh.errors import Attempt, connection_lost, explain
@@ -29,18 +30,13 @@ from relstore.client.connection.transport.ssh.host_key import HostNames
 from relstore.client.connection.transport.ssh.identities import Identities
 from relstore.client.connection.transport.ssh.jump import Jump
 from relstore.client.connection.transport.ssh.known_hosts import Entry, KnownHosts, Standing, remember
-from relstore.client.connection.transport.ssh.login import Client, Stage
+from relstore.client.connection.transport.ssh.login import Client
 from relstore.client.connection.transport.ssh.options import connection_options
 from relstore.client.connection.transport.ssh.proxy_command import ProxyCommand
 from relstore.client.connection.transport.ssh.ssh_answer import resolved
 from relstore.errors import ConnectError, RelstoreError
 
-LOGIN_TIMEOUT = 120.0
-"""Seconds for a login: a person may have to touch a security key."""
-
 _HANG_UP_GRACE = 2.0
-_PAUSES = (0.2, 0.4, 0.8, 1.6)
-"""Seconds before another attempt, give or take a half, so that those who were turned away return apart."""
 _HUNG_UP = (asyncssh.ConnectionLost, ConnectionError)
 
 
@@ -84,10 +80,7 @@ class SSHTransport:
         except (asyncssh.Error, OSError) as exc:
             if self._connection.is_closed() or not isinstance(exc, asyncssh.ChannelOpenError):
                 raise connection_lost(self._client.lost or exc).on(self.label) from None
-            raise ConnectError(
-                f"the host refuses to run a command: {exc.reason}",
-                hint="Its sshd may limit sessions (MaxSessions), or restrict this key to forwarding.",
-            ).on(self.label) from None
+            raise no_command(exc.reason).on(self.label) from None
         return channel
 
     def link(self) -> LinkState | None:
@@ -165,14 +158,14 @@ class _Dialler:
             if jump is not None:
                 await turns.enter_async_context(jump.turns)
             await turns.enter_async_context(self._running.logins)
-            for pause in (*_PAUSES, None):
+            for pause in (*pauses(), None):
                 try:
                     return await self._log_in(target, settings, jump, config)
                 except _TurnedAwayError as away:
                     waited = time.monotonic() - began
                     if pause is None or waited > self._account.connect_timeout:
                         raise away.error from None
-                await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
+                await asyncio.sleep(pause)
             raise RuntimeError("the last attempt has neither a connection nor an error")
 
     async def _log_in(
@@ -269,7 +262,7 @@ def _remember_new_key(
     for paths, known in shared.known_hosts.items():
         if file in paths:
             shared.known_hosts[paths] = KnownHosts((*known.entries, added))
-    notice(host_key_errors.accepted(verdict, target, file, problem))
+    notice(host_key_errors.accepted(str(verdict.key), target, file, problem))
 
 
 def _acknowledge_at_once(connection: asyncssh.SSHClientConnection) -> None:

@@ -6,23 +6,15 @@ what it saw for the message if the login fails.
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable
 
 import asyncssh
 
+from relstore.client.connection.transport.login_errors import Stage
 from relstore.client.connection.transport.ssh.config import HostSettings
 from relstore.client.connection.transport.ssh.host_key import HostKey, HostNames
 from relstore.client.connection.transport.ssh.identities import Identities
 from relstore.client.connection.transport.ssh.known_hosts import KeyVerdict, KnownHosts, Standing
-
-
-class Stage(enum.Enum):
-    """How far a login has got."""
-
-    REACHING = enum.auto()
-    GREETING = enum.auto()
-    LOGGING_IN = enum.auto()
 
 
 class Client(asyncssh.SSHClient):

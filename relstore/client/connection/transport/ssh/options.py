@@ -9,13 +9,10 @@ from typing import Any
 
 import asyncssh
 
+from relstore.client.connection.transport.patience import KEEPALIVE_COUNT, KEEPALIVE_INTERVAL
 from relstore.client.connection.transport.ssh.config import HostSettings
 from relstore.client.connection.transport.ssh.host_key import HostNames
 from relstore.client.connection.transport.ssh.known_hosts import KnownHosts
-
-KEEPALIVE_INTERVAL = 15
-KEEPALIVE_COUNT = 3
-"""A host that is silent for a minute counts as lost; a plain TCP connection would wait for hours."""
 
 # By far the fastest: processors have instructions for it. Not every sshd has it (dropbear).
 FAST_CIPHERS = "^aes128-gcm@openssh.com,aes256-gcm@openssh.com"

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import glob
 import os
-import pwd
 import signal
 import subprocess
 import tempfile
@@ -20,14 +18,15 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 
 from relstore.client.connection.account import Account
+from relstore.client.connection.transport import config_files
 from relstore.client.connection.transport.address import SSHTarget
+from relstore.client.connection.transport.login_errors import unusable_configuration
 from relstore.errors import ConnectError
 
 _PROGRAM = "ssh"
 _MAX_BYTES = 256 * 1024
 _END_S = 10.0
 """Seconds for a process that was killed to be gone."""
-_SYSTEM_CONFIG = "/etc/ssh/ssh_config"
 
 _QUOTED = (
     *("hostname", "user", "hostkeyalias", "identityfile", "certificatefile", "identityagent", "bindaddress"),
@@ -127,17 +126,8 @@ def _options(answer: str) -> dict[str, list[str]]:
 
 def _configuration(account: Account, files: contextlib.ExitStack) -> list[str]:
     """Arguments that name the account's files, unless they are those that ssh reads by itself."""
-    usual = os.path.join(_home_of_account(), ".ssh", "config")
-    if account.ssh_config_paths == (usual, _SYSTEM_CONFIG):
-        return []
-    includes = [f'Include "{glob.escape(path)}"\n' for path in account.ssh_config_paths]
-    return ["-F", files.enter_context(_file("".join(includes)))]
-
-
-def _home_of_account() -> str:
-    """Where ssh looks for the account's files, whatever HOME says."""
     try:
-        return pwd.getpwuid(os.getuid()).pw_dir
+        return config_files.arguments(account.ssh_config_paths, lambda text: files.enter_context(_file(text)))
     except KeyError:
         raise _NoAnswerError("ssh does not run for an account without an entry in passwd") from None
 
@@ -209,8 +199,4 @@ class _Asked(asyncio.SubprocessProtocol):
 
 
 def _unusable(why: str, host: str) -> ConnectError:
-    return ConnectError(
-        f"its SSH configuration cannot be used: {why}",
-        state="Nothing was contacted.",
-        hint=f"Correct it until `ssh -G {host}` answers.",
-    )
+    return unusable_configuration(why, f"Correct it until `ssh -G {host}` answers.")
