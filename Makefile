@@ -82,7 +82,7 @@ suite-trees: $(STAMP)
 PROOF ?=
 proof-cut-over: $(STAMP)
 	$(BIN)/python -m tests.cut_over_proof $(PROOF)
-	$(if $(PROOF),,RELSTORE_TEST_THOROUGH=1 $(BIN)/python -m pytest tests/systemd/test_slot_ports.py tests/systemd/test_user_slots.py tests/systemd/test_drain.py)
+	$(if $(PROOF),,RELSTORE_TEST_THOROUGH=1 $(BIN)/python -m pytest tests/systemd/test_slot_ports.py tests/systemd/test_user_slots.py tests/systemd/test_drain.py tests/systemd/test_shares.py tests/systemd/test_shared_socket.py)
 
 # All recipes of docs/recipes, word for word and with their own times; `make test` plays one in a hurry. It needs root, and
 # Debian's nginx, haproxy, caddy, golang-go, nodejs, postgresql and python3-psycopg2.

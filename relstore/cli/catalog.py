@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Listed:
+class ListedCommand:
     """A command in the list."""
 
     module: str
@@ -24,45 +24,47 @@ class Listed:
         return f"{name}, {self.alias}" if self.alias else name
 
 
-GROUPS: Mapping[str, Mapping[str, Listed]] = {
+GROUPS: Mapping[str, Mapping[str, ListedCommand]] = {
     "Release": {
-        "push": Listed("push", "Send a build to the hosts and make it live."),
-        "switch-generation": Listed("switch_generation", "Make another generation current.", "switch"),
-        "rollback": Listed("switch_generation", "Go back, and mark what is left as bad."),
-        "restart": Listed("restart", "Restart what is current, and check it."),
-        "attach": Listed("attach", "Follow a job until it has ended."),
+        "push": ListedCommand("push", "Send a build to the hosts and make it live."),
+        "switch-generation": ListedCommand("switch_generation", "Make another generation current.", "switch"),
+        "rollback": ListedCommand("switch_generation", "Go back, and mark what is left as bad."),
+        "restart": ListedCommand("restart", "Restart what is current, and check it."),
+        "attach": ListedCommand("attach", "Follow a job until it has ended."),
     },
     "Look": {
-        "status": Listed("status", "What is current, and whether anything is wrong."),
-        "list-generations": Listed("list_generations", "All generations, newest last.", "list"),
-        "log": Listed("log", "Each activation, how it ended, and why."),
-        "show": Listed("show", "The record of a generation, and its files."),
-        "diff": Listed("diff", "How the files of two generations differ."),
+        "status": ListedCommand("status", "What is current, and whether anything is wrong."),
+        "list-generations": ListedCommand("list_generations", "All generations, newest last.", "list"),
+        "log": ListedCommand("log", "Each activation, how it ended, and why."),
+        "show": ListedCommand("show", "The record of a generation, and its files."),
+        "diff": ListedCommand("diff", "How the files of two generations differ."),
     },
     "Keep": {
-        "pin": Listed("pin", "Keep a generation until `unpin`."),
-        "unpin": Listed("pin", "Remove a pin."),
-        "mark": Listed("mark", "Mark a generation as good or bad."),
-        "delete-generations": Listed("delete_generations", "Delete single generations."),
-        "gc": Listed("gc", "Free what nothing needs."),
-        "verify": Listed("verify", "Check everything in the store, and repair it."),
+        "pin": ListedCommand("pin", "Keep a generation until `unpin`."),
+        "unpin": ListedCommand("pin", "Remove a pin."),
+        "mark": ListedCommand("mark", "Mark a generation as good or bad."),
+        "delete-generations": ListedCommand("delete_generations", "Delete single generations."),
+        "gc": ListedCommand("gc", "Free what nothing needs."),
+        "verify": ListedCommand("verify", "Check everything in the store, and repair it."),
     },
     "Hosts": {
-        "hold": Listed("hold", "Refuse activations until `unhold`."),
-        "unhold": Listed("hold", "Allow activations again."),
-        "unit": Listed("unit", "Print a systemd unit for the app, or install it."),
-        "sudoers": Listed("sudoers", "Print the sudo rule that a deployment needs."),
+        "hold": ListedCommand("hold", "Refuse activations until `unhold`."),
+        "unhold": ListedCommand("hold", "Allow activations again."),
+        "unit": ListedCommand("unit", "Print a systemd unit for the app, or install it."),
+        "sudoers": ListedCommand("sudoers", "Print the sudo rule that a deployment needs."),
     },
     "Set up": {
-        "init": Listed("init", "Write a relstore.toml with every key explained."),
-        "demo": Listed("demo", "Watch three releases on this machine alone."),
-        "cache": Listed("cache", "Show or clear what this machine keeps."),
-        "completion": Listed("completion", "Print the completion code for your shell."),
-        "help": Listed("help", "Show this, or what a command does."),
+        "init": ListedCommand("init", "Write a relstore.toml with every key explained."),
+        "demo": ListedCommand("demo", "Watch three releases on this machine alone."),
+        "cache": ListedCommand("cache", "Show or clear what this machine keeps."),
+        "completion": ListedCommand("completion", "Print the completion code for your shell."),
+        "help": ListedCommand("help", "Show this, or what a command does."),
     },
 }
 
-COMMANDS: Mapping[str, Listed] = {name: listed for group in GROUPS.values() for name, listed in group.items()}
+COMMANDS: Mapping[str, ListedCommand] = {
+    name: listed for group in GROUPS.values() for name, listed in group.items()
+}
 
 _ALIASES = {listed.alias: name for name, listed in COMMANDS.items() if listed.alias}
 

@@ -12,6 +12,7 @@ from relstore.cli import text
 
 CONNECTING = "connecting"
 SENDING = "sending"
+CHECKING = "checking"
 STORED = "has the build"
 
 

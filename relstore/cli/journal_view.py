@@ -14,7 +14,7 @@ from relstore.protocol import LogRow
 
 
 @dataclass(frozen=True)
-class Entry:
+class LogEntry:
     """An activation with its outcome, as far as both are there, or another event by itself."""
 
     events: tuple[LogRow, ...]
@@ -47,7 +47,7 @@ class Entry:
         return [line for event in self.events if (line := event.reason.partition("\n")[0])]
 
 
-def entries(events: Sequence[LogRow]) -> list[Entry]:
+def entries(events: Sequence[LogRow]) -> list[LogEntry]:
     """The journal's entries, in the order in which they began."""
     found: list[list[LogRow]] = []
     under_way: dict[tuple[str, int], list[LogRow]] = {}
@@ -59,4 +59,4 @@ def entries(events: Sequence[LogRow]) -> list[Entry]:
         found.append([event])
         if event.event == SWITCHING:
             under_way[key] = found[-1]
-    return [Entry(tuple(each)) for each in found]
+    return [LogEntry(tuple(each)) for each in found]

@@ -86,7 +86,7 @@ class ConsoleReporter(Reporter):
         )
 
     def count(self, host: str, what: str, done: int, total: int) -> None:
-        self._now_and_then(host, what, f"{done:,} of {total:,} {what}")
+        self._now_and_then(host, host_lines.CHECKING, f"{done:,} of {total:,} {what}")
 
     def sent(self, host: str, total: int, sent: int, seconds: float) -> None:
         self._changes_something = True

@@ -2,6 +2,7 @@
 
 A template whose instances run the app through ``slots/a`` and ``slots/b``; where nothing else stands in
 front, systemd's own proxy before ``live``; and another one for each slot whose program knows only a TCP port.
+Or a template whose instances share a socket, and a unit in which a release proves itself before that.
 Not for an app that one unit runs (``unit_text``), nor for installing units; the host does that.
 """
 
@@ -13,7 +14,7 @@ from collections.abc import Callable
 
 from relstore.client.unit_text import Service, UnitFile, service_text, value, word
 from relstore.errors import UsageError
-from relstore.formats.cut_over import LIVE, PLACEHOLDER, RUNTIME, SLOTS, SLOTS_DIRECTORY, CutOver
+from relstore.formats.cut_over import LIVE, PLACEHOLDER, RUNTIME, SLOTS, SLOTS_DIRECTORY, TRIAL, CutOver
 from relstore.formats.names import AppName
 
 Ports = tuple[int, int]
@@ -22,7 +23,11 @@ Ports = tuple[int, int]
 PORT_PLACEHOLDER = "{port}"
 _PORT_OF_SLOT = "${PORT_%i}"
 """systemd replaces %i first, so this is the value of PORT_a or PORT_b."""
-_PLACEHOLDERS = {PLACEHOLDER: "%i", PORT_PLACEHOLDER: _PORT_OF_SLOT, RUNTIME: "%t"}
+_NON_BLOCKING = (
+    "# Without it, systemd makes the socket a blocking one when the second release starts, and the first one",
+    "# waits in accept.",
+    "NonBlocking=yes",
+)
 _ACCOUNT = re.compile(r"[a-z0-9_-]{1,22}")
 _STOP_MARGIN_S = 15
 """How much longer than its connections may last a slot has to stop."""
@@ -31,7 +36,8 @@ _STOP_MARGIN_S = 15
 def slot_units(
     unit: Service, cut_over: CutOver, *, front: int | None = None, ports: Ports | None = None
 ) -> list[UnitFile]:
-    """All that an app with slots needs. ``front``: the port of a proxy before it, None for another one.
+    """All that an app with slots needs. ``front``: the port of a proxy before it, None for another one; or
+    the port of the socket that the slots share.
 
     ``ports``: where the program listens if it cannot listen on a Unix socket. Raises UsageError.
     """
@@ -41,6 +47,19 @@ def slot_units(
             hint="Give --slot-port PORT,PORT, one for each slot.",
         )
     files = [UnitFile(cut_over.template, slot_service(unit, cut_over, ports))]
+    if cut_over.trial is not None:
+        if ports is not None:
+            raise UsageError(
+                'slot-port with cut-over = "socket": the program takes the socket from systemd',
+                hint="Remove slot-port.",
+            )
+        files += [
+            UnitFile(cut_over.trial, _trial_service(unit, cut_over)),
+            UnitFile(_socket_of(cut_over.trial), _trial_socket(unit, cut_over)),
+        ]
+        if front is not None:
+            files.append(UnitFile(f"{unit.app}.socket", front_socket(unit.app, front, *_first(cut_over))))
+        return files
     if ports is not None and cut_over.socket:
         name = port_unit(cut_over)
         files += [
@@ -57,24 +76,24 @@ def slot_units(
 
 def slot_service(unit: Service, cut_over: CutOver, ports: Ports | None = None) -> str:
     """The text of the template whose two instances are the slots of an app. Raises UsageError."""
-    slot = _slot(unit)
-    program = word(unit.program)
-    command = [f'"{slot}/{program[1:]}' if program.startswith('"') else f"{slot}/{program}"]
-    command += [_slot_word(argument) for argument in unit.arguments]
+    slot = _place(unit, "%i")
+    command = _command(unit, "%i")
     unit_lines = [
         "# The slot is wanted for as long as its link is there, at boot too.",
         f"ConditionPathExists={slot}",
     ]
     service_lines = ["KillMode=mixed"]
     umask = "0077"
-    if ports is not None:
+    if cut_over.trial is not None:
+        service_lines = [f"Sockets={unit.app}.socket", *_NON_BLOCKING, *service_lines]
+    elif ports is not None:
         service_lines = [_environment(ports), *service_lines]
         if not any(PORT_PLACEHOLDER in argument for argument in unit.arguments):
-            command = ["/usr/bin/env", f"PORT={_PORT_OF_SLOT}", *command]
-    if ports is not None and cut_over.socket:
-        socket = f"{port_unit(cut_over)}%i.socket"
-        unit_lines += [f"Requires={socket}", f"After={socket}"]
-    if ports is None:
+            command = f"/usr/bin/env PORT={_PORT_OF_SLOT} {command}"
+        if cut_over.socket:
+            socket = f"{port_unit(cut_over)}%i.socket"
+            unit_lines += [f"Requires={socket}", f"After={socket}"]
+    else:
         service_lines = [
             f"RuntimeDirectory={_name(cut_over)}-%i",
             "# Whoever stands in front connects to its socket there.",
@@ -85,7 +104,7 @@ def slot_service(unit: Service, cut_over: CutOver, ports: Ports | None = None) -
         umask = "0000"
     return service_text(
         unit,
-        " ".join(command),
+        command,
         unit_lines,
         service_lines,
         stop=cut_over.drain + _STOP_MARGIN_S,
@@ -99,7 +118,11 @@ def port_unit(cut_over: CutOver) -> str:
     return f"{_name(cut_over)}-port@"
 
 
-def front_socket(app: AppName, port: int) -> str:
+def _first(cut_over: CutOver) -> tuple[str, ...]:
+    return "# Both slots accept from it; a socket has to name one.", f"Service={cut_over.unit('a')}"
+
+
+def front_socket(app: AppName, port: int, *lines: str) -> str:
     """The text of the socket that listens for the app where no balancer does."""
     return _lines(
         "[Unit]",
@@ -108,6 +131,7 @@ def front_socket(app: AppName, port: int) -> str:
         "[Socket]",
         f"ListenStream={port}",
         "Backlog=4096",
+        *lines,
         "",
         "[Install]",
         "WantedBy=sockets.target",
@@ -125,11 +149,39 @@ def front_service(unit: Service) -> str:
     )
 
 
+def _trial_service(unit: Service, cut_over: CutOver) -> str:
+    """As a slot, at a socket of its own. Nothing starts it but relstore, before a release gets a slot."""
+    place = _place(unit, TRIAL)
+    socket = _socket_of(cut_over.unit(TRIAL))
+    return service_text(
+        unit,
+        _command(unit, TRIAL),
+        [f"ConditionPathExists={place}", f"Requires={socket}", f"After={socket}"],
+        [*_NON_BLOCKING, "KillMode=mixed"],
+        stop=cut_over.drain + _STOP_MARGIN_S,
+        dynamic=_shared_account(unit.app),
+        enabled=False,
+    )
+
+
+def _trial_socket(unit: Service, cut_over: CutOver) -> str:
+    return _lines(
+        "[Unit]",
+        f"Description={value(unit.app)}: the socket at which a release proves itself",
+        f"PartOf={cut_over.unit(TRIAL)}",
+        "StartLimitIntervalSec=0",
+        "",
+        "[Socket]",
+        f"ListenStream={_filled(cut_over.socket, value, TRIAL)}",
+        "RemoveOnStop=yes",
+    )
+
+
 def _port_socket(unit: Service, cut_over: CutOver) -> str:
     return _lines(
         "[Unit]",
         f"Description={value(unit.app)}, slot %i: the socket before a program that knows only a port",
-        f"ConditionPathExists={_slot(unit)}",
+        f"ConditionPathExists={_place(unit, '%i')}",
         "# It stops with its slot.",
         f"PartOf={_name(cut_over)}@%i.service",
         "StartLimitIntervalSec=0",
@@ -173,8 +225,19 @@ def _name(cut_over: CutOver) -> str:
     return cut_over.template.removesuffix("@.service")
 
 
-def _slot(unit: Service) -> str:
-    return f"{value(unit.root)}/apps/{unit.app}/{SLOTS_DIRECTORY}/%i"
+def _socket_of(service: str) -> str:
+    return service.removesuffix(".service") + ".socket"
+
+
+def _place(unit: Service, place: str) -> str:
+    """The link through which a unit runs the app; ``%i`` is the slot."""
+    return f"{value(unit.root)}/apps/{unit.app}/{SLOTS_DIRECTORY}/{place}"
+
+
+def _command(unit: Service, place: str) -> str:
+    program, link = word(unit.program), _place(unit, place)
+    first = f'"{link}/{program[1:]}' if program.startswith('"') else f"{link}/{program}"
+    return " ".join([first, *(_slot_word(argument, place) for argument in unit.arguments)])
 
 
 def _environment(ports: Ports) -> str:
@@ -191,15 +254,15 @@ def _shared_account(app: AppName) -> str:
     return f"relstore-{known}"
 
 
-def _slot_word(text: str) -> str:
+def _slot_word(text: str, place: str) -> str:
     """As ``word``, with what systemd knows for ``{slot}``, ``{port}`` and ``{runtime}``."""
-    return _filled(text, word) or word("")
+    return _filled(text, word, place) or word("")
 
 
-def _filled(text: str, plain: Callable[[str], str]) -> str:
-    pattern = "|".join(map(re.escape, _PLACEHOLDERS))
-    parts = re.split(f"({pattern})", text)
-    return "".join(_PLACEHOLDERS.get(part) or plain(part) for part in parts if part)
+def _filled(text: str, plain: Callable[[str], str], place: str = "%i") -> str:
+    known = {PLACEHOLDER: place, PORT_PLACEHOLDER: _PORT_OF_SLOT, RUNTIME: "%t"}
+    parts = re.split(f"({'|'.join(map(re.escape, known))})", text)
+    return "".join(known.get(part) or plain(part) for part in parts if part)
 
 
 def _lines(*lines: str) -> str:

@@ -86,10 +86,12 @@ def service_text(
     stop: int = 20,
     umask: str = "0077",
     dynamic: str = "",
+    enabled: bool = True,
 ) -> str:
     """The text of a unit that runs ``command``, with lines of its own in two of its sections.
 
     ``dynamic``: the name of the account that systemd creates for it; empty for one after the unit's name.
+    ``enabled``: it is started at boot.
     """
     lines = [
         "[Unit]",
@@ -120,7 +122,9 @@ def service_text(
         ]
         hardening = _HARDENING.format(home=_home(unit.root), tmp=_tmp(unit.root), umask=umask)
         lines += hardening.splitlines()
-    lines += ["", "[Install]", f"WantedBy={'default.target' if unit.user else 'multi-user.target'}", ""]
+    if enabled:
+        lines += ["", "[Install]", f"WantedBy={'default.target' if unit.user else 'multi-user.target'}"]
+    lines.append("")
     return "\n".join(lines)
 
 
@@ -161,10 +165,11 @@ def sudoers(
     paths: Sequence[str],
     *,
     slots: bool = False,
+    trial: UnitName | None = None,
 ) -> str:
     """A file for /etc/sudoers.d: exactly what relstore does with these units (sudoers(5)).
 
-    ``slots``: the units are the slots of an app.
+    ``slots``: the units are the slots of an app; ``trial``: where its releases prove themselves.
     ``paths``: where systemctl may be on the hosts. Raises UsageError for what cannot stand in such a file.
     """
     for path in paths:
@@ -173,15 +178,19 @@ def sudoers(
     # In sudoers, ALL means everybody.
     if account in ("", "ALL") or any(letter in account for letter in _SUDOERS_LETTERS):
         raise UsageError(f"{account!r} cannot be the name of an account")
+    each = systemctl.slot_commands() if slots else systemctl.commands(action)
+    allowed = [(unit, each) for unit in units]
+    if trial is not None:
+        allowed.append((trial, systemctl.trial_commands()))
     commands = [
         f"{path} {_escaped(' '.join((*words, unit)))}"
-        for unit in units
+        for unit, unit_words in allowed
         for path in paths
-        for words in (systemctl.slot_commands() if slots else systemctl.commands(action))
+        for words in unit_words
     ]
     lines = ", \\\n    ".join(commands)
     return (
-        f"# What relstore does with {', '.join(units)}, and nothing else.\n"
+        f"# What relstore does with {', '.join(unit for unit, _ in allowed)}, and nothing else.\n"
         f"# visudo -f /etc/sudoers.d/relstore\n"
         f"{account} ALL=(root) NOPASSWD: \\\n    {lines}\n"
     )

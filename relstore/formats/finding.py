@@ -28,6 +28,10 @@ Guess = Literal[
     "store-unreachable",
     "store-hidden",
     "selinux",
+    "socket-not-shared",
+    "socket-blocks",
+    "haproxy-silent",
+    "haproxy-backend",
 ]
 """What a person may let pass."""
 

@@ -160,6 +160,7 @@ MAX_UNIT_NAME = 255
 
 SUFFIXES = (".service", ".socket", ".timer", ".target", ".path")
 _UNIT = re.compile(r"[A-Za-z0-9:_.\\][A-Za-z0-9:_.\\@-]*\Z")
+_BACKEND = re.compile(r"[A-Za-z0-9:_.-]{1,200}\Z")
 
 
 class UnitName(str):
@@ -221,6 +222,22 @@ class TemplateName(UnitName):
 
     def instance(self, name: str) -> UnitName:
         return UnitName.parse(self.replace("@.", f"@{name}."))
+
+
+class BackendName(str):
+    """The name of a backend of HAProxy's."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, text: str) -> BackendName:
+        """Raises UsageError for what cannot stand in a line of its runtime API."""
+        if not _BACKEND.match(text):
+            raise UsageError(
+                f"{text!r} cannot be the name of a backend",
+                hint="A name is up to 200 letters, digits and : - _ . without spaces.",
+            )
+        return cls(text)
 
 
 def parse_unit(text: str) -> UnitName:

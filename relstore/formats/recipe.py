@@ -11,7 +11,8 @@ import re
 from typing import Final, Literal, NamedTuple, Optional
 
 from relstore.errors import UsageError
-from relstore.formats.cut_over import PLACEHOLDER, RUNTIME, SLOTS, CutOver, Slot
+from relstore.formats.command import Command
+from relstore.formats.cut_over import PLACEHOLDER, RUNTIME, SLOTS, SOCKET, TRIAL, CutOver, Place
 from relstore.formats.names import UnitName
 
 UnitAction = Literal["restart", "reload", "try-reload-or-restart"]
@@ -69,14 +70,6 @@ class Units(NamedTuple):
     become: Escalation = ""
 
 
-class Command(NamedTuple):
-    """A command of the deployer's that runs on the host."""
-
-    words: tuple[str, ...]
-    timeout: int
-    """Seconds."""
-
-
 class Http(NamedTuple):
     """An HTTP request, and the answer that counts as healthy."""
 
@@ -124,11 +117,16 @@ class Recipe(NamedTuple):
     cut_over: Optional[CutOver] = None
     """How the traffic moves between two slots; then there are no ``units`` and no ``restart``."""
 
-    def for_slot(self, slot: Slot) -> Recipe:
-        """What starts and checks one slot: its unit, and the probes with its name in them."""
+    def for_slot(self, slot: Place) -> Recipe:
+        """What starts and checks one slot: its unit, and the probes with its name in them.
+
+        Behind a shared socket only the trial can be probed: nobody knows which slot would answer.
+        """
         if self.cut_over is None:
             return self
         health = self.health
+        if self.cut_over.way == SOCKET and slot != TRIAL:
+            health = health._replace(http=(), tcp=(), commands=())
         return self._replace(
             units=self.units._replace(names=(self.cut_over.unit(slot),)),
             health=health._replace(

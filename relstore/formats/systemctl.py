@@ -35,3 +35,8 @@ def commands(action: str) -> tuple[Words, ...]:
 def slot_commands() -> tuple[Words, ...]:
     """All that is run with the unit of a slot."""
     return (*commands(RESTART), STOP_AT_ONCE)
+
+
+def trial_commands() -> tuple[Words, ...]:
+    """All that is run with the unit in which a release proves itself before it shares a socket."""
+    return (act(RESTART), STOP, RESET_FAILED, KILL)

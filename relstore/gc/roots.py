@@ -19,7 +19,7 @@ from relstore.store.slots import Slots
 from relstore.store.store import Store
 
 
-class Survey(NamedTuple):
+class RootSurvey(NamedTuple):
     roots: Roots
     leases: dict[str, bytes]
     """The manifests of running uploads, by the names of their leases."""
@@ -31,7 +31,7 @@ class Survey(NamedTuple):
     """Whether there may be processes that are not even listed."""
 
 
-def find(store: Store, jobs: Mapping[AppName, Collection[int]]) -> Survey:
+def find(store: Store, jobs: Mapping[AppName, Collection[int]]) -> RootSurvey:
     """``jobs``: the generations that running or unresolved jobs need. Raises DamagedError, OSError."""
     rows = {}
     in_use = builds_in_use()
@@ -44,7 +44,7 @@ def find(store: Store, jobs: Mapping[AppName, Collection[int]]) -> Survey:
             for error in app.damaged_pins():
                 damaged_pins.setdefault(name, error.what)
             rows[name] = app.rows()
-            slots[name] = Slots(app.directory, store.durability).generations().values()
+            slots[name] = Slots(app.directory, store.durability).all_generations()
             starts = [booted + process.start for process in in_use.closed if process.names(name)]
             if in_use.hidden or (starts and not booted):
                 may_run |= may_run_of.current_since_boot(rows[name], app.events(), booted)
@@ -53,7 +53,7 @@ def find(store: Store, jobs: Mapping[AppName, Collection[int]]) -> Survey:
     held = leases.held(store.leases)
     leased = frozenset(Digest(lease[:64]) for lease in held)
     roots = Roots(rows, jobs, leased, in_use.builds, frozenset(may_run), slots, damaged_pins)
-    return Survey(roots, held, in_use.helpers, len(in_use.closed), in_use.hidden)
+    return RootSurvey(roots, held, in_use.helpers, len(in_use.closed), in_use.hidden)
 
 
 def _booted(uptime: str = "/proc/uptime") -> float:

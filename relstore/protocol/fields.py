@@ -2,20 +2,23 @@
 
 A message class is a NamedTuple whose fields are int, bool, str, bytes, Literal words (which are read as str),
 Optional of these, tuples of these (``tuple[str, ...]``), checked names, or other such classes. Decoding
-accepts exactly that. A field that a class got later is left out while it is None, so that the bytes of before
-stay the same. Not for bytes (``formats.pack``) nor for meaning beyond types and names.
+accepts exactly that. Fields that a class got later are left out while they are None, so that the bytes of
+before stay the same. Not for bytes (``formats.pack``) nor for meaning beyond types and names.
 """
 
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from functools import cache
+from types import MappingProxyType
 from typing import Any, Literal, TypeVar, Union
 
 from relstore.errors import ProtocolError
+from relstore.formats.cut_over import CutOver
 from relstore.formats.names import (
     AppName,
+    BackendName,
     Digest,
     JobId,
     PinName,
@@ -26,12 +29,14 @@ from relstore.formats.names import (
 )
 from relstore.formats.recipe import Recipe
 from relstore.protocol.activation import SupervisorOut
-from relstore.protocol.reading import LogRow, StatusOut
+from relstore.protocol.reading import LogRow, SlotOut, StatusOut
 
 MAX_INT = (1 << 63) - 1
 
-_GREW: tuple[type, ...] = (Recipe, StatusOut, SupervisorOut, LogRow)
-"""The classes whose last field came later."""
+_GREW: Mapping[type, int] = MappingProxyType(
+    {Recipe: 1, CutOver: 2, SlotOut: 1, StatusOut: 1, SupervisorOut: 1, LogRow: 1}
+)
+"""How many of the last fields of a class came later."""
 
 T = TypeVar("T")
 Reader = Callable[[Any], Any]
@@ -44,13 +49,16 @@ _NAMES: dict[Any, Reader] = {
     UnitName: UnitName.parse,
     TemplateName: TemplateName.parse,
     UnitFileName: UnitFileName.parse,
+    BackendName: BackendName.parse,
 }
 
 
 def to_values(message: Any) -> list[Any]:
     """The fields of a message as plain values; nested messages become lists too."""
     values = [_plain(field) for field in message]
-    if type(message) in _GREW and values[-1] is None:
+    for _ in range(_GREW.get(type(message), 0)):
+        if values[-1] is not None:
+            break
         values.pop()
     return values
 
@@ -58,7 +66,7 @@ def to_values(message: Any) -> list[Any]:
 def from_values(kind: type[T], values: Any) -> T:
     """A message of ``kind`` from what ``to_values`` gives. Raises ProtocolError, or a name's own error."""
     readers = _readers(typing.cast(Hashable, kind))
-    fewest = len(readers) - (kind in _GREW)
+    fewest = len(readers) - _GREW.get(kind, 0)
     if not isinstance(values, list) or not fewest <= len(values) <= len(readers):
         raise ProtocolError(f"a {kind.__name__} message without its {len(readers)} fields")
     return kind(*(reader(value) for reader, value in zip(readers, values)))

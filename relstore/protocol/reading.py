@@ -149,6 +149,8 @@ class SlotOut(NamedTuple):
     """None where there are none to count (workers), or where they cannot be counted."""
     program: str
     """What its main process executes, or empty."""
+    share: Optional[int] = None
+    """The percentage of the traffic that it gets while that moves gradually; else None."""
 
 
 class StatusOut(NamedTuple):

@@ -94,6 +94,11 @@ def rows(
     return table
 
 
+def was_active(events: Sequence[Event], number: int) -> bool:
+    """Whether a generation has served before."""
+    return any(event.event == journal.ACTIVE and event.generation == number for event in events)
+
+
 def rollback_target(table: Sequence[Row]) -> Row | None:
     """The generation that ``-1`` means: the last good one before the current one, or None."""
     current = _current(table)

@@ -12,8 +12,8 @@ import pytest
 from relstore.client.slot_units import Ports, slot_units
 from relstore.client.unit_text import Service
 from relstore.errors import UsageError
-from relstore.formats.cut_over import LINK, NONE, CutOver
-from relstore.formats.names import AppName, TemplateName
+from relstore.formats.cut_over import LINK, NONE, SOCKET, CutOver
+from relstore.formats.names import AppName, TemplateName, UnitName
 
 WEB = Service(AppName("web"), "/srv/web", "bin/web")
 SLOTS = CutOver(TemplateName.parse("web@"), LINK, "/run/web-{slot}/sock", 60, False, 10_000)
@@ -94,16 +94,40 @@ def test_units_of_an_accounts_own_manager_need_nothing_of_root() -> None:
     assert "WantedBy=default.target" in files[0].text
 
 
+SHARED = SLOTS._replace(way=SOCKET, announce=True, trial=UnitName("web-trial.service"))
+
+
+def test_slots_that_share_a_socket_and_the_trial_of_a_release() -> None:
+    web = replace(WEB, arguments=("--name", "web-{slot}"))
+    template, trial, own, socket = slot_units(web, SHARED, front=80)
+    names = (template.name, trial.name, own.name, socket.name)
+    assert names == ("web@.service", "web-trial.service", "web-trial.socket", "web.socket")
+    lines = template.text.splitlines()
+    assert {"Sockets=web.socket", "NonBlocking=yes", "TimeoutStopSec=75s", "UMask=0077"} <= set(lines)
+    lines = trial.text.splitlines()
+    assert "ExecStart=/srv/web/apps/web/slots/trial/bin/web --name web-trial" in lines
+    assert {"NonBlocking=yes", "Requires=web-trial.socket", "User=relstore-web"} <= set(lines)
+    assert "[Install]" not in trial.text + own.text
+    assert "ListenStream=/run/web-trial/sock" in own.text.splitlines()
+    assert {"ListenStream=80", "Service=web@a.service"} <= set(socket.text.splitlines())
+
+
+def test_a_program_at_a_shared_socket_needs_no_port() -> None:
+    with pytest.raises(UsageError, match="takes the socket from systemd"):
+        slot_units(WEB, SHARED, ports=PORTS)
+
+
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd-analyze here")
-@pytest.mark.parametrize("ports", [None, PORTS])
-def test_systemd_has_nothing_against_slots(ports: Ports | None, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("cut_over", "ports"), [(SLOTS, None), (SLOTS, PORTS), (SHARED, None)])
+def test_systemd_has_nothing_against_slots(cut_over: CutOver, ports: Ports | None, tmp_path: Path) -> None:
     web = Service(AppName("web"), str(tmp_path), "bin/web")
-    program = tmp_path / "apps/web/slots/a/bin/web"
-    program.parent.mkdir(parents=True)
-    program.write_text("#!/bin/sh\n")
-    program.chmod(0o755)
+    for place in ("a", "trial"):
+        program = tmp_path / f"apps/web/slots/{place}/bin/web"
+        program.parent.mkdir(parents=True)
+        program.write_text("#!/bin/sh\n")
+        program.chmod(0o755)
     checked = []
-    for file in slot_units(web, SLOTS, front=80, ports=ports):
+    for file in slot_units(web, cut_over, front=80, ports=ports):
         (tmp_path / file.name).write_text(file.text)
         checked.append(str(tmp_path / file.name.replace("@.", "@a.")))
         if "@." in file.name:

@@ -155,6 +155,18 @@ def test_no_rule_for_what_is_no_account(account: str) -> None:
 SLOTS = CutOver(TemplateName.parse("web@"), LINK, "/run/web-{slot}/sock", 60, False, 10_000)
 
 
+def test_the_rule_for_a_trial_has_what_is_done_with_it_and_no_more() -> None:
+    trial = UnitName("web-trial.service")
+    rule = unit_file.sudoers("deploy", (SLOTS.unit("a"),), "restart", SYSTEMCTL, slots=True, trial=trial)
+    commands = [
+        line.strip().rstrip(", \\") for line in rule.splitlines() if line.strip(", \\").endswith(trial)
+    ]
+    assert commands == [
+        f"{SYSTEMCTL[0]} {' '.join(words)} {trial}".replace("=", "\\=")
+        for words in systemctl.trial_commands()
+    ]
+
+
 def test_the_rule_for_slots_has_what_is_done_with_each() -> None:
     units = tuple(SLOTS.unit(slot) for slot in ("a", "b"))
     rule = unit_file.sudoers("deploy", units, "restart", SYSTEMCTL, slots=True)

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from relstore.host.job import activation, cut_over, preparation, values
+from relstore.host.job import activation, cut_over, preparation, shift, values
 from relstore.host.job.values import JobState
 from tests.systemd.deployer import Deployer
 
@@ -23,8 +23,8 @@ STEPS = (
     activation.SWITCHING,
     cut_over.STARTING,
     activation.CHECKING,
-    cut_over.MOVING,
-    cut_over.WATCHING,
+    shift.MOVING,
+    shift.WATCHING,
     activation.CONFIRMING,
     activation.FINISHING,
     values.DONE,
@@ -33,7 +33,7 @@ STEPS = (
 """Every step of a job with slots. *Done* is when it drains; *returning* is only of a release that fails its check."""
 LASTING = ("--before", "sleep 0.3", "--after", "sleep 0.3", "--health-stable", "1s")
 """Makes some of them last long enough to be seen."""
-_SHORT = (activation.SWITCHING, cut_over.MOVING)
+_SHORT = (activation.SWITCHING, shift.MOVING)
 """Over in less than a look takes."""
 _SLOWED = "?symlink,symlinkat,fsync"
 _DELAY_US = 100_000

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from relstore.errors import UsageError
-from relstore.formats.cut_over import LINK, CutOver, check_socket, other
-from relstore.formats.names import TemplateName, UnitFileName
-from relstore.formats.recipe import Command, Health, Http, Recipe
+from relstore.formats.command import Command
+from relstore.formats.cut_over import COMMAND, LINK, CutOver, check_socket, other
+from relstore.formats.front import Front
+from relstore.formats.names import BackendName, TemplateName, UnitFileName
+from relstore.formats.recipe import Health, Http, Recipe
 
 WEB = CutOver(TemplateName.parse("web@"), LINK, "/run/web-{slot}/sock", 60, False, 10_000)
 
@@ -31,6 +33,19 @@ def test_a_slot_is_checked_at_its_own_socket() -> None:
     assert recipe.unit_names == ("web@a.service", "web@b.service")
     assert not recipe.checks_nothing
     assert not recipe.restarts_nothing
+
+
+def test_the_stages_of_the_traffic() -> None:
+    assert WEB.stages(proved=False) == (100,)
+    gradual = WEB._replace(way=COMMAND, front=Front((10, 50), None, Command(("move",), 60)))
+    assert gradual.stages(proved=False) == (10, 50, 100)
+    assert gradual.stages(proved=True) == (100,)
+
+
+@pytest.mark.parametrize("text", ["", "a b", "web;", "web/x", "web\n", "x" * 201, "é"])
+def test_what_is_no_backend(text: str) -> None:
+    with pytest.raises(UsageError, match="cannot be the name of a backend"):
+        BackendName.parse(text)
 
 
 @pytest.mark.parametrize("path", ["run/web-{slot}", "/run/web", "", "/run/{slot}\0", f"/{'x' * 106}{{slot}}"])

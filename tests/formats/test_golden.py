@@ -13,11 +13,12 @@ import pytest
 from relstore import protocol
 from relstore.errors import DamagedError, FormatError
 from relstore.formats.blake3 import digest as blake3_digest
+from relstore.formats.command import Command
 from relstore.formats.generation import Description, Generation, record_digest
 from relstore.formats.journal import Event, Journal
 from relstore.formats.manifest import Directory, File, Manifest, ObjectRef, Symlink
 from relstore.formats.names import AppName, Digest, UnitName
-from relstore.formats.recipe import Command, Health, Http, Recipe, Units
+from relstore.formats.recipe import Health, Http, Recipe, Units
 from relstore.protocol import framing
 from relstore.store import journal
 from relstore.store.directory import Dir

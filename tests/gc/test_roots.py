@@ -10,6 +10,7 @@ import pytest
 from relstore.errors import RelstoreError
 from relstore.formats.names import AppName
 from relstore.gc import processes, roots
+from relstore.store.slots import Slots
 from relstore.store.store import Store
 from tests.support.host_side import NOW, WEB, artifact, begin_upload, build_of, go_live, release
 
@@ -27,6 +28,16 @@ def test_every_app_with_its_rows_and_jobs(store: Store) -> None:
     assert found.roots.jobs == {WEB: {2}}
     assert found.roots.leased == frozenset()
     assert found.leases == {}
+
+
+def test_what_slots_and_a_trial_run_is_a_root(store: Store) -> None:
+    go_live(store, {"a": b"one"})
+    release(store, {"a": b"two"})
+    with store.app(WEB) as app:
+        slots = Slots(app.directory, store.durability)
+        slots.set("a", 1)
+        slots.set("trial", 2)
+    assert sorted(roots.find(store, {}).roots.slots[WEB]) == [1, 2]
 
 
 def test_an_upload_under_way_is_a_root_and_ends_as_one(store: Store) -> None:

@@ -20,7 +20,8 @@ from pathlib import Path
 from relstore import protocol
 from relstore.errors import RelstoreError
 from relstore.formats import journal
-from relstore.formats.recipe import Command, Recipe
+from relstore.formats.command import Command
+from relstore.formats.recipe import Recipe
 from relstore.formats.retention import Policy
 from relstore.host import helpers
 from relstore.host.job import directory as jobs

@@ -11,7 +11,16 @@ import pytest
 from relstore import errors, protocol
 from relstore.errors import FormatError, ProtocolError
 from relstore.formats import pack
-from relstore.formats.names import AppName, Digest, JobId, PinName, TemplateName, UnitFileName, UnitName
+from relstore.formats.names import (
+    AppName,
+    BackendName,
+    Digest,
+    JobId,
+    PinName,
+    TemplateName,
+    UnitFileName,
+    UnitName,
+)
 from relstore.protocol import (
     EVENTS,
     EVENTS_OF,
@@ -31,6 +40,7 @@ EXAMPLES: dict[Any, Any] = {
     AppName: AppName("web"), PinName: PinName("stable"), Digest: Digest("ab" * 32),
     JobId: JobId("20261123T044741Z-0a1b2c3d"), UnitName: UnitName("web.service"),
     UnitFileName: UnitFileName("web@.service"), TemplateName: TemplateName("web@.service"),
+    BackendName: BackendName("web"),
 }  # fmt: skip
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from relstore.formats import journal as journal_format
+from relstore.formats.command import Command
 from relstore.formats.journal import Event
-from relstore.formats.recipe import Command, Recipe
+from relstore.formats.recipe import Recipe
 from relstore.host.job import directory as jobs
 from relstore.host.job import rejection
 from relstore.host.job.activation import Activation

@@ -14,6 +14,7 @@ with each answer, and ends when its connections are gone.
 
 import asyncio
 import contextlib
+import math
 import os
 import resource
 import signal
@@ -39,7 +40,8 @@ def read(name, default=""):
 
 
 def status():
-    if mode == "answers 500" or (mode == "turns bad" and time.monotonic() - began > STAYS_GOOD_S):
+    turned = mode == "turns bad" and time.monotonic() - began > STAYS_GOOD_S
+    if mode == "answers 500" or turned or asked > bearable:
         return "500 Oops"
     return "200 OK"
 
@@ -132,9 +134,10 @@ async def leave():
     time.sleep(LAST_MOMENT_S)  # noqa: ASYNC251 - it has something to do, and accepts nobody meanwhile
     for server in servers:
         server.close()
-    while connections:  # noqa: ASYNC110 - an event would have to be set in two places
-        await asyncio.sleep(0.05)
-    os._exit(0)
+    while True:
+        await asyncio.sleep(0.05)  # those that were accepted just now come first
+        if not connections:
+            os._exit(0)
 
 
 def take_all_descriptors():
@@ -150,6 +153,8 @@ async def main():
     if mode in ("never listens", "starts slowly"):
         await asyncio.sleep(3600 if mode == "never listens" else 3)
     for listener in sockets():
+        if mode == "exits at the shared socket" and listener.family != socket.AF_UNIX:
+            os._exit(3)
         make = loop.create_unix_server if listener.family == socket.AF_UNIX else loop.create_server
         servers.append(await make(Connection, sock=listener, backlog=4096))
     if mode == "crashes after 1 s":
@@ -163,6 +168,7 @@ servers, tasks = [], []
 version, mode, listens = read("version"), read("mode"), read("listen")
 politely = read("ends") == "politely"
 began = time.monotonic()
+bearable = int(mode.rpartition(" ")[2]) if mode.startswith("turns bad after ") else math.inf
 if mode == "exits at once":
     sys.exit(1)
 if mode == "ignores SIGTERM":

@@ -102,8 +102,19 @@ def test_every_recipe_is_played() -> None:
     assert pages == {recipe.name for recipe in RECIPES}
 
 
+@pytest.fixture(params=RECIPES, ids=[recipe.name for recipe in RECIPES])
+def recipe(request: pytest.FixtureRequest) -> Recipe:
+    """One that can be played; before there is a host, for that takes seconds."""
+    found: Recipe = request.param
+    if not THOROUGH and not found.short:
+        pytest.skip("played with RELSTORE_TEST_THOROUGH=1")
+    if reason := missing(found):
+        (pytest.fail if THOROUGH else pytest.skip)(f"docs/recipes/{found.name}.md was not played: {reason}")
+    return found
+
+
 @pytest.fixture
-def desk(network: Network, tmp_path: Path) -> Iterator[Desk]:
+def desk(recipe: Recipe, network: Network, tmp_path: Path) -> Iterator[Desk]:
     """A host that is prepared as the guide has it, up to the first unit."""
     logs = {f"/var/log/{name}/.keep": "" for name in ("nginx", "caddy")}
     host = SystemdHost.start(tmp_path, network, "web1", "10.99.1.5", files=logs)
@@ -112,6 +123,8 @@ def desk(network: Network, tmp_path: Path) -> Iterator[Desk]:
         host.run("userdel", "--remove", ACCOUNT, check=False)
         host.run("sh", "-c", "cat > /root/ada.pub", input=Path(f"{host.key}.pub").read_text())
         host.run("sh", "-ec", f"cd /root\n{preparation()[0]}")
+        if "pg_createcluster" in recipe.needs:
+            host.run("sh", "-ec", DATABASE)
         found = dict(environment(host, tmp_path / "home"))
         found |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(WHEELS), "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
         yield Desk(host, tmp_path / "home/project", found)
@@ -228,14 +241,7 @@ def jobs(desk: Desk, home: Path) -> Iterator[Seen]:
         seen.releases.update(lines[:1])
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
 def test_a_recipe_fails_no_request(recipe: Recipe, desk: Desk, tmp_path: Path) -> None:
-    if not THOROUGH and not recipe.short:
-        pytest.skip("played with RELSTORE_TEST_THOROUGH=1")
-    if reason := missing(recipe):
-        (pytest.fail if THOROUGH else pytest.skip)(f"docs/recipes/{recipe.name}.md was not played: {reason}")
-    if "pg_createcluster" in recipe.needs:
-        desk.host.run("sh", "-ec", DATABASE)
     text = recipe.path.read_text().splitlines()
     loaded = next(number for number, line in enumerate(text, 1) if line.startswith(UNDER_LOAD))
     todo = steps(recipe.path)

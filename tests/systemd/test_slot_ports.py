@@ -20,9 +20,6 @@ THOROUGH = os.environ.get("RELSTORE_TEST_THOROUGH") == "1"
 PROXIES = ("web-port@a.socket", "web-port@a.service", "web-port@b.socket", "web-port@b.service")
 
 
-DRAINING = Path(__file__).with_name("draining_service.py")
-
-
 @contextmanager
 def started(network: Network, directory: Path, *arguments: str) -> Iterator[Deployer]:
     """An ordinary account with exactly the printed rule, at a host where root has installed the units."""
@@ -125,8 +122,7 @@ def test_a_program_may_find_its_port_in_the_environment(network: Network, tmp_pa
 @pytest.mark.skipif(not THOROUGH, reason="the long form")
 def test_a_program_that_finishes_its_connections_has_them_until_then(ports: Deployer) -> None:
     """The proxy stops after the program, or SIGTERM to the program would cut them."""
-    build = release(ports, "second")
-    (build / "bin/web").write_bytes(DRAINING.read_bytes())
+    build = release(ports, "second", ends="politely")
     second = ports.run("push", build, *KEYS)  # the first one does not finish its connections
     assert second.code == 0, second.err
     assert wait_for_one_slot(ports) == "b"

@@ -12,7 +12,7 @@ from relstore.cli.command import RelstoreCommand, example
 from relstore.cli.console import Console
 from relstore.cli.each_host import on_each, report, the_app
 from relstore.cli.invocation import invocation_of
-from relstore.cli.journal_view import Entry, entries
+from relstore.cli.journal_view import LogEntry, entries
 from relstore.cli.progress import ConsoleReporter
 from relstore.cli.table import Column
 from relstore.client.connection.session import Session, rows
@@ -47,7 +47,7 @@ def log(ctx: click.Context, last: int | None) -> None:
     """Show what the host recorded: each activation, how it ended, and why; newest last."""
     invocation = invocation_of(ctx)
 
-    async def at_host(session: Session, _: ConsoleReporter) -> tuple[list[LogRow], list[Entry]]:
+    async def at_host(session: Session, _: ConsoleReporter) -> tuple[list[LogRow], list[LogEntry]]:
         app = await the_app(session, invocation)
         _done, body = await session.ask(protocol.Log(app), protocol.Done)
         events = rows(body, LogRow)
@@ -55,7 +55,7 @@ def log(ctx: click.Context, last: int | None) -> None:
         shown = {id(event) for entry in found for event in entry.events}
         return [event for event in events if id(event) in shown], found
 
-    def show(_: str, answer: tuple[list[LogRow], list[Entry]]) -> None:
+    def show(_: str, answer: tuple[list[LogRow], list[LogEntry]]) -> None:
         screen, found = invocation.console, answer[1]
         screen.table(
             _COLUMNS,
@@ -63,13 +63,13 @@ def log(ctx: click.Context, last: int | None) -> None:
             {index: entry.reasons for index, entry in enumerate(found)},
         )
 
-    def fields(answer: tuple[list[LogRow], list[Entry]]) -> dict[str, Any]:
+    def fields(answer: tuple[list[LogRow], list[LogEntry]]) -> dict[str, Any]:
         return {"events": [_fields(event) for event in answer[0]]}
 
     report("log", on_each(invocation, at_host), invocation, show, fields, headings=True)
 
 
-def _cells(entry: Entry, screen: Console) -> list[str]:
+def _cells(entry: LogEntry, screen: Console) -> list[str]:
     first = entry.first
     return [screen.when(first.time), entry.change, entry.outcome, first.who, first.job or "-"]
 

@@ -89,8 +89,7 @@ def _unit(unit: UnitOut, state: StatusOut) -> str:
 
 def _slot(slot: SlotOut) -> str:
     """``generation 41, draining for 12 s, 3 connections left``, and the unit, unless it is simply running."""
-    role = slot.role if slot.role == LIVE_ROLE or not slot.since else _for(slot)
-    parts = [f"generation {slot.generation}", role]
+    parts = [f"generation {slot.generation}", _role(slot)]
     active, _, _ = slot.state.partition(" ")
     if slot.role != DRAINING or active != "active":
         parts.append(f"{slot.unit} {active}")
@@ -100,7 +99,11 @@ def _slot(slot: SlotOut) -> str:
     return ", ".join(parts)
 
 
-def _for(slot: SlotOut) -> str:
+def _role(slot: SlotOut) -> str:
+    if slot.share is not None:
+        return f"live, {slot.share} %" if slot.role == LIVE_ROLE else f"{slot.share} %"
+    if slot.role == LIVE_ROLE or not slot.since:
+        return slot.role
     return f"{slot.role} for {text.duration(slot.seconds)}"
 
 

@@ -12,6 +12,7 @@ from relstore.cli.each_host import on_each
 from relstore.cli.invocation import Invocation, invocation_of
 from relstore.cli.progress import ConsoleReporter
 from relstore.client.config.keys.service import UNIT, UNIT_ACTION
+from relstore.client.config.recipe import slots as slots_of
 from relstore.client.connection.session import Session
 from relstore.client.unit_text import sudoers as sudoers_text
 from relstore.errors import RelstoreError, UsageError
@@ -39,6 +40,7 @@ def sudoers(ctx: click.Context, account: str | None) -> None:
     if not names:
         raise UsageError("no unit", hint="Give --unit NAME, or set `unit` in relstore.toml.")
     template = names[0] if isinstance(names[0], TemplateName) else None
+    cut_over = slots_of(invocation.settings, template)
     if template is not None:
         names = tuple(template.instance(slot) for slot in SLOTS)
     hosts = _ask_hosts(invocation)
@@ -46,7 +48,14 @@ def sudoers(ctx: click.Context, account: str | None) -> None:
     on_host = next((host.account for host in hosts if host.account != "root"), None)
     who = account or in_target or on_host or invocation.account.user
     paths = tuple(dict.fromkeys(host.systemctl for host in hosts if host.systemctl)) or _PATHS
-    text = sudoers_text(who, names, invocation.settings.get(UNIT_ACTION), paths, slots=template is not None)
+    text = sudoers_text(
+        who,
+        names,
+        invocation.settings.get(UNIT_ACTION),
+        paths,
+        slots=cut_over is not None,
+        trial=cut_over.trial if cut_over else None,
+    )
     for line in text.splitlines():
         invocation.console.report(line)
     invocation.console.document("sudoers", account=who, text=text)

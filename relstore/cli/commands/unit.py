@@ -28,7 +28,7 @@ from relstore.protocol import Installed
 
 
 @dataclass(frozen=True)
-class _Host:
+class _HostFacts:
     """What only a host knows, as far as the files need it."""
 
     root: str
@@ -69,7 +69,8 @@ class _Installation:
     "--front",
     metavar="PORT",
     type=click.IntRange(1, 65535),
-    help="With a template: also a proxy of systemd's that listens on PORT, where no balancer does.",
+    help="With a template: also a proxy of systemd's that listens on PORT, where no balancer does; with "
+    "--cut-over socket, the socket on PORT that both releases share.",
 )
 @click.option("--install", is_flag=True, help="Install the unit on the hosts and enable it.")
 @click.option("--force", is_flag=True, help="Replace an existing file that differs.")
@@ -104,7 +105,7 @@ def unit(
     cut_over = None if recover else slots(invocation.settings, template)
     ports = invocation.settings.get(SLOT_PORT)
 
-    def files(host: _Host) -> list[UnitFile]:
+    def files(host: _HostFacts) -> list[UnitFile]:
         if recover:
             text = recovery(host.root, host.python, account=account or host.account, user=user)
             return [UnitFile(unit_name, text)]
@@ -183,17 +184,17 @@ async def _say_whether_it_lingers(invocation: Invocation, session: Session) -> N
         )
 
 
-async def _ask(session: Session) -> _Host:
+async def _ask(session: Session) -> _HostFacts:
     supervisor, _body = await session.ask(protocol.Supervisor(), protocol.SupervisorOut)
     hello = session.hello
-    return _Host(hello.root, hello.account.removeprefix("uid "), supervisor.python or "")
+    return _HostFacts(hello.root, hello.account.removeprefix("uid "), supervisor.python or "")
 
 
-def _print(invocation: Invocation, files: Callable[[_Host], list[UnitFile]], *, must_ask: bool) -> None:
+def _print(invocation: Invocation, files: Callable[[_HostFacts], list[UnitFile]], *, must_ask: bool) -> None:
     """For the first target. The path of the store may be known without asking the host."""
     target = invocation.need_targets()[0]
     if target.path.startswith("/") and not must_ask:
-        made = files(_Host(target.path))
+        made = files(_HostFacts(target.path))
     else:
 
         async def at_host(session: Session, _: ConsoleReporter) -> list[UnitFile]:

@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from relstore.client.config.keys import cut_over as keys
 from relstore.client.config.keys import health, hooks, retention, service
 from relstore.client.config.setting import Setting
 from relstore.client.config.values import Values
 from relstore.errors import UsageError
-from relstore.formats.cut_over import LINK, NONE, PLACEHOLDER, RUNTIME, CutOver, check_socket
-from relstore.formats.names import TemplateName
-from relstore.formats.recipe import RELOAD, Command, Health, Http, Recipe, Units
+from relstore.formats.command import Command
+from relstore.formats.cut_over import (
+    LINK,
+    NONE,
+    PLACEHOLDER,
+    RUNTIME,
+    SOCKET,
+    CutOver,
+    Way,
+    check_socket,
+    trial_unit,
+)
+from relstore.formats.front import Front, HaproxyApi
+from relstore.formats.names import BackendName, TemplateName
+from relstore.formats.recipe import RELOAD, Health, Http, Recipe, Units
 from relstore.formats.retention import Policy
 
 PROBE_TIMEOUT_S = 10
+_WHY_ALL_AT_ONCE: Mapping[Way, str] = {
+    LINK: "a link leads to one socket, so it moves all of the traffic at once",
+    SOCKET: "both releases accept from the one socket, and nobody decides which of them does",
+    NONE: "no traffic is moved, so there is nothing to share",
+}
 
 
 def recipe(settings: Values) -> Recipe:
@@ -75,9 +94,9 @@ def _template(settings: Values) -> TemplateName | None:
 
 def slots(settings: Values, template: TemplateName | None) -> CutOver | None:
     """How ``template`` runs the app; None without one. Raises UsageError for keys that do not go together."""
-    way = settings.get(keys.CUT_OVER)
+    choice = settings.get(keys.CUT_OVER)
     if template is None:
-        if way is not None:
+        if choice is not None:
             raise UsageError("cut-over without a template", hint='Set unit = "NAME@", a template of units.')
         return None
     for setting in (service.RESTART_COMMAND, service.RELOAD_COMMAND):
@@ -85,18 +104,45 @@ def slots(settings: Values, template: TemplateName | None) -> CutOver | None:
             raise UsageError(
                 f"{setting.name} beside the template {template}", hint="With slots, nothing is restarted."
             )
+    way = choice.way if choice else LINK
+    if way == SOCKET and settings.get(keys.STANDBY):
+        raise UsageError(
+            'standby with cut-over = "socket": a release accepts connections for as long as it runs, so none '
+            "can be kept running without traffic",
+            hint="Remove standby.",
+        )
     name = template.removesuffix("@.service")
     runtime = RUNTIME if settings.get(service.USER) else "/run"
     socket = settings.get(keys.SLOT_SOCKET) or check_socket(f"{runtime}/{name}-{PLACEHOLDER}/sock")
     return CutOver(
         template,
-        way or LINK,
+        way,
         "" if way == NONE else socket,
         settings.get(keys.DRAIN),
-        settings.get(keys.DRAIN_ANNOUNCE),
+        # Only the program itself can stop accepting from the shared socket.
+        way == SOCKET or settings.get(keys.DRAIN_ANNOUNCE),
         settings.get(keys.WATCH),
         settings.get(keys.STANDBY),
+        _front(settings, choice, name),
+        trial_unit(template) if way == SOCKET else None,
     )
+
+
+def _front(settings: Values, choice: keys.Choice | None, name: str) -> Front | None:
+    """What is told of the shares; ``name``: of the template. Raises UsageError for ones nobody is told."""
+    shares = settings.get(keys.SHARES) or ()
+    way = choice.way if choice else LINK
+    if way in _WHY_ALL_AT_ONCE:
+        if shares:
+            raise UsageError(
+                f'shares with cut-over = "{way}": {_WHY_ALL_AT_ONCE[way]}',
+                hint='Set cut-over = "haproxy" or a command for it, or remove shares.',
+            )
+        return None
+    if choice is not None and choice.command is not None:
+        return Front(shares, None, Command(choice.command, settings.get(hooks.HOOK_TIMEOUT)))
+    backend = settings.get(keys.HAPROXY_BACKEND) or BackendName.parse(name)
+    return Front(shares, HaproxyApi(settings.get(keys.HAPROXY_SOCKET), backend), None)
 
 
 def _request(request: Http, settings: Values, cut_over: CutOver | None) -> Http:

@@ -17,7 +17,7 @@ from pathlib import Path
 from relstore.client.demo import user_units
 from relstore.client.demo.caller import Caller
 from relstore.client.demo.server import ADDRESS
-from relstore.client.demo.stage import ROLLED_BACK, Figures, Stage, Tell, stage
+from relstore.client.demo.stage import ROLLED_BACK, DemoStage, Figures, Tell, stage
 
 _APP = "relstore-demo"
 _TOML = """\
@@ -54,7 +54,7 @@ def run(directory: Path, environment: Mapping[str, str], user: str, tell: Tell) 
             return _tell(at, port)
 
 
-def _tell(at: Stage, port: int) -> Figures:
+def _tell(at: DemoStage, port: int) -> Figures:
     expected = (0, 0, 0, 0, 0, ROLLED_BACK, 0)
     codes = [_push(at, "1")]
     caller = Caller(port)
@@ -75,14 +75,14 @@ def _tell(at: Stage, port: int) -> Figures:
     return Figures(caller.requests, tuple(caller.failures), dict(caller.versions), tuple(codes), expected)
 
 
-def _timed(at: Stage, *words: str) -> int:
+def _timed(at: DemoStage, *words: str) -> int:
     began = time.monotonic()
     code = at.relstore(*words).code
     at.tell(f"  ({time.monotonic() - began:.1f} s, for 2 s of which it had the traffic and was watched)")
     return code
 
 
-def _push(at: Stage, version: str, *, broken: bool = False) -> int:
+def _push(at: DemoStage, version: str, *, broken: bool = False) -> int:
     release = at.directory / "release"
     release.mkdir(exist_ok=True)
     source = resources.files("relstore.client.demo").joinpath("slot_service.py").read_text("utf-8")

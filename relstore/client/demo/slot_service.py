@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler
 BUILD = os.path.dirname(os.path.realpath(__file__))
 
 
-class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+class SlotServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     """One thread for each connection."""
 
     daemon_threads = True
@@ -36,4 +36,4 @@ if __name__ == "__main__":
     with open(os.path.join(BUILD, "VERSION"), "rb") as file:
         version = file.read()
     broken = os.path.exists(os.path.join(BUILD, "BROKEN"))
-    Server(sys.argv[1], Handler).serve_forever()
+    SlotServer(sys.argv[1], Handler).serve_forever()

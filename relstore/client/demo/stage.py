@@ -53,7 +53,7 @@ class Ran:
 
 
 @dataclass(frozen=True)
-class Stage:
+class DemoStage:
     """Where a story plays, and what runs relstore there."""
 
     directory: Path
@@ -94,7 +94,7 @@ class Stage:
 
 
 @contextlib.contextmanager
-def stage(directory: Path, environment: Mapping[str, str], user: str, tell: Tell) -> Iterator[Stage]:
+def stage(directory: Path, environment: Mapping[str, str], user: str, tell: Tell) -> Iterator[DemoStage]:
     """An SSH server with a store, in an empty ``directory``. ``environment``: what the commands get."""
     home = directory / "home"
     keys = Keys.create(home)
@@ -103,6 +103,6 @@ def stage(directory: Path, environment: Mapping[str, str], user: str, tell: Tell
         keys.write_config(server.port, user)
         tell(f"An SSH server with throw-away keys listens on loopback, port {server.port}; call it `demo`.")
         made = {**environment, "HOME": str(home)}
-        yield Stage(directory, made, f"demo:{directory / 'srv'}", tell)
+        yield DemoStage(directory, made, f"demo:{directory / 'srv'}", tell)
     finally:
         server.stop()

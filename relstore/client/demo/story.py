@@ -15,7 +15,7 @@ from importlib import resources
 from pathlib import Path
 
 from relstore.client.demo.caller import Caller
-from relstore.client.demo.stage import ROLLED_BACK, Figures, Stage, Tell, stage
+from relstore.client.demo.stage import ROLLED_BACK, DemoStage, Figures, Tell, stage
 
 
 def run(directory: Path, environment: Mapping[str, str], user: str, tell: Tell) -> Figures:
@@ -38,7 +38,7 @@ def _make_release(directory: Path, version: str, *, broken: bool) -> str:
     return site.name
 
 
-def _tell(at: Stage, port: int, restart: str) -> Figures:
+def _tell(at: DemoStage, port: int, restart: str) -> Figures:
     hidden, note = ("--restart", restart), "   # with a restart command"
 
     def push(version: str, *, broken: bool = False) -> int:

@@ -16,7 +16,7 @@ import sys
 READY_TIMEOUT_S = 5
 
 
-class Supervisor:
+class DemoSupervisor:
     """Holds the socket, and at most one service."""
 
     def __init__(self, service: str) -> None:
@@ -52,7 +52,7 @@ class Supervisor:
 
 
 def run(control: str, service: str) -> None:
-    supervisor = Supervisor(service)
+    supervisor = DemoSupervisor(service)
     server = socket.socket(socket.AF_UNIX)
     server.bind(control)
     server.listen()

@@ -156,7 +156,7 @@ def _failure(outcome: Outcome, app: AppName, ended: protocol.Ended) -> RelstoreE
         case "stuck":
             return StuckError(
                 f"generation {ended.generation} failed, and going back failed too: {ended.reason}",
-                state=f"{state}, but its restart failed: the service may be down.",
+                state=f"{state}, but the way back to it did not succeed: the service may be down.",
                 hint="Log in and look at the service now; the link is right.",
                 app=app,
                 generation=ended.generation,

@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 import shlex
 
-from relstore.formats.recipe import Command, Recipe
+from relstore.formats.command import Command
+from relstore.formats.recipe import Recipe
 
 _BARE_RESTART = re.compile(
     r"\s*(?P<sudo>sudo\s+(-n\s+)?(--\s+)?)?(\S*/)?systemctl\s+(?P<user>--user\s+)?restart"

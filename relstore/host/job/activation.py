@@ -25,7 +25,7 @@ from relstore.host.job.values import JobRequest
 from relstore.host.machine.clock import Moment
 from relstore.host.machine.privilege import Privilege
 from relstore.host.service.health import HealthCheck, Subject
-from relstore.host.service.services import Failure, Services
+from relstore.host.service.services import ServiceFailure, Services
 from relstore.host.service.unit_output import UnitOutput
 from relstore.store import reserve
 from relstore.store.app import CURRENT, App
@@ -137,7 +137,7 @@ class Activation:
 
     # -- forward ---------------------------------------------------------------------------------
 
-    def _go_live(self, previous: int, switched: float, restarted: bool) -> Failure | None:
+    def _go_live(self, previous: int, switched: float, restarted: bool) -> ServiceFailure | None:
         """Restart, check, and wait for the confirmation; what is in the way of *active*."""
         try:
             if restarted:
@@ -154,10 +154,10 @@ class Activation:
                 self._record.try_step(CONFIRMING, previous)
                 problem = confirmation.wait(self._job, self._recipe.confirm)
         except Exception as error:  # noqa: BLE001 - whatever it is, a bug too, the way back must be taken
-            return Failure(explained(error, "after the switch"), of_release=False)
-        return Failure(problem) if problem else None
+            return ServiceFailure(explained(error, "after the switch"), of_release=False)
+        return ServiceFailure(problem) if problem else None
 
-    def _restart(self, previous: int, switched: float) -> Failure | None:
+    def _restart(self, previous: int, switched: float) -> ServiceFailure | None:
         if self._services.is_empty:
             return None
         self._record.try_step(RESTARTING, previous)

@@ -17,7 +17,7 @@ from relstore.formats import journal as journal_format
 from relstore.formats.cut_over import CutOver, Slot
 from relstore.formats.names import JobId
 from relstore.formats.recipe import Recipe
-from relstore.host.job import closing
+from relstore.host.job import closing, traffic
 from relstore.host.job import directory as jobs
 from relstore.host.job.closing import Closing, connections_text
 from relstore.host.job.directory import Job
@@ -152,7 +152,9 @@ class Freeing:
 
     def wait(self, is_cancelled: Callable[[], bool]) -> None:
         """Until its connections are gone, their time is up, or the activation is cancelled."""
-        count = count_connections(self._cut_over, self._slot)
+        if self._cut_over.trial is not None:
+            self._service.announce_end()  # only the program itself knows when it has finished its connections
+        count = self._left()
         if count == 0:
             return
         self._log.say(
@@ -160,7 +162,7 @@ class Freeing:
             f"{self._generation} in slot {self._slot}; --cut-old ends them at once"
         )
         told = self._began
-        while (left := count_connections(self._cut_over, self._slot)) != 0 and not is_cancelled():
+        while (left := self._left()) != 0 and not is_cancelled():
             now = time.monotonic()
             if now - self._began >= self._cut_over.drain:
                 return
@@ -173,7 +175,7 @@ class Freeing:
 
     def end(self, *, at_once: bool) -> Closing | None:
         """Stop it; what was closed by that."""
-        count = count_connections(self._cut_over, self._slot)
+        count = self._left()
         closed = None
         if count != 0:
             waited = round(time.monotonic() - self._began)
@@ -183,6 +185,11 @@ class Freeing:
         else:
             self._service.stop()
         return closed
+
+    def _left(self) -> int | None:
+        """How many connections it has; what has ended has none."""
+        count = count_connections(self._cut_over, self._slot)
+        return 0 if count is None and self._service.has_ended() else count
 
 
 def end_now(cut_over: CutOver, slot: Slot, service: SlotService, log: JobLog) -> None:
@@ -199,8 +206,8 @@ def _last_job(app: App) -> str:
 
 
 def _without_use(slots: Slots, cut_over: CutOver) -> list[Slot]:
-    """The slots that neither have the traffic nor are kept to go back to."""
-    used = (slots.live(cut_over), slots.standby())
+    """The slots that no request reaches and that are not kept to go back to."""
+    used = (*traffic.reached(slots, cut_over), slots.standby())
     return [slot for slot in slots.generations() if slot not in used]
 
 
@@ -210,7 +217,9 @@ def has_connections(cut_over: CutOver, slot: Slot) -> bool:
 
 
 def count_connections(cut_over: CutOver, slot: Slot) -> int | None:
-    """Workers have none; None where they cannot be counted."""
+    """Workers have none; None where they cannot be counted: nobody sees whose a shared socket's are."""
+    if cut_over.trial is not None:
+        return None
     if not cut_over.socket:
         return 0
     try:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from relstore.formats.command import Command
 from relstore.formats.generation import Generation
 from relstore.formats.names import AppName
-from relstore.formats.recipe import Command
 from relstore.host.job.log import JobLog
 from relstore.host.service import commands
 
@@ -18,12 +21,19 @@ class Hooks:
         self._link = link
         self._log = log
 
-    def run(self, name: str, command: Command, generation: Generation, other: Generation | None) -> str:
-        """``""`` when it went well, else what went wrong."""
+    def run(
+        self,
+        name: str,
+        command: Command,
+        generation: Generation,
+        other: Generation | None,
+        more: Mapping[str, str] = MappingProxyType({}),
+    ) -> str:
+        """``""`` when it went well, else what went wrong. ``more``: variables for this command alone."""
         self._log.say(f"running the {name} command")
         problem = commands.run(
             command.words,
-            variables=self.variables(generation, other),
+            variables={**self.variables(generation, other), **more},
             directory=self._tree(generation),
             output=self._log,
             seconds=command.timeout,

@@ -1,17 +1,17 @@
-"""The unit of one slot: starts it, checks it at its own socket, watches it, and stops it."""
+"""The unit of one slot or of a trial: starts it, checks it at its own socket, watches it, and stops it."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
 
-from relstore.formats.cut_over import Slot
+from relstore.formats.cut_over import Place
 from relstore.formats.names import Digest
 from relstore.formats.recipe import RESTART, Recipe
 from relstore.host.job.log import JobLog
 from relstore.host.machine.privilege import Privilege
 from relstore.host.service.health import HealthCheck, Subject
-from relstore.host.service.services import Failure, Services
+from relstore.host.service.services import ServiceFailure, Services
 from relstore.host.service.unit_output import UnitOutput
 
 _STOP_S = 90.0
@@ -23,7 +23,7 @@ class SlotService:
     """What runs in ``slot``, whose link is ``path``."""
 
     def __init__(
-        self, recipe: Recipe, slot: Slot, path: str, privilege: Privilege, root: str, log: JobLog
+        self, recipe: Recipe, slot: Place, path: str, privilege: Privilege, root: str, log: JobLog
     ) -> None:
         mine = recipe.for_slot(slot)
         mine = mine._replace(units=mine.units._replace(action=RESTART))
@@ -37,6 +37,8 @@ class SlotService:
         self._output = UnitOutput(self._services.systemd, mine.units.names, user=mine.units.user)
         # The link of a slot never changes while its unit runs: whenever that was started, it was this build.
         self._since = 0.0
+        self.took = 0.0
+        """How many seconds after its start it was healthy for the first time."""
 
     def is_running(self) -> bool:
         return self._services.systemd.state(self._unit).active == "active"
@@ -45,7 +47,7 @@ class SlotService:
         """Whether nothing of it runs any more, not even to finish its connections."""
         return self._services.systemd.state(self._unit).active in ("inactive", "failed", "")
 
-    def start(self, variables: Mapping[str, str]) -> Failure | None:
+    def start(self, variables: Mapping[str, str]) -> ServiceFailure | None:
         """Start it, and wait until systemd says that it has."""
         self._since = time.monotonic()
         self._output.begin()
@@ -58,6 +60,7 @@ class SlotService:
         """
         subject = Subject(build, self._path, self._since, variables)
         problem = self._checker.check(subject, restarted=not at_once)
+        self.took = time.monotonic() - self._since
         if problem or at_once:
             return problem
         return self._checker.stays(subject, self._stable)

@@ -5,6 +5,7 @@ Pure: bytes in, values out. Where the files lie, and who writes them when, is ``
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any, NamedTuple, Optional, TypeVar
 
 import relstore
@@ -17,6 +18,7 @@ from relstore.errors import (
     UsageError,
 )
 from relstore.formats import pack
+from relstore.formats.cut_over import LINK, NONE
 from relstore.formats.recipe import Recipe
 from relstore.protocol import fields as shape
 
@@ -28,6 +30,8 @@ _MAGIC = "relstore-job"
 _VERSION = 2
 _SLOTS_VERSION = 3
 """Of a request with slots, which an older relstore must not take for one without."""
+_FRONT_VERSION = 4
+"""Of one with a way that an older relstore does not know, and would take for a link."""
 
 QUEUED = "queued"
 STARTED = "started"
@@ -66,9 +70,7 @@ class JobState(NamedTuple):
 
 def encode(value: Any) -> bytes:
     """Raises FormatError for what could not be read again."""
-    has_slots = isinstance(value, JobRequest) and value.recipe.cut_over is not None
-    version = _SLOTS_VERSION if has_slots else _VERSION
-    raw = pack.encode_fields(_MAGIC, version, [shape.to_values(shape.readable(value))])
+    raw = pack.encode_fields(_MAGIC, _version(value), [shape.to_values(shape.readable(value))])
     if len(raw) > MAX_BYTES:
         raise FormatError(
             f"the {type(value).__name__} of a job has {len(raw):,} bytes; at most {MAX_BYTES:,}"
@@ -78,19 +80,25 @@ def encode(value: Any) -> bytes:
 
 def decode(raw: bytes, name: str, kind: type[T]) -> T:
     """``name``: of which file of which job, for the errors. Raises DamagedError, NewerStoreError."""
+    *earlier, last = (_VERSION, _SLOTS_VERSION, _FRONT_VERSION) if kind is JobRequest else (_VERSION,)
     try:
-        try:
-            (value,) = _fields(raw, name, _VERSION)
-        except NewerFormatError:
-            if kind is not JobRequest:
-                raise
-            (value,) = _fields(raw, name, _SLOTS_VERSION)
-        return shape.from_values(kind, value)
+        for version in earlier:
+            with contextlib.suppress(NewerFormatError):
+                return shape.from_values(kind, _fields(raw, name, version))
+        return shape.from_values(kind, _fields(raw, name, last))
     except NewerFormatError as error:
         raise NewerStoreError.of(f"the {name}", error.what, needed="", own=relstore.__version__) from None
     except (FormatError, ProtocolError, UsageError) as error:
         raise DamagedError(f"the {name}: {error.what}") from None
 
 
-def _fields(raw: bytes, name: str, version: int) -> list[Any]:
-    return pack.decode_fields(raw, what=name, magic=_MAGIC, version=version, count=1, limit=MAX_BYTES)
+def _version(value: Any) -> int:
+    cut_over = value.recipe.cut_over if isinstance(value, JobRequest) else None
+    if cut_over is None:
+        return _VERSION
+    return _SLOTS_VERSION if cut_over.way in (LINK, NONE) else _FRONT_VERSION
+
+
+def _fields(raw: bytes, name: str, version: int) -> Any:
+    (value,) = pack.decode_fields(raw, what=name, magic=_MAGIC, version=version, count=1, limit=MAX_BYTES)
+    return value

@@ -21,7 +21,7 @@ from relstore.gc import roots as gc_roots
 from relstore.gc.left import Left
 from relstore.gc.measure import measure
 from relstore.gc.plan import Plan, make_plan
-from relstore.gc.roots import Survey
+from relstore.gc.roots import RootSurvey
 from relstore.host import helpers
 from relstore.host.job import directory as jobs
 from relstore.host.job.log import LIMIT
@@ -94,7 +94,7 @@ def _cut_log(app: App, ident: JobId, keep: int) -> int:
 class _Seen(NamedTuple):
     """The roots, what they mean, and which leftovers are still needed."""
 
-    survey: Survey
+    survey: RootSurvey
     plan: Plan
     needed: leftovers.Needed
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from relstore.formats.cut_over import SLOTS
+from relstore.formats.cut_over import SLOTS, TRIAL, Place
 from relstore.formats.cut_over import SLOTS_DIRECTORY as DIRECTORY
 from relstore.formats.names import AppName
 from relstore.formats.recipe import Recipe
@@ -26,7 +26,8 @@ def of_units(root: str, app: AppName, recipe: Recipe) -> Iterator[str]:
         return
     parts = [(CURRENT, recipe)]
     if recipe.cut_over is not None:
-        parts = [(f"{DIRECTORY}/{slot}", recipe.for_slot(slot)) for slot in SLOTS]
+        places: tuple[Place, ...] = SLOTS if recipe.cut_over.trial is None else (*SLOTS, TRIAL)
+        parts = [(f"{DIRECTORY}/{place}", recipe.for_slot(place)) for place in places]
     for name, part in parts:
         for problem in _problems(f"{root}/apps/{app}/{name}", part):
             yield f"{problem.what}. {problem.hint}"

@@ -9,12 +9,13 @@ import os
 from collections.abc import Callable, Iterator
 
 from relstore.formats import systemctl
-from relstore.formats.cut_over import LIVE, MAX_SOCKET_BYTES, SLOTS
+from relstore.formats.cut_over import LIVE, MAX_SOCKET_BYTES, SLOTS, TRIAL, CutOver, Place
 from relstore.formats.cut_over import SLOTS_DIRECTORY as DIRECTORY
 from relstore.formats.names import AppName, UnitName
 from relstore.formats.recipe import RELOAD, RESTART, Recipe
 from relstore.host.machine import access, logind, selinux
 from relstore.host.machine.privilege import Privilege, Refusal
+from relstore.host.requests import preflight_front
 from relstore.host.service import link_use
 from relstore.host.service.members import Member, expand
 from relstore.host.service.systemd import Systemd, UnitState
@@ -27,7 +28,7 @@ def unit_problems(
 ) -> Iterator[Problem]:
     """What is wrong with the units for an app of the store at ``root``. ``link_name``: they run that link."""
     if recipe.cut_over is not None and not recipe.units.names:
-        yield from _slot_problems(root, app, recipe, password)
+        yield from _slot_problems(root, app, recipe, recipe.cut_over, password)
         return
     if not recipe.units.names:
         return
@@ -70,20 +71,48 @@ def unit_problems(
         )
 
 
-def _slot_problems(root: str, app: AppName, recipe: Recipe, password: str) -> Iterator[Problem]:
+def _slot_problems(
+    root: str, app: AppName, recipe: Recipe, cut_over: CutOver, password: str
+) -> Iterator[Problem]:
+    yield from preflight_front.front_problems(cut_over)
     live = f"{root}/apps/{app}/{LIVE}"
-    if len(os.fsencode(live)) > MAX_SOCKET_BYTES:
+    if cut_over.has_link and len(os.fsencode(live)) > MAX_SOCKET_BYTES:
         yield Problem.of(
             "live-too-long",
             f"{live} is longer than the {MAX_SOCKET_BYTES} bytes that the path of a Unix socket may have",
             "Use a shorter path for the store, or a shorter name for the app.",
         )
     seen = set()
-    for slot in SLOTS:
+    places: tuple[Place, ...] = SLOTS if cut_over.trial is None else (*SLOTS, TRIAL)
+    for slot in places:
         for problem in unit_problems(root, app, recipe.for_slot(slot), password, f"{DIRECTORY}/{slot}"):
             if problem not in seen:
                 seen.add(problem)
                 yield problem
+    if cut_over.trial is not None and not seen:
+        yield from _sharing(recipe, cut_over)
+
+
+def _sharing(recipe: Recipe, cut_over: CutOver) -> Iterator[Problem]:
+    """Whether both slots accept from one socket, and neither keeps the other from that."""
+    systemd = Systemd(recipe.units, Privilege())
+    states = {unit: systemd.state(unit) for unit in map(cut_over.unit, SLOTS)}
+    sockets = [{name for name in state.triggered_by if name.endswith(".socket")} for state in states.values()]
+    if not set.intersection(*sockets):
+        yield Problem.of(
+            "socket-not-shared",
+            f"no socket of systemd's passes connections to both {' and '.join(states)}",
+            f"Add Sockets=NAME.socket to {cut_over.template}; then `systemctl daemon-reload`.",
+        )
+    for unit, state in states.items():
+        if not state.non_blocking:
+            yield Problem.of(
+                "socket-blocks",
+                f"{unit} has no NonBlocking=yes, so the release that serves would stall in accept when the "
+                "next one starts",
+                f"Add NonBlocking=yes to {cut_over.template}; then `systemctl daemon-reload`.",
+            )
+            break
 
 
 def started(root: str, app: AppName, recipe: Recipe) -> frozenset[str]:
@@ -198,7 +227,10 @@ def _may_act(unit: UnitName, state: UnitState, recipe: Recipe, privilege: Privil
         )
         return
     refused: dict[Refusal, list[str]] = {}
-    needed = systemctl.slot_commands() if recipe.cut_over else systemctl.commands(recipe.units.action)
+    needed = systemctl.commands(recipe.units.action)
+    if recipe.cut_over is not None:
+        is_trial = unit == recipe.cut_over.trial
+        needed = systemctl.trial_commands() if is_trial else systemctl.slot_commands()
     for words in needed:
         refusal = privilege.refusal(["systemctl", *words, unit])
         if refusal is not None:

@@ -19,6 +19,7 @@ from relstore.formats.cut_over import (
     SLOTS,
     STANDBY,
     STARTING,
+    TRIAL,
     CutOver,
     Role,
     Slot,
@@ -28,8 +29,9 @@ from relstore.formats.names import JobId
 from relstore.formats.recipe import Recipe
 from relstore.gc import processes
 from relstore.host.job import directory as jobs
-from relstore.host.job import recovery
+from relstore.host.job import recovery, traffic
 from relstore.host.machine.privilege import Privilege
+from relstore.host.requests import shift_status
 from relstore.host.service import connections, running_build
 from relstore.host.service.systemd import Systemd, UnitState
 from relstore.protocol import SlotOut, UnitOut
@@ -39,7 +41,7 @@ from relstore.store.slots import Slots
 from relstore.store.store import Store
 
 
-class Links(NamedTuple):
+class SlotLinks(NamedTuple):
     """What the links and the last job say of the slots."""
 
     generations: Mapping[Slot, int]
@@ -51,6 +53,8 @@ class Links(NamedTuple):
     """When the traffic moved last, in seconds since 1970; 0: that is not known."""
     began_at: int = 0
     """When that activation began."""
+    on_trial: Optional[int] = None
+    """The generation that proves itself before it shares a socket."""
 
     def role(self, slot: Slot) -> Role:
         if slot == self.live:
@@ -73,17 +77,30 @@ def read(store: Store, app: App, recipe: Recipe, rows: Sequence[Row]) -> tuple[l
     cut_over = recipe.cut_over
     if cut_over is None:
         return [], []
-    links = _links(Slots(app.directory, store.durability), app, cut_over)
+    store_slots = Slots(app.directory, store.durability)
+    links = _links(store_slots, app, cut_over)
+    shares = shift_status.shares(store_slots, cut_over, links.live)
     systemd = Systemd(recipe.units, Privilege()) if Systemd.is_here() else None
     units, slots = [], []
     for slot in SLOTS:
         state = systemd.state(cut_over.unit(slot)) if systemd is not None else UnitState.parse("")
-        out = _slot(slot, links, cut_over, state)
+        out = _slot(slot, links, cut_over, state)._replace(share=shares.get(slot))
         slots.append(out)
         if slot in links.generations and systemd is not None:
             runs = _runs(state.main_pid, out.generation, rows)
             units.append(UnitOut(out.unit, out.state, runs, out.program))
+    if links.on_trial is not None and systemd is not None:
+        units.append(_trial(links.on_trial, cut_over, systemd, rows))
     return units, slots
+
+
+def _trial(number: int, cut_over: CutOver, systemd: Systemd, rows: Sequence[Row]) -> UnitOut:
+    """The unit in which a release proves itself before it shares the socket."""
+    unit = cut_over.unit(TRIAL)
+    state = systemd.state(unit)
+    program = running_build.program(state.main_pid) if state.main_pid else ""
+    said = f"{state.active or 'unknown'} ({state.sub}), on trial"
+    return UnitOut(unit, said, _runs(state.main_pid, number, rows), program)
 
 
 def unfit(store: Store, app: App, cut_over: CutOver, current: int | None) -> Iterator[str]:
@@ -91,9 +108,12 @@ def unfit(store: Store, app: App, cut_over: CutOver, current: int | None) -> Ite
     slots = Slots(app.directory, store.durability)
     try:
         live, generations = slots.live(cut_over), slots.generations()
+        used = (*traffic.reached(slots, cut_over), slots.standby())
+        of_shift = list(shift_status.unfit(slots, cut_over, live, generations))
     except StoreError as error:
         yield error.what
         return
+    yield from of_shift
     if live is None:
         if current is not None:
             yield "no slot has the traffic"
@@ -102,41 +122,42 @@ def unfit(store: Store, app: App, cut_over: CutOver, current: int | None) -> Ite
     elif current is not None and generations[live] != current:
         yield f"slot {live} has the traffic, with generation {generations[live]} instead of {current}"
     if jobs.running(app) is None:
-        yield from _left_over(cut_over, live, slots.standby(), generations)
+        yield from _left_over(cut_over, used, generations)
 
 
 def runs_another(units: Sequence[UnitOut], slots: Sequence[SlotOut]) -> Iterator[str]:
     """Slots whose process executes another build than their link leads to."""
     expected = {slot.unit: slot for slot in slots}
     for unit in units:
-        slot = expected[unit.name]
-        if unit.runs and unit.runs != slot.generation:
+        slot = expected.get(unit.name)  # none for a trial
+        if slot is not None and unit.runs and unit.runs != slot.generation:
             yield f"slot {slot.name} runs generation {unit.runs} instead of {slot.generation}"
 
 
 def _left_over(
-    cut_over: CutOver, live: Slot | None, standby: Slot | None, generations: Mapping[Slot, int]
+    cut_over: CutOver, used: Sequence[Slot | None], generations: Mapping[Slot, int]
 ) -> Iterator[str]:
     """Nobody drains a slot any more once the job has ended."""
     for slot, number in sorted(generations.items()):
-        if slot not in (live, standby):
+        if slot not in used:
             yield (
                 f"slot {slot} still has generation {number}, without the traffic, and nothing ends it; "
                 f"the next activation does (`systemctl status {cut_over.unit(slot)}`)"
             )
 
 
-def _links(slots: Slots, app: App, cut_over: CutOver) -> Links:
+def _links(slots: Slots, app: App, cut_over: CutOver) -> SlotLinks:
     try:
-        generations = slots.generations()
+        generations, on_trial = slots.generations(), slots.on_trial()
     except StoreError:
-        generations = {}
-    links = Links(generations, _live(slots, cut_over), slots.standby(), moved_at=_moved_at(app))
+        generations, on_trial = {}, None
+    live, standby = _live(slots, cut_over), slots.standby()
+    links = SlotLinks(generations, live, standby, moved_at=_moved_at(app), on_trial=on_trial)
     event = recovery.unresolved(app.events())
     return links if event is None else _with_activation(links, app, event)
 
 
-def _with_activation(links: Links, app: App, event: Event) -> Links:
+def _with_activation(links: SlotLinks, app: App, event: Event) -> SlotLinks:
     """``event``: its intent."""
     try:
         job = jobs.open_job(app, JobId.parse(event.job))
@@ -151,7 +172,7 @@ def _with_activation(links: Links, app: App, event: Event) -> Links:
     return links if noted is None else links._replace(starting=noted[0], began_at=event.time)
 
 
-def _slot(slot: Slot, links: Links, cut_over: CutOver, state: UnitState) -> SlotOut:
+def _slot(slot: Slot, links: SlotLinks, cut_over: CutOver, state: UnitState) -> SlotOut:
     words = state.active or ("unknown" if slot in links.generations else "inactive")
     since = links.since(slot)
     return SlotOut(
@@ -190,7 +211,7 @@ def _moved_at(app: App) -> int:
 
 
 def _connections(cut_over: CutOver, slot: Slot) -> int | None:
-    if not cut_over.socket:
+    if not cut_over.has_link:
         return None
     try:
         return connections.count(cut_over.socket_of(slot))

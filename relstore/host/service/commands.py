@@ -14,13 +14,13 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from relstore.host.service import pump
-from relstore.host.service.pump import Output
+from relstore.host.service.pump import OutputSink
 
 SHELL = ("sh", "-c")
 """How the client passes a command that was given as one line."""
 
 
-class Ran(NamedTuple):
+class CommandResult(NamedTuple):
     """How a command ended."""
 
     problem: str
@@ -31,20 +31,20 @@ class Ran(NamedTuple):
 
 
 def run(
-    words: Sequence[str], *, variables: Mapping[str, str], directory: str, output: Output, seconds: int
-) -> Ran:
+    words: Sequence[str], *, variables: Mapping[str, str], directory: str, output: OutputSink, seconds: int
+) -> CommandResult:
     """Run a command to its end.
 
     After ``seconds`` its whole process group is killed. What it leaves running after a good end stays, and
     what that prints is dropped.
     """
     if not words:
-        return Ran("an empty command cannot be run")
+        return CommandResult("an empty command cannot be run")
     environment = {**os.environ, **variables}  # noqa: TID251 - what the command inherits, not what we obey
     try:
         end, begin = os.pipe()
     except OSError as error:
-        return Ran(f"{words[0]!r} cannot be run: {error.strerror}")
+        return CommandResult(f"{words[0]!r} cannot be run: {error.strerror}")
     try:
         process = subprocess.Popen(
             list(words),
@@ -57,7 +57,7 @@ def run(
         )
     except (OSError, ValueError) as error:  # ValueError: a NUL byte among the words
         os.close(end)
-        return Ran(f"{words[0]!r} cannot be run: {getattr(error, 'strerror', None) or error}")
+        return CommandResult(f"{words[0]!r} cannot be run: {getattr(error, 'strerror', None) or error}")
     finally:
         os.close(begin)
     in_time = pump.pass_on(process, end, output, seconds)
@@ -67,10 +67,10 @@ def run(
     code = process.wait()
     pump.let_go(end, output)
     if not in_time:
-        return Ran(f"{_name(words)} did not end within {seconds} s and was killed")
+        return CommandResult(f"{_name(words)} did not end within {seconds} s and was killed")
     if code < 0:
-        return Ran(f"{_name(words)} was killed by signal {-code}")
-    return Ran(f"{_name(words)} ended with exit code {code}" if code else "", is_verdict=True)
+        return CommandResult(f"{_name(words)} was killed by signal {-code}")
+    return CommandResult(f"{_name(words)} ended with exit code {code}" if code else "", is_verdict=True)
 
 
 def _name(words: Sequence[str]) -> str:

@@ -14,7 +14,7 @@ from relstore.formats.names import Digest, UnitName
 from relstore.formats.recipe import Recipe
 from relstore.host.service import link_use, probes, running_build
 from relstore.host.service.members import Member, expand
-from relstore.host.service.pump import Output
+from relstore.host.service.pump import OutputSink
 from relstore.host.service.running_build import Execution
 from relstore.host.service.services import Services
 from relstore.host.service.unit_health import (
@@ -46,7 +46,7 @@ class Subject(NamedTuple):
 class HealthCheck:
     """Checks a release as its recipe says."""
 
-    def __init__(self, recipe: Recipe, services: Services, *, directory: str, output: Output) -> None:
+    def __init__(self, recipe: Recipe, services: Services, *, directory: str, output: OutputSink) -> None:
         self._recipe = recipe
         self._health = recipe.health
         self._services = services

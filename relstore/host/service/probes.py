@@ -12,10 +12,11 @@ import time
 from collections.abc import Mapping
 
 from relstore.errors import UsageError
-from relstore.formats.recipe import Command, Http
+from relstore.formats.command import Command
+from relstore.formats.recipe import Http
 from relstore.host.service import commands, http_client
 from relstore.host.service.http_client import Response
-from relstore.host.service.pump import Output
+from relstore.host.service.pump import OutputSink
 
 _QUOTED = 200
 
@@ -42,7 +43,7 @@ def tcp(address: str, seconds: float) -> str:
 
 
 def command(
-    probe: Command, variables: Mapping[str, str], *, directory: str, output: Output, seconds: float
+    probe: Command, variables: Mapping[str, str], *, directory: str, output: OutputSink, seconds: float
 ) -> str:
     """Run it once, for at most ``seconds`` or its own limit, whichever is less."""
     limit = max(1, int(min(seconds, probe.timeout)))

@@ -20,7 +20,7 @@ _LAST_CHUNKS = 16
 """How much is still read once the command has ended: as much as a pipe can hold, and no more."""
 
 
-class Output(Protocol):
+class OutputSink(Protocol):
     """Where the output of commands goes."""
 
     def write(self, data: bytes) -> None:
@@ -33,7 +33,7 @@ class Output(Protocol):
         """A remark of relstore's own. Never raises OSError."""
 
 
-def pass_on(process: subprocess.Popen[bytes], fd: int, output: Output, seconds: float) -> bool:
+def pass_on(process: subprocess.Popen[bytes], fd: int, output: OutputSink, seconds: float) -> bool:
     """Pass on what comes from the pipe ``fd`` until ``process`` has ended; False when it did not in time."""
     deadline = time.monotonic() + seconds
     while process.poll() is None:
@@ -48,7 +48,7 @@ def pass_on(process: subprocess.Popen[bytes], fd: int, output: Output, seconds: 
     return True
 
 
-def let_go(fd: int, output: Output) -> None:
+def let_go(fd: int, output: OutputSink) -> None:
     """Take what an ended process still had to say, and leave the pipe to whom it left behind."""
     ended = False
     for _ in range(_LAST_CHUNKS):
@@ -87,7 +87,7 @@ def _is_ready(fd: int, seconds: float) -> bool:
     return bool(poll.poll(seconds * 1000))
 
 
-def _read(fd: int, output: Output) -> bool:
+def _read(fd: int, output: OutputSink) -> bool:
     """One chunk of it; False at the end."""
     data = os.read(fd, _CHUNK)
     if data:

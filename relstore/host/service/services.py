@@ -11,12 +11,13 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from relstore.formats import systemctl
+from relstore.formats.command import Command
 from relstore.formats.names import UnitName
-from relstore.formats.recipe import RESTART, Command, Recipe
+from relstore.formats.recipe import RESTART, Recipe
 from relstore.host.machine.privilege import Privilege
 from relstore.host.service import commands
-from relstore.host.service.commands import Ran
-from relstore.host.service.pump import Output
+from relstore.host.service.commands import CommandResult
+from relstore.host.service.pump import OutputSink
 from relstore.host.service.systemd import Systemd, UnitState
 from relstore.host.service.unit_health import START_LIMIT, end_reason
 
@@ -32,7 +33,7 @@ _NOT_ITS_FAULT = ("", "success", START_LIMIT)
 """The results of a unit whose new process never ran that say nothing about the release."""
 
 
-class Failure(NamedTuple):
+class ServiceFailure(NamedTuple):
     """Why a release is not live, and whether that is its own fault."""
 
     reason: str
@@ -42,7 +43,7 @@ class Failure(NamedTuple):
 class Services:
     """The units or commands that run the app on this host, as a recipe says."""
 
-    def __init__(self, recipe: Recipe, privilege: Privilege, *, directory: str, output: Output) -> None:
+    def __init__(self, recipe: Recipe, privilege: Privilege, *, directory: str, output: OutputSink) -> None:
         self._recipe = recipe
         self._directory = directory
         self._output = output
@@ -54,7 +55,9 @@ class Services:
         """Whether there is nothing to restart."""
         return not self._recipe.units.names and self._recipe.restart is None and self._recipe.reload is None
 
-    def start_new(self, variables: Mapping[str, str], *, first: bool, switched: float) -> Failure | None:
+    def start_new(
+        self, variables: Mapping[str, str], *, first: bool, switched: float
+    ) -> ServiceFailure | None:
         """Start the release after the switch, at ``switched``. ``first``: nothing was current before."""
         action = RESTART if first else self._recipe.units.action
         self.count_restarts(action)
@@ -66,7 +69,7 @@ class Services:
         reload = self._recipe.reload
         ran = self._run(self._recipe.restart if first or reload is None else reload, variables)
         # A command that did not say itself that it failed may have failed for any reason.
-        return Failure(ran.problem, of_release=ran.is_verdict) if ran.problem else None
+        return ServiceFailure(ran.problem, of_release=ran.is_verdict) if ran.problem else None
 
     def start_previous(self, variables: Mapping[str, str], switched: float) -> str:
         """Start the previous generation after the link is back, whatever state the units are in."""
@@ -154,11 +157,11 @@ class Services:
                 if member.endswith(".service") and self.systemd.state(UnitName(member)).active == "failed":
                     self.systemd.clear_failures(UnitName(member))
 
-    def _failure(self, unit: UnitName, problem: str, switched: float) -> Failure:
+    def _failure(self, unit: UnitName, problem: str, switched: float) -> ServiceFailure:
         state = self.systemd.state(unit)
         # A unit without a Type is no service, and does not tell what it runs.
         never_ran = bool(state.type) and state.started / 1e6 < switched and state.result in _NOT_ITS_FAULT
-        return Failure(self._explained(unit, problem), of_release=not never_ran)
+        return ServiceFailure(self._explained(unit, problem), of_release=not never_ran)
 
     def _explained(self, unit: UnitName, problem: str) -> str:
         """``systemctl`` says only that the unit failed; the state of the unit says why."""
@@ -170,9 +173,9 @@ class Services:
             time.sleep(_REASON_POLL_S)
         return problem
 
-    def _run(self, command: Command | None, variables: Mapping[str, str]) -> Ran:
+    def _run(self, command: Command | None, variables: Mapping[str, str]) -> CommandResult:
         if command is None:
-            return Ran("")
+            return CommandResult("")
         return commands.run(
             command.words,
             variables=variables,

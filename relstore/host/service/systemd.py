@@ -27,7 +27,7 @@ _PROPERTIES = (
     "NeedDaemonReload", "Environment", "BindPaths", "BindReadOnlyPaths", "Group",
     "SupplementaryGroups",
     "ConsistsOf", "RequiredBy", "BoundBy", "Wants", "Requires", "BindsTo", "Upholds", "Triggers",
-    "InvocationID",
+    "InvocationID", "NonBlocking",
 )  # fmt: skip
 _PLACES = (
     "ExecStart", "WorkingDirectory", "RootDirectory", "Environment", "BindPaths", "BindReadOnlyPaths",
@@ -75,6 +75,8 @@ class UnitState(NamedTuple):
     """What a socket, a timer or a path starts."""
     invocation: str
     """Names its present or last run."""
+    non_blocking: bool
+    """Whether systemd passes it sockets that do not block."""
 
     @classmethod
     def parse(cls, text: str) -> UnitState:
@@ -109,6 +111,7 @@ class UnitState(NamedTuple):
             _words(values, "Wants", "Requires", "BindsTo", "Upholds"),
             _words(values, "Triggers"),
             values.get("InvocationID", ""),
+            values.get("NonBlocking", "") == "yes",
         )
 
 

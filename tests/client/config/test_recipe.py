@@ -10,9 +10,11 @@ from relstore.client.config.load import load
 from relstore.client.config.recipe import policy
 from relstore.client.config.recipe import recipe as recipe_of
 from relstore.errors import ConfigError, UsageError
+from relstore.formats.command import Command
 from relstore.formats.cut_over import LINK, CutOver
-from relstore.formats.names import TemplateName, UnitName
-from relstore.formats.recipe import Command, Health, Http, Recipe, Units
+from relstore.formats.front import Front, HaproxyApi
+from relstore.formats.names import BackendName, TemplateName, UnitName
+from relstore.formats.recipe import Health, Http, Recipe, Units
 
 
 def recipe(tmp_path: Path, text: str) -> Recipe:
@@ -144,10 +146,40 @@ def test_a_template_makes_slots(tmp_path: Path) -> None:
     assert made.health.http == (Http("http://localhost/", socket="/run/web-{slot}/sock"),)
 
 
+def front(tmp_path: Path, text: str) -> tuple[str, Front | None]:
+    made = recipe(tmp_path, f'unit = "web@"\n{text}').cut_over
+    assert made is not None
+    return made.way, made.front
+
+
+def test_what_is_told_of_the_shares(tmp_path: Path) -> None:
+    api = HaproxyApi("/run/haproxy/admin.sock", BackendName("web"))
+    assert front(tmp_path, 'cut-over = "link"') == ("link", None)
+    assert front(tmp_path, 'cut-over = "haproxy"') == ("haproxy", Front((), api, None))
+    set_by_hand = 'cut-over = "haproxy"\nshares = [10, 50]\nhaproxy-socket = "/x"\nhaproxy-backend = "be"'
+    assert front(tmp_path, set_by_hand)[1] == Front((10, 50), HaproxyApi("/x", BackendName("be")), None)
+    by_line = 'cut-over = { command = "move" }\nhook-timeout = "7s"\nshares = [1]'
+    assert front(tmp_path, by_line) == ("command", Front((1,), None, Command(("sh", "-c", "move"), 7)))
+    by_words = 'cut-over = { command = ["bin/move", "now"] }'
+    assert front(tmp_path, by_words)[1] == Front((), None, Command(("bin/move", "now"), 300))
+
+
 def test_slots_of_an_accounts_own_manager_listen_in_its_directory(tmp_path: Path) -> None:
     made = recipe(tmp_path, 'unit = "web@"\nuser = true\nhttp = "http://localhost/"')
     assert made.cut_over is not None
     assert made.cut_over.socket == made.health.http[0].socket == "{runtime}/web-{slot}/sock"
+
+
+def test_slots_may_share_a_socket(tmp_path: Path) -> None:
+    made = recipe(tmp_path, 'unit = "web@"\ncut-over = "socket"\nhttp = "http://localhost/"')
+    assert made.cut_over is not None
+    assert (made.cut_over.way, made.cut_over.trial, made.cut_over.announce) == (
+        "socket", "web-trial.service", True,
+    )  # fmt: skip
+    trial = made.for_slot("trial")
+    assert trial.units.names == ("web-trial.service",)
+    assert trial.health.http[0].socket == "/run/web-trial/sock"
+    assert made.for_slot("a").health.http == ()
 
 
 def test_workers_have_no_socket(tmp_path: Path) -> None:
@@ -162,8 +194,26 @@ def test_workers_have_no_socket(tmp_path: Path) -> None:
         ('cut-over = "link"', "cut-over without a template"),
         ('unit = "web@"\nrestart = "x"', "restart beside the template"),
         ('unit = ["web@", "worker"]', "is a template and something else"),
+        ('unit = "web@"\ncut-over = "socket"\nshares = [10]', "both releases accept from the one socket"),
+        ('unit = "web@"\ncut-over = "socket"\nstandby = true', "accepts connections for as long as it runs"),
         ('unit = "web@"\ncut-over = "magic"', "is not a way to cut over"),
         ('unit = "web@"\nslot-socket = "/run/web"', "cannot be where slots listen"),
+        ('unit = "web@"\nshares = [10]', "a link leads to one socket"),
+        ('unit = "web@"\ncut-over = "none"\nshares = [10]', "no traffic is moved"),
+        ('unit = "web@"\ncut-over = "command"', "is not a way to cut over"),
+        ('unit = "web@"\ncut-over = { command = "" }', "is empty"),
+        ('unit = "web@"\ncut-over = { commands = "x" }', "must have the one key command"),
+        ('unit = "web@"\ncut-over = {}', "must have the one key command"),
+        ('unit = "web@"\ncut-over = 1', "must be a string"),
+        ('unit = "web@"\nshares = 10', "must be an array of integers"),
+        ('unit = "web@"\nshares = [0]', "is not a percentage"),
+        ('unit = "web@"\nshares = [100]', "is not a percentage"),
+        ('unit = "web@"\nshares = [true]', "is not a percentage"),
+        ('unit = "web@"\nshares = ["10"]', "is not a percentage"),
+        ('unit = "web@"\nshares = [50, 10]', "10 does not exceed 50"),
+        ('unit = "web@"\nshares = [10, 10]', "10 does not exceed 10"),
+        ('unit = "web@"\nhaproxy-backend = "a b"', "cannot be the name of a backend"),
+        ('unit = "web@"\nhaproxy-socket = "admin.sock"', "is not an absolute path"),
     ],
 )
 def test_keys_of_slots_that_do_not_go_together(tmp_path: Path, text: str, says: str) -> None:

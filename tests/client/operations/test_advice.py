@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from relstore.client.operations.advice import advice
+from relstore.formats.command import Command
 from relstore.formats.names import UnitName
-from relstore.formats.recipe import Command, Health, Http, Recipe, Units
+from relstore.formats.recipe import Health, Http, Recipe, Units
 
 PROBED = Health(http=(Http("http://127.0.0.1:8080/"),))
 WATCHED = Units((UnitName("web.service"),))

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from relstore.errors import DamagedError, NewerStoreError, NotFoundError, RelstoreError
-from relstore.formats.cut_over import LINK, CutOver
-from relstore.formats.names import JobId, TemplateName
-from relstore.formats.recipe import Command, Recipe
+from relstore.formats.command import Command
+from relstore.formats.cut_over import COMMAND, HAPROXY, LINK, NONE, SOCKET, CutOver
+from relstore.formats.front import Front, HaproxyApi
+from relstore.formats.names import BackendName, JobId, TemplateName, UnitName
+from relstore.formats.recipe import Recipe
 from relstore.host.job import directory as jobs
 from relstore.host.job.values import DONE, QUEUED, JobRequest, JobState
 from relstore.store import locks
@@ -226,7 +228,7 @@ def test_damaged_files_are_said(made: jobs.Job, top: Path, data: bytes) -> None:
 
 @pytest.mark.parametrize("name", ["request", "state"])
 def test_what_a_newer_relstore_wrote_is_an_error_of_its_own(made: jobs.Job, top: Path, name: str) -> None:
-    (job_path(top, made.id) / name).write_bytes(b"\x94\xacrelstore-job\x04\x90\xc0")
+    (job_path(top, made.id) / name).write_bytes(b"\x94\xacrelstore-job\x63\x90\xc0")
     with pytest.raises(NewerStoreError, match=f"the {name} of job {made.id} needs a newer relstore"):
         made.request() if name == "request" else made.state()
 
@@ -248,17 +250,28 @@ def test_the_slots_of_a_job(made: jobs.Job) -> None:
         made.slots()
 
 
-def test_a_request_with_slots_is_one_of_a_later_version(app: App) -> None:
-    """An older relstore must not take it for one that restarts nothing."""
-    cut_over = CutOver(TemplateName.parse("web@"), LINK, "/run/web-{slot}/sock", 60, False, 10_000)
+SLOTS = CutOver(TemplateName.parse("web@"), LINK, "/run/web-{slot}/sock", 60, False, 10_000)
+HAPROXY_API = HaproxyApi("/run/haproxy/admin.sock", BackendName("web"))
+
+
+@pytest.mark.parametrize(
+    ("cut_over", "version"),
+    [
+        (None, 2),
+        (SLOTS, 3),
+        (SLOTS._replace(way=NONE, socket=""), 3),
+        (SLOTS._replace(way=HAPROXY, front=Front((10, 50), HAPROXY_API, None)), 4),
+        (SLOTS._replace(way=COMMAND, front=Front((), None, Command(("move",), 60))), 4),
+        (SLOTS._replace(way=SOCKET, trial=UnitName("web-trial.service")), 4),
+    ],
+)
+def test_a_request_has_the_version_that_knows_its_way_to_cut_over(
+    app: App, cut_over: CutOver | None, version: int
+) -> None:
+    """An older relstore must not take it for one that restarts nothing, or that only moves a link."""
     request = REQUEST._replace(recipe=Recipe(cut_over=cut_over))
     job, lock = jobs.create(app, request)
     os.close(lock)
     assert job.request() == request
-    raw = job.directory.read("request", 10_000)
-    assert b"relstore-job\x03" in raw
-    job.close()
-    job, lock = jobs.create(app, REQUEST)
-    os.close(lock)
-    assert b"relstore-job\x02" in job.directory.read("request", 10_000)
+    assert job.directory.read("request", 10_000)[14] == version
     job.close()

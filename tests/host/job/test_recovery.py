@@ -187,7 +187,7 @@ def test_without_its_request_the_link_goes_back_and_nothing_is_restarted(
     assert is_settled(store, app, tmp_path)
 
 
-NEWER = b"\x94\xacrelstore-job\x04\x90\xc0"
+NEWER = b"\x94\xacrelstore-job\x63\x90\xc0"
 
 
 @pytest.mark.parametrize("name", ["request", "state"])

@@ -10,9 +10,10 @@ import pytest
 
 from relstore.errors import BusyError, NotFoundError, RefusedError, RelstoreError, UsageError
 from relstore.formats import journal
+from relstore.formats.command import Command
 from relstore.formats.hold import AppHold
 from relstore.formats.names import AppName, JobId
-from relstore.formats.recipe import Command, Recipe
+from relstore.formats.recipe import Recipe
 from relstore.host.helpers import Bundle
 from relstore.host.job import directory as jobs
 from relstore.host.job.values import DONE, JobState

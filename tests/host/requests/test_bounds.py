@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from relstore import protocol
+from relstore.formats.command import Command
 from relstore.formats.names import AppName, JobId
-from relstore.formats.recipe import Command, Recipe
+from relstore.formats.recipe import Recipe
 from relstore.host.helpers import Bundle
 from relstore.store.app import App
 from tests.support.conversation import talk

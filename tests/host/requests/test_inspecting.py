@@ -9,9 +9,10 @@ import pytest
 
 from relstore.errors import BusyError, NotFoundError, RefusedError
 from relstore.formats import journal
+from relstore.formats.command import Command
 from relstore.formats.hold import AppHold
 from relstore.formats.names import UnitName
-from relstore.formats.recipe import Command, Health, Recipe, Units
+from relstore.formats.recipe import Health, Recipe, Units
 from relstore.host.helpers import Bundle
 from relstore.host.job import directory as jobs
 from relstore.host.requests import activation, reading

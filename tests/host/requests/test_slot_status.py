@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from relstore.formats.cut_over import LINK, NONE, CutOver
+from relstore.formats.command import Command
+from relstore.formats.cut_over import COMMAND, LINK, NONE, CutOver
+from relstore.formats.front import Front
 from relstore.formats.journal import SWITCHING, Event
 from relstore.formats.names import TemplateName
 from relstore.formats.recipe import Recipe
@@ -121,6 +123,26 @@ def test_the_slot_of_an_activation_without_an_outcome_is_starting(
     slots.set_live(cut_over, "b")
     assert {name: slot.role for name, slot in seen(store).items()} == {"a": "draining", "b": "live"}
     os.close(lock)
+
+
+def test_the_new_slot_shows_its_share(store: Store, app: App, cut_over: CutOver, slots: Slots) -> None:
+    gradual = cut_over._replace(way=COMMAND, front=Front((10,), None, Command(("true",), 5)))
+    job, lock = create(app, 2, gradual)
+    slots.set("a", 1)
+    slots.set("b", 2)
+    slots.set_live(gradual, "a")
+    job.write_slots("b", "a")
+    journal.append(app.directory, Event(NOW, SWITCHING, 2, 1, job.id, "me@desk", ""))
+    slots.begin_shift(gradual, "b", 10)
+    assert {name: (slot.role, slot.share) for name, slot in seen(store).items()} == {
+        "a": ("live", 90), "b": ("starting", 10),
+    }  # fmt: skip
+    assert status(store, Status(WEB)).drift == ""
+    os.close(lock)
+    drift = "slot b generation 2, 10 %: the next activation takes that back"
+    assert status(store, Status(WEB)).drift == drift
+    slots.end_shift()
+    assert {slot.share for slot in seen(store).values()} == {None}
 
 
 def test_workers_have_no_connections(store: Store, app: App, cut_over: CutOver, slots: Slots) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from relstore.host.job.log import LIMIT, JobLog
 from relstore.host.service import commands
-from relstore.host.service.commands import Ran
+from relstore.host.service.commands import CommandResult
 
 SHELL = ("sh", "-c")
 
@@ -29,7 +29,7 @@ def run(log: int, *words: str, seconds: int = 20, directory: str = "/", **variab
     return ran(log, *words, seconds=seconds, directory=directory, **variables).problem
 
 
-def ran(log: int, *words: str, seconds: int = 20, directory: str = "/", **variables: str) -> Ran:
+def ran(log: int, *words: str, seconds: int = 20, directory: str = "/", **variables: str) -> CommandResult:
     return commands.run(words, variables=variables, directory=directory, output=JobLog(log), seconds=seconds)
 
 

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from relstore.client.config.http_reader import read_socket
 from relstore.client.config.keys.service import RUNNING
-from relstore.client.config.readers import BOOLEAN, MILLISECONDS, SECONDS, one_of, string, whole_number
+from relstore.client.config.readers import (
+    BOOLEAN,
+    COMMAND,
+    MILLISECONDS,
+    SECONDS,
+    one_of,
+    string,
+    type_name,
+    whole_number,
+)
 from relstore.client.config.setting import DefaultedSetting, PathBase, Setting, ValueType, toml
 from relstore.errors import UsageError
-from relstore.formats.cut_over import WAYS, Way, check_socket
+from relstore.formats import cut_over as formats
+from relstore.formats.cut_over import Way, check_socket
+from relstore.formats.names import BackendName
 
 TITLE = "Cut-over: a new release without a failed request"
 INTRO = (
@@ -16,8 +30,45 @@ INTRO = (
 )
 
 
-def _way(value: object, base: PathBase) -> Way:
-    return one_of(value, WAYS, "a way to cut over")
+_WORDS: tuple[Way, ...] = (formats.LINK, formats.HAPROXY, formats.SOCKET, formats.NONE)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How the traffic moves."""
+
+    way: Way
+    command: tuple[str, ...] | None = None
+    """What moves it, for the way that is called so."""
+
+
+def _choice(value: object, base: PathBase) -> Choice:
+    if not isinstance(value, dict):
+        return Choice(one_of(value, _WORDS, "a way to cut over"))
+    if list(value) != ["command"]:
+        raise UsageError(
+            "must have the one key command", hint='For example { command = "bin/move-traffic" }.'
+        )
+    return Choice(formats.COMMAND, COMMAND.read(value["command"], base))
+
+
+def _shares(value: object, base: PathBase) -> tuple[int, ...]:
+    if not isinstance(value, list):
+        raise UsageError(
+            f"must be an array of integers, not {type_name(value)}", hint="For example [10, 50]."
+        )
+    shares: list[int] = []
+    for item in value:
+        if type(item) is not int or not 0 < item < formats.ALL:
+            raise UsageError(f"{item!r} is not a percentage", hint="Write whole numbers from 1 to 99.")
+        if shares and item <= shares[-1]:
+            raise UsageError(f"{item} does not exceed {shares[-1]}", hint="Let each share exceed the last.")
+        shares.append(item)
+    return tuple(shares)
+
+
+def _backend(value: object, base: PathBase) -> BackendName:
+    return BackendName.parse(string(value))
 
 
 def _socket(value: object, base: PathBase) -> str:
@@ -35,12 +86,46 @@ def _ports(value: object, base: PathBase) -> tuple[int, int]:
 
 CUT_OVER = Setting(
     "cut-over",
-    ValueType("string", "WAY", _way, choices=WAYS),
-    help="How the traffic moves from the old release to the new one: link or none.",
+    ValueType("string, or table with command", "WAY", _choice, choices=_WORDS),
+    help="How the traffic moves from the old release to the new one: link, haproxy, socket or none.",
     more="With link, whatever stands in front connects to the socket `apps/APP/live` in the store. "
-    "With none, no traffic is moved and the two overlap, as workers may.",
+    "With haproxy, HAProxy is also told which share of the connections each release gets. "
+    "With socket, both releases accept from one socket of systemd's for a while: for programs that take the "
+    "socket from systemd and finish their connections after SIGTERM. "
+    "With none, no traffic is moved and the two overlap, as workers may. In relstore.toml, it may also be "
+    '`{ command = "…" }`: a command that moves the traffic, on the host (see docs/cut-over.md).',
     example="link",
     absent="link for a template of units",
+    commands=(*RUNNING, "unit", "sudoers"),
+)
+SHARES = Setting(
+    "shares",
+    ValueType(
+        "list of integers",
+        "PERCENT[,PERCENT]",
+        _shares,
+        from_flag=lambda text: [whole_number(word.strip()) for word in text.split(",")],
+    ),
+    help="The percentages of the traffic that a new release gets, one after the other, before it gets all.",
+    more="It must stay healthy for `watch` with each. For haproxy and a command only. A release that was "
+    "active before gets all at once, so that going back is quick.",
+    example=[10, 50],
+    commands=RUNNING,
+)
+HAPROXY_SOCKET = DefaultedSetting(
+    "haproxy-socket",
+    ValueType("path on the host", "PATH", read_socket),
+    help="The socket of HAProxy's runtime API, with `level admin`.",
+    example="/run/haproxy/admin.sock",
+    default="/run/haproxy/admin.sock",
+    commands=RUNNING,
+)
+HAPROXY_BACKEND = Setting(
+    "haproxy-backend",
+    ValueType("string", "NAME", _backend),
+    help="The backend of HAProxy's that has the servers `live` and `next`.",
+    example="web",
+    absent="NAME for the template NAME@",
     commands=RUNNING,
 )
 SLOT_SOCKET = Setting(

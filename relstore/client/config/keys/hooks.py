@@ -46,7 +46,7 @@ ON_FAILURE = Setting(
 HOOK_TIMEOUT = DefaultedSetting(
     "hook-timeout",
     SECONDS,
-    help="How long each of the hooks before, after and on-failure may take.",
+    help="How long each of the hooks before, after and on-failure may take, and a command of `cut-over`.",
     example="5m",
     default="5m",
     commands=ACTIVATING,
