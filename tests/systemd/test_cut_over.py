@@ -22,7 +22,7 @@ from tests.systemd.slot_host import (
     under_load,
     wait_for_one_slot,
 )
-from tests.systemd.steps import caught
+from tests.systemd.steps import caught, events
 
 pytestmark = pytest.mark.root
 
@@ -59,10 +59,10 @@ def test_a_push_and_the_way_back_fail_no_request(slots: Deployer) -> None:
     assert wait_for_one_slot(slots) == "a"
     assert live(slots) == "/run/web-a/sock"
     assert slots.status()["drift"] is None
-    events = slots.events()
+    before = events(slots)
     unchanged = push(slots, "first")
     assert unchanged.code == 0, unchanged.err
-    assert slots.events() == events
+    assert events(slots) == before
     restarted = slots.run("restart", *KEYS)
     assert restarted.code == 0, restarted.err
     assert wait_for_one_slot(slots) == "b"
@@ -146,7 +146,7 @@ def test_a_job_that_is_killed_is_undone_and_no_request_fails(slots: Deployer, st
         time.sleep(1)
     assert load.account.broken == []
     assert load.account.releases["third"] > 20
-    assert slots.events()[-3:] == [("interrupted", 2), ("switching", 3), ("active", 3)]
+    assert events(slots)[-3:] == [("interrupted", 2), ("switching", 3), ("active", 3)]
     wait_for_one_slot(slots)
     assert slots.host.run("sh", "-c", "cat /srv/web/apps/web/slots/*/version").stdout == "third"
 
@@ -168,7 +168,7 @@ def test_after_a_power_cut_one_slot_serves_and_the_other_is_gone(slots: Deployer
         assert wait_for_one_slot(slots) == kept
         time.sleep(1)
     assert live(slots) == f"/run/web-{kept}/sock"
-    assert slots.events()[-1][0] == "interrupted"
+    assert events(slots)[-1][0] == "interrupted"
     first = load.account.first_good(0)
     assert first is not None
     assert [request for request in load.account.broken if request.began > first.ended] == []
