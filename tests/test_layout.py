@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 import relstore
@@ -37,3 +39,12 @@ def test_the_client_loads_no_module_of_the_store() -> None:
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert ran.stdout == "[]\n"
+
+
+def test_no_two_classes_share_a_name() -> None:
+    """A reader who meets a name in an error or in a search finds one thing."""
+    files = [path for path in (ROOT / "relstore").rglob("*.py") if "vendored" not in path.parts]
+    names = Counter(
+        name for path in files for name in re.findall(r"^class ([A-Z]\w*)", path.read_text("utf-8"), re.M)
+    )
+    assert [name for name, count in names.items() if count > 1] == []

@@ -23,7 +23,7 @@ from relstore.host.job.hooks import Hooks
 from relstore.host.job.log import JobLog
 from relstore.host.job.preparation import JobPreparation
 from relstore.host.job.record import RECORDING, Ending, Record, explained
-from relstore.host.job.shift import Shift
+from relstore.host.job.shift import TrafficShift
 from relstore.host.job.slot_service import SlotService
 from relstore.host.job.values import JobRequest, JobState
 from relstore.host.machine.clock import Moment
@@ -211,7 +211,7 @@ class SlotActivation:
     ) -> ServiceFailure | None:
         try:
             variables = self._hooks.variables(self._target, self._generations.get(previous))
-            shift = Shift(
+            shift = TrafficShift(
                 self._record, self._traffic, self._slots, self._log, self._target, previous, variables
             )
             if not self._is_shared:

@@ -23,7 +23,7 @@ _TRIES = 3
 """So often is a share moved that the front forgets, as HAProxy does when it restarts."""
 
 
-class Shift:
+class TrafficShift:
     """Of one activation of ``target``, with ``previous`` current. ``variables``: for its probes."""
 
     def __init__(

@@ -17,8 +17,8 @@ from relstore.client.connection.transport.base import Exit
 from relstore.client.connection.transport.exchange import CLOSE_GRACE, PIECE, Exchange
 from relstore.client.connection.transport.login_errors import Stage
 from relstore.client.connection.transport.openssh import errors
-from relstore.client.connection.transport.openssh.errors import SSH_FAILED, Attempt
-from relstore.client.connection.transport.openssh.log import Ended, Log
+from relstore.client.connection.transport.openssh.errors import SSH_FAILED, SSHAttempt
+from relstore.client.connection.transport.openssh.log import CommandEnd, SSHLog
 from relstore.client.connection.transport.openssh.process import SSHProcess
 from relstore.client.connection.transport.patience import LOGIN_TIMEOUT
 
@@ -34,9 +34,11 @@ _UNSAID = 3.0
 class OpenSSHChannel(asyncio.BaseProtocol):
     """The command, and what asyncio reports to about ssh's standard input."""
 
-    def __init__(self, label: str, ssh: SSHProcess, attempt: Callable[[Log, str, int], Attempt]) -> None:
+    def __init__(
+        self, label: str, ssh: SSHProcess, attempt: Callable[[SSHLog, str, int], SSHAttempt]
+    ) -> None:
         """``attempt`` puts together who was called."""
-        self.log = Log()
+        self.log = SSHLog()
         self._label = label
         self._ssh = ssh
         self._attempt = attempt
@@ -86,7 +88,7 @@ class OpenSSHChannel(asyncio.BaseProtocol):
         if (refused := errors.refused_after_all(self.attempt())) is not None:
             raise refused
 
-    def attempt(self) -> Attempt:
+    def attempt(self) -> SSHAttempt:
         """All that is known of the login."""
         return self._attempt(self.log, self.stderr().decode("utf-8", "replace"), self._code or 0)
 
@@ -129,7 +131,7 @@ class OpenSSHChannel(asyncio.BaseProtocol):
 
     def _read_log(self) -> None:
         self._read(self._ssh.log, self.log.feed)
-        if self.log.ended is not Ended.NOT_SAID and self._exchange.exit is None:
+        if self.log.ended is not CommandEnd.NOT_SAID and self._exchange.exit is None:
             # Its code comes with the end of ssh, for which a process that it left behind may keep us waiting.
             self._exchange.exited(Exit(None))
         self._news.set()
@@ -175,7 +177,7 @@ class OpenSSHChannel(asyncio.BaseProtocol):
 
     def _await_exit(self) -> None:
         """Its output has ended: the reader is told, unless ssh may yet say that the connection broke off."""
-        if self.log.ended is not Ended.NOT_SAID:
+        if self.log.ended is not CommandEnd.NOT_SAID:
             self._exchange.output.end()
 
     def _exited(self, code: int) -> None:
@@ -195,12 +197,12 @@ class OpenSSHChannel(asyncio.BaseProtocol):
 
     def _result(self, code: int) -> Exit | None:
         """How the command ended; None when only the connection did, as far as is known."""
-        if self.log.ended is Ended.BY_SIGNAL:
+        if self.log.ended is CommandEnd.BY_SIGNAL:
             return Exit(None, "unknown")
         known = code >= 0 and code != SSH_FAILED
         if self._is_ended and not known:
             return None
-        if self.log.is_running and (known or (code == SSH_FAILED and self.log.ended is Ended.BY_ITSELF)):
+        if self.log.is_running and (known or (code == SSH_FAILED and self.log.ended is CommandEnd.BY_ITSELF)):
             return Exit(code)
         return None
 
@@ -219,7 +221,7 @@ class OpenSSHChannel(asyncio.BaseProtocol):
 
     async def _end(self) -> None:
         """End ssh, unless it ends by itself because others use its connection (ControlMaster)."""
-        is_shared = self._output_ended and self.log.ended is not Ended.NOT_SAID
+        is_shared = self._output_ended and self.log.ended is not CommandEnd.NOT_SAID
         if not is_shared:
             # It puts the terminal right before it ends, if it was asking for something.
             for number, grace in ((signal.SIGTERM, _TERM_GRACE), (signal.SIGKILL, _KILL_GRACE)):

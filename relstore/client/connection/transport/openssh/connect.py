@@ -15,8 +15,8 @@ from relstore.client.connection.account import Account
 from relstore.client.connection.transport.address import Address, check_address, label_of
 from relstore.client.connection.transport.openssh import errors
 from relstore.client.connection.transport.openssh.channel import OpenSSHChannel
-from relstore.client.connection.transport.openssh.errors import Attempt
-from relstore.client.connection.transport.openssh.log import Log
+from relstore.client.connection.transport.openssh.errors import SSHAttempt
+from relstore.client.connection.transport.openssh.log import SSHLog
 from relstore.client.connection.transport.openssh.process import SSHProcess
 from relstore.client.connection.transport.patience import pauses
 from relstore.client.ssh_program import OpenSSH
@@ -103,5 +103,5 @@ class OpenSSHTransport:
         return channel
 
 
-def _attempt(target: Address, user: str, log: Log, stderr: str, code: int) -> Attempt:
-    return Attempt(target, user, log, stderr, code)
+def _attempt(target: Address, user: str, log: SSHLog, stderr: str, code: int) -> SSHAttempt:
+    return SSHAttempt(target, user, log, stderr, code)

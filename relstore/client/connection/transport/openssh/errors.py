@@ -13,7 +13,7 @@ from typing import NamedTuple
 from relstore.client.connection.transport import host_key_errors, login_errors
 from relstore.client.connection.transport.address import SSHTarget
 from relstore.client.connection.transport.login_errors import Stage
-from relstore.client.connection.transport.openssh.log import Log
+from relstore.client.connection.transport.openssh.log import SSHLog
 from relstore.errors import ConnectError, ConnectionLostError
 
 SSH_FAILED = 255
@@ -37,13 +37,13 @@ _HUNG_UP = (
 _CERTIFICATE = r"^Certificate invalid: (.*)|^(Certificate .*(?:expired|not yet valid).*)"
 
 
-class Attempt(NamedTuple):
+class SSHAttempt(NamedTuple):
     """One attempt that failed: who was called, and all that was heard."""
 
     target: SSHTarget
     user: str
     """Whom we log in as, where the log does not tell."""
-    log: Log
+    log: SSHLog
     stderr: str
     """What did not come from this ssh: from a ProxyCommand, a jump host's ssh, or the host."""
     code: int
@@ -74,12 +74,12 @@ class Attempt(NamedTuple):
         return log.stage is Stage.GREETING and not log.is_proxied and hung_up is not None
 
 
-def timed_out(attempt: Attempt, seconds: float) -> ConnectError:
+def timed_out(attempt: SSHAttempt, seconds: float) -> ConnectError:
     """The error for an ssh that was ended because it took too long."""
     return login_errors.timed_out(attempt.where, attempt.log.stage, seconds)
 
 
-def explain(attempt: Attempt) -> ConnectError:
+def explain(attempt: SSHAttempt) -> ConnectError:
     """The error for an ssh that ended before the command ran."""
     log, where = attempt.log, attempt.where
     if attempt.code < 0:
@@ -111,19 +111,19 @@ def explain(attempt: Attempt) -> ConnectError:
     return login_errors.other(where, attempt.last_words)
 
 
-def refused_after_all(attempt: Attempt) -> ConnectError | None:
+def refused_after_all(attempt: SSHAttempt) -> ConnectError | None:
     """The error for a changed key that ssh puts up with, where StrictHostKeyChecking is off. We never do."""
     return _changed(attempt)
 
 
-def lost(attempt: Attempt) -> ConnectionLostError:
+def lost(attempt: SSHAttempt) -> ConnectionLostError:
     """The error for an ssh that ended while the command ran, without telling how that ended."""
     if attempt.code < 0:
         return login_errors.broken_off(f"ssh was ended by signal {-attempt.code}")
     return login_errors.broken_off(attempt.log.said[-1] if attempt.log.said else "the host hung up")
 
 
-def accepted(target: SSHTarget, log: Log) -> str | None:
+def accepted(target: SSHTarget, log: SSHLog) -> str | None:
     """The notice for a new key that ssh has accepted, if it has."""
     added = log.has_said(r"^Warning: Permanently added '.*' \((.*)\) to the list of known hosts")
     failed = log.has_said(r"^Failed to add the host to the list of known hosts \((.*)\)")
@@ -134,7 +134,7 @@ def accepted(target: SSHTarget, log: Log) -> str | None:
     return host_key_errors.accepted(log.host_key, target, _KNOWN_HOSTS)
 
 
-def _host_key(attempt: Attempt) -> ConnectError | None:
+def _host_key(attempt: SSHAttempt) -> ConnectError | None:
     log, target = attempt.log, attempt.target
     if log.has_said("^WARNING: REVOKED HOST KEY|is marked as revoked|^.*WARNING: REVOKED HOST KEY"):
         line = log.has_said(r"(?:key|CA key) .*in (.*:[0-9]+)$|in file (\S+)$")
@@ -150,7 +150,7 @@ def _host_key(attempt: Attempt) -> ConnectError | None:
     return None
 
 
-def _changed(attempt: Attempt) -> ConnectError | None:
+def _changed(attempt: SSHAttempt) -> ConnectError | None:
     log, target = attempt.log, attempt.target
     if (offending := log.has_said(r"^Offending ([A-Z0-9-]+) key in (.*):([0-9]+)$")) is not None:
         kind, path, line_number = offending.groups()
@@ -179,7 +179,7 @@ def _known_key(path: str, number: int) -> str | None:
     return next((str(entry.key) for entry in entries if entry.line == number), None)
 
 
-def _denied(attempt: Attempt) -> ConnectError | None:
+def _denied(attempt: SSHAttempt) -> ConnectError | None:
     log = attempt.log
     user = log.user or attempt.target.user or attempt.user
     if log.has_said("Too many authentication failures"):
@@ -196,7 +196,7 @@ def _denied(attempt: Attempt) -> ConnectError | None:
     )
 
 
-def _unreachable(attempt: Attempt) -> ConnectError | None:
+def _unreachable(attempt: SSHAttempt) -> ConnectError | None:
     log, where = attempt.log, attempt.where
     if (name := log.has_said(r"^ssh: Could not resolve hostname (\S+): (.*)")) is not None:
         port = f":{attempt.target.port}" if attempt.target.port else ""

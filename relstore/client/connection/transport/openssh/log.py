@@ -21,7 +21,7 @@ _CHATTER = re.compile(r"Transferred: |Bytes per second: |@+$|Authenticated to ")
 _KEY = r"([A-Z0-9-]+) (SHA256:\S+)"
 
 
-class Ended(enum.Enum):
+class CommandEnd(enum.Enum):
     """How the command on the host ended, as far as the log tells."""
 
     NOT_SAID = enum.auto()
@@ -29,7 +29,7 @@ class Ended(enum.Enum):
     BY_SIGNAL = enum.auto()
 
 
-class Log:
+class SSHLog:
     """Feed it with what ssh writes."""
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class Log:
         """Keys that the host would take and that could not be used."""
         self.unusable: list[str] = []
         self.methods: list[str] = []
-        self.ended = Ended.NOT_SAID
+        self.ended = CommandEnd.NOT_SAID
         self.said: deque[str] = deque(maxlen=_MAX_SAID)
         """What is meant for a person."""
         self._rest = b""
@@ -113,7 +113,7 @@ class Log:
         self.is_logged_in = self.is_running = True
 
     def _exited(self, how: str) -> None:
-        self.ended = Ended.BY_ITSELF if how == "status" else Ended.BY_SIGNAL
+        self.ended = CommandEnd.BY_ITSELF if how == "status" else CommandEnd.BY_SIGNAL
 
 
 def _label(kind: str) -> str:
@@ -126,18 +126,18 @@ def _label(kind: str) -> str:
 _LINES = tuple(
     (re.compile(pattern), read)
     for pattern, read in (
-        (r"debug1: Executing proxy (?:dialer )?command", Log._proxied),
-        (r"debug1: Connecting to (\S+) \[.*\] port ([0-9]{1,5})\.", Log._dialling),
-        (r"debug1: Connection established", Log._connected),
-        (r"debug1: Authenticating to (\S+):([0-9]{1,5}) as '(.*)'", Log._authenticating),
-        (r"debug1: Server host (?:key|certificate): (\S+) (SHA256:[^\s,]+)", Log._shown),
-        (r"debug1: Authentications that can continue: (\S+)", Log._accepts),
-        (rf"debug1: Offering public key: (.*) {_KEY}(.*)", Log._offers),
-        (rf"debug1: Server accepts key: (.*) {_KEY.replace('(', '(?:')}(.*)", Log._takes),
-        (r"Load key \"(.*)\": (.*)", Log._cannot_use),
-        (r"Authenticated to ", Log._logged_in),
-        (r"debug1: (?:\w+: )?Sending command", Log._runs),
-        (r"debug1: mux_client_request_session: master session id", Log._runs),
-        (r"debug1: client_input_channel_req: channel [0-9]+ rtype exit-(status|signal)", Log._exited),
+        (r"debug1: Executing proxy (?:dialer )?command", SSHLog._proxied),
+        (r"debug1: Connecting to (\S+) \[.*\] port ([0-9]{1,5})\.", SSHLog._dialling),
+        (r"debug1: Connection established", SSHLog._connected),
+        (r"debug1: Authenticating to (\S+):([0-9]{1,5}) as '(.*)'", SSHLog._authenticating),
+        (r"debug1: Server host (?:key|certificate): (\S+) (SHA256:[^\s,]+)", SSHLog._shown),
+        (r"debug1: Authentications that can continue: (\S+)", SSHLog._accepts),
+        (rf"debug1: Offering public key: (.*) {_KEY}(.*)", SSHLog._offers),
+        (rf"debug1: Server accepts key: (.*) {_KEY.replace('(', '(?:')}(.*)", SSHLog._takes),
+        (r"Load key \"(.*)\": (.*)", SSHLog._cannot_use),
+        (r"Authenticated to ", SSHLog._logged_in),
+        (r"debug1: (?:\w+: )?Sending command", SSHLog._runs),
+        (r"debug1: mux_client_request_session: master session id", SSHLog._runs),
+        (r"debug1: client_input_channel_req: channel [0-9]+ rtype exit-(status|signal)", SSHLog._exited),
     )
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from relstore.client.connection.transport.login_errors import Stage
-from relstore.client.connection.transport.openssh.log import Ended, Log
+from relstore.client.connection.transport.openssh.log import CommandEnd, SSHLog
 
 GREETED = """\
 debug1: Connecting to web1.example [192.0.2.7] port 2222.\r
@@ -16,8 +16,8 @@ OFFERED = "debug1: Offering public key: /home/a b/.ssh/id ED25519 SHA256:def exp
 TAKEN = "debug1: Server accepts key: /home/a b/.ssh/id ED25519 SHA256:def explicit\n"
 
 
-def log_of(*texts: str) -> Log:
-    log = Log()
+def log_of(*texts: str) -> SSHLog:
+    log = SSHLog()
     for text in texts:
         log.feed(text.encode())
     return log
@@ -82,13 +82,13 @@ def test_what_ssh_calls_a_key(kind: str, label: str) -> None:
 
 def test_how_the_command_ended() -> None:
     end = "debug1: client_input_channel_req: channel 0 rtype exit-{} reply 0\n"
-    assert log_of(GREETED).ended is Ended.NOT_SAID
-    assert log_of(end.format("status")).ended is Ended.BY_ITSELF
-    assert log_of(end.format("signal")).ended is Ended.BY_SIGNAL
+    assert log_of(GREETED).ended is CommandEnd.NOT_SAID
+    assert log_of(end.format("status")).ended is CommandEnd.BY_ITSELF
+    assert log_of(end.format("signal")).ended is CommandEnd.BY_SIGNAL
 
 
 def test_a_host_that_says_much_fills_nothing() -> None:
-    log = Log()
+    log = SSHLog()
     for number in range(10_000):
         log.feed(b"x" * 10_000 + b"%d" % number)
     log.feed(b"\n" * 10_000)
