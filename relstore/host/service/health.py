@@ -112,7 +112,10 @@ class HealthCheck:
             else:
                 unit_looks.append(self._look(member.unit, subject, restarted, is_shown_by_member))
                 before = self._services.restarts_before(member.unit)
-                verdict = judge(member.unit, unit_looks, self._health.stable / 1000, before)
+                # A slot runs until relstore ends it; the socket that slots share might start the other one.
+                on_demand = self._recipe.cut_over is None
+                stable = self._health.stable / 1000
+                verdict = judge(member.unit, unit_looks, stable, before, on_demand=on_demand)
             if verdict.state != HEALTHY:
                 return verdict.state, verdict.reason
         return self._probe(subject, deadline)

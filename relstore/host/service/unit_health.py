@@ -53,10 +53,13 @@ class UnitVerdict(NamedTuple):
     """Why it is not healthy; empty when it is."""
 
 
-def judge(unit: str, looks: Sequence[Look], stable: float, restarts_before: int = 0) -> UnitVerdict:
+def judge(
+    unit: str, looks: Sequence[Look], stable: float, restarts_before: int = 0, *, on_demand: bool = True
+) -> UnitVerdict:
     """``looks``: all since the restart, oldest first; ``stable``: how many seconds the unit must stay up.
 
     ``restarts_before``: how many of its restarts are older than the restart or reload that is judged.
+    ``on_demand``: whether it may have ended by itself when a socket starts it.
     """
     last = looks[-1]
     state = last.state
@@ -76,7 +79,7 @@ def judge(unit: str, looks: Sequence[Look], stable: float, restarts_before: int 
         said = f" ({state.status_text})" if state.status_text else ""
         return UnitVerdict(WAITING, f"{unit} is still {state.active}{said}")
     if state.active == "inactive":
-        return _ended(unit, state)
+        return _ended(unit, state, on_demand)
     if state.active != "active":
         return UnitVerdict(WAITING, f"{unit} is {state.active or 'in no known state'}")
     if state.sub == "exited":
@@ -102,12 +105,12 @@ def judge_bystander(unit: str, state: UnitState) -> UnitVerdict:
     return UnitVerdict(HEALTHY, "")
 
 
-def _ended(unit: str, state: UnitState) -> UnitVerdict:
+def _ended(unit: str, state: UnitState, on_demand: bool) -> UnitVerdict:
     if state.result not in ("", "success"):
         return UnitVerdict(BROKEN, f"{unit} failed: {end_reason(state)}")
     if state.type == "oneshot":
         return UnitVerdict(HEALTHY, "")
-    if any(name.endswith(".socket") for name in state.triggered_by):
+    if on_demand and any(name.endswith(".socket") for name in state.triggered_by):
         return UnitVerdict(HEALTHY, "")  # its socket starts it with the next connection
     return UnitVerdict(BROKEN, f"{unit} stopped by itself with exit code {state.exit_status}")
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from relstore.formats.names import Digest, UnitName
+from relstore.formats.cut_over import SOCKET, CutOver, trial_unit
+from relstore.formats.names import Digest, TemplateName, UnitName
 from relstore.formats.recipe import Health, Recipe, Units
 from relstore.gc import processes
 from relstore.host.job.log import JobLog
@@ -22,6 +23,8 @@ from relstore.host.service.services import Services
 
 LINK = "/srv/web/apps/web/current"
 BUILD = Digest("ab" * 32)
+WEB = TemplateName.parse("web@")
+SLOTS = CutOver(WEB, SOCKET, "/run/web-{slot}/sock", 60, True, 10_000, trial=trial_unit(WEB))
 Check = Callable[..., tuple[str, str]]
 
 
@@ -30,10 +33,18 @@ def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Check:
     """Check a unit whose process another account owns; why it is not healthy, and what the log says."""
 
     def run(
-        *, started: float, exec_start: str, tcp: tuple[str, ...] = (), pid: int = 1, type_: str = "exec"
+        *,
+        started: float,
+        exec_start: str,
+        tcp: tuple[str, ...] = (),
+        pid: int = 1,
+        type_: str = "exec",
+        active: str = "active",
+        cut_over: CutOver | None = None,
     ) -> tuple[str, str]:
         show = (
-            f"LoadState=loaded\nActiveState=active\nSubState=running\nResult=success\nType={type_}\nMainPID={pid}\n"
+            f"LoadState=loaded\nActiveState={active}\nSubState=running\nResult=success\nType={type_}\nMainPID={pid}\n"
+            "TriggeredBy=web.socket\n"
             f"ExecMainStartTimestampMonotonic={int(started * 1e6)}\nExecStart={{ path={exec_start} ; }}\n"
         )
         monkeypatch.setattr(tools, "run", lambda *_, **__: ToolResult(0, show, ""))
@@ -41,6 +52,7 @@ def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Check:
         recipe = Recipe(
             units=Units(names=(UnitName("web.service"),)),
             health=Health(timeout=50, interval=10, stable=0, tcp=tcp),
+            cut_over=cut_over,
         )
         log = os.open(tmp_path / "log", os.O_RDWR | os.O_CREAT | os.O_TRUNC)
         try:
@@ -58,6 +70,15 @@ def test_what_systemd_says_is_relied_on_and_said(check: Check) -> None:
     problem, log = check(started=time.monotonic(), exec_start=f"{LINK}/bin/web")
     assert problem == ""
     assert "systemd says that web.service was started with this build; this account may not look into" in log
+
+
+@pytest.mark.parametrize(("cut_over", "says"), [(None, ""), (SLOTS, "web.service stopped by itself")])
+def test_only_a_unit_without_slots_may_wait_for_its_socket(
+    check: Check, cut_over: CutOver | None, says: str
+) -> None:
+    problem, _ = check(started=0, exec_start=f"{LINK}/bin/web", pid=0, active="inactive", cut_over=cut_over)
+    assert problem.startswith(says)
+    assert bool(problem) is bool(says)
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,12 @@ def test_what_a_history_means(seen: Sequence[Look], state: str, reason: str) -> 
     assert bool(verdict.reason) is (state != HEALTHY)
 
 
+def test_what_no_socket_may_start_again_must_not_end() -> None:
+    seen = looks(DEAD._replace(triggered_by=("web.socket",)))
+    verdict = judge("web@a.service", seen, 3.0, on_demand=False)
+    assert verdict == (BROKEN, "web@a.service stopped by itself with exit code 0")
+
+
 @pytest.mark.parametrize(
     ("restarts", "before", "state"),
     [(7, 7, HEALTHY), (9, 7, HEALTHY), (10, 7, BROKEN), (3, 0, BROKEN), (2, 7, HEALTHY), (3, 7, BROKEN)],
