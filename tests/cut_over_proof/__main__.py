@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.cut_over_proof import controls, crowds, deadlines, power_cuts, story, table
 from tests.cut_over_proof.table import Row
 from tests.support.hosts.systemd import Network, why_no_systemd_hosts
-from tests.systemd.fronts import FRONTS
+from tests.systemd.fronts import FRONTS, Front
 
 Part = Callable[..., Iterator[Row]]
 """Called with a network, a directory and a front."""
@@ -25,9 +25,10 @@ PARTS: dict[str, Part] = {
     "deadlines": deadlines.run,
     "crowd": crowds.run,
 }
-"""Of each front. A shared socket has none, and parts of its own."""
 PASSING_THROUGH = ("polite story", "crowd")
 """Parts about connections that callers keep to a slot: only of a front that passes these through."""
+SHARED = ("story", "power cuts", "deadlines")
+"""Parts of a shared socket, whose programs end politely in each, and which has no process that a crowd could exhaust."""
 CONTROLS = "controls"
 
 
@@ -49,7 +50,7 @@ def main() -> int:
             print(f"{front.name}: not run: there is no {front.program}")
             continue
         for part in parts:
-            if part in PARTS and (front.passes_through or part not in PASSING_THROUGH):
+            if part in PARTS and _is_of(front, part):
                 rows += _run(f"{front.name}: {part}", partial(PARTS[part], front=front))
                 table.write(rows)
     if CONTROLS in parts:
@@ -60,6 +61,12 @@ def main() -> int:
     for problem in wrong:
         print(f"WRONG: {problem}")
     return 1 if wrong or not rows else 0
+
+
+def _is_of(front: Front, part: str) -> bool:
+    if front.is_shared:
+        return part in SHARED
+    return front.passes_through or part not in PASSING_THROUGH
 
 
 def _run(name: str, run: Callable[[Network, Path], Iterator[Row]]) -> list[Row]:

@@ -1,7 +1,7 @@
 """Ways that fail requests. If the load sees nothing wrong with one of them, it proves nothing of the others either.
 
 A restart; a port that two processes share; systemd's proxy as ``Type=notify``; a socket that two processes share
-without ``NonBlocking=yes``.
+without ``NonBlocking=yes``; and what no trial shows.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from tests.support.hosts.systemd import Network, SystemdHost
 from tests.support.load.requests import Account
 from tests.support.load.running import Load, Mix, calling
 from tests.systemd.deployer import Deployer
-from tests.systemd.slot_host import as_root, push, release, slot_host
+from tests.systemd.fronts import SHARED
+from tests.systemd.slot_host import KEYS, as_root, push, release, slot_host
 
 MIX = Mix(new=8, busy=4, idle=2, work=4, answer=2, stream=2, answers=(4.0,), streams=(4.0,))
 _BUILDS = "/srv/control"
@@ -101,11 +102,25 @@ def notify(network: Network, directory: Path) -> Account:
         return load.account
 
 
-def blocking_socket(network: Network, directory: Path, *, more: str = "Sockets=web.socket\n") -> Account:
+def unnoticed(network: Network, directory: Path) -> Account:
+    """A release behind a shared socket that answers badly, but only to requests; and the way back by hand."""
+    directory.mkdir(parents=True)
+    with slot_host(network, directory, front=SHARED) as deployer:
+        flags = (*KEYS, *SHARED.flags)
+        deployer.does("push", release(deployer, "first", ends="politely"), *flags)
+        with _calling(deployer.host) as load:
+            time.sleep(2)
+            deployer.does("push", release(deployer, "second", "turns bad after 20", ends="politely"), *flags)
+            deployer.does("switch-generation", "-1", *flags)
+            time.sleep(2)
+        return load.account
+
+
+def blocking_socket(network: Network, directory: Path) -> Account:
     """A second process at a socket of systemd's that hangs before it serves: the first one stalls in accept(2)."""
     with _host(network, directory) as (host, deployer):
         _two_builds(host, deployer, "", second="never listens")
-        as_root(host, "/etc/systemd/system/web@.service", _UNIT.format(more=more))
+        as_root(host, "/etc/systemd/system/web@.service", _UNIT.format(more="Sockets=web.socket\n"))
         as_root(host, "/etc/systemd/system/web.socket", _SOCKET)
         host.run("systemctl", "daemon-reload")
         host.run("systemctl", "start", "web.socket", "web@a")
@@ -157,4 +172,5 @@ CONTROLS: dict[str, Callable[[Network, Path], Account]] = {
     "SO_REUSEPORT": shared_port,
     "systemd's proxy as Type=notify": notify,
     "a shared socket without NonBlocking=yes, and a release that hangs": blocking_socket,
+    "a shared socket, a release that answers 500 to requests but not to its checks, and the switch back": unnoticed,
 }

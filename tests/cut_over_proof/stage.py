@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import time
@@ -23,7 +24,8 @@ DRAIN_S = 22
 """More than the longest answers of the load, 20 s."""
 _FLAGS = ("--health-stable", "1s", "--health-timeout", "4s", "--drain", f"{DRAIN_S}s")
 
-# Asks each slot, again and again, how much it was asked, and notes what one says that never had the traffic.
+# Asks at each socket, again and again, how much who is there was asked, and notes what one says that never had the
+# traffic.
 _COUNTER = """
 import os, socket, sys, time
 looks, worst, lived = 0, 0, set()
@@ -44,7 +46,7 @@ def asked(path):
         return None
 while not os.path.exists("/run/count-no-more"):
     before = live()
-    found = {path: asked(path) for path in ("/run/web-a/sock", "/run/web-b/sock")}
+    found = {path: asked(path) for path in sys.argv[1:]}
     if live() == before:
         for path, answer in found.items():
             if answer and path == before:
@@ -89,13 +91,13 @@ class Stage:
         return release(self.deployer, f"r{self.pushed}", mode, ends=self.ends)
 
     def words(self, mode: str = "good", *flags: str) -> tuple[object, ...]:
-        return ("push", self.build(mode), *KEYS, *self.flags, *flags)
+        return ("push", self.build(mode), *KEYS, *self.front.flags, *self.flags, *flags)
 
     def push(self, mode: str = "good", *flags: str) -> Ran:
         return self.deployer.run(*self.words(mode, *flags))
 
     def switch(self, to: str, *flags: str) -> Ran:
-        return self.deployer.run("switch-generation", to, *KEYS, *self.flags, *flags)
+        return self.deployer.run("switch-generation", to, *KEYS, *self.front.flags, *self.flags, *flags)
 
     @contextmanager
     def event(self, what: str) -> Iterator[Event]:
@@ -121,15 +123,28 @@ class Stage:
 
     def live(self) -> str:
         """The slot to which ``live`` leads."""
-        return re.fullmatch(r"/run/web-([ab])/sock", os.readlink(self.app / "live"))[1]  # type: ignore[index]
+        pattern = r"slots/([ab])" if self.front.is_shared else r"/run/web-([ab])/sock"
+        return re.fullmatch(pattern, os.readlink(self.app / "live"))[1]  # type: ignore[index]
+
+    @property
+    def _units(self) -> dict[str, str]:
+        """The unit of each place where a release may run."""
+        slots = {"a": "web@a", "b": "web@b"}
+        return {**slots, "trial": "web-trial"} if self.front.is_shared else slots
 
     def slots(self) -> dict[str, int]:
-        """What each slot runs."""
-        return {
-            slot: int(os.readlink(self.app / "slots" / slot).rpartition("/")[2])
-            for slot in ("a", "b")
-            if os.path.lexists(self.app / "slots" / slot)
-        }
+        """What each slot runs, and the trial."""
+        found = {}
+        for slot in self._units:
+            with contextlib.suppress(FileNotFoundError):
+                found[slot] = int(os.readlink(self.app / "slots" / slot).rpartition("/")[2])
+        return found
+
+    def reached(self) -> set[str]:
+        """The releases that a request may reach: of a shared socket, whatever has a slot."""
+        slots = self.slots()
+        reached = slots.keys() - {"trial"} if self.front.is_shared else {self.live()}
+        return {self.version(slots[slot]) for slot in reached}
 
     def last(self) -> tuple[str, int]:
         """The last event of the journal that says how something ended."""
@@ -156,10 +171,11 @@ class Stage:
         return (self.app / "generations" / str(generation) / "version").read_text()
 
     def active(self) -> list[str]:
-        """The slots whose units run."""
-        words = ("systemctl", "show", "-P", "ActiveState", "web@a", "web@b")
+        """The slots whose units run, and the trial."""
+        words = ("systemctl", "show", "-P", "ActiveState", *self._units.values())
         states = self.deployer.host.run(*words).stdout.split()
-        return [slot for slot, state in zip("ab", states, strict=True) if state not in ("inactive", "failed")]
+        pairs = zip(self._units, states, strict=True)
+        return [slot for slot, state in pairs if state not in ("inactive", "failed")]
 
     def wrong(self, current: int) -> list[str]:
         """What is not as it must be, with ``current``: whether or not another slot drains."""
@@ -195,10 +211,13 @@ class Stage:
 
     @contextmanager
     def counting(self) -> Iterator[list[int]]:
-        """In the end: how often a slot was asked that never had the traffic, and the most requests it had had."""
+        """In the end: how often a slot or a trial was asked that never had the traffic, and the most requests that
+        it had had."""
         found: list[int] = []
         self.deployer.host.run("sh", "-c", "cat > /root/count", input=_COUNTER)
-        script = "rm -f /run/count-no-more; exec python3 /root/count > /run/counted"
+        places = ("trial",) if self.front.is_shared else ("a", "b")
+        sockets = " ".join(f"/run/web-{place}/sock" for place in places)
+        script = f"rm -f /run/count-no-more; exec python3 /root/count {sockets} > /run/counted"
         unit = ("systemd-run", "--quiet", "--unit", "counting", "sh", "-c", script)
         self.deployer.host.run(*unit)
         try:
@@ -219,10 +238,10 @@ def stage(
     drain: int = DRAIN_S,
     flags: tuple[str, ...] = (),
 ) -> Iterator[Stage]:
-    """A host with one good release."""
+    """A host with one good release. What shares a socket ends politely, whatever ``ends`` says."""
     directory.mkdir(parents=True)
     with slot_host(network, directory, front=front, drain=f"{drain}s") as deployer:
-        made = Stage(deployer, front, ends, (*_FLAGS, *flags))
+        made = Stage(deployer, front, "politely" if front.is_shared else ends, (*_FLAGS, *flags))
         first = made.push()
         assert first.code == 0, first.err
         yield made

@@ -1,7 +1,8 @@
 """Pushes, rollbacks, releases that are not healthy, and a job or a client that dies at each step, under one load.
 
 Nothing of it may fail a request, but a release that turns bad when it has the traffic: the traffic is back within one
-look at its health and a second.
+look at its health and a second. Behind a shared socket nothing is warm, and a release that turns bad in its own time
+does so on trial.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ UNFIT = (
     "missing file",
 )
 TURNS_BAD = ("turns bad", "crashes after 4 s")
+BAD_IN_SLOT = ("crashes at the shared socket",)
+"""Not on trial."""
 WARM_MS = 300
 _LOOK_S = 0.1
 """``health-interval`` of these pushes."""
@@ -44,7 +47,8 @@ def run(network: Network, directory: Path, front: Front, *, ends: str = "at once
             moved = [*_pushes_and_rollbacks(at)]
             _unfit(at)
             bad = [*_turn_bad(at)]
-            moved += _standby(at)
+            if not at.front.is_shared:
+                moved += _standby(at)
             for step in STEPS:
                 _dies(at, step)
             with at.event("the last slot is stopped") as event:
@@ -54,19 +58,21 @@ def run(network: Network, directory: Path, front: Front, *, ends: str = "at once
 
 
 def _pushes_and_rollbacks(at: Stage) -> Iterator[float]:
-    """How long each warm return took to move the traffic, in milliseconds."""
+    """How long each warm return took to move the traffic, in milliseconds; nothing of that with a shared socket."""
     first = at.current()
     with at.event("push") as event:
         ran = at.push()
         event.wrong += _code(0, ran.code, ran.err) + at.wrong(first + 1)
-    with at.event("rollback, warm") as event:
+    is_warm = not at.front.is_shared
+    with at.event(f"rollback, {'warm' if is_warm else 'while the other one finishes'}") as event:
         ran = at.switch("-1")
         event.wrong += _code(0, ran.code, ran.err) + at.wrong(first)
-        if "starting generation" in ran.err:
-            event.wrong.append("it was started again")
-        moved = at.move_ms()
-        event.seen = f"moved {moved:.0f} ms after it was accepted"
-        yield moved
+        if ("starting generation" in ran.err) == is_warm:
+            event.wrong.append(f"it was started again, or not: {ran.err}")
+        if is_warm:
+            moved = at.move_ms()
+            event.seen = f"moved {moved:.0f} ms after it was accepted"
+            yield moved
     with at.event("the other slot is stopped") as event:
         event.wrong += at.wait_for_one_slot()
     with at.event("switch, cold") as event:
@@ -75,12 +81,12 @@ def _pushes_and_rollbacks(at: Stage) -> Iterator[float]:
 
 
 def _unfit(at: Stage) -> None:
-    for mode in UNFIT:
+    for mode in unfit(at.front):
         with at.event(
             f"a release that {mode}" if mode != "missing file" else "a release without its file"
         ) as event:
             was = at.current()
-            words = at.words(mode)
+            words = at.words(mode, *(("--watch", "10s") if mode in TURNS_BAD else ()))
             if mode == "missing file":
                 Path(str(words[1]), "version").unlink()
             ran = at.deployer.run(*words)
@@ -89,11 +95,16 @@ def _unfit(at: Stage) -> None:
                 event.wrong.append(ran.err)
 
 
+def unfit(front: Front) -> tuple[str, ...]:
+    """The releases that fail before any request reaches them. A trial is watched too."""
+    return (*UNFIT, *TURNS_BAD) if front.is_shared else UNFIT
+
+
 def _turn_bad(at: Stage) -> Iterator[Event]:
-    for mode in TURNS_BAD:
+    for mode in BAD_IN_SLOT if at.front.is_shared else TURNS_BAD:
         with at.event(f"a release that {mode} after it was checked") as event:
             was = at.current()
-            ran = at.push(mode, "--watch", "10s")
+            ran = at.push(mode, *(("--health-stable", "2s") if at.front.is_shared else ("--watch", "10s")))
             event.wrong += _code(3, ran.code, ran.err) + at.wrong(was)
         yield event
         with at.event("its slot is stopped") as event:
@@ -174,21 +185,28 @@ def _rows(
     looks, worst = counted
     problems = [*wrong, *(f"{request}" for request in rest.broken)]
     if worst or not looks:
-        problems.append(f"a slot was asked {worst} times before it had the traffic, in {looks} looks")
-    if max(moved) > WARM_MS:
+        problems.append(f"a release was asked {worst} times before it had the traffic, in {looks} looks")
+    if max(moved, default=0) > WARM_MS:
         problems.append(f"a warm return took {max(moved):.0f} ms")
     steps = len(STEPS)
+    before = "a release on trial was asked nothing but its checks"
+    returns = ""
+    if not at.front.is_shared:
+        before = "a new slot was asked nothing before it had the traffic"
+        times = " and ".join(f"{ms:.0f}" for ms in moved)
+        returns = f"; warm returns moved the traffic {times} ms after the host had accepted them"
     yield Row.of(
         front,
-        f"pushes, rollbacks, {len(UNFIT)} releases that fail their check, the job killed at {steps} steps, "
+        f"pushes, rollbacks, {len(unfit(at.front))} releases that fail their check, the job killed at {steps} steps, "
         f"the client gone at {steps} steps",
         rest,
-        f"{at.pushed} pushes; a new slot was asked nothing before it had the traffic ({looks:,} looks); warm returns "
-        f"moved the traffic {' and '.join(f'{ms:.0f}' for ms in moved)} ms after the host had accepted them",
+        f"{at.pushed} pushes; {before} ({looks:,} looks){returns}",
         problems,
     )
     back = [window.bad_for("new", "work", "busy", "idle") for window in windows]
     late = [f"requests failed for {seconds:.2f} s" for seconds in back if seconds > _LOOK_S + 1]
     times = " and ".join(f"{seconds:.2f}" for seconds in back)
     what = "releases that turn bad with the traffic: one answers 500, one crashes"
+    if at.front.is_shared:
+        what = "a release that crashes in its slot, and not on trial"
     yield Row.of(front, what, turned, f"requests failed for {times} s", late)

@@ -1,4 +1,7 @@
-"""What stands in front of an app with slots, as docs/cut-over.md says to set it up. Each connects to ``live``."""
+"""What stands in front of an app with slots, as docs/cut-over.md says to set it up.
+
+Each connects to ``live``, but for the socket that both releases share.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +24,17 @@ class Front:
     unit: str
     """What is enabled and started for it."""
     program: str
+    flags: tuple[str, ...] = ()
+    """What relstore.toml would say of it."""
     unit_flags: tuple[str, ...] = ()
-    """For ``relstore unit``, which prints ``printed``."""
+    """More for ``relstore unit``, which prints ``printed``."""
     printed: tuple[str, ...] = ("web@.service",)
     files: Mapping[str, str] = field(default_factory=dict)
     """What else it needs."""
     passes_through: bool = False
     """Whether a connection that a caller keeps is one to a slot, and closes with it."""
+    is_shared: bool = False
+    """Whether both releases accept from one socket, so that each must end politely."""
 
     @property
     def is_here(self) -> bool:
@@ -38,8 +45,8 @@ PROXYD = Front(
     "systemd's proxy",
     "web.socket",
     "/usr/lib/systemd/systemd-socket-proxyd",
-    ("--front", "80"),
-    ("web@.service", "web.socket", "web.service"),
+    unit_flags=("--front", "80"),
+    printed=("web@.service", "web.socket", "web.service"),
     passes_through=True,
 )
 
@@ -106,5 +113,15 @@ KillMode=mixed
     },
 )
 
-FRONTS = (PROXYD, HAPROXY, NGINX)
-"""A shared socket (``cut-over = "socket"``) is not in front, but belongs here too."""
+SHARED = Front(
+    "a shared socket",
+    "web.socket",
+    "/usr/lib/systemd/systemd",
+    flags=("--cut-over", "socket"),
+    unit_flags=("--front", "80"),
+    printed=("web@.service", "web-trial.service", "web-trial.socket", "web.socket"),
+    passes_through=True,
+    is_shared=True,
+)
+
+FRONTS = (PROXYD, HAPROXY, NGINX, SHARED)

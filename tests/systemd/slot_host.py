@@ -76,10 +76,11 @@ def slot_host(
         host.wait_running()
         host.run("install", "-d", "-o", "deploy", "-g", "deploy", "/srv/web")
         deployer = Deployer.at(host, directory / "home", "deploy")
-        rule = deployer.does("sudoers", "--unit", "web@").out
+        rule = deployer.does("sudoers", "--unit", "web@", *front.flags).out
         host.run("sh", "-c", "umask 337; cat > /etc/sudoers.d/relstore", input=rule)
         host.run("visudo", "-cf", "/etc/sudoers.d/relstore")
-        words = ("bin/web", "--app", "web", "--drain", drain, "--name", "web@", *front.unit_flags)
+        flags = (*front.flags, *front.unit_flags)
+        words = ("bin/web", "--app", "web", "--drain", drain, "--name", "web@", *flags)
         assert install(deployer, *words) == list(front.printed)
         for path, text in front.files.items():
             as_root(host, path, text)

@@ -26,6 +26,8 @@ HERE = os.path.dirname(os.path.dirname(os.path.realpath(sys.argv[0])))
 BEAT_S = 0.25
 STAYS_GOOD_S = 4.0
 LAST_MOMENT_S = 0.05
+SOON_S = 0.5
+CODES_AT_SHARED = {"exits at the shared socket": 3, "ends at the shared socket": 0}
 asked = 0
 leaving = False
 connections = set()
@@ -153,8 +155,11 @@ async def main():
     if mode in ("never listens", "starts slowly"):
         await asyncio.sleep(3600 if mode == "never listens" else 3)
     for listener in sockets():
-        if mode == "exits at the shared socket" and listener.family != socket.AF_UNIX:
-            os._exit(3)
+        if listener.family != socket.AF_UNIX:
+            if mode in CODES_AT_SHARED:
+                os._exit(CODES_AT_SHARED[mode])
+            if mode == "crashes at the shared socket":
+                loop.call_later(SOON_S, os._exit, 3)
         make = loop.create_unix_server if listener.family == socket.AF_UNIX else loop.create_server
         servers.append(await make(Connection, sock=listener, backlog=4096))
     if mode == "crashes after 1 s":

@@ -11,20 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.hosts.systemd import Network, SystemdHost
+from tests.support.hosts.systemd import Network
 from tests.support.user import Ran
 from tests.systemd.deployer import Deployer
-from tests.systemd.slot_host import install, live, release, under_load, wait_for_one_slot
+from tests.systemd.fronts import SHARED
+from tests.systemd.slot_host import KEYS as COMMON
+from tests.systemd.slot_host import install, live, release, slot_host, under_load, wait_for_one_slot
 from tests.systemd.steps import caught
 
 pytestmark = pytest.mark.root
 
 THOROUGH = os.environ.get("RELSTORE_TEST_THOROUGH") == "1"
-KEYS = (
-    "--app", "web", "--unit", "web@", "--cut-over", "socket", "--http", "http://localhost/health",
-    "--health-interval", "100ms", "--health-stable", "500ms", "--health-timeout", "5s", "--watch", "1s",
-    "--drain", "10s", "--become", "sudo",
-)  # fmt: skip
+KEYS = (*COMMON, *SHARED.flags)
 
 
 def push(deployer: Deployer, version: str, mode: str = "good", *flags: str) -> Ran:
@@ -34,25 +32,10 @@ def push(deployer: Deployer, version: str, mode: str = "good", *flags: str) -> R
 @pytest.fixture
 def shared(network: Network, tmp_path: Path) -> Iterator[Deployer]:
     """An ordinary account with exactly the printed rule, at a host with the printed units."""
-    host = SystemdHost.start(tmp_path, network, "web1", "10.99.1.1")
-    try:
-        host.wait_running()
-        host.run("install", "-d", "-o", "deploy", "-g", "deploy", "/srv/web")
-        deployer = Deployer.at(host, tmp_path / "home", "deploy")
-        rule = deployer.does("sudoers", "--unit", "web@", "--cut-over", "socket").out
-        host.run("sh", "-c", "umask 337; cat > /etc/sudoers.d/relstore", input=rule)
-        host.run("visudo", "-cf", "/etc/sudoers.d/relstore")
-        names = install(
-            deployer, "bin/web", "--app", "web", "--drain", "10s", "--name", "web@", "--front", "80",
-            "--cut-over", "socket",
-        )  # fmt: skip
-        assert names == ["web@.service", "web-trial.service", "web-trial.socket", "web.socket"]
-        host.run("systemctl", "enable", "--quiet", "web@a", "web@b", "web.socket")
+    with slot_host(network, tmp_path, front=SHARED) as deployer:
         first = push(deployer, "first")
         assert first.code == 0, first.err
         yield deployer
-    finally:
-        host.stop()
 
 
 PINGS = """
@@ -155,10 +138,11 @@ def test_a_release_that_fails_its_trial_is_reached_by_nobody(shared: Deployer, m
 
 
 @pytest.mark.skipif(not THOROUGH, reason="the long form")
-def test_one_that_fails_only_at_the_shared_socket_is_stopped_at_once(shared: Deployer) -> None:
+@pytest.mark.parametrize("mode", ["exits at the shared socket", "ends at the shared socket"])
+def test_one_that_fails_only_at_the_shared_socket_is_stopped_at_once(shared: Deployer, mode: str) -> None:
     with under_load(shared) as load:
         time.sleep(0.5)
-        ran = push(shared, "second", "exits at the shared socket")
+        ran = push(shared, "second", mode)
         time.sleep(0.5)
     assert (ran.code, load.account.broken) == (3, []), ran.err
     assert "no request reached it" not in ran.err
