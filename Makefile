@@ -77,7 +77,7 @@ suite-trees: $(STAMP)
 	$(BIN)/python -m tests.support.hosts.suites $(SUITES)
 
 # Cut-over on hosts with systemd, under load, with a job, a client and a host that go at every step; it writes the table
-# in docs/cut-over.md. It takes an hour and a half, and needs root, haproxy, nginx and strace. One part of it:
+# in docs/cut-over.md. It takes two hours, and needs root, haproxy, nginx and strace. One part of it:
 # make proof-cut-over PROOF="--front nginx --part story"
 PROOF ?=
 proof-cut-over: $(STAMP)

@@ -92,6 +92,7 @@ def test_for_how_long_requests_fail() -> None:
 def test_the_table_keeps_what_was_not_run_again() -> None:
     account = Account((Request(0, 1, "new", "ok", "r1", ""),))
     nginx, control = Row.of("nginx", "push", account, "one"), Row.of("control", "restart", account, "two")
-    table = merged("", [control, nginx])
+    shared = Row.of("a shared socket, a program that ends politely", "push", account, "four")
+    table = merged("", [control, shared, nginx])
     again = merged(table, [Row.of("control", "restart", account, "three")])
-    assert [line.split("|")[7].strip() for line in again.splitlines()[2:]] == ["one", "three"]
+    assert [line.split("|")[7].strip() for line in again.splitlines()[2:]] == ["one", "four", "three"]
