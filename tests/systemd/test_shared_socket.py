@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.hosts.systemd import Network
+from tests.support.load.requests import Account
+from tests.support.load.running import Mix
 from tests.support.user import Ran
 from tests.systemd.deployer import Deployer
 from tests.systemd.fronts import SHARED
@@ -148,6 +150,33 @@ def test_one_that_fails_only_at_the_shared_socket_is_stopped_at_once(shared: Dep
     assert "no request reached it" not in ran.err
     assert wait_for_one_slot(shared) == "a"
     assert shared.events()[-1] == ("rolled-back", 2)
+
+
+@pytest.mark.skipif(not THOROUGH, reason="the long form")
+def test_a_socket_that_systemd_closed_is_opened_by_the_next_activation(
+    network: Network, tmp_path: Path
+) -> None:
+    def call() -> Account:
+        with under_load(deployer, mix=Mix(answer=0, stream=0, patience=5)) as load:
+            time.sleep(1)
+        return load.account
+
+    with slot_host(network, tmp_path, front=SHARED) as deployer:
+        assert call().releases == {}
+        assert active(deployer) == set()
+        for version in ("first", "second"):
+            ran = push(deployer, version)
+            assert ran.code == 0, ran.err
+            assert call().broken == []
+        assert wait_for_one_slot(deployer) == "b"
+        deployer.host.run("systemctl", "kill", "--signal=KILL", "web@b")
+        assert call().broken == []  # whoever connects waits until it runs again
+        deployer.host.run("systemctl", "stop", "web@b")
+        assert call().releases == {}
+        assert active(deployer) == set()
+        deployer.does("restart", *KEYS)
+        account = call()
+        assert (account.broken, set(account.releases)) == ([], {"second"})
 
 
 STEPS = ("starting", "checking", "moving the traffic", "watching", "confirming")
