@@ -120,7 +120,7 @@ POINTLESS = 0.95
 """Compression that saves less than this is not worth the host's time."""
 
 _SKIPPED = 10
-"""By so many times zstd at level 3 is faster where nothing compresses. Higher levels and differences are not."""
+"""zstd at level 3 is so many times as fast where nothing compresses. Other levels and differences are not."""
 
 
 def options(case: Case) -> Iterator[Option]:
