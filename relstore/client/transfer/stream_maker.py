@@ -19,8 +19,10 @@ from relstore.client.local_state.cache import MIN_BYTES
 from relstore.client.local_state.small_contents import SmallContents
 from relstore.client.transfer import stream_plan, streams
 from relstore.client.transfer.chunks import Chunk, Counted, Shared, plain
+from relstore.client.transfer.cost_model import Sample
 from relstore.client.transfer.encoders import encode
 from relstore.client.transfer.patch_process import PatchOrder, PatchProcess
+from relstore.client.transfer.sampling import take_sample
 from relstore.client.transfer.stream_plan import Receiver, SendOptions, StreamPlan
 from relstore.client.transfer.streams import Payload
 from relstore.errors import ArtifactError
@@ -89,7 +91,7 @@ class StreamMaker:
             host, payload = self._slowest(hosts), self._largest()
             if host is None or payload is None:
                 return
-            sample = stream_plan.take_sample(self.options, payload, self._refs, self._scan)
+            sample = self._sample(payload)
             plan = stream_plan.choose(self.options, payload, sample, host, 0, _CONNECTING_S)
             if plan.base is not None:
                 self._begun = plan
@@ -155,10 +157,14 @@ class StreamMaker:
             if begun is not None and not attempt and begun.serves(payload, host.codecs):
                 plan = begun
             else:
-                sample = stream_plan.take_sample(self.options, payload, self._refs, self._scan)
+                sample = self._sample(payload)
                 plan = stream_plan.choose(self.options, payload, sample, host, attempt)
             self._plans[need] = plan
         return self._plans[need]
+
+    def _sample(self, payload: Payload) -> Sample:
+        base = stream_plan.base_of(self.options, payload)
+        return take_sample(self.options.cache, payload, base, self._refs, self._scan)
 
     def _source(self, plan: StreamPlan) -> Iterator[Chunk]:
         order = _Order.of(plan)

@@ -6,28 +6,20 @@ Knows what the person asked for, how fast links are, and which bases the cache h
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from relstore import protocol
-from relstore.client.artifact.scan import Scan
 from relstore.client.coding import Coding
 from relstore.client.local_state.cache import Cache
 from relstore.client.local_state.last_push import Recent
 from relstore.client.local_state.link_speeds import LOCAL, SSH, Links, guess
-from relstore.client.transfer import cost_model, patch_process, streams
+from relstore.client.transfer import cost_model, patch_process
 from relstore.client.transfer.cost_model import Case, Option, Sample
-from relstore.client.transfer.encoders import encode, zstd_module
 from relstore.client.transfer.streams import Payload
-from relstore.formats.codecs import PATCHES, RAW, ZSTD
-from relstore.formats.manifest import ObjectRef
+from relstore.formats.codecs import PATCHES, RAW
 from relstore.protocol import Base
 
-_SAMPLE_BYTES = 1024 * 1024
-_SAMPLE_TIMES = 3
-_NEAR_BYTES = 8 * _SAMPLE_BYTES
-"""What moved further than this between two releases is not found. That is rare, and then a small share."""
 _NOT_WORTH_BYTES = 10 * 1448
 """TCP sends this much at once, without waiting for an answer (RFC 6928): less would arrive no sooner."""
 _FIRST, _WHOLE = 0, 1
@@ -108,7 +100,7 @@ def choose(
 
     ``early``: seconds until anything can be sent.
     """
-    base = _base(options, payload)
+    base = base_of(options, payload)
     if attempt != _FIRST or options.delta is False:
         base = None
     raw = attempt > _WHOLE or payload.size < _NOT_WORTH_BYTES
@@ -162,45 +154,6 @@ def link(options: SendOptions, host: Receiver) -> float:
     return min(speed, SSH / options.hosts)
 
 
-def _base(options: SendOptions, payload: Payload) -> Base | None:
+def base_of(options: SendOptions, payload: Payload) -> Base | None:
     """The first of the similar objects on the host that the cache has too."""
     return next((base for base in payload.bases if options.cache.has(base.blake3, base.size)), None)
-
-
-def take_sample(options: SendOptions, payload: Payload, refs: Sequence[ObjectRef], scan: Scan) -> Sample:
-    """Compress about a MiB from the middle, a few times: with cold caches the first run is slower."""
-    middle = payload
-    first = payload.segments[0]
-    if len(payload.segments) == 1 and first.length > _SAMPLE_BYTES:
-        offset = first.offset + (first.length - _SAMPLE_BYTES) // 2
-        middle = Payload((protocol.Segment(first.content, offset, _SAMPLE_BYTES),), ())
-    data = bytearray()
-    for piece in streams.pieces(middle, refs, scan):
-        data += piece
-        if len(data) >= _SAMPLE_BYTES:
-            break
-    zstd_module()  # the time to load it says nothing about the machine's speed
-    seconds = []
-    for _ in range(_SAMPLE_TIMES):
-        began = time.thread_time()
-        count = sum(map(len, encode(Coding(ZSTD, 3), [bytes(data)], len(data))))
-        seconds.append(max(time.thread_time() - began, 1e-6))
-    sample = Sample(min(count / max(len(data), 1), 1.0), len(data) / min(seconds))
-    near = _near_the_middle(options, payload)
-    if not near or not count:
-        return sample
-    on_base = sum(map(len, encode(Coding(ZSTD, 3), [bytes(data)], len(data), near)))
-    return sample._replace(likeness=min(on_base / count, 1.0))
-
-
-def _near_the_middle(options: SendOptions, payload: Payload) -> bytes:
-    """A few MiB around the middle of the base, not proved; empty without a base."""
-    base = _base(options, payload)
-    if base is None:
-        return b""
-    try:
-        with open(options.cache.content_path(base.blake3), "rb") as file:
-            file.seek(max((base.size - _NEAR_BYTES) // 2, 0))
-            return file.read(_NEAR_BYTES)
-    except OSError:
-        return b""

@@ -42,6 +42,23 @@ def test_what_cannot_be_made_smaller_goes_as_it_is() -> None:
     assert best(PROGRAM._replace(sample=Sample(1.0, 900 * MB), base=0)).coding.codec == RAW
 
 
+@pytest.mark.parametrize("link", [0.6, 2.5, 12.5, 125])
+def test_what_was_compressed_before_is_not_compared_with_its_base(link: float) -> None:
+    """zstd passes over it at gigabytes a second, which says nothing about level 19."""
+    archive = PROGRAM._replace(
+        sample=Sample(1.0, 3000 * MB, 0.97), link=link * MB, codecs=(*CODECS, PATCH_LZMA), patch=True
+    )
+    assert (best(archive).coding.codec, best(archive).delta) == (RAW, False)
+
+
+def test_what_does_not_compress_but_is_like_its_base_is_sent_as_a_difference() -> None:
+    """Weights of which few changed. High levels are as slow for it as for anything else."""
+    weights = PROGRAM._replace(sample=Sample(1.0, 3000 * MB, 0.05), link=2.5 * MB)
+    chosen = best(weights)
+    assert chosen.delta
+    assert chosen.coding.level <= 9
+
+
 def test_what_is_more_like_its_base_makes_smaller_differences() -> None:
     """And what is hardly like it is not worth one: the content alone is as small."""
     sizes = {}

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from blake3 import blake3
 
 from relstore.client.artifact.scan import Scan, scan
 from relstore.client.coding import Coding
@@ -16,13 +14,10 @@ from relstore.client.local_state.cache import Cache
 from relstore.client.local_state.last_push import Recent
 from relstore.client.local_state.link_speeds import Links
 from relstore.client.transfer import patch_process
-from relstore.client.transfer.cost_model import Sample
 from relstore.client.transfer.stream_maker import StreamMaker
-from relstore.client.transfer.stream_plan import Receiver, SendOptions, not_as_asked, take_sample
-from relstore.client.transfer.streams import payloads
+from relstore.client.transfer.stream_plan import Receiver, SendOptions, not_as_asked
 from relstore.formats.codecs import PATCH_LZMA, RAW, XZ, ZLIB, ZSTD
-from relstore.formats.manifest import contents
-from relstore.formats.names import AppName, Digest
+from relstore.formats.names import AppName
 from relstore.protocol import Base, Wanted
 from tests.support.moved_programs import release
 
@@ -126,24 +121,6 @@ def test_the_second_attempt_has_no_base_and_the_third_no_codec(
     (third,) = maker.plans([wanted], host(), 2)
     assert second.base is None
     assert third.option.coding == Coding(RAW, 0)
-
-
-def test_a_sample_tells_how_like_the_base_is(
-    options: SendOptions, makers: tuple[StreamMaker, Wanted], tmp_path: Path
-) -> None:
-    _, wanted = makers
-    following = built(tmp_path, 2)
-    refs = contents(following.manifest)
-    (alike,) = payloads([wanted], refs)
-    assert take_sample(options, alike, refs, following).likeness < 0.5
-    random = tmp_path / "random"
-    random.write_bytes(os.urandom(refs[0].size))
-    name = Digest(blake3(random.read_bytes()).hexdigest())
-    options.cache.add(name, random, refs[0].size)
-    (unlike,) = payloads([Wanted(0, 0, (Base(name, refs[0].size),))], refs)
-    assert take_sample(options, unlike, refs, following).likeness > 0.9
-    (without,) = payloads([Wanted(0, 0)], refs)
-    assert take_sample(options, without, refs, following).likeness == Sample(0, 0).likeness
 
 
 @pytest.mark.parametrize("codec", [XZ, ZSTD])
