@@ -130,7 +130,8 @@ class SlotActivation:
             return self._record.end(Ending(journal_format.ACTIVE, previous, remark))
         service = self._service(new)
         reason = state.reason or "the job died before the release was committed"
-        failure = ServiceFailure(reason, of_release=state.step == steps.RETURNING)
+        blamed = state.step == steps.RETURNING and state.outcome != journal_format.INTERRUPTED
+        failure = ServiceFailure(reason, of_release=blamed)
         if moved or shifting or (self._is_shared and new in self._slots.generations()):
             self._wait_for(old)
             return self._return(service, new, old, previous, failure)

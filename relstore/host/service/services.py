@@ -159,8 +159,11 @@ class Services:
 
     def _failure(self, unit: UnitName, problem: str, switched: float) -> ServiceFailure:
         state = self.systemd.state(unit)
-        # A unit without a Type is no service, and does not tell what it runs.
-        never_ran = bool(state.type) and state.started / 1e6 < switched and state.result in _NOT_ITS_FAULT
+        # A unit without a Type is no service, and does not tell what it runs. If systemd says nothing at all,
+        # as when the host goes down, nobody can blame the release.
+        never_ran = not state.load or (
+            bool(state.type) and state.started / 1e6 < switched and state.result in _NOT_ITS_FAULT
+        )
         return ServiceFailure(self._explained(unit, problem), of_release=not never_ran)
 
     def _explained(self, unit: UnitName, problem: str) -> str:
