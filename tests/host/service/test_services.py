@@ -100,6 +100,26 @@ def test_what_is_run_is_what_the_rule_allows(monkeypatch: pytest.MonkeyPatch, tm
     assert {*host.ran} == {*ALL}
 
 
+@pytest.mark.parametrize(
+    ("shown", "blamed"),
+    [
+        pytest.param(
+            "LoadState=loaded\nActiveState=failed\nResult=exit-code\nType=exec\n", True, id="it failed"
+        ),
+        pytest.param("", False, id="systemd is silent, as on a host that goes down"),
+    ],
+)
+def test_nobody_blames_a_release_of_which_systemd_says_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, shown: str, blamed: bool
+) -> None:
+    host = Host(())  # no restart succeeds
+    monkeypatch.setattr(tools, "run", lambda *_, **__: ToolResult(0 if shown else 1, shown, ""))
+    service = Services(Recipe(units=Units(names=(WEB,))), host, directory=str(tmp_path), output=JobLog(2))
+    failure = service.start_new({}, first=False, switched=time.monotonic())
+    assert failure is not None
+    assert failure.of_release == blamed
+
+
 @pytest.mark.parametrize(("started", "stopped"), [(1, False), (int(1e15), True)])
 def test_what_ran_before_the_first_release_is_not_stopped_with_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, started: int, stopped: bool
