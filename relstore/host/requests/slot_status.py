@@ -29,10 +29,10 @@ from relstore.formats.names import JobId
 from relstore.formats.recipe import Recipe
 from relstore.gc import processes
 from relstore.host.job import directory as jobs
-from relstore.host.job import recovery, traffic
+from relstore.host.job import drain, recovery, traffic
 from relstore.host.machine.privilege import Privilege
 from relstore.host.requests import shift_status
-from relstore.host.service import connections, running_build
+from relstore.host.service import running_build
 from relstore.host.service.systemd import Systemd, UnitState
 from relstore.protocol import SlotOut, UnitOut
 from relstore.store.app import App
@@ -183,7 +183,7 @@ def _slot(slot: Slot, links: SlotLinks, cut_over: CutOver, state: UnitState) -> 
         links.role(slot),
         since,
         max(0, int(time.time()) - since) if since else 0,
-        _connections(cut_over, slot) if slot in links.generations else None,
+        drain.count_connections(cut_over, slot) if cut_over.has_link and slot in links.generations else None,
         running_build.program(state.main_pid) if state.main_pid else "",
     )
 
@@ -208,12 +208,3 @@ def _live(slots: Slots, cut_over: CutOver) -> Slot | None:
 def _moved_at(app: App) -> int:
     status = app.directory.lstat(LIVE)
     return 0 if status is None else int(status.st_mtime)
-
-
-def _connections(cut_over: CutOver, slot: Slot) -> int | None:
-    if not cut_over.has_link:
-        return None
-    try:
-        return connections.count(cut_over.socket_of(slot))
-    except OSError:
-        return None
