@@ -23,6 +23,7 @@ from relstore.client.connection.transport.base import Exit
 from relstore.client.connection.transport.openssh.connect import connect
 from relstore.client.ssh_program import OpenSSH
 from relstore.errors import ConnectError, ConnectionLostError, HostKeyError, TargetError
+from tests.support.hosts import dead
 from tests.support.hosts.sshd import (
     ADDRESS,
     Sshd,
@@ -285,24 +286,14 @@ def test_a_name_that_does_not_exist(friend: Person) -> None:
 
 
 def test_a_black_hole(friend: Person) -> None:
-    with socket.create_server((ADDRESS, 0)) as silent:
-        port = silent.getsockname()[1]
+    with dead.silent() as port:
         said = friend.fails(Address(ADDRESS, None, port), timeout=2)
     assert f"{ADDRESS}:{port} accepted the connection, but did not answer as an SSH server within 2 s" in said
 
 
 def test_a_host_that_does_not_answer_at_all(friend: Person) -> None:
-    with socket.socket() as full:
-        full.bind((ADDRESS, 0))
-        full.listen(0)
-        port = full.getsockname()[1]
-        waiting = [socket.socket() for _ in range(4)]
-        for sock in waiting:
-            sock.setblocking(False)
-            sock.connect_ex((ADDRESS, port))
+    with dead.full() as port:
         said = friend.fails(Address(ADDRESS, None, port), timeout=2)
-        for sock in waiting:
-            sock.close()
     assert f"{ADDRESS}:{port} did not answer within 2 s" in said
 
 
