@@ -202,6 +202,26 @@ class RefusedError(StoreError):
     """It would break a promise, such as removing what is in use, or somebody has ruled it out."""
 
 
+class UnfitReleaseError(RefusedError):
+    """A release of another tool cannot be adopted as it is, for each of ``problems``."""
+
+    problems: tuple[str, ...] = ()
+    _SHOWN = 10
+
+    @classmethod
+    def of(cls, name: str, problems: Sequence[str]) -> UnfitReleaseError:
+        """For the release ``name``."""
+        more = len(problems) - cls._SHOWN
+        shown = [*problems[: cls._SHOWN], *([f"and {more} more"] if more > 0 else [])]
+        made = cls(
+            f"the release {name} cannot be adopted as it is: {'; '.join(shown)}",
+            state="What is live was not touched.",
+            hint="Leave out what is no part of the release with --exclude PATH.",
+        )
+        made.problems = tuple(shown)
+        return made
+
+
 class BusyError(StoreError):
     """Another activation or command holds the lock that this needs."""
 
@@ -271,6 +291,7 @@ WIRE_KINDS = {
         NewerStoreError,
         NotFoundError,
         RefusedError,
+        UnfitReleaseError,
         BusyError,
         ReleaseFailedError,
         UnexpectedError,

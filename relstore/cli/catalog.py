@@ -54,6 +54,7 @@ GROUPS: Mapping[str, Mapping[str, ListedCommand]] = {
         "sudoers": ListedCommand("sudoers", "Print the sudo rule that a deployment needs."),
     },
     "Set up": {
+        "adopt": ListedCommand("adopt", "Take over what another tool deployed."),
         "init": ListedCommand("init", "Write a relstore.toml with every key explained."),
         "demo": ListedCommand("demo", "Watch three releases on this machine alone."),
         "cache": ListedCommand("cache", "Show or clear what this machine keeps."),

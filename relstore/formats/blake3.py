@@ -57,18 +57,39 @@ _INNER_PARENT = _Node(1, _PARENT, _PARENT, numbered=False)
 _ROOT_PARENT = _Node(1, _PARENT, _PARENT | _ROOT, numbered=False)
 
 
+class Hasher:
+    """A hash of what comes in pieces: 32 bytes are kept of each KiB, and what no chunk is full of yet."""
+
+    def __init__(self) -> None:
+        self._level = bytearray()
+        self._rest = b""
+
+    def update(self, data: bytes) -> None:
+        """The next bytes. Pieces of some hundred KiB are hashed fastest."""
+        self._rest += data
+        before = max(0, len(self._rest) - 1) // _CHUNK  # the chunks ahead of the last, which ends the hash
+        if before:
+            full = memoryview(self._rest)[: before * _CHUNK]
+            self._level += _level(_FULL_CHUNK, full, len(self._level) // _DIGEST)
+            self._rest = self._rest[before * _CHUNK :]
+
+    def digest(self) -> bytes:
+        """The 32-byte hash of all that came."""
+        if not self._level:
+            return _last_chunk(self._rest, position=0, root=_ROOT)
+        level = bytes(self._level) + _last_chunk(self._rest, position=len(self._level) // _DIGEST, root=0)
+        while len(level) > _BLOCK:
+            paired = len(level) // _BLOCK * _BLOCK
+            # A value without a partner rises as it is: so the left subtrees are full, as in the paper.
+            level = _level(_INNER_PARENT, memoryview(level)[:paired]) + level[paired:]
+        return _chaining_values(_ROOT_PARENT, memoryview(level), position=0)
+
+
 def digest(data: bytes) -> bytes:
     """The 32-byte BLAKE3 hash of ``data``."""
-    before = max(0, len(data) - 1) // _CHUNK  # the number of chunks ahead of the last
-    if before == 0:
-        return _last_chunk(data, position=0, root=_ROOT)
-    level = _level(_FULL_CHUNK, memoryview(data)[: before * _CHUNK])
-    level += _last_chunk(data[before * _CHUNK :], position=before, root=0)
-    while len(level) > _BLOCK:
-        paired = len(level) // _BLOCK * _BLOCK
-        # A value without a partner rises as it is: this gives the paper's tree, whose left subtrees are full.
-        level = _level(_INNER_PARENT, memoryview(level)[:paired]) + level[paired:]
-    return _chaining_values(_ROOT_PARENT, memoryview(level), position=0)
+    hasher = Hasher()
+    hasher.update(data)
+    return hasher.digest()
 
 
 def _last_chunk(data: bytes, position: int, root: int) -> bytes:
@@ -78,11 +99,14 @@ def _last_chunk(data: bytes, position: int, root: int) -> bytes:
     return _chaining_values(node, memoryview(data.ljust(node.size, b"\0")), position)
 
 
-def _level(node: _Node, data: memoryview) -> bytes:
-    """The chaining values of all the nodes laid end to end in ``data``, a group of lanes at a time."""
+def _level(node: _Node, data: memoryview, first: int = 0) -> bytes:
+    """The chaining values of all the nodes laid end to end in ``data``, a group of lanes at a time.
+
+    ``first``: the place of the first node in its level.
+    """
     group = node.size * _MAX_LANES
     return b"".join(
-        _chaining_values(node, data[start : start + group], start // node.size)
+        _chaining_values(node, data[start : start + group], first + start // node.size)
         for start in range(0, len(data), group)
     )
 

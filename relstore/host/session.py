@@ -20,6 +20,7 @@ from relstore.host.helpers import Bundle
 from relstore.host.job import remark
 from relstore.host.requests import (
     activation,
+    adopting,
     bounds,
     changing,
     checking,
@@ -92,6 +93,8 @@ class RequestServer:
             protocol.Mark: self._in_store(keeping.mark),
             protocol.Verify: self._verify,
             protocol.Collect: self._in_store_rows(collecting.collect),
+            protocol.Adopt: self._adopt,
+            protocol.GiveBack: self._in_store(adopting.give_back),
         }
         """``_in_store``: needs the store alone; the rest has a method of its own."""
 
@@ -208,6 +211,10 @@ class RequestServer:
 
     def _supervisor(self, request: protocol.Supervisor) -> None:
         self._wire.send(supervisor.supervisor(request))
+
+    def _adopt(self, request: protocol.Adopt) -> None:
+        reply, rows = adopting.adopt(lambda create: self._store(create=create), request, self._wire.send)
+        self._wire.send(reply, replies.stream(rows))
 
     def _past(self, request: protocol.Past) -> None:
         self._wire.send(*reading.past(self._store, request))

@@ -23,6 +23,7 @@ from relstore.protocol.activation import (
     SupervisorOut,
     Watch,
 )
+from relstore.protocol.adopting import Adopt, Adopted, AdoptedOut, GiveBack, GivenBack
 from relstore.protocol.checking import DamagedBuild, FindingOut, Verified, Verify
 from relstore.protocol.collecting import Collect, Collected, PlanLine
 from relstore.protocol.common import MAX_TEXT, Done, Failure, Step
@@ -82,6 +83,9 @@ from relstore.protocol.upload import (
 __all__ = [
     "Accepted",
     "Activate",
+    "Adopt",
+    "Adopted",
+    "AdoptedOut",
     "Again",
     "Apps",
     "AppsOut",
@@ -105,6 +109,8 @@ __all__ = [
     "Failure",
     "Fetch",
     "FindingOut",
+    "GiveBack",
+    "GivenBack",
     "Hello",
     "Hold",
     "Inspect",

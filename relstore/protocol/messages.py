@@ -36,6 +36,7 @@ from relstore.protocol.activation import (
     SupervisorOut,
     Watch,
 )
+from relstore.protocol.adopting import Adopt, Adopted, GiveBack, GivenBack
 from relstore.protocol.checking import Verified, Verify
 from relstore.protocol.collecting import Collect, Collected
 from relstore.protocol.common import Done, Failure, Step
@@ -111,6 +112,8 @@ REPLY_OF: dict[Any, Any] = {
     Mark: RowOut,
     Verify: Verified,
     Collect: Collected,
+    Adopt: Adopted,
+    GiveBack: GivenBack,
 }
 """The class of each request and that of its reply; None where only a failure is answered."""
 EVENTS_OF: dict[Any, tuple[Any, ...]] = {
@@ -118,6 +121,7 @@ EVENTS_OF: dict[Any, tuple[Any, ...]] = {
     Restart: (Accepted, Step, Output),
     Watch: (Accepted, Step, Output),
     Verify: (Step,),
+    Adopt: (Step,),
 }
 """What may come before the reply; nothing for any other request."""
 REQUESTS = tuple(REPLY_OF)

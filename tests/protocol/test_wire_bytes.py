@@ -42,6 +42,7 @@ ROWS = {
     "generation": protocol.RowOut,
     "plan line": protocol.PlanLine,
     "wanted content": protocol.Wanted,
+    "adopted release": protocol.AdoptedOut,
     "slots": CutOver,
     "slot": protocol.SlotOut,
     "front": Front,
