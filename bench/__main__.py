@@ -17,6 +17,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from bench import chart, machine
 from bench.cells import CELLS
 from bench.links import SHAPES, link
 from bench.measure import measure
@@ -68,7 +69,8 @@ def main() -> int:
                     save(RESULTS, results)
     if chosen.write:
         words = (ROOT / "bench" / "aims.md").read_text()
-        (ROOT / "docs" / "performance.md").write_text(page(results, words))
+        (ROOT / "docs" / "performance.md").write_text(page(results, words, machine.describe()))
+        (ROOT / "docs" / "performance.svg").write_text(chart.draw(chart.bars(results)))
     return 0
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import capistrano, tools
-from bench.releases import PROGRAMS, TREE, Pair
+from bench.releases import ARCHIVE, PROGRAMS, TREE, Pair
 from bench.room import Room
 from bench.tools import OURS, Tool
 
@@ -23,6 +23,8 @@ class Cell:
     pairs: tuple[str, ...] = PROGRAMS
     links: tuple[str, ...] = ()
     """The links to measure over; all of them when empty."""
+    keeps_connection: bool = False
+    """Whether all tools share one connection that stays open (ControlMaster of ssh_config(5))."""
 
 
 def _empty(room: Room, pair: Pair, tool: Tool, name: str) -> None:
@@ -80,7 +82,15 @@ CELLS = (
         _next,
         lambda pair: pair.next,
     ),
-    Cell("next release", _DELTAS, _former, lambda pair: pair.next),
+    Cell(
+        "unchanged, kept connection",
+        {OURS: tools.relstore, "rsync -z": tools.rsync("-z")},
+        _next,
+        lambda pair: pair.next,
+        pairs=("uv",),
+        keeps_connection=True,
+    ),
+    Cell("next release", _DELTAS, _former, lambda pair: pair.next, pairs=(*PROGRAMS, ARCHIVE)),
     Cell(
         "next release by ostree",
         {OURS: tools.relstore, "ostree": tools.ostree},

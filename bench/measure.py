@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import resource
 import shutil
 import subprocess
@@ -17,9 +18,16 @@ from bench.room import Room
 
 
 def measure(cell: Cell, room: Room, pair: Pair, runs: int) -> Result:
-    """Measure a cell; the tools alternate, and the first round is not counted."""
+    """Measure a cell; the tools alternate."""
     taken = {tool: Taken() for tool in cell.tools if tools.available(tool)}
     pair = _named_alike(pair, room)
+    with room.kept_connection() if cell.keeps_connection else contextlib.nullcontext():
+        _rounds(cell, room, pair, runs, taken)
+    return Result(room.link.shape.name, pair.name, cell.name, taken)
+
+
+def _rounds(cell: Cell, room: Room, pair: Pair, runs: int, taken: dict[str, Taken]) -> None:
+    """The first round is not counted; a peer that fails in it is left out."""
     for number in range(runs + 1):
         for name in list(taken):
             try:
@@ -32,7 +40,6 @@ def measure(cell: Cell, room: Room, pair: Pair, runs: int) -> Result:
                 continue
             if not number:
                 taken[name] = Taken()
-    return Result(room.link.shape.name, pair.name, cell.name, taken)
 
 
 def _run(cell: Cell, room: Room, pair: Pair, name: str, taken: Taken) -> None:

@@ -24,8 +24,10 @@ _WHEELS = {"uv": ("0.13.8", "0.13.9"), "ruff": ("0.17.5", "0.17.6")}
 _ESBUILD = "esbuild"
 _ESBUILD_VERSIONS = ("0.28.1", "0.28.2")
 TREE = "tree"
+ARCHIVE = "archive"
+"""The wheel of ruff as it is: content that does not compress."""
 PROGRAMS = (*_WHEELS, _ESBUILD)
-PAIRS = (*PROGRAMS, TREE)
+PAIRS = (*PROGRAMS, ARCHIVE, TREE)
 
 _PLATFORM = "manylinux_2_17_x86_64"
 _DIRECTORIES, _FILES = 500, 100
@@ -36,7 +38,9 @@ def pair(name: str, place: Path) -> Pair:
     if name == TREE:
         previous = _tree(place / "tree-previous")
         return Pair(name, previous, _changed(previous, place / "tree-next"))
-    if name == _ESBUILD:
+    if name == ARCHIVE:
+        previous, following = (_wheel("ruff", version, place) for version in _WHEELS["ruff"])
+    elif name == _ESBUILD:
         previous, following = (_esbuild(version, place) for version in _ESBUILD_VERSIONS)
     else:
         previous, following = (_program(name, version, place) for version in _WHEELS[name])
@@ -76,7 +80,8 @@ def _esbuild(version: str, place: Path) -> Path:
             member = archive.extractfile("package/bin/esbuild")
             assert member is not None
             found.parent.mkdir(parents=True, exist_ok=True)
-            found.write_bytes(member.read())
+            with found.open("wb") as file:
+                shutil.copyfileobj(member, file)
         found.chmod(0o755)
     return found
 
@@ -85,7 +90,19 @@ def _program(name: str, version: str, place: Path) -> Path:
     """The executable of a release."""
     found = place / f"{name}-{version}" / name
     if not found.exists():
-        wheels = place / "wheels"
+        with zipfile.ZipFile(_wheel(name, version, place)) as archive:
+            (inside,) = (entry for entry in archive.namelist() if entry.endswith(f"/scripts/{name}"))
+            found.parent.mkdir(parents=True, exist_ok=True)
+            # Piece by piece: what this process has in memory counts as the memory of what it starts.
+            with archive.open(inside) as member, found.open("wb") as file:
+                shutil.copyfileobj(member, file)
+        found.chmod(0o755)
+    return found
+
+
+def _wheel(name: str, version: str, place: Path) -> Path:
+    wheels = place / "wheels"
+    if not any(wheels.glob(f"{name}-{version}-*.whl")):
         subprocess.run(
             [
                 sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check",
@@ -94,10 +111,5 @@ def _program(name: str, version: str, place: Path) -> Path:
             ],
             check=True,
         )  # fmt: skip
-        (wheel,) = wheels.glob(f"{name}-{version}-*.whl")
-        with zipfile.ZipFile(wheel) as archive:
-            (inside,) = (entry for entry in archive.namelist() if entry.endswith(f"/scripts/{name}"))
-            found.parent.mkdir(parents=True, exist_ok=True)
-            found.write_bytes(archive.read(inside))
-        found.chmod(0o755)
-    return found
+    (wheel,) = wheels.glob(f"{name}-{version}-*.whl")
+    return wheel

@@ -6,6 +6,8 @@ import statistics
 from collections.abc import Sequence
 from itertools import groupby
 
+from bench import aims
+from bench.aims import ratio
 from bench.cells import CELLS
 from bench.links import SHAPES
 from bench.releases import PAIRS
@@ -15,21 +17,23 @@ from bench.tools import OURS
 _HEAD = """# Performance
 
 `make bench` (`bench/`) makes this page. relstore and its peers do the same work in turn, over the same link
-to a real sshd, on one machine with 2 cores. Times are medians of whole commands, from typing to the prompt.
+to a real sshd, on one machine:
+
+{machine}.
+
+Times are medians of whole commands, from typing to the prompt.
 For relstore they include what the others do not do: both digests, the verification, the durable record, and
 an activation. *Wire* is what was counted at the interface, in both directions. A ratio is relstore's figure
 divided by the peer's, as the median over pairs of runs: below 1, relstore is ahead.
 
-The releases are real: the programs `uv` and `ruff` from consecutive wheels, and `esbuild` from npm. The
-client has its cache of the previous release. The link of 1 Gbit/s has no delay here; the others have the
-round trip that is given. *Memory* is that of the largest process at the client; tests bound what the host's
-helper needs (`tests/e2e/test_large.py`). *Host CPU* is everything that ran on the host.
+![Times relative to the peers](performance.svg)
+
+The releases are real: the programs `uv` and `ruff` from consecutive wheels, `esbuild` from npm, and as
+`archive` the wheels of ruff as they are, which do not compress. A *kept connection* is ssh's ControlMaster,
+for all tools alike. The client has its cache of the previous release. The link of 1 Gbit/s has no delay here;
+the others have the round trip that is given. *Memory* is that of the largest process at the client; tests
+bound what the host's helper needs (`tests/e2e/test_large.py`). *Host CPU* is everything that ran on the host.
 """
-
-
-def ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
-    """The median over the pairs of runs."""
-    return statistics.median(one / other for one, other in zip(ours, theirs, strict=True))
 
 
 def show(result: Result) -> str:
@@ -58,9 +62,10 @@ def _to_the_best(result: Result) -> str:
     return f"time {time:.2f} ({quickest}), wire {wire:.2f} ({leanest})"
 
 
-def page(results: Sequence[Result], words: str) -> str:
-    """All cells, in Markdown; ``words`` says what the targets were and where they are missed."""
-    parts = [_HEAD, words]
+def page(results: Sequence[Result], words: str, machine: str) -> str:
+    """All cells, in Markdown; ``words`` says why the targets are what they are, and why some are missed."""
+    targets = f"## Targets\n\n{aims.table(aims.held(results))}\n"
+    parts = [_HEAD.replace("{machine}", machine), targets, words]
     for work, group in groupby(sorted(results, key=_order), key=lambda one: one.work):
         cells = list(group)
         parts.append(f"## {work[0].upper()}{work[1:]}\n\nTo the best peer in each:\n")

@@ -8,6 +8,7 @@ import resource
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from bench.links import Link
@@ -96,6 +97,21 @@ class Room:
         place.unlink(missing_ok=True)
         place.symlink_to(artifact.parent)
         return place / artifact.name
+
+    @contextlib.contextmanager
+    def kept_connection(self) -> Iterator[None]:
+        """One connection that stays open and that every command of ssh uses, relstore's too."""
+        config = self.home / ".ssh" / "config"
+        alone = config.read_text()
+        config.write_text(f"{alone}    ControlPath {self.home}/.ssh/kept-%C\n")
+        try:
+            self.run([*self.ssh_words("ssh"), "-M", "-N", "-f", self.place])
+            try:
+                yield
+            finally:
+                self.run([*self.ssh_words("ssh"), "-O", "exit", self.place])
+        finally:
+            config.write_text(alone)
 
     def host_cpu(self) -> float:
         """Processor seconds of everything that the host's sshd has started so far, including jobs."""
