@@ -63,7 +63,7 @@ def test_an_alias_is_the_command(alias: str, name: str) -> None:
         (["frobnicate"], "there is no command 'frobnicate'", "`relstore help` lists all."),
         (["push", "--dry-rn"], "there is no option '--dry-rn'", "Do you mean '--dry-run'? "),
         (["push", "--foo"], "there is no option '--foo'", "`relstore push --help` shows what it takes."),
-        (["show"], "missing argument 'GENERATION'", "`relstore show --help` shows"),
+        (["diff"], "missing argument 'BEFORE'", "`relstore diff --help` shows"),
         (["--config"], "option '--config' requires an argument", "`relstore --help` shows"),
         (["list", "--frob"], "there is no option '--frob'", "`relstore list-generations --help`"),
         (["show", "x"], "'x' does not name a generation", "Give a number"),

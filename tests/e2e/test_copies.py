@@ -24,7 +24,7 @@ def test_a_push_with_copies(user: User, tmp_path: Path) -> None:
     assert run.stat().st_nlink > 1
     user.does("switch-generation", "2", *to)
     assert run.stat().st_nlink == 1
-    assert "executable, copied" in user.does("show", "2", *to).out
+    assert "executable, copied" in user.does("show", "2", "--files", *to).out
     assert "run" in user.does("diff", "1", "2", *to).out
     assert user.does("verify", *to).code == 0
     assert problems(store) == []

@@ -35,7 +35,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("status",),
     ("status", "--json"),
     ("list-generations",),
-    ("show", "1"),
+    ("show", "1", "--files"),
     ("diff", "1", "2"),
     ("log",),
     ("attach",),

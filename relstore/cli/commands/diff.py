@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import click
 
-from relstore.cli import text
+from relstore import protocol
+from relstore.cli import commits_view, text
+from relstore.cli.checkout import checkout_of
 from relstore.cli.command import Spec, SpecCommand, example
 from relstore.cli.each_host import on_each, report, the_app
 from relstore.cli.invocation import invocation_of
@@ -23,6 +26,8 @@ _COLUMNS = (
     Column("after", rank=1),
     Column("path", wraps=True),
 )
+_MAX_COMMITS = 50
+"""How many are shown."""
 
 
 @dataclass(frozen=True)
@@ -49,43 +54,62 @@ def changes(before: Manifest, after: Manifest) -> list[Change]:
     return differences
 
 
-@example("relstore diff -1 42", "relstore diff 41 42 --json")
+@dataclass(frozen=True)
+class _Difference:
+    """What a host said."""
+
+    commits: tuple[str | None, str | None]
+    """Of the two generations."""
+    changes: Sequence[Change]
+
+
+@example("relstore diff -1", "relstore diff 41 42 --json")
 @click.command(cls=SpecCommand)
 @click.argument("before", type=Spec())
-@click.argument("after", type=Spec())
+@click.argument("after", type=Spec(), required=False)
 @click.pass_context
-def diff(ctx: click.Context, before: str, after: str) -> None:
-    """Show which files were added, removed and changed between the generations BEFORE and AFTER."""
+def diff(ctx: click.Context, before: str, after: str | None) -> None:
+    """Show which files were added, removed and changed between the generations BEFORE and AFTER.
+
+    Without AFTER, it is the current one. The commits between the two come last, where this checkout has both.
+    """
     invocation = invocation_of(ctx)
 
-    async def at_host(session: Session, _: ConsoleReporter) -> list[Change]:
+    async def at_host(session: Session, _: ConsoleReporter) -> _Difference:
         app = await the_app(session, invocation)
-        _row, old = await fetch(session, app, before)
-        _row, new = await fetch(session, app, after)
-        return changes(old, new)
+        spec = after
+        if spec is None:
+            resolved, _body = await session.ask(protocol.Resolve(app, None), protocol.Resolved)
+            spec = str(resolved.row.number)
+        old_row, old = await fetch(session, app, before)
+        new_row, new = await fetch(session, app, spec)
+        return _Difference((old_row.commit, new_row.commit), changes(old, new))
 
-    def show(_: str, differences: list[Change]) -> None:
-        if not differences:
-            invocation.console.report("no difference")
-            return
-        invocation.console.table(
-            _COLUMNS,
-            [[item.change, _shown(item.before), _shown(item.after), item.path] for item in differences],
-        )
+    outcomes = on_each(invocation, at_host)
+    checkout = checkout_of(invocation)
+    between = {
+        pair: checkout.between(*pair, _MAX_COMMITS)
+        for pair in {outcome.value.commits for outcome in outcomes if outcome.value is not None}
+    }
 
-    def fields(differences: list[Change]) -> dict[str, Any]:
-        return {"changes": [_fields(item) for item in differences]}
+    def show(_: str, found: _Difference) -> None:
+        screen = invocation.console
+        if found.changes:
+            screen.table(
+                _COLUMNS,
+                [[item.change, _shown(item.before), _shown(item.after), item.path] for item in found.changes],
+            )
+        else:
+            screen.report("no difference")
+        commits_view.show(between[found.commits], screen)
 
-    report(
-        "diff",
-        on_each(invocation, at_host),
-        invocation,
-        show,
-        fields,
-        headings=True,
-        before=before,
-        after=after,
-    )
+    def fields(found: _Difference) -> dict[str, Any]:
+        return {
+            "changes": [_fields(item) for item in found.changes],
+            **commits_view.fields(between[found.commits]),
+        }
+
+    report("diff", outcomes, invocation, show, fields, headings=True, before=before, after=after)
 
 
 def _size(entry: Entry | None) -> int | None:

@@ -1,12 +1,16 @@
-"""``relstore show``: a generation's record and its files."""
+"""``relstore show``: a generation's record and, on demand, its files."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import click
 
+from relstore import protocol
 from relstore.cli import generation_view, text
+from relstore.cli.checkout import checkout_of
 from relstore.cli.command import Spec, SpecCommand, example
 from relstore.cli.console import Console
 from relstore.cli.each_host import on_each, report, the_app
@@ -15,7 +19,7 @@ from relstore.cli.progress import ConsoleReporter
 from relstore.cli.table import Column
 from relstore.client.connection.session import Session
 from relstore.client.operations.fetch import fetch
-from relstore.formats.manifest import Directory, Entry, Manifest, Symlink
+from relstore.formats.manifest import Directory, Entry, Symlink
 from relstore.formats.names import AppName
 from relstore.protocol import RowOut
 
@@ -28,40 +32,75 @@ _COLUMNS = (
 _HANG = len("  released  ")
 
 
-@example("relstore show 42", "relstore show -1")
+@dataclass(frozen=True)
+class _Shown:
+    """What a host said."""
+
+    app: AppName
+    row: RowOut
+    entries: Sequence[Entry]
+    """Those of the build; empty where nobody wants them."""
+
+
+@example("relstore show", "relstore show -1", "relstore show 42 --files")
 @click.command(cls=SpecCommand)
-@click.argument("generation", type=Spec())
+@click.argument("generation", type=Spec(), required=False)
+@click.option("--files", "with_files", is_flag=True, help="Show the files of its build too.")
 @click.pass_context
-def show(ctx: click.Context, generation: str) -> None:
-    """Show the record of GENERATION and the files of its build."""
+def show(ctx: click.Context, generation: str | None, with_files: bool) -> None:
+    """Show the record of GENERATION, or of the current one.
+
+    With --json, its files are always there.
+    """
     invocation = invocation_of(ctx)
 
-    async def at_host(session: Session, _: ConsoleReporter) -> tuple[AppName, RowOut, Manifest]:
+    wants_files = with_files or invocation.console.json
+
+    async def at_host(session: Session, _: ConsoleReporter) -> _Shown:
         app = await the_app(session, invocation)
-        return app, *await fetch(session, app, generation)
+        spec = generation
+        if spec is None or not wants_files:
+            resolved, _body = await session.ask(protocol.Resolve(app, spec), protocol.Resolved)
+            if not wants_files:
+                return _Shown(app, resolved.row, ())
+            spec = str(resolved.row.number)
+        row, manifest = await fetch(session, app, spec)
+        return _Shown(app, row, manifest.entries)
 
-    def display(_: str, answer: tuple[AppName, RowOut, Manifest]) -> None:
-        app, row, manifest = answer
-        for line in _lines(app, row, invocation.console):
-            invocation.console.report(line, hang=_HANG)
-        invocation.console.table(_COLUMNS, [_entry_cells(entry) for entry in manifest.entries])
+    outcomes = on_each(invocation, at_host)
+    subjects = checkout_of(invocation).subjects(
+        outcome.value.row.commit for outcome in outcomes if outcome.value is not None
+    )
 
-    def fields(answer: tuple[AppName, RowOut, Manifest]) -> dict[str, Any]:
-        app, row, manifest = answer
-        entries = [_entry_fields(entry) for entry in manifest.entries]
-        return {"app": app, "generation": generation_view.fields(row), "entries": entries}
+    def display(_: str, shown: _Shown) -> None:
+        screen = invocation.console
+        for line in _lines(shown, subjects.get(shown.row.commit or ""), screen):
+            screen.report(line, hang=_HANG)
+        if with_files:
+            screen.table(_COLUMNS, [_entry_cells(entry) for entry in shown.entries])
 
-    report("show", on_each(invocation, at_host), invocation, display, fields, headings=True)
+    def fields(shown: _Shown) -> dict[str, Any]:
+        return {
+            "app": shown.app,
+            "generation": generation_view.fields(shown.row),
+            "commit_subject": subjects.get(shown.row.commit or ""),
+            "entries": [_entry_fields(entry) for entry in shown.entries],
+        }
+
+    report("show", outcomes, invocation, display, fields, headings=True)
 
 
-def _lines(app: str, row: RowOut, screen: Console) -> list[str]:
+def _lines(shown: _Shown, subject: str | None, screen: Console) -> list[str]:
+    row = shown.row
     lines = [
-        f"generation {row.number} of {app}: {row.state}",
+        f"generation {row.number} of {shown.app}: {row.state}",
         f"  build     {row.build}",
         f"  released  {screen.since(row.created)} by {row.who}",
         f"  commit    {row.commit or '-'}{' with uncommitted changes' if row.dirty else ''}",
         f"  content   {text.plural(row.files, 'file')}, {text.size(row.size)}",
     ]
+    if subject is not None:
+        lines.insert(-1, f"  subject   {subject}")
     if row.note:
         lines.append(f"  note      {row.note}")
     if row.pins:

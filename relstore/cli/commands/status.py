@@ -8,6 +8,7 @@ import click
 
 from relstore import protocol
 from relstore.cli import generation_view, text
+from relstore.cli.checkout import checkout_of
 from relstore.cli.command import RelstoreCommand, example
 from relstore.cli.console import Console
 from relstore.cli.each_host import on_each, report, the_app
@@ -34,17 +35,31 @@ def status(ctx: click.Context) -> None:
         state, _body = await session.ask(protocol.Status(app), StatusOut)
         return app, session.hello.root, state
 
+    outcomes = on_each(invocation, at_host)
+    subjects = checkout_of(invocation).subjects(
+        _commit(outcome.value[2]) for outcome in outcomes if outcome.value is not None
+    )
+
     def show(host: str, answer: tuple[AppName, str, StatusOut]) -> None:
-        for line in _lines(answer[0], host, *answer[1:], invocation.console):
+        subject = subjects.get(_commit(answer[2]))
+        for line in _lines(answer[0], host, *answer[1:], subject, invocation.console):
             invocation.console.report(line, hang=_HANG)
 
     def fields(answer: tuple[AppName, str, StatusOut]) -> dict[str, Any]:
-        return {"app": answer[0], "root": answer[1], **_fields(answer[2])}
+        subject = subjects.get(_commit(answer[2]))
+        return {"app": answer[0], "root": answer[1], **_fields(answer[2]), "commit_subject": subject}
 
-    report("status", on_each(invocation, at_host), invocation, show, fields)
+    report("status", outcomes, invocation, show, fields)
 
 
-def _lines(app: str, host: str, root: str, state: StatusOut, screen: Console) -> list[str]:
+def _commit(state: StatusOut) -> str:
+    """That of the current generation, or empty."""
+    return (state.current.commit if state.current else None) or ""
+
+
+def _lines(
+    app: str, host: str, root: str, state: StatusOut, subject: str | None, screen: Console
+) -> list[str]:
     lines = [f"{app} on {host}, {root}"]
     row = state.current
     if row is None:
@@ -53,6 +68,8 @@ def _lines(app: str, host: str, root: str, state: StatusOut, screen: Console) ->
         lines.append(
             f"  current      {row.number}, build {row.build.short}, commit {generation_view.commit(row)}"
         )
+        if subject is not None:
+            lines.append(f"  subject      {subject}")
         lines.append(f"  active since {screen.since(row.outcome_at)}, released by {row.who}")
         if row.note:
             lines.append(f"  note         {row.note}")

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from relstore.client.artifact import git as artifact_git
-from relstore.client.artifact.git import LOCAL_VARIABLES, TIMEOUT, GitInfo
+from relstore.client.artifact.git import TIMEOUT, GitInfo
+from relstore.client.artifact.git_program import LOCAL_VARIABLES
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 
