@@ -63,6 +63,7 @@ class Asker:
     def __init__(self, directory: Path) -> None:
         self._store = directory / "store"
         self._site = directory / "site"
+        self._page = directory / "page.html"
         self._site.mkdir()
         self.job = ""
         (self._site / "link").symlink_to("page")
@@ -74,7 +75,10 @@ class Asker:
         self.variables = set(re.findall(r"(?m)^ *\| (RELSTORE_\w+)=", printed))
 
     def __call__(self, *words: str) -> Result:
-        given = [{"SITE": str(self._site), "JOB": self.job}.get(word, word) for word in words]
+        given = [
+            {"SITE": str(self._site), "JOB": self.job, "PAGE": str(self._page)}.get(word, word)
+            for word in words
+        ]
         ours = {name: None for name in os.environ if name.startswith("RELSTORE_")}
         return CliRunner(env=ours).invoke(main, [*given, "--to", str(self._store)], prog_name="relstore")
 
@@ -97,6 +101,7 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Asker:
         ("show 1", 0),
         ("diff 1 2", 0),
         ("log", 0),
+        ("history --html PAGE", 0),
         ("verify", 0),
         ("attach JOB", 3),
         ("gc --keep 1 --dry-run", 0),

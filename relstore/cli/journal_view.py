@@ -31,15 +31,24 @@ class LogEntry:
         return f"{before} -> {self.first.generation}" if is_switch else str(self.first.generation)
 
     @property
-    def outcome(self) -> str:
-        """``active, 4 s``: how it ended, and after how long, in the whole seconds of the journal."""
+    def ended(self) -> str:
+        """``active``: how it ended, or the event itself; ``no outcome`` while it is under way, or died."""
         last = self.events[-1]
-        if last is self.first:
-            return "no outcome" if last.event == SWITCHING else last.event
-        seconds = last.time - self.first.time
-        if seconds < 0:  # the host's clock was set back
-            return last.event
-        return f"{last.event}, {text.duration(seconds) if seconds else '<1 s'}"
+        return "no outcome" if last is self.first and last.event == SWITCHING else last.event
+
+    @property
+    def took(self) -> str:
+        """``4 s``: how long it took, in the whole seconds of the journal; empty where nobody knows."""
+        seconds = self.events[-1].time - self.first.time
+        # The host's clock may have been set back.
+        if self.events[-1] is self.first or seconds < 0:
+            return ""
+        return text.duration(seconds) if seconds else "<1 s"
+
+    @property
+    def outcome(self) -> str:
+        """``active, 4 s``."""
+        return ", ".join(filter(None, [self.ended, self.took]))
 
     @property
     def reasons(self) -> list[str]:

@@ -36,6 +36,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("status", "--json"),
     ("list-generations",),
     ("show", "1", "--files"),
+    ("history", "--html", "-"),
     ("diff", "1", "2"),
     ("log",),
     ("attach",),

@@ -1,0 +1,1 @@
+"""The page of ``relstore history``: one file that a browser shows, made of values that hosts sent."""
