@@ -103,7 +103,7 @@ def invocation_of(
     home = os.path.expanduser("~")
     ssh_config = os.path.join(home, ".ssh", "config"), SYSTEM_SSH_CONFIG
     layers = layers_of(context)
-    openssh = _openssh(layers.settings)
+    openssh = openssh_of(layers.settings)
     head_start: HeadStart[SSHProcess] = HeadStart()
     context.call_on_close(head_start.end)
     if openssh is not None and begins_with_hosts(layers.settings):
@@ -152,7 +152,8 @@ def _begin(
     begin(head_start, openssh, targets, COMMAND, ssh_config, home)
 
 
-def _openssh(settings: Values) -> OpenSSH | None:
+def openssh_of(settings: Values) -> OpenSSH | None:
+    """The program that is to make the connections; None: asyncssh does."""
     import shutil
 
     from relstore.client.ssh_program import choose

@@ -47,6 +47,7 @@ def test_one_app_in_json(user: User, store: Path, tmp_path: Path) -> None:
     assert document["hosts"] == [
         {
             "target": str(store),
+            "environment": None,
             "apps": [{"app": "web", "current": 1, "generations": 2, "activations": 2, "failures": 1}],
         }
     ]
@@ -80,6 +81,7 @@ def test_a_host_that_does_not_answer_is_on_the_page(user: User, store: Path, tmp
         (["--html", "missing/page.html"], 2, "there is no directory"),
         (["--html", "-", "--json"], 2, "both need standard output"),
         (["--html", "page.html", "-n", "0"], 2, "0"),
+        (["--html", "page.html", "--all-envs"], 2, "Leave one out"),
         (["--html", "page.html", "--app", "other"], 1, "there is no app"),
     ],
 )
@@ -89,3 +91,22 @@ def test_nothing_is_written(
     ran = user.run("history", *words, "--to", store, cwd=tmp_path)
     assert (ran.code, what in ran.err + ran.out) == (code, True)
     assert os.listdir(tmp_path) == []
+
+
+def test_every_environment_is_on_one_page(user: User, store: Path, tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    words = ("history", "--html", "page.html", "--all-envs")
+    assert "there is no relstore.toml" in user.run(*words, cwd=work).err
+    config = work / "relstore.toml"
+    config.write_text(f'app = "web"\nto = "{store}"\n')
+    assert "has no environments" in user.run(*words, cwd=work).err
+    config.write_text(f'app = "web"\n[env.live]\nto = "{store}"\n[env.tests]\nto = "{tmp_path / "none"}"\n')
+    ran = user.run(*words, "--json", cwd=work)
+    assert ran.code == 4
+    (host,) = ran.document["hosts"]
+    (failed,) = ran.document["failed"]
+    assert (host["environment"], failed["error"]["kind"]) == ("live", "NoStore")
+    page = (work / "page.html").read_text()
+    assert "<h3>web on this machine (live)</h3>" in page
+    assert "there is no store" in page

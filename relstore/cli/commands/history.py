@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import click
 
 from relstore import protocol
 from relstore.cli import completers, output_file, text
+from relstore.cli.all_environments import in_each_environment
 from relstore.cli.checkout import checkout_of
 from relstore.cli.command import RelstoreCommand, example
 from relstore.cli.each_host import Outcome, on_each, report
@@ -20,12 +22,21 @@ from relstore.cli.invocation import Invocation, invocation_of
 from relstore.cli.progress import ConsoleReporter
 from relstore.client.connection.session import Session, rows
 from relstore.client.operations import chain_check
-from relstore.errors import UsageError
+from relstore.errors import RelstoreError, UsageError
 from relstore.formats.names import AppName
 from relstore.protocol import LogRow, RowOut
 
 _STANDARD_OUTPUT = "-"
 _SHOWN = 100
+
+
+@dataclass(frozen=True)
+class _Host:
+    """What one host said."""
+
+    environment: str | None
+    """Of relstore.toml, where there is one."""
+    apps: Sequence[AppHistory]
 
 
 @example(
@@ -48,8 +59,9 @@ _SHOWN = 100
     metavar="N",
     help=f"Show the last N activations and generations of each app at each host.  [default: {_SHOWN}]",
 )
+@click.option("--all-envs", is_flag=True, help="Show the hosts of every environment of relstore.toml.")
 @click.pass_context
-def history(ctx: click.Context, place: str, last: int) -> None:
+def history(ctx: click.Context, place: str, last: int, all_envs: bool) -> None:
     """Write a page for a browser: what was live when, how each activation ended and why, who began it, and
     from which commit.
 
@@ -64,42 +76,65 @@ def history(ctx: click.Context, place: str, last: int) -> None:
         )
     if not is_standard_output:
         output_file.check_place(Path(place))
-
-    async def at_host(session: Session, _: ConsoleReporter) -> list[AppHistory]:
-        if invocation.app is not None:
-            names: Sequence[AppName] = (invocation.app,)
-        else:
-            names = (await session.ask(protocol.Apps(), protocol.AppsOut))[0].names
-        return [await _fetch(session, app, invocation) for app in names]
-
-    outcomes = on_each(invocation, at_host)
+    if all_envs:
+        environments = in_each_environment(invocation)
+        outcomes = [each for name, inside in environments.items() for each in _tolerant(inside, name)]
+    else:
+        outcomes = _ask(invocation, invocation.config.env)
     page = _page(outcomes, invocation, last)
     if is_standard_output:
         # Any encoding has these characters.
         invocation.console.report(page.encode("ascii", "xmlcharrefreplace").decode().rstrip("\n"))
     else:
         output_file.write(Path(place), page)
-        found = [each for outcome in outcomes for each in outcome.value or ()]
+        found = [each for outcome in outcomes if outcome.value for each in outcome.value.apps]
+        apps, hosts = ({each.app for each in found}, {each.host for each in found})
         invocation.console.say(
-            f"{place}: {text.plural(len({each.app for each in found}), 'app')} on "
-            f"{text.plural(len({each.host for each in found}), 'host')}, {text.size(len(page.encode()))}"
+            f"{place}: {text.plural(len(apps), 'app')} on {text.plural(len(hosts), 'host')}, "
+            f"{text.size(len(page.encode()))}"
         )
 
-    def fields(histories: Sequence[AppHistory]) -> dict[str, Any]:
-        return {"apps": [_fields(each) for each in histories]}
+    def fields(host: _Host) -> dict[str, Any]:
+        return {"environment": host.environment, "apps": [_fields(each) for each in host.apps]}
 
     report("history", outcomes, invocation, lambda *_: None, fields, file=place)
 
 
-async def _fetch(session: Session, app: AppName, invocation: Invocation) -> AppHistory:
+def _ask(invocation: Invocation, environment: str | None) -> list[Outcome[_Host]]:
+    """What the hosts know. Raises the error of a single one."""
+
+    async def at_host(session: Session, _: ConsoleReporter) -> _Host:
+        if invocation.app is not None:
+            names: Sequence[AppName] = (invocation.app,)
+        else:
+            names = (await session.ask(protocol.Apps(), protocol.AppsOut))[0].names
+        return _Host(environment, [await _fetch(session, app, environment, invocation) for app in names])
+
+    return on_each(invocation, at_host)
+
+
+def _tolerant(invocation: Invocation, environment: str) -> list[Outcome[_Host]]:
+    """As ``_ask``; the others are shown when the only host of an environment does not answer."""
+    if not invocation.targets:
+        return []
+    try:
+        return _ask(invocation, environment)
+    except RelstoreError as error:
+        return [Outcome(invocation.targets[0], None, error)]
+
+
+async def _fetch(
+    session: Session, app: AppName, environment: str | None, invocation: Invocation
+) -> AppHistory:
     await chain_check.find_app(session, app, invocation.account.heads, invocation.console.note)
     _, generations = await session.ask(protocol.List(app), protocol.Listed)
     _, events = await session.ask(protocol.Log(app), protocol.Done)
-    return AppHistory.of(app, session.label, rows(generations, RowOut), rows(events, LogRow))
+    host = f"{session.label} ({environment})" if environment else session.label
+    return AppHistory.of(app, host, rows(generations, RowOut), rows(events, LogRow))
 
 
-def _page(outcomes: Sequence[Outcome[list[AppHistory]]], invocation: Invocation, last: int) -> str:
-    histories = [each for outcome in outcomes for each in outcome.value or ()]
+def _page(outcomes: Sequence[Outcome[_Host]], invocation: Invocation, last: int) -> str:
+    histories = [each for outcome in outcomes if outcome.value for each in outcome.value.apps]
     histories.sort(key=lambda each: each.app)
     missing = [
         (outcome.target.label, outcome.error.what) for outcome in outcomes if outcome.error is not None

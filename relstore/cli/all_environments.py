@@ -1,0 +1,46 @@
+"""One command line for every environment of relstore.toml."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from relstore.cli.invocation import Invocation, openssh_of
+from relstore.cli.layers import variable_values
+from relstore.client.config.keys.target import CONNECT_TIMEOUT, PYTHON, TO
+from relstore.client.config.load import environment_names, load
+from relstore.client.config.setting import PathBase
+from relstore.client.config.values import layered
+from relstore.client.connection.shared import SharedState
+from relstore.errors import UsageError
+
+
+def in_each_environment(invocation: Invocation) -> Mapping[str, Invocation]:
+    """What works in each of them, by its name. Raises UsageError, ConfigError."""
+    if invocation.flags.get(TO):
+        raise UsageError(
+            "--to names hosts, and --all-envs takes those of relstore.toml", hint="Leave one out."
+        )
+    path = invocation.config.path
+    names = environment_names(path) if path is not None else []
+    if path is None or not names:
+        where = f"{path} has no environments" if path is not None else "there is no relstore.toml"
+        raise UsageError(f"--all-envs: {where}", hint="Leave it out; `[env.NAME]` makes an environment.")
+    return {name: _within(invocation, path, name) for name in names}
+
+
+def _within(invocation: Invocation, path: Path, name: str) -> Invocation:
+    home = invocation.account.home
+    config = load(path, name, home)
+    variables = variable_values(os.environ, PathBase(Path(), home))
+    settings = layered(config.values, variables, invocation.flags)
+    account = replace(
+        invocation.account,
+        connect_timeout=settings.get(CONNECT_TIMEOUT),
+        python=settings.get(PYTHON),
+        openssh=openssh_of(settings),
+        shared=SharedState(),
+    )
+    return replace(invocation, config=config, settings=settings, account=account)
