@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import pty
-import select
 import subprocess
-import termios
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.support.dialogue import Dialogue
 from tests.support.hosts.sshd import Sshd
-from tests.support.user import PROGRAM, User
+from tests.support.user import User
 
 pytestmark = pytest.mark.sshd
 
-_SECONDS = 60
 _ASKS = b"Enter passphrase for key"
 
 
@@ -35,40 +29,8 @@ def locked(user: User, sshd: Sshd) -> Path:
     return key
 
 
-class Terminal:
-    """A person's terminal with relstore in it."""
-
-    def __init__(self, user: User, *words: str) -> None:
-        self.pid, self._fd = pty.fork()
-        if self.pid == 0:
-            os.chdir(user.home)
-            os.execve(PROGRAM[0], [*PROGRAM, *words], {**user.environment, "TERM": "dumb"})
-        self.shown = b""
-
-    def type(self, text: bytes) -> None:
-        os.write(self._fd, text)
-
-    @property
-    def echoes(self) -> bool:
-        return bool(termios.tcgetattr(self._fd)[3] & termios.ECHO)
-
-    def wait_for(self, seen: Callable[[bytes], bool]) -> None:
-        """Until what is shown is as expected; or it has ended."""
-        deadline = time.monotonic() + _SECONDS
-        while not seen(self.shown) and time.monotonic() < deadline:
-            if select.select([self._fd], [], [], 0.2)[0]:
-                try:
-                    self.shown += os.read(self._fd, 4096)
-                except OSError:  # nobody has the other end any more
-                    return
-
-    def code(self) -> int:
-        self.wait_for(lambda _: False)
-        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
-
-
 def test_a_passphrase_is_asked_for(locked: Path, user: User, sshd: Sshd) -> None:
-    terminal = Terminal(
+    terminal = Dialogue(
         user, "status", "--ssh", "openssh", "--to", f"{sshd.user}@{sshd.host}:{sshd.port}:/nonexistent/store"
     )
     terminal.wait_for(lambda shown: _ASKS in shown)
@@ -81,7 +43,7 @@ def test_a_passphrase_is_asked_for(locked: Path, user: User, sshd: Sshd) -> None
 
 
 def test_ctrl_c_instead_of_a_passphrase(locked: Path, user: User, sshd: Sshd) -> None:
-    terminal = Terminal(
+    terminal = Dialogue(
         user, "status", "--ssh", "openssh", "--to", f"{sshd.user}@{sshd.host}:{sshd.port}:/nonexistent/store"
     )
     terminal.wait_for(lambda shown: _ASKS in shown)

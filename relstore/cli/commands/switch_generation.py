@@ -15,21 +15,26 @@ from relstore.client.operations.plan import Rejection
 from relstore.errors import UsageError
 from relstore.formats.generation import MAX_NOTE
 
+_pick_option = click.option("--pick", is_flag=True, help="Choose from a list, at the terminal.")
+
 
 @example(
     "relstore switch-generation -1            # the good generation before the current one",
     "relstore switch-generation 42",
     "relstore switch-generation commit:1a2b3c4",
+    "relstore switch-generation --pick        # choose from a list",
 )
 @click.command("switch-generation", cls=SpecCommand)
-@click.argument("generation", type=Spec())
+@click.argument("generation", type=Spec(), required=False)
+@_pick_option
 @each_its_own_option
 @activation_options
 @click.pass_context
 def switch_generation(
     ctx: click.Context,
     /,
-    generation: str,
+    generation: str | None,
+    pick: bool,
     lock_wait: int,
     override_hold: bool,
     cut_old: bool,
@@ -41,14 +46,21 @@ def switch_generation(
     The same transaction as a push: check, switch, restart, check health, and roll back if that fails.
     With several targets, nothing is switched unless GENERATION is the same build at all of them.
     """
+    if pick == bool(generation):
+        raise UsageError(
+            "give either GENERATION or --pick, not both" if pick else "missing argument 'GENERATION'",
+            hint="`relstore list-generations` shows what there is; --pick asks which one.",
+        )
     invocation = invocation_of(ctx)
     options = activation_of(invocation, lock_wait, override_hold, cut_old)
+    generation = generation or _picked(invocation, back=False)
     _switch("switch-generation", Switch(generation, invocation.app, options, each_its_own), invocation)
 
 
 @example(
     "relstore rollback -m 'loses sessions'",
     "relstore rollback --no-mark --to deploy@web1:/srv/web",
+    "relstore rollback --pick                 # choose from a list",
 )
 @click.command("rollback", cls=RelstoreCommand)
 @click.option("-m", "--message", default="", metavar="TEXT", help="Why, for the record of what is left.")
@@ -57,6 +69,7 @@ def switch_generation(
     default=True,
     help="Mark the generation that is left as bad, so that -1 never leads to it again.  [default: mark]",
 )
+@_pick_option
 @each_its_own_option
 @activation_options
 @click.pass_context
@@ -65,6 +78,7 @@ def rollback(
     /,
     message: str,
     mark: bool,
+    pick: bool,
     lock_wait: int,
     override_hold: bool,
     cut_old: bool,
@@ -73,7 +87,8 @@ def rollback(
     """Go back to the previous good generation, like `switch-generation -1`, and mark the one that is left
     as bad.
 
-    With several targets, nothing is switched unless that is the same build at all of them.
+    With several targets, nothing is switched unless that is the same build at all of them. --pick lets you
+    choose from the good generations before the current one.
     """
     invocation = invocation_of(ctx)
     if message and not mark:
@@ -82,7 +97,15 @@ def rollback(
         )
     options = activation_of(invocation, lock_wait, override_hold, cut_old)
     rejection = Rejection(message[:MAX_NOTE]) if mark else None
-    _switch("rollback", Switch("-1", invocation.app, options, each_its_own, rejection), invocation)
+    generation = _picked(invocation, back=True) if pick else "-1"
+    _switch("rollback", Switch(generation, invocation.app, options, each_its_own, rejection), invocation)
+
+
+def _picked(invocation: Invocation, *, back: bool) -> str:
+    from relstore.cli.picking import pick  # not at the top: it is seldom needed
+
+    invocation.need_targets()
+    return pick(invocation, back=back)
 
 
 def _switch(command: str, order: Switch, invocation: Invocation) -> None:
