@@ -46,8 +46,9 @@ class Console:
         if not self.json:
             self._write(line, hang)
 
-    def say(self, line: str, *, hang: int | None = None) -> None:
-        """A line about what happened, for a person who watches. ``hang``: see ``report``."""
+    def say(self, line: str, *, hang: int | None = 2) -> None:
+        """A line about what happened, for a person who watches. ``hang``: see ``report``; None for a command
+        that a person is to copy."""
         if not (self.quiet or self.json):
             self._write(line, hang)
             sys.stdout.flush()

@@ -143,7 +143,7 @@ def _dry_run(invocation: Invocation, app: AppName, scanned: Scan) -> None:
                 f"would send {text.plural(answer.missing, 'object')}, {text.size(answer.bytes)}, "
                 f"for the build {scanned.build.short}"
             )
-        invocation.console.report(f"{app} on {host}: {line}")
+        invocation.console.report(f"{app} on {host}: {line}", hang=2)
 
     def fields(answer: Preview) -> dict[str, Any]:
         return {

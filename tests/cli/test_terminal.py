@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 
 from relstore.formats.blake3 import digest as blake3
 from relstore.formats.generation import Description
@@ -24,6 +25,7 @@ from relstore.formats.names import PinName
 from relstore.store import journal
 from relstore.store.app import App, NewBuild
 from relstore.store.store import Store
+from tests.support import tmux
 from tests.support.host_side import WEB, Content, Program, push_build, remove_store
 from tests.support.terminal import screen_of
 
@@ -32,11 +34,18 @@ HOUR = 3600
 COMMANDS = {
     "list-generations": ("list-generations",),
     "log": ("log",),
-    "show": ("show", "200"),
+    "log-last": ("log", "-n", "5"),
+    "history": ("history", "--html", "../page.html"),
+    "show": ("show",),
     "show-failed": ("show", "198"),
+    "show-files": ("show", "-1", "--files"),
     "status": ("status",),
-    "diff": ("diff", "1", "200"),
+    "diff": ("diff", "1"),
+    "diff-commits": ("diff", "-1"),
+    "diff-back": ("diff", "200", "197"),
     "gc": ("gc", "--keep", "5", "--dry-run"),
+    "delete-generations": ("delete-generations", "1", "42", "43", "--dry-run"),
+    "push": ("push", "site", "--app", "web", "--dry-run"),
     "verify": ("verify",),
     "cache": ("cache",),
 }
@@ -49,8 +58,56 @@ REASON = "http://127.0.0.1:8080/health answered with 503 Service Unavailable, la
 LONG = "assets/vendor/charting-library/dist/locales/translations-with-a-long-name.min.js"
 
 
-def _commit(number: int) -> str:
-    return blake3(b"%d" % number).hex()[:40]
+SUBJECTS = {
+    196: "Fix the checkout of empty carts",
+    197: "Read prices for overseas from the new service",
+    198: "Wait for the price service, whose answers take up to two seconds in the morning when all shops open",
+    199: "Update dependencies",
+    200: "Neue Preise für Übersee: Japan, Neuseeland und die Fidschi-Inseln, mit 日本語 in the note of the invoice",
+}
+"""Of the commits that the checkout has; all others are of elsewhere."""
+
+
+class Checkout:
+    """A repository with a commit for each of the newest generations; their names are always the same."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        (directory / "site").mkdir(parents=True)
+        (directory / "site" / "index.html").write_text("3")
+        self._git("init", "--quiet")
+        self._known = {number: self._made(number, subject) for number, subject in SUBJECTS.items()}
+
+    def commit(self, number: int) -> str:
+        return self._known.get(number) or blake3(b"%d" % number).hex()[:40]
+
+    def _made(self, number: int, subject: str) -> str:
+        self._git(
+            "commit",
+            "--quiet",
+            "--allow-empty",
+            "--message",
+            subject,
+            date=f"2026-11-01T00:00:00 +0{number % 10}00",
+        )
+        return self._git("rev-parse", "HEAD")
+
+    def _git(self, *words: str, date: str = "") -> str:
+        person = {
+            f"GIT_{role}_{what}": "ada" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
+        }
+        environment = {
+            **person,
+            "PATH": os.environ["PATH"],
+            "HOME": str(self._directory),
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_AUTHOR_DATE": date,
+            "GIT_COMMITTER_DATE": date,
+        }
+        ran = subprocess.run(
+            ["git", *words], cwd=self._directory, env=environment, check=True, capture_output=True, text=True
+        )
+        return ran.stdout.strip()
 
 
 def _activate(
@@ -64,7 +121,7 @@ def _activate(
     journal.append(app.directory, Event(at + seconds, outcome, number, previous, job, "ada@laptop", why))
 
 
-def _fill(store: Store) -> None:
+def _fill(store: Store, checkout: Checkout) -> None:
     """200 generations of two builds, the newest a few hours old, so that ages do not change during the test."""
     now = int(time.time()) - 1800
     old: dict[str, Content] = {"web": Program(b"#!/bin/sh\n" * 900), "index.html": b"1", LONG: b"x" * 70_000}
@@ -76,7 +133,7 @@ def _fill(store: Store) -> None:
             at = now - (201 - number) * 7 * HOUR
             size = 43_000_000 + number * 7_919
             dirty = number % 17 == 0
-            told = Description("ada@laptop", _commit(number), dirty, NOTES.get(number, ""))
+            told = Description("ada@laptop", checkout.commit(number), dirty, NOTES.get(number, ""))
             app.append(NewBuild(builds[number % 2 == 0], size, 3), told, at)
             if number % 50 == 48:
                 _activate(app, number, at, 31, "rolled-back", REASON)
@@ -92,7 +149,7 @@ def directory() -> Iterator[Path]:
     path.chmod(0o755)
     try:
         with Store.open(str(path / "srv"), create=True) as store:
-            _fill(store)
+            _fill(store, Checkout(path / "work"))
         yield path
     finally:
         if (path / "srv").exists():
@@ -105,13 +162,12 @@ def _steady(shown: str, directory: Path) -> str:
     shown = shown.replace(str(directory), "/tmp/relstore-DIRECTRY")
     shown = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "2026-11-23 05:59:17", shown)
     shown = re.sub(r"\d{8}T\d{6}Z-", "20261123T055917Z-", shown)
+    shown = re.sub(r"(?m)\d+\.\d kB$", "99.9 kB", shown) if "page.html" in shown else shown
     return re.sub(r"(?m)^(  free +).*", r"\1FREE", shown)
 
 
-@pytest.mark.parametrize("columns", [60, 80, 140])
-@pytest.mark.parametrize("name", COMMANDS)
-def test_a_report_fits_the_terminal(name: str, columns: int, directory: Path) -> None:
-    environment = {
+def _environment(directory: Path) -> dict[str, str]:
+    return {
         "PATH": os.environ["PATH"],
         "HOME": str(directory),
         "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
@@ -121,12 +177,44 @@ def test_a_report_fits_the_terminal(name: str, columns: int, directory: Path) ->
         "RELSTORE_CACHE_DIR": str(directory / "cache"),
         "RELSTORE_STATE_DIR": str(directory / "state"),
     }
-    words = [sys.executable, "-m", "relstore", *COMMANDS[name]]
-    shown = _steady(screen_of(words, columns, environment, directory), directory)
+
+
+def _compare(name: str, columns: int, shown: str) -> None:
     golden = GOLDEN / f"{name}-{columns}.txt"
     if os.environ.get("RELSTORE_WRITE_GOLDEN") == "1":
         golden.write_text(shown)
     assert shown == golden.read_text()
+
+
+@pytest.mark.parametrize("columns", [60, 80, 140])
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_report_fits_the_terminal(name: str, columns: int, directory: Path) -> None:
+    words = [sys.executable, "-m", "relstore", *COMMANDS[name]]
+    shown = screen_of(words, columns, _environment(directory), directory / "work")
+    _compare(name, columns, _steady(shown, directory))
+
+
+@pytest.mark.skipif(tmux.PROGRAM is None, reason="tmux is not installed")
+@pytest.mark.parametrize("columns", [60, 80, 140])
+@pytest.mark.parametrize("command", ["switch-generation", "rollback"])
+def test_a_list_to_choose_from_fits_the_terminal(command: str, columns: int, directory: Path) -> None:
+    words = [sys.executable, "-m", "relstore", command, "--pick"]
+    environment = {**_environment(directory), "TERM": "tmux-256color", "NO_COLOR": "1"}
+    with tempfile.TemporaryDirectory() as place, tmux.tmux(Path(place), environment) as terminal:
+        terminal.start(words, columns, 40, directory / "work")
+        shown = terminal.wait_for(lambda shown: shown.rstrip().endswith("(Ctrl-C changes nothing):"))
+        assert max(map(cell_len, shown.splitlines())) <= columns
+        _compare(f"{command}-pick", columns, _steady(shown, directory))
+        terminal.type("C-c")
+        terminal.wait_until_it_ended()
+        assert "Everything is as it was." in terminal.screen()
+
+
+def test_what_is_said_fits_a_narrow_terminal(directory: Path) -> None:
+    for command in (["pin", "kept-for-long", "3"], ["unpin", "kept-for-long"]):
+        words = [sys.executable, "-m", "relstore", *command]
+        shown = screen_of(words, 40, _environment(directory), directory / "work")
+        assert len(shown.splitlines()) == 2
 
 
 def test_what_was_listed_is_completed_later(directory: Path) -> None:

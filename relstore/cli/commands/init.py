@@ -46,5 +46,5 @@ def init(ctx: click.Context, directory: Path, slots: bool) -> None:
     screen.say(f"wrote {path}; set `to`, `artifact`, `unit`, `become` and `http` in it, then:")
     following = _NEXT_SLOTS if slots else _NEXT
     for command, why in following:
-        screen.say(f"  {command}  # {why}" if why else f"  {command}")
+        screen.say(f"  {command}  # {why}" if why else f"  {command}", hang=None)
     screen.document("init", path=str(path), next=[command for command, _ in following])

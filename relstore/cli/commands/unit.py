@@ -143,7 +143,7 @@ def unit(
                 f"{file.path} on {host} {'is installed' if file.changed else 'was installed already'}"
             )
         for step in installation.left:
-            invocation.console.say(f"  next, once on {host}: {step}")
+            invocation.console.say(f"  next, once on {host}: {step}", hang=None)
 
     report(
         "unit",
