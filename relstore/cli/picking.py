@@ -38,7 +38,7 @@ _PROMPT = "Number or build (Ctrl-C changes nothing): "
 
 
 @dataclass(frozen=True)
-class Choice:
+class PickableBuild:
     """A build that all hosts have, with its newest generation at each."""
 
     rows: tuple[RowOut, ...]
@@ -66,18 +66,18 @@ class Choice:
         return answer == self.numbers or is_build
 
 
-def choices(hosts: Sequence[Sequence[RowOut]], *, back: bool) -> list[Choice]:
+def choices(hosts: Sequence[Sequence[RowOut]], *, back: bool) -> list[PickableBuild]:
     """What there is to choose from, oldest first, and what is current.
 
     At one host these are its generations, at several the builds that all of them have. ``back``: only what a
     rollback may lead to.
     """
     if len(hosts) == 1:
-        found = [Choice((row,)) for row in hosts[0] if row.state != DELETED]
+        found = [PickableBuild((row,)) for row in hosts[0] if row.state != DELETED]
     else:
         newest = [{row.build: row for row in rows if row.state != DELETED} for rows in hosts]
         found = [
-            Choice(tuple(rows[build] for rows in newest))
+            PickableBuild(tuple(rows[build] for rows in newest))
             for build in newest[0]
             if all(build in rows for rows in newest)
         ]
@@ -88,7 +88,7 @@ def choices(hosts: Sequence[Sequence[RowOut]], *, back: bool) -> list[Choice]:
     return [choice for choice in found if choice.is_current or _is_good_before(choice, current)]
 
 
-def _is_good_before(choice: Choice, current: Sequence[int]) -> bool:
+def _is_good_before(choice: PickableBuild, current: Sequence[int]) -> bool:
     return all(
         row.state == GOOD and (not now or row.number < now)
         for row, now in zip(choice.rows, current, strict=True)
@@ -132,7 +132,7 @@ def _listed(invocation: Invocation) -> list[Sequence[RowOut]]:
     return [outcome.value for outcome in outcomes if outcome.value is not None]
 
 
-def _show(found: Sequence[Choice], invocation: Invocation) -> None:
+def _show(found: Sequence[PickableBuild], invocation: Invocation) -> None:
     screen = invocation.console
     shown = found[-_SHOWN:]
     subjects = checkout_of(invocation).subjects(choice.rows[0].commit for choice in shown)
@@ -154,7 +154,7 @@ def _content(row: RowOut, subjects: Mapping[str, str]) -> str:
     return f"{subject} ({note})" if subject and note else subject or note
 
 
-def _answer(found: Sequence[Choice], invocation: Invocation) -> Choice:
+def _answer(found: Sequence[PickableBuild], invocation: Invocation) -> PickableBuild:
     while True:
         typed = _typed()
         meant = [choice for choice in found if choice.is_meant_by(typed)]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from relstore.cli.picking import Choice, choices
+from relstore.cli.picking import PickableBuild, choices
 from relstore.formats.names import Digest
 from relstore.protocol import RowOut
 
@@ -46,7 +46,7 @@ def test_what_there_is_to_choose_from(
 
 
 def test_what_is_typed_and_what_the_hosts_are_asked() -> None:
-    one = Choice((row(12, "a", "good"),))
+    one = PickableBuild((row(12, "a", "good"),))
     assert (one.spec, one.is_meant_by("12"), one.is_meant_by("1"), one.is_meant_by("")) == (
         "12",
         True,
@@ -58,7 +58,7 @@ def test_what_is_typed_and_what_the_hosts_are_asked() -> None:
         False,
         False,
     )
-    two = Choice((row(12, "a", "good"), row(9, "a", "current")))
+    two = PickableBuild((row(12, "a", "good"), row(9, "a", "current")))
     assert (two.spec, two.numbers, two.is_current) == ("a" * 64, "12, 9", False)
     assert (two.is_meant_by("12"), two.is_meant_by("12, 9"), two.is_meant_by("aaaaaaa")) == (
         False,
