@@ -37,5 +37,15 @@ class AppHistory:
         return next((row for row in self.generations.values() if row.state == CURRENT), None)
 
     @property
+    def current_since(self) -> int:
+        """When the current generation went live; 0 where nobody knows."""
+        row = self.current
+        if row is None:
+            return 0
+        last = self.periods[-1] if self.periods else None
+        # A later mark has a time of its own.
+        return last.begin if last is not None and last.generation == row.number else row.outcome_at
+
+    @property
     def failures(self) -> list[LogEntry]:
         return [entry for entry in self.entries if entry.ended in FAILURES]

@@ -40,7 +40,7 @@ def live_now(histories: Sequence[tuple[str, AppHistory]], subjects: Subjects) ->
                 element("a", history.app, href=f"#{ident}", class_="name"),
                 _name(history.host),
                 str(row.number) if row else "none",
-                times.shown(row.outcome_at) if row else "-",
+                times.shown(history.current_since),
                 _content(row, subjects, ()),
                 _count(f"{total:,}, {failed:,} failed" if failed else f"{total:,}"),
             ]

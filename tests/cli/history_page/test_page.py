@@ -186,3 +186,14 @@ def test_a_long_reason_begins_with_its_first_line() -> None:
         '<summary class="why">web.service failed</summary><p class="why">web.service failed\nline 1\nline 2</p>'
         in page
     )
+
+
+def test_a_mark_does_not_change_since_when_something_is_live() -> None:
+    released = MadeHistory()
+    released.release()
+    live = released.now + 7
+    released.rows[0] = released.rows[0]._replace(outcome="marked-good", outcome_at=live + HOUR)
+    history = pages.history_of(released)
+    assert history.current_since == live
+    released.events.clear()
+    assert pages.history_of(released).current_since == live + HOUR
