@@ -1,7 +1,8 @@
 """Which generation was live when, as the journal tells it. Pure.
 
 A generation counts as live from the outcome ``active`` on; an activation that failed changes nothing, since
-its host goes back. Not for drawing (``history_page``).
+its host goes back. One that was adopted was never activated, and counts from the mark that it got then. Not
+for drawing (``history_page``).
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from relstore.formats.journal import ACTIVE
+from relstore.formats.journal import ACTIVE, MARKED_GOOD
 from relstore.protocol import LogRow
 
 
@@ -25,13 +26,22 @@ class LivePeriod:
         return max((now if self.end is None else self.end) - self.begin, 0)
 
 
-def live_periods(events: Sequence[LogRow]) -> list[LivePeriod]:
-    """In the order of time. A clock that was set back makes a period short, and never negative."""
+def live_periods(events: Sequence[LogRow], current: int = 0) -> list[LivePeriod]:
+    """In the order of time. A clock that was set back makes a period short, and never negative.
+
+    ``current``: the generation that is current now, or 0.
+    """
     periods: list[LivePeriod] = []
+    marked: dict[int, int] = {}
     for event in events:
+        if event.event == MARKED_GOOD:
+            marked.setdefault(event.generation, event.time)
         if event.event != ACTIVE:
             continue
         begin = event.time
+        if not periods and event.previous in marked and event.previous != event.generation:
+            taken_over = min(marked[event.previous], begin)
+            periods.append(LivePeriod(event.previous, taken_over, begin))
         if periods:
             last = periods[-1]
             if last.generation == event.generation:
@@ -39,6 +49,8 @@ def live_periods(events: Sequence[LogRow]) -> list[LivePeriod]:
             begin = max(begin, last.begin)
             periods[-1] = replace(last, end=begin)
         periods.append(LivePeriod(event.generation, begin, None))
+    if not periods and current in marked:
+        periods.append(LivePeriod(current, marked[current], None))
     return periods
 
 

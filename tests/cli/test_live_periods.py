@@ -36,6 +36,16 @@ def test_what_was_live_when(
     assert live_periods([event(*each) for each in events]) == [LivePeriod(*each) for each in periods]
 
 
+def test_what_was_adopted_is_live_from_then_on() -> None:
+    marks = [event(5, "marked-good", 1), event(5, "marked-good", 2)]
+    assert live_periods(marks, 2) == [LivePeriod(2, 5, None)]
+    assert live_periods(marks) == []
+    first = LogRow(9, "active", 3, 2, "", "", "")
+    assert live_periods([*marks, first], 3) == [LivePeriod(2, 5, 9), LivePeriod(3, 9, None)]
+    # The one before was never marked: nobody knows since when it was live.
+    assert live_periods([first], 3) == [LivePeriod(3, 9, None)]
+
+
 def test_for_how_long_in_all() -> None:
     periods = [LivePeriod(1, 10, 20), LivePeriod(2, 20, 25), LivePeriod(1, 25, None)]
     assert live_seconds(periods, 100) == {1: 85, 2: 5}

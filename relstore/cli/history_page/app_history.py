@@ -30,7 +30,9 @@ class AppHistory:
     @classmethod
     def of(cls, app: AppName, host: str, rows: Sequence[RowOut], events: Sequence[LogRow]) -> AppHistory:
         told = [event for event in events if event.event != DELETED]
-        return cls(app, host, {row.number: row for row in rows}, entries(told), live_periods(told))
+        current = next((row.number for row in rows if row.state == CURRENT), 0)
+        periods = live_periods(told, current)
+        return cls(app, host, {row.number: row for row in rows}, entries(told), periods)
 
     @property
     def current(self) -> RowOut | None:
