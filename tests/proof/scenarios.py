@@ -25,7 +25,6 @@ from relstore.formats.recipe import Recipe
 from relstore.formats.retention import Policy
 from relstore.host import helpers
 from relstore.host.job import directory as jobs
-from relstore.host.job.recovery import unresolved
 from relstore.host.job.values import DONE, JobRequest
 from relstore.protocol import Collect
 from relstore.protocol.conversation import Incoming
@@ -323,7 +322,7 @@ def _went_well(top: Path, ended: Ended) -> bool:
 
 def _resolved(top: Path) -> Iterator[str]:
     with Store.open(str(top)) as store, store.app(WEB) as app:
-        if unresolved(app.events()) is not None:
+        if app.unresolved() is not None:
             yield "the dead job is not resolved"
         if app.current() != 2:
             yield f"{app.current()} is current, although generation 2 is healthy"

@@ -9,7 +9,6 @@ import heapq
 from collections.abc import Callable
 
 from relstore.errors import NoStoreError, NotFoundError
-from relstore.formats import generation as generation_format
 from relstore.formats import pack
 from relstore.host.job import closing
 from relstore.host.requests import chain, replies
@@ -42,25 +41,27 @@ def list_generations(store: Store, request: List) -> tuple[Listed, list[RowOut]]
 def fetch(store: Store, request: Fetch) -> tuple[RowOut, bytes]:
     """A generation and the manifest of its build. Raises NotFoundError, DamagedError."""
     with store.app(request.app) as app:
-        row = history.resolve(request.spec, app.rows())
+        table = app.table()
+        row = app.row(table, history.resolve(request.spec, table))
     return replies.row_out(row), store.builds.manifest_bytes(row.generation.build)
 
 
 def resolve(store: Store, request: Resolve) -> Resolved:
     """The generation that is meant, beside the current one. Raises NotFoundError, DamagedError."""
     with store.app(request.app) as app:
-        rows = app.rows()
-    current = next((row for row in rows if row.state == generation_format.CURRENT), None)
-    if request.spec is not None:
-        row = history.resolve(request.spec, rows)
-    elif current is not None:
-        row = current
-    else:
-        raise NotFoundError(
-            f"no generation of {request.app} is current",
-            hint="`relstore list-generations` shows what there is.",
-        )
-    return Resolved(replies.row_out(row), replies.row_out(current) if current else None)
+        table = app.table()
+        current = table.current
+        if request.spec is not None:
+            meant = history.resolve(request.spec, table)
+        elif current is not None:
+            meant = current
+        else:
+            raise NotFoundError(
+                f"no generation of {request.app} is current",
+                hint="`relstore list-generations` shows what there is.",
+            )
+        row, *rest = app.rows_of(table, [meant, current] if current else [meant])
+    return Resolved(replies.row_out(row), replies.row_out(rest[0]) if rest else None)
 
 
 def log(store: Store, request: Log) -> tuple[Done, list[LogRow]]:
