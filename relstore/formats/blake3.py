@@ -94,7 +94,7 @@ def digest(data: bytes) -> bytes:
 
 
 def digests(contents: Sequence[bytes]) -> list[bytes]:
-    """The hashes of many contents. Those of at most one chunk, as records are, share the lanes of one call."""
+    """The hashes of many contents; those of at most one chunk, as records are, share one call's lanes."""
     found: list[bytes] = [b""] * len(contents)
     by_blocks: dict[int, list[int]] = {}
     for index, data in enumerate(contents):

@@ -2,8 +2,8 @@
 
 What a checkpoint says is believed only while the records and the journal are those that it was made of: the
 journal by a hash of all that it covers, the chain by the last record that it covers, and each other record
-when somebody wants to know what is in it. Whatever does not fit is as if there were no checkpoint: all is read
-and proved. Not for what follows from it (``history``) nor for the file (``checkpoints``).
+when somebody wants to know what is in it. Where anything does not fit, it is as if there were no checkpoint:
+all is read and proved. Not for what follows from it (``history``) nor for the file (``checkpoints``).
 """
 
 from __future__ import annotations

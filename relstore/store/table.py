@@ -56,6 +56,12 @@ class Table(Sequence[Standing]):
         """How many are not deleted."""
         return sum(1 for number in self._linked if number <= len(self))
 
+    @property
+    def special(self) -> list[int]:
+        """The current one and the pinned ones, as far as they are there, ascending."""
+        numbers = {self._current or 0, *(number for _, number in self._pins)}
+        return sorted(number for number in numbers if 1 <= number <= len(self) and number in self._linked)
+
     def of(self, ledger: Ledger) -> Table:
         """The same by another reading."""
         return Table(ledger, self._current, self._linked, self._pins)
