@@ -23,8 +23,8 @@ from hypothesis.stateful import (
 from relstore.errors import DamagedError, RelstoreError
 from relstore.formats import journal as journal_format
 from relstore.formats.checkpoint import Checkpoint, Facts
-from relstore.formats.generation import Description, Generation
-from relstore.formats.journal import Event
+from relstore.formats.generation import Description, Generation, record_digest
+from relstore.formats.journal import HEADER, Event, encode_entries, first_sum
 from relstore.formats.names import AppName, Digest, PinName
 from relstore.host.requests import reading
 from relstore.host.requests.upload import probe
@@ -107,12 +107,16 @@ class Machine(RuleBasedStateMachine):
         with self.session.app(name) as app:
             yield App(name, app.directory, self.session.durability)
 
-    @rule(letter=st.sampled_from("abc"), commit=st.sampled_from([None, "abcd" * 10, "1234" * 16]))
-    def release(self, letter: str, commit: str | None) -> None:
-        self.now += 1
-        with self.session.app(WEB) as app:
-            said = Description("me", commit, False, f"note {self.now}")
-            app.append(NewBuild(build(letter), 1, 1), said, self.now)
+    @rule(
+        letters=st.text("abc", min_size=1, max_size=4),
+        commit=st.sampled_from([None, "abcd" * 10, "1234" * 16]),
+    )
+    def release(self, letters: str, commit: str | None) -> None:
+        for letter in letters:
+            self.now += 1
+            with self.session.app(WEB) as app:
+                said = Description("me", commit, False, f"note {self.now}")
+                app.append(NewBuild(build(letter), 1, 1), said, self.now)
 
     @rule(kind=KINDS, number=st.integers(1, 9), back=st.integers(0, 9), reason=st.text(max_size=5))
     def happens(self, kind: str, number: int, back: int, reason: str) -> None:
@@ -185,7 +189,37 @@ class Machine(RuleBasedStateMachine):
         self.file.unlink(missing_ok=True)
         self.file.symlink_to("/etc/passwd")
 
-    @precondition(lambda self: self.kept)
+    @rule(first=st.integers(1, 6))
+    def chain_is_rewritten(self, first: int) -> None:
+        """Consistently, by somebody who controls the account; or a backup was restored, and releases followed."""
+        self.now += 1
+        with self.bare() as app:
+            try:
+                generations = app.generations()
+            except RelstoreError:
+                return
+        parent: Digest | None = None
+        for each in generations:
+            if each.number >= first:
+                said = each.description._replace(note=f"rewritten {self.now}")
+                each = each._replace(parent=parent, build=build("c"), description=said)
+                record = self.place / "records" / str(each.number)
+                record.unlink()
+                record.write_bytes(each.encode())
+            parent = record_digest(each.encode())
+
+    @rule(first=st.integers(0, 6), kind=KINDS)
+    def journal_is_rewritten(self, first: int, kind: str) -> None:
+        """As above, or by a repair."""
+        with self.bare() as app:
+            try:
+                events = app.events()
+            except RelstoreError:
+                return
+        changed = [*events[:first], *(each._replace(event=kind) for each in events[first:])]  # type: ignore[arg-type]
+        (self.place / "journal").unlink(missing_ok=True)
+        (self.place / "journal").write_bytes(HEADER + encode_entries(changed, first_sum()))
+
     @rule()
     def history_is_restored(self) -> None:
         """From an old backup, without its checkpoint."""
@@ -241,8 +275,8 @@ def test_checkpoints_change_no_answer(monkeypatch: pytest.MonkeyPatch, every: in
     run_state_machine_as_test(
         Machine,
         settings=settings(
-            max_examples=25,
-            stateful_step_count=25,
+            max_examples=12,
+            stateful_step_count=20,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
         ),
