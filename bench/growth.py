@@ -1,7 +1,7 @@
 """A long history: what commands cost with 10,000 generations, to what they cost with ten.
 
 Two stores with 50 other apps of ten generations each, and an app of ten generations or of many. Commands run
-on both in turn, on a terminal, several times; what counts is the processor time of client and helper, since it
+on both in turn, on a terminal, several times; what counts is the processor time of client and helper, as it
 does not depend on what else the machine does. ``--older PATH`` also runs another checkout, on a third store
 without checkpoints. Not for many files (``bench.scale``) nor for transfers (``python -m bench``).
 """

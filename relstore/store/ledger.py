@@ -93,7 +93,9 @@ def read(name: AppName, app: Dir, records: Dir, known: Checkpoint | None) -> Led
 
 def numbers_in(directory: Dir) -> list[int]:
     """The generations that have a name in ``directory``, ascending. What else is there is passed over."""
-    return sorted(int(each) for each in directory.names() if is_generation(each))
+    # There may be many: what looks like a number is quicker to tell than what is one.
+    digits = [name for name in directory.all_names() if name.isdigit()]
+    return sorted(int(name) for name in digits if is_generation(name))
 
 
 def read_chain(
@@ -171,10 +173,12 @@ def _last_digest(known: Checkpoint) -> Digest | None:
 
 def _carried_on(before: Checkpoint, raw: bytes, generations: Sequence[tuple[Digest, Generation]]) -> Ledger:
     """``before``, with what came later. Raises DamagedError."""
+    found = read_journal(before.app, raw, before.journal)
+    if before.generations and not generations and not found.events:
+        return Ledger(before, raw, is_complete=True, went_on=True)
     draft = Draft(before)
     for digest, generation in generations:
         draft.add(Facts.of(digest, generation))
-    found = read_journal(before.app, raw, before.journal)
     intent, switching = before.intent, before.switching
     is_complete = True
     for place, event in zip(found.places, found.events):

@@ -72,7 +72,7 @@ def status(store: Store, request: Status) -> StatusOut:
 
 def _under_way(app: App) -> Optional[JobId]:
     """The newest job that works on an activation. One that has recorded its outcome only drains a slot."""
-    for ident in jobs.alive(app):
+    for ident in jobs.alive(app, jobs.LOOKED_AT):
         with contextlib.closing(jobs.open_job(app, ident)) as job:
             try:
                 is_done = job.state().step == DONE
