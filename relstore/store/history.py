@@ -127,7 +127,10 @@ def rows(
     linked: Collection[int],
     pins: Sequence[tuple[str, int]] = (),
 ) -> list[Row]:
-    """One row a generation, in the order of their numbers. The rest: as for ``standing_of``."""
+    """One row a generation, in the order of their numbers, from all records and all events.
+
+    ``ledger`` comes to the same a step at a time. The rest: as for ``standing_of``.
+    """
     verdicts: dict[int, Verdict] = {}
     for index, event in enumerate(events):
         verdicts[event.generation] = judged(verdicts.get(event.generation, Verdict()), event, index)
