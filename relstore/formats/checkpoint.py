@@ -3,7 +3,7 @@
 A cache: all of it can be found again from the two, and nothing depends on it. Of each generation it has what
 tells it from the others, in rows of one length; its texts stay in its record and in the journal.
 ``docs/formats/checkpoint.md`` has the bytes. Not for reading either of them (``store.ledger``), nor for what
-the verdicts mean (``store.history``).
+the reputations mean (``store.history``).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple, Union
 from relstore.errors import FormatError
 from relstore.formats import pack
 from relstore.formats.generation import Generation
-from relstore.formats.journal import JUDGEMENTS, UNREAD, Judgement, Mark
+from relstore.formats.journal import JUDGEMENTS, UNREAD, JournalPart, Judgement
 from relstore.formats.names import AppName, Digest
 
 HEAD = b"relstore-checkpoint 1\n"
@@ -34,7 +34,7 @@ _COMMITS = bytes((0, 20, 32))
 _COMMIT_AT, _OUTCOME_AT, _FLAGS_AT = 64, 105, 106
 
 
-class Verdict(NamedTuple):
+class Reputation(NamedTuple):
     """What the journal says of a generation."""
 
     outcome: Union[Judgement, Literal[""]] = ""
@@ -57,7 +57,7 @@ class Facts(NamedTuple):
     build: Digest
     commit: str | None
     created: int
-    verdict: Verdict = Verdict()
+    reputation: Reputation = Reputation()
 
     @classmethod
     def of(cls, record: Digest, generation: Generation) -> Facts:
@@ -68,7 +68,7 @@ class Facts(NamedTuple):
 
     def encode(self) -> bytes:
         commit = bytes.fromhex(self.commit or "")
-        outcome, judged, good, active, place = self.verdict
+        outcome, judged, good, active, place = self.reputation
         return _ROW.pack(
             self.record.raw,
             self.build.raw,
@@ -85,7 +85,7 @@ class Checkpoint(NamedTuple):
     """An app as far as it was read."""
 
     app: AppName
-    journal: Mark
+    journal: JournalPart
     events: int
     """How many of the journal's events were read."""
     intent: int
@@ -143,7 +143,13 @@ class Checkpoint(NamedTuple):
         if max(intent, switching) >= max(at, 1) or (events > 0) > (at > 0):
             raise FormatError("a checkpoint with events outside of the journal")
         found = cls(
-            AppName(app), Mark(at, last, total, sha256), events, intent, switching, rest[:marks], rest[marks:]
+            AppName(app),
+            JournalPart(at, last, total, sha256),
+            events,
+            intent,
+            switching,
+            rest[:marks],
+            rest[marks:],
         )
         found._check_rows()
         return found
@@ -190,7 +196,7 @@ class Draft:
             self._waymarks += _PLACE.pack(place)
         self._events += 1
 
-    def finish(self, app: AppName, journal: Mark, intent: int, switching: int) -> Checkpoint:
+    def finish(self, app: AppName, journal: JournalPart, intent: int, switching: int) -> Checkpoint:
         waymarks, rows = bytes(self._waymarks), bytes(self._rows)
         return Checkpoint(app, journal, self._events, intent, switching, waymarks, rows)
 
@@ -209,7 +215,7 @@ def _facts(rows: bytes | bytearray, number: int) -> Facts:
         Digest(build.hex()),
         commit[:length].hex() if length else None,
         created,
-        Verdict(
+        Reputation(
             JUDGEMENTS[outcome - 1] if outcome else "",
             bool(flags & _JUDGED),
             bool(flags & _GOOD),

@@ -84,7 +84,7 @@ class Event(NamedTuple):
 _TYPES = [int, str, int, int, str, str, str]
 
 
-class Mark(NamedTuple):
+class JournalPart(NamedTuple):
     """How far a journal was read, and by what that part is recognised."""
 
     length: int
@@ -97,7 +97,7 @@ class Mark(NamedTuple):
     """Of all these bytes: the checksums prove them only when each is computed again, which takes long."""
 
     @classmethod
-    def of(cls, raw: bytes, journal: Journal) -> Mark:
+    def of(cls, raw: bytes, journal: Journal) -> JournalPart:
         """All that was read of ``raw``; ``journal`` has at least one event, or is all of it."""
         last = journal.places[-1] if journal.places else 0
         return cls(journal.length, last, journal.sum, _sha256(raw, journal.length))
@@ -114,7 +114,7 @@ class Mark(NamedTuple):
         return ends_so and self.length <= len(raw) and _sha256(raw, self.length) == self.sha256
 
 
-UNREAD = Mark(0, 0, b"", b"")
+UNREAD = JournalPart(0, 0, b"", b"")
 
 
 def _sha256(raw: bytes, length: int) -> bytes:
@@ -145,7 +145,7 @@ class Journal(NamedTuple):
         return cls._from(raw, len(HEADER), first_sum())
 
     @classmethod
-    def parse_after(cls, raw: bytes, known: Mark) -> Journal:
+    def parse_after(cls, raw: bytes, known: JournalPart) -> Journal:
         """As ``parse``, but only the events after a part that ``raw`` begins with, which was read before."""
         return cls._from(raw, known.length, known.sum) if known.length else cls.parse(raw)
 

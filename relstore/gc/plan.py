@@ -15,13 +15,13 @@ from relstore.formats.names import AppName, Digest
 from relstore.formats.retention import Policy
 from relstore.gc.policy import Decision, judge
 from relstore.store import history
-from relstore.store.history import Judged
+from relstore.store.history import Candidate
 
 
 class Roots(NamedTuple):
     """Everything on the host that keeps generations and builds alive."""
 
-    apps: Mapping[AppName, Sequence[Judged]]
+    apps: Mapping[AppName, Sequence[Candidate]]
     jobs: Mapping[AppName, Collection[int]]
     """The generations that running or unresolved jobs need."""
     leased: Collection[Digest]
@@ -118,7 +118,7 @@ def make_plan(
 
 
 def _needed(
-    rows: Sequence[Judged], jobs: Collection[int], slots: Collection[int], running: Collection[Digest]
+    rows: Sequence[Candidate], jobs: Collection[int], slots: Collection[int], running: Collection[Digest]
 ) -> dict[int, Decision]:
     """The generations that are kept whatever the policy says, each with its strongest reason."""
     needed: dict[int, Decision] = {}
@@ -146,7 +146,7 @@ def _needed(
     return needed
 
 
-def _rank(row: Judged) -> int:
+def _rank(row: Candidate) -> int:
     """A failed generation never takes the place of another (P7), nor an untried one that of a good one."""
     if row.state == generation_format.FAILED:
         return 0

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from relstore.formats.generation import FAILED, NEVER_ACTIVE
 from relstore.formats.retention import Policy
-from relstore.store.history import Judged
+from relstore.store.history import Candidate
 
 
 class Decision(NamedTuple):
@@ -21,7 +21,7 @@ class Decision(NamedTuple):
     reason: str
 
 
-def judge(policy: Policy, rows: Sequence[Judged], now: int) -> dict[int, Decision]:
+def judge(policy: Policy, rows: Sequence[Candidate], now: int) -> dict[int, Decision]:
     """The policy's decision on each generation, by number. Failed ones never count as good (P7)."""
     if policy.keep is None and policy.keep_within is None:
         reason = "no policy was given" if policy.is_empty else "within the size limit"
@@ -31,7 +31,7 @@ def judge(policy: Policy, rows: Sequence[Judged], now: int) -> dict[int, Decisio
     return {row.number: _judge_one(policy, row, last, now) for row in rows}
 
 
-def _judge_one(policy: Policy, row: Judged, last: set[int], now: int) -> Decision:
+def _judge_one(policy: Policy, row: Candidate, last: set[int], now: int) -> Decision:
     if row.number in last:
         return Decision(True, f"among the last {policy.keep} good ones")
     if policy.keep_within is not None and now - row.created <= policy.keep_within:

@@ -20,7 +20,7 @@ from relstore.formats.retention import Policy
 from relstore.store import durable, journal, ledger, retention
 from relstore.store.directory import Dir
 from relstore.store.durable import Durability
-from relstore.store.history import Row, Standing, row_of
+from relstore.store.history import Brief, Row, row_of
 from relstore.store.ledger import ContradictionError, Ledger, numbers_in
 from relstore.store.memory import Memory
 from relstore.store.table import Table
@@ -293,7 +293,7 @@ class App:
     def was_active(self, number: int) -> bool:
         """Whether a generation has served before. Raises DamagedError."""
         known = self._ledger().checkpoint
-        return 1 <= number <= known.generations and known.facts(number).verdict.was_active
+        return 1 <= number <= known.generations and known.facts(number).reputation.was_active
 
     def generations_of(self, numbers: Collection[int]) -> dict[int, Generation]:
         """Those of ``numbers`` that have a record. Raises DamagedError."""
@@ -327,11 +327,11 @@ class App:
         table = self.table()
         return self.rows_of(table, table)
 
-    def row(self, table: Table, chosen: Standing) -> Row:
+    def row(self, table: Table, chosen: Brief) -> Row:
         """What there is to know about one. Raises DamagedError."""
         return self.rows_of(table, [chosen])[0]
 
-    def rows_of(self, table: Table, chosen: Sequence[Standing]) -> list[Row]:
+    def rows_of(self, table: Table, chosen: Sequence[Brief]) -> list[Row]:
         """What there is to know about those that were ``chosen`` from a table. Raises DamagedError."""
         try:
             return self._read_rows(table, chosen)
@@ -340,7 +340,7 @@ class App:
             fresh = table.of(self.prove())
             return self._read_rows(fresh, [fresh[one.number - 1] for one in chosen])
 
-    def _read_rows(self, table: Table, chosen: Sequence[Standing]) -> list[Row]:
+    def _read_rows(self, table: Table, chosen: Sequence[Brief]) -> list[Row]:
         found = table.ledger
         with self.area(RECORDS) as records:
             numbers = [one.number for one in chosen]

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple, Protocol, TypeVar
 
 from relstore.errors import NotFoundError, RefusedError, UsageError
 from relstore.formats import journal
-from relstore.formats.checkpoint import Facts, Verdict
+from relstore.formats.checkpoint import Facts, Reputation
 from relstore.formats.generation import CURRENT, DELETED, FAILED, GOOD, NEVER_ACTIVE, Generation, State
 from relstore.formats.journal import Event, EventKind
 from relstore.formats.names import Digest
@@ -63,7 +63,7 @@ class Row(NamedTuple):
         return _is_good(self.state, self.outcome)
 
 
-class Standing(NamedTuple):
+class Brief(NamedTuple):
     """A generation among the others: what a choice depends on, without the texts of record and journal.
 
     Such a one costs nothing to get (``table``); a ``Row`` has to be read and proved.
@@ -84,7 +84,7 @@ class Standing(NamedTuple):
         return _is_good(self.state, self.outcome)
 
 
-class Judged(Protocol):
+class Candidate(Protocol):
     """Either of the two, for whoever does not need the texts."""
 
     @property
@@ -105,11 +105,11 @@ class Judged(Protocol):
     def is_good(self) -> bool: ...
 
 
-J = TypeVar("J", bound=Judged)
+C = TypeVar("C", bound=Candidate)
 
 
-def judged(before: Verdict, event: Event, place: int = 0) -> Verdict:
-    """The verdict on a generation after another event about it. ``place``: where in the journal that is."""
+def judged(before: Reputation, event: Event, place: int = 0) -> Reputation:
+    """The reputation of a generation after another event. ``place``: where in the journal that is."""
     kind = event.event
     if kind not in journal.JUDGEMENTS:
         return before
@@ -117,7 +117,7 @@ def judged(before: Verdict, event: Event, place: int = 0) -> Verdict:
         # That a job died says nothing about the release.
         return before if before.is_judged else before._replace(outcome=kind, place=place)
     was_good = kind in _SAY_GOOD or (before.was_good and kind not in _SAY_BAD)
-    return Verdict(kind, True, was_good, before.was_active or kind == journal.ACTIVE, place)
+    return Reputation(kind, True, was_good, before.was_active or kind == journal.ACTIVE, place)
 
 
 def rows(
@@ -129,52 +129,52 @@ def rows(
 ) -> list[Row]:
     """One row a generation, in the order of their numbers, from all records and all events.
 
-    ``ledger`` comes to the same a step at a time. The rest: as for ``standing_of``.
+    ``ledger`` comes to the same a step at a time. The rest: as for ``brief_of``.
     """
-    verdicts: dict[int, Verdict] = {}
+    reputations: dict[int, Reputation] = {}
     for index, event in enumerate(events):
-        verdicts[event.generation] = judged(verdicts.get(event.generation, Verdict()), event, index)
+        reputations[event.generation] = judged(reputations.get(event.generation, Reputation()), event, index)
     table = []
     for generation in generations:
-        verdict = verdicts.get(generation.number, Verdict())
-        facts = Facts.of(generation.build, generation)._replace(verdict=verdict)
-        standing = standing_of(facts, generation.number, current, linked, pins)
-        table.append(row_of(standing, generation, events[verdict.place] if verdict.outcome else None))
+        reputation = reputations.get(generation.number, Reputation())
+        facts = Facts.of(generation.build, generation)._replace(reputation=reputation)
+        brief = brief_of(facts, generation.number, current, linked, pins)
+        table.append(row_of(brief, generation, events[reputation.place] if reputation.outcome else None))
     return table
 
 
-def row_of(standing: Standing, generation: Generation, said: Event | None) -> Row:
+def row_of(brief: Brief, generation: Generation, said: Event | None) -> Row:
     """All that there is to know. ``said``: the event that the outcome is of."""
     time, reason = (0, "") if said is None else (said.time, said.reason)
-    return Row(generation, standing.state, standing.outcome, time, reason, standing.pins)
+    return Row(generation, brief.state, brief.outcome, time, reason, brief.pins)
 
 
-def standing_of(
+def brief_of(
     facts: Facts,
     number: int,
     current: int | None,
     linked: Collection[int],
     pins: Sequence[tuple[str, int]],
-) -> Standing:
+) -> Brief:
     """``linked``: the numbers whose ``generations/N`` link is there; without it nothing keeps the build."""
     state: State
     if number not in linked:
         state = DELETED
     elif number == current:
         state = CURRENT
-    elif facts.verdict.was_good:
+    elif facts.reputation.was_good:
         state = GOOD
     else:
-        state = FAILED if facts.verdict.is_judged else NEVER_ACTIVE
+        state = FAILED if facts.reputation.is_judged else NEVER_ACTIVE
     names = tuple(name for name, pinned in pins if pinned == number)
-    return Standing(number, facts.build, facts.commit, facts.created, state, facts.verdict.outcome, names)
+    return Brief(number, facts.build, facts.commit, facts.created, state, facts.reputation.outcome, names)
 
 
 def _is_good(state: State, outcome: str) -> bool:
     return state == GOOD or (state == CURRENT and outcome in _SAY_GOOD)
 
 
-def rollback_target(table: Sequence[J]) -> J | None:
+def rollback_target(table: Sequence[C]) -> C | None:
     """The generation that ``-1`` means: the last good one before the current one, or None."""
     current = _current(table)
     for each in reversed(table):
@@ -183,7 +183,7 @@ def rollback_target(table: Sequence[J]) -> J | None:
     return None
 
 
-def resolve(spec: str, table: Sequence[J]) -> J:
+def resolve(spec: str, table: Sequence[C]) -> C:
     """The generation that ``spec`` means. Raises UsageError, NotFoundError, RefusedError."""
     if re.match(r"[+-][1-9][0-9]{0,8}\Z", spec):
         return _relative(int(spec), table)
@@ -203,11 +203,11 @@ def resolve(spec: str, table: Sequence[J]) -> J:
     )
 
 
-def _current(table: Sequence[J]) -> J | None:
+def _current(table: Sequence[C]) -> C | None:
     return next((each for each in reversed(table) if each.state == CURRENT), None)
 
 
-def _relative(step: int, table: Sequence[J]) -> J:
+def _relative(step: int, table: Sequence[C]) -> C:
     current = _current(table)
     if current is None and step > 0:
         raise NotFoundError("no generation is current, so none comes after it", hint=f"Give {SPEC_HELP}.")
@@ -231,7 +231,7 @@ def _relative(step: int, table: Sequence[J]) -> J:
     )
 
 
-def _with_number(number: int, table: Sequence[J]) -> J | None:
+def _with_number(number: int, table: Sequence[C]) -> C | None:
     low, high = 0, len(table)
     while low < high:
         middle = (low + high) // 2
@@ -242,7 +242,7 @@ def _with_number(number: int, table: Sequence[J]) -> J | None:
     return table[low] if low < len(table) and table[low].number == number else None
 
 
-def _numbered(number: int, found: J | None) -> J:
+def _numbered(number: int, found: C | None) -> C:
     if found is None:
         raise NotFoundError(
             f"there is no generation {number}", hint="`relstore list-generations` shows what there is."
@@ -255,7 +255,7 @@ def _numbered(number: int, found: J | None) -> J:
     return found
 
 
-def _newest(matching: list[J], spec: str) -> J:
+def _newest(matching: list[C], spec: str) -> C:
     """The newest of several generations of one build or commit; several builds are ambiguous."""
     if not matching:
         raise NotFoundError(

@@ -15,7 +15,7 @@ from relstore.errors import DamagedError, FormatError
 from relstore.formats import journal as journal_format
 from relstore.formats.checkpoint import Checkpoint, Draft, Facts, empty
 from relstore.formats.generation import MAX_BYTES, Generation, record_digests
-from relstore.formats.journal import UNREAD, Event, Journal, Mark
+from relstore.formats.journal import UNREAD, Event, Journal, JournalPart
 from relstore.formats.names import AppName, Digest, is_generation
 from relstore.store import history, journal
 from relstore.store.directory import Dir
@@ -45,12 +45,12 @@ class Ledger(NamedTuple):
             raise ContradictionError from None
 
     def said_of(self, number: int) -> Event | None:
-        """The event that the verdict on a generation is of. Raises ContradictionError."""
-        verdict = self.checkpoint.facts(number).verdict
-        if not verdict.outcome:
+        """The event that the reputation of a generation comes from. Raises ContradictionError."""
+        reputation = self.checkpoint.facts(number).reputation
+        if not reputation.outcome:
             return None
-        event = self.event(verdict.place)
-        if (event.generation, event.event) != (number, verdict.outcome):
+        event = self.event(reputation.place)
+        if (event.generation, event.event) != (number, reputation.outcome):
             raise ContradictionError
         return event
 
@@ -191,14 +191,14 @@ def _carried_on(before: Checkpoint, raw: bytes, generations: Sequence[tuple[Dige
             is_complete = False
             continue
         facts = draft.facts(event.generation)
-        verdict = history.judged(facts.verdict, event, place)
-        if verdict != facts.verdict:
-            draft.replace(event.generation, facts._replace(verdict=verdict))
-    mark = before.journal if found.length == before.journal.length else Mark.of(raw, found)
-    return Ledger(draft.finish(before.app, mark, intent, switching), raw, is_complete, before.generations > 0)
+        reputation = history.judged(facts.reputation, event, place)
+        if reputation != facts.reputation:
+            draft.replace(event.generation, facts._replace(reputation=reputation))
+    part = before.journal if found.length == before.journal.length else JournalPart.of(raw, found)
+    return Ledger(draft.finish(before.app, part, intent, switching), raw, is_complete, before.generations > 0)
 
 
-def read_journal(name: AppName, raw: bytes, known: Mark = UNREAD) -> Journal:
+def read_journal(name: AppName, raw: bytes, known: JournalPart = UNREAD) -> Journal:
     """The events after a part that was read before. Raises DamagedError."""
     try:
         return Journal.parse_after(raw, known)

@@ -9,12 +9,12 @@ from collections.abc import Collection, Sequence
 from typing import overload
 
 from relstore.formats.names import Digest
-from relstore.store.history import Standing, standing_of
+from relstore.store.history import Brief, brief_of
 from relstore.store.ledger import Ledger
 
 
-class Table(Sequence[Standing]):
-    """The standings of all generations, in the order of their numbers, each made when it is looked at."""
+class Table(Sequence[Brief]):
+    """All generations in brief, in the order of their numbers, each made when it is looked at."""
 
     def __init__(
         self,
@@ -33,18 +33,18 @@ class Table(Sequence[Standing]):
         return self._checkpoint.generations
 
     @overload
-    def __getitem__(self, index: int) -> Standing: ...
+    def __getitem__(self, index: int) -> Brief: ...
     @overload
-    def __getitem__(self, index: slice) -> list[Standing]: ...
-    def __getitem__(self, index: int | slice) -> Standing | list[Standing]:
+    def __getitem__(self, index: slice) -> list[Brief]: ...
+    def __getitem__(self, index: int | slice) -> Brief | list[Brief]:
         if isinstance(index, slice):
             return [self[each] for each in range(*index.indices(len(self)))]
         number = range(1, len(self) + 1)[index]
         facts = self._checkpoint.facts(number)
-        return standing_of(facts, number, self._current, self._linked, self._pins)
+        return brief_of(facts, number, self._current, self._linked, self._pins)
 
     @property
-    def current(self) -> Standing | None:
+    def current(self) -> Brief | None:
         """The current one, if it is there."""
         number = self._current
         if number is None or number not in self._linked or not 1 <= number <= len(self):

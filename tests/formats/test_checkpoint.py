@@ -10,25 +10,25 @@ from hypothesis import strategies as st
 
 from relstore.errors import FormatError
 from relstore.formats import journal
-from relstore.formats.checkpoint import HEAD, WAYMARK_EVERY, Checkpoint, Draft, Facts, Verdict, empty
-from relstore.formats.journal import Mark
+from relstore.formats.checkpoint import HEAD, WAYMARK_EVERY, Checkpoint, Draft, Facts, Reputation, empty
+from relstore.formats.journal import JournalPart
 from relstore.formats.names import AppName, Digest
 
 WEB = AppName("web")
-MARK = Mark(5000, 4900, b"s" * 32, b"h" * 32)
+MARK = JournalPart(5000, 4900, b"s" * 32, b"h" * 32)
 DIGESTS = st.binary(min_size=32, max_size=32).map(Digest.from_bytes)
 COMMITS = st.none() | st.sampled_from([20, 32]).flatmap(
     lambda size: st.binary(min_size=size, max_size=size).map(bytes.hex)
 )
-VERDICTS = st.builds(
-    Verdict,
+REPUTATIONS = st.builds(
+    Reputation,
     st.sampled_from(["", *journal.JUDGEMENTS]),
     st.booleans(),
     st.booleans(),
     st.booleans(),
     st.integers(0, 4999),
 )
-FACTS = st.builds(Facts, DIGESTS, DIGESTS, COMMITS, st.integers(0, 1 << 40), VERDICTS)
+FACTS = st.builds(Facts, DIGESTS, DIGESTS, COMMITS, st.integers(0, 1 << 40), REPUTATIONS)
 
 
 def made_of(facts: list[Facts], events: int) -> Checkpoint:
@@ -67,7 +67,7 @@ def test_a_waymark_leaves_at_least_so_many_events(last: int) -> None:
 
 def test_every_byte_and_every_end_counts() -> None:
     facts = Facts(
-        Digest("a" * 64), Digest("b" * 64), "c" * 40, 5, Verdict(journal.ACTIVE, True, True, True, 9)
+        Digest("a" * 64), Digest("b" * 64), "c" * 40, 5, Reputation(journal.ACTIVE, True, True, True, 9)
     )
     raw = made_of([facts], 3).encode()
     for at in range(len(raw)):
@@ -102,12 +102,12 @@ def test_a_row_that_no_generation_has_is_refused(at: int, new: bytes) -> None:
         {"intent": 5000},
         {"switching": 5000},
         {"intent": -1},
-        {"journal": Mark(0, 0, b"", b"")},
+        {"journal": JournalPart(0, 0, b"", b"")},
         {"events": 0},
         {"events": 100},
         {"waymarks": b""},
         {"rows": b"x"},
-        {"journal": Mark(True, 0, b"", b"")},
+        {"journal": JournalPart(True, 0, b"", b"")},
     ],
     ids=str,
 )

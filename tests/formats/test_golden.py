@@ -13,7 +13,7 @@ import pytest
 from relstore import protocol
 from relstore.errors import DamagedError, FormatError
 from relstore.formats.blake3 import digest as blake3_digest
-from relstore.formats.checkpoint import Checkpoint, Facts, Verdict
+from relstore.formats.checkpoint import Checkpoint, Facts, Reputation
 from relstore.formats.command import Command
 from relstore.formats.generation import Description, Generation, record_digest
 from relstore.formats.journal import HEADER, Event, Journal
@@ -134,9 +134,9 @@ def test_a_checkpoint_is_written_and_read(tmp_path: Path) -> None:
         BUILD,
         None,
         FIRST.created,
-        Verdict("active", True, True, True, places[1]),
+        Reputation("active", True, True, True, places[1]),
     )
-    assert found.facts(2).verdict == Verdict("rolled-back", True, False, False, places[3])
+    assert found.facts(2).reputation == Reputation("rolled-back", True, False, False, places[3])
     assert found.facts(2).commit == SECOND.description.commit
 
 

@@ -367,8 +367,8 @@ def test_a_checkpoint_that_contradicts_a_record_is_not_believed(
 
 def test_the_check_renews_what_only_it_can_tell(grown: Path, top: Path) -> None:
     before = (grown / checkpoints.FILE).read_bytes()
-    verdict = Checkpoint.parse(before).facts(50).verdict
-    forged(grown, 50, verdict=verdict._replace(was_good=not verdict.was_good))
+    reputation = Checkpoint.parse(before).facts(50).reputation
+    forged(grown, 50, reputation=reputation._replace(was_good=not reputation.was_good))
     assert problems(top) == []
     assert (grown / checkpoints.FILE).read_bytes() == before
 

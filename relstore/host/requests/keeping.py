@@ -17,7 +17,7 @@ from relstore.host.requests import job_needs, replies
 from relstore.protocol import Delete, Done, Hold, Mark, Pin, RowOut, Unheld, Unhold, Unpin
 from relstore.store import history, journal
 from relstore.store import hold as holds
-from relstore.store.history import Standing
+from relstore.store.history import Brief
 from relstore.store.slots import Slots
 from relstore.store.store import Store
 
@@ -62,9 +62,7 @@ def delete(store: Store, request: Delete) -> tuple[Done, list[RowOut]]:
     return Done(), [replies.row_out(row) for row in rows]
 
 
-def _check_deletable(
-    row: Standing, target: Standing | None, in_jobs: set[int], in_slots: Collection[int]
-) -> None:
+def _check_deletable(row: Brief, target: Brief | None, in_jobs: set[int], in_slots: Collection[int]) -> None:
     number = row.number
     why = ""
     if row.state == generation_format.CURRENT:

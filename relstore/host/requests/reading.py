@@ -31,7 +31,7 @@ from relstore.protocol import (
 )
 from relstore.store import history
 from relstore.store.app import App
-from relstore.store.history import Standing
+from relstore.store.history import Brief
 from relstore.store.store import Store
 from relstore.store.table import Table
 
@@ -43,7 +43,7 @@ def list_generations(store: Store, request: List) -> tuple[Listed, list[RowOut]]
     """All generations of the app, or the last ones. Raises NotFoundError, DamagedError."""
     with store.app(request.app) as app:
         table = app.table()
-        chosen: Sequence[Standing] = table
+        chosen: Sequence[Brief] = table
         left_out = None
         if request.last is not None:
             chosen, left_out = _last(table, request.last, with_deleted=bool(request.deleted))
@@ -51,14 +51,14 @@ def list_generations(store: Store, request: List) -> tuple[Listed, list[RowOut]]
         return Listed(app.current() or 0, app.head(), left_out), rows
 
 
-def _last(table: Table, count: int, *, with_deleted: bool) -> tuple[list[Standing], int]:
+def _last(table: Table, count: int, *, with_deleted: bool) -> tuple[list[Brief], int]:
     """So many of the last, with the current and pinned ones before them; and how many others there are."""
-    found: list[Standing] = []
-    for standing in reversed(table):
+    found: list[Brief] = []
+    for brief in reversed(table):
         if len(found) == count:
             break
-        if with_deleted or standing.state != DELETED:
-            found.append(standing)
+        if with_deleted or brief.state != DELETED:
+            found.append(brief)
     first = found[-1].number if found else len(table) + 1
     before = [table[number - 1] for number in table.special if number < first]
     shown = [*before, *reversed(found)]
