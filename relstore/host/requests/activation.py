@@ -92,7 +92,8 @@ def _run_job(
     with store.app(request.app) as app:
         # Shared, so that the collector cannot remove the generation before the job needs it.
         with store.shared():
-            row = history.resolve(request.spec, app.table())
+            table = app.table()
+            row = app.row(table, history.resolve(request.spec, table))
             number = row.number
             _check_hold(app, request)
             if not request.lock_wait:

@@ -101,7 +101,8 @@ def unhold(store: Store, request: Unhold) -> Unheld:
 def mark(store: Store, request: Mark) -> RowOut:
     """Record a person's word on a generation; the row as it is then. Raises NotFoundError."""
     with store.app(request.app) as app:
-        number = history.resolve(request.spec, app.table()).number
+        table = app.table()
+        number = app.row(table, history.resolve(request.spec, table)).number
         word: Judgement = journal_format.MARKED_GOOD if request.good else journal_format.MARKED_BAD
         journal.append(
             app.directory, Event(int(time.time()), word, number, 0, "", request.who, request.reason)
