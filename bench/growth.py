@@ -22,6 +22,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from bench.scale import GROWTH
 from relstore.formats.names import AppName
 from tests.support.grown import FAILS, SIZE, grow
 
@@ -131,10 +132,20 @@ def table(taken: dict[str, dict[str, list[Taken]]], base: str) -> str:
     return "\n".join(lines)
 
 
+PAGE = f"""{GROWTH}
+`python -m bench.growth --write` makes this part. The commands are run on a terminal, in stores with
+{OTHERS} other apps of {TEN} generations each. Each cell is the median of the processor time of client and
+helper, and the ratio to the first column in the same turn. What an activation's own process takes is not
+in it. `gc` plans to remove all but five, so it looks at each file that would go.
+
+"""
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.growth", description=__doc__)
     parser.add_argument("--generations", type=int, default=10_000)
     parser.add_argument("--turns", type=int, default=7)
+    parser.add_argument("--write", action="store_true", help="write the part of docs/scale.md")
     parser.add_argument("--older", type=Path, help="another checkout to run as well")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="relstore-growth-") as directory:
@@ -146,7 +157,12 @@ def main() -> int:
         if chosen.older:
             places.append(make(top, "an older relstore", chosen.generations, chosen.older.resolve()))
         try:
-            print(table(measure(places, chosen.turns), places[0].name))
+            lines = table(measure(places, chosen.turns), places[0].name)
+            print(lines)
+            if chosen.write:
+                page = ROOT / "docs" / "scale.md"
+                before = page.read_text().partition(GROWTH)[0].rstrip()
+                page.write_text(f"{before}\n\n{PAGE}{lines}\n")
         finally:
             subprocess.run(["chmod", "-R", "u+w", directory], check=True)
     return 0

@@ -67,12 +67,13 @@ def answers(store: Store) -> list[object]:
             return (type(error), error.what)
 
     specs = ["-1", "+1", "-2", "3", "999", "aaaaaa", "bbbbbb", "commit:abcd", "commit:1234", "?"]
+    # Those that read little first: whoever reads all finds out what is wrong.
     return [
-        *(of(lambda each=each: reading.list_generations(store, each)) for each in (List(WEB), List(WEB, 2))),
-        of(lambda: reading.list_generations(store, List(WEB, 3, True))),
-        *(of(lambda each=each: reading.log(store, each)) for each in (Log(WEB), Log(WEB, 3))),
-        *(of(lambda spec=spec: reading.resolve(store, Resolve(WEB, spec))) for spec in (None, *specs)),
         *(of(lambda letter=letter: probe(store, WEB, build(letter))) for letter in "abc"),
+        *(of(lambda spec=spec: reading.resolve(store, Resolve(WEB, spec))) for spec in (*specs, None)),
+        *(of(lambda each=each: reading.log(store, each)) for each in (Log(WEB, 3), Log(WEB))),
+        *(of(lambda each=each: reading.list_generations(store, each)) for each in (List(WEB, 2), List(WEB))),
+        of(lambda: reading.list_generations(store, List(WEB, 3, True))),
     ]
 
 
