@@ -336,9 +336,9 @@ class App:
         try:
             return self._read_rows(table, chosen)
         except ContradictionError:
-            # Either a record was changed, which ends here, or the checkpoint was.
-            fresh = table.of(self.prove())
-            return self._read_rows(fresh, [fresh[one.number - 1] for one in chosen])
+            with self._for_the_last_time():
+                fresh = table.of(self.prove())
+                return self._read_rows(fresh, [fresh[one.number - 1] for one in chosen])
 
     def _read_rows(self, table: Table, chosen: Sequence[Brief]) -> list[Row]:
         found = table.ledger
@@ -364,7 +364,21 @@ class App:
         try:
             return question(self._ledger())
         except ContradictionError:
-            return question(self.prove())
+            with self._for_the_last_time():
+                return question(self.prove())
+
+    @contextlib.contextmanager
+    def _for_the_last_time(self) -> Iterator[None]:
+        """After a contradiction: a changed record ends the block, and a checkpoint that was wrong is renewed.
+
+        Raises DamagedError.
+        """
+        try:
+            yield
+        except ContradictionError:
+            raise DamagedError(
+                f"the history of {self.name} was changed while it was read", hint="Run the command again."
+            ) from None
 
 
 def _current_target(number: int) -> str:
