@@ -341,6 +341,17 @@ def test_a_changed_journal_is_noticed_by_everybody(grown: Path, top: Path) -> No
             journal.append(app.directory, Event(1, "active", 1, 0, "", "me", ""))
 
 
+def test_an_event_that_came_before_its_record_still_counts(grown: Path, top: Path) -> None:
+    with Store.open(str(top)) as store, store.app(WEB) as app:
+        word = Event(1, journal_format.MARKED_GOOD, 201, 0, "", "me", "")
+        journal.append(app.directory, *[word] * 2 * memory.EVERY)
+        assert app.unresolved() is None
+        app.append(NewBuild(build("a"), 1, 1), Description("me", None, False, ""), 1)
+        assert app.table()[200].state == "good"
+    with Store.open(str(top)) as store, store.app(WEB) as app:
+        assert app.table()[200].state == "good"
+
+
 def forged(place: Path, number: int, **changes: object) -> None:
     """A whole checkpoint that says something else of a generation."""
     found = Checkpoint.parse((place / checkpoints.FILE).read_bytes())
