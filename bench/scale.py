@@ -233,6 +233,10 @@ exactly how much will be freed. The collector's memory is about 100 bytes for ea
 """
 
 
+GROWTH = "## A long history\n"
+"""What follows in the page is made by ``bench.growth``."""
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.scale", description=__doc__)
     parser.add_argument("--objects", type=int, action="append", help="default: 10,000, 100,000 and 1,000,000")
@@ -252,7 +256,9 @@ def main() -> int:
                 subprocess.run(["chmod", "-R", "u+w", directory], check=True)
     print(table(lines))
     if chosen.write:
-        (ROOT / "docs" / "scale.md").write_text(PAGE + table(lines) + "\n")
+        page = ROOT / "docs" / "scale.md"
+        _, found, growth = page.read_text().partition(GROWTH)
+        page.write_text(PAGE + table(lines) + "\n" + (f"\n{found}{growth}" if found else ""))
     return 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from relstore import protocol
@@ -12,7 +13,7 @@ from relstore.cli.each_host import the_app
 from relstore.cli.invocation import Invocation
 from relstore.cli.table import Column
 from relstore.client.connection.session import Session, rows
-from relstore.client.local_state.seen_generations import SeenGeneration
+from relstore.client.local_state.seen_generations import MAX_GENERATIONS, SeenGeneration
 from relstore.formats.generation import CURRENT, DELETED, FAILED, NEVER_ACTIVE, short_commit
 from relstore.formats.names import AppName
 from relstore.protocol import RowOut
@@ -74,10 +75,29 @@ def app_and_generation(answer: tuple[AppName, RowOut]) -> dict[str, Any]:
     return {"app": answer[0], "generation": fields(answer[1])}
 
 
-async def fetch_rows(session: Session, invocation: Invocation) -> tuple[AppName, Sequence[RowOut]]:
-    """The app that is meant and all its generations."""
+@dataclass(frozen=True)
+class FetchedRows:
+    """Generations of an app, oldest first."""
+
+    app: AppName
+    rows: Sequence[RowOut]
+    left_out: int
+    """How many earlier ones there are."""
+
+
+async def fetch_rows(
+    session: Session, invocation: Invocation, last: int | None = None, *, deleted: bool = True
+) -> FetchedRows:
+    """Those of the app that is meant: all, or so many of the ``last`` and the current and pinned ones before.
+
+    ``deleted``: whether those are wanted that were deleted.
+    """
     app = await the_app(session, invocation)
-    _, body = await session.ask(protocol.List(app), protocol.Listed)
+    asked = protocol.List(app)
+    if last is not None:
+        # Completion remembers some more than are shown.
+        asked = protocol.List(app, max(last, MAX_GENERATIONS), deleted)
+    reply, body = await session.ask(asked, protocol.Listed)
     generations = rows(body, RowOut)
     invocation.seen.keep(
         session.store_label,
@@ -85,7 +105,13 @@ async def fetch_rows(session: Session, invocation: Invocation) -> tuple[AppName,
         [SeenGeneration(row.number, _words(row)) for row in generations if row.state != DELETED],
         [pin for row in generations for pin in row.pins],
     )
-    return app, generations
+    wanted = [row for row in generations if deleted or row.state != DELETED]
+    if last is None:
+        return FetchedRows(app, wanted, 0)
+    newest = wanted[-last:]
+    before = [row for row in wanted[: -len(newest)] if row.state == CURRENT or row.pins] if newest else []
+    left_out = (reply.left_out or 0) + len(wanted) - len(newest) - len(before)
+    return FetchedRows(app, [*before, *newest], left_out)
 
 
 def _words(row: RowOut) -> str:

@@ -122,7 +122,7 @@ def _listed(invocation: Invocation) -> list[Sequence[RowOut]]:
     """The generations of each host. Ends the program where hosts did not answer that must."""
 
     async def at_host(session: Session, _: ConsoleReporter) -> Sequence[RowOut]:
-        return (await generation_view.fetch_rows(session, invocation))[1]
+        return (await generation_view.fetch_rows(session, invocation)).rows
 
     outcomes = on_each(invocation, at_host)
     errors = [outcome.error for outcome in outcomes if outcome.error is not None]

@@ -20,6 +20,7 @@ The parents of one level are lanes just the same.
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from typing import NamedTuple
 
 _DIGEST = 32
@@ -92,9 +93,34 @@ def digest(data: bytes) -> bytes:
     return hasher.digest()
 
 
+def digests(contents: Sequence[bytes]) -> list[bytes]:
+    """The hashes of many contents; those of at most one chunk, as records are, share one call's lanes."""
+    found: list[bytes] = [b""] * len(contents)
+    by_blocks: dict[int, list[int]] = {}
+    for index, data in enumerate(contents):
+        if len(data) > _CHUNK:
+            found[index] = digest(data)
+        else:
+            by_blocks.setdefault(_blocks(len(data)), []).append(index)
+    for blocks, indexes in by_blocks.items():
+        node = _Node(blocks, _CHUNK_START, _CHUNK_END | _ROOT, numbered=False)
+        for start in range(0, len(indexes), _MAX_LANES):
+            group = indexes[start : start + _MAX_LANES]
+            data = b"".join([contents[index].ljust(node.size, b"\0") for index in group])
+            lengths = [len(contents[index]) - (blocks - 1) * _BLOCK for index in group]
+            values = _chaining_values(node, memoryview(data), position=0, last_lengths=lengths)
+            for lane, index in enumerate(group):
+                found[index] = values[lane * _DIGEST : (lane + 1) * _DIGEST]
+    return found
+
+
+def _blocks(length: int) -> int:
+    return max(1, -(-length // _BLOCK))
+
+
 def _last_chunk(data: bytes, position: int, root: int) -> bytes:
     """The chaining value of the one chunk that may be short, even empty; ``root`` is a flag or 0."""
-    blocks = max(1, -(-len(data) // _BLOCK))
+    blocks = _blocks(len(data))
     node = _Node(blocks, _CHUNK_START, _CHUNK_END | root, len(data) - (blocks - 1) * _BLOCK)
     return _chaining_values(node, memoryview(data.ljust(node.size, b"\0")), position)
 
@@ -111,10 +137,11 @@ def _level(node: _Node, data: memoryview, first: int = 0) -> bytes:
     )
 
 
-def _chaining_values(node: _Node, data: memoryview, position: int) -> bytes:
+def _chaining_values(node: _Node, data: memoryview, position: int, last_lengths: Sequence[int] = ()) -> bytes:
     """The 32-byte chaining values of the nodes in ``data``, one lane each.
 
-    ``position`` is the first node's place in its level.
+    ``position`` is the first node's place in its level. ``last_lengths``: the bytes of each node's last block
+    that are input, where they differ.
     """
     lanes = len(data) // node.size
     ones = _vector(struct.pack("<Q", 1) * lanes)
@@ -123,7 +150,10 @@ def _chaining_values(node: _Node, data: memoryview, position: int) -> bytes:
     for block in range(node.blocks):
         is_last = block == node.blocks - 1
         flags = (node.first if block == 0 else 0) | (node.last if is_last else 0)
-        length = node.last_length if is_last else _BLOCK
+        if is_last and last_lengths:
+            length = _vector(struct.pack(f"<{lanes}Q", *last_lengths))
+        else:
+            length = (node.last_length if is_last else _BLOCK) * ones
         message = _message(data, node, block, ones * _WORD)
         values = _compress(values, message, counter, length, flags, ones)
     return _interleave(values, lanes)
@@ -158,13 +188,13 @@ def _interleave(values: list[int], lanes: int) -> bytes:
 def _compress(values: list[int], m: list[int], counter: int, length: int, flags: int, ones: int) -> list[int]:
     """The compression function, cut to the eight vectors of the next chaining values.
 
-    ``values``, ``m`` and ``counter`` are vectors; ``length`` and ``flags`` are the same for every lane.
+    ``values``, ``m``, ``counter`` and ``length`` are vectors; ``flags`` are the same for every lane.
     """
     mask = ones * _WORD
     v0, v1, v2, v3, v4, v5, v6, v7 = values
     v8, v9, v10, v11 = (word * ones for word in _IV[:4])
     # The counter's upper word stays 0: it counts chunks, and 2**32 of them are 4 TiB.
-    v12, v13, v14, v15 = counter, 0, length * ones, flags * ones
+    v12, v13, v14, v15 = counter, 0, length, flags * ones
     for _ in range(_ROUNDS):
         v0, v4, v8, v12 = _mix(v0, v4, v8, v12, m[0], m[1], mask)
         v1, v5, v9, v13 = _mix(v1, v5, v9, v13, m[2], m[3], mask)

@@ -7,11 +7,13 @@ generation (``journal``).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final, Literal, NamedTuple
 
 from relstore.errors import FormatError, UsageError
 from relstore.formats import pack
 from relstore.formats.blake3 import digest as blake3_digest
+from relstore.formats.blake3 import digests as blake3_digests
 from relstore.formats.manifest import MAX_ENTRIES
 from relstore.formats.names import MAX_GENERATION, AppName, Digest
 
@@ -113,6 +115,11 @@ class Generation(NamedTuple):
 def record_digest(raw: bytes) -> Digest:
     """The digest that the next record names as its parent."""
     return Digest.from_bytes(blake3_digest(raw))
+
+
+def record_digests(records: Sequence[bytes]) -> list[Digest]:
+    """``record_digest`` of each, much faster than one after the other."""
+    return [Digest.from_bytes(found) for found in blake3_digests(records)]
 
 
 def _text(value: Any, what: str, limit: int) -> None:

@@ -84,6 +84,43 @@ class Event(NamedTuple):
 _TYPES = [int, str, int, int, str, str, str]
 
 
+class JournalPart(NamedTuple):
+    """How far a journal was read, and by what that part is recognised."""
+
+    length: int
+    """In bytes; it ends with a whole entry. 0: nothing was read."""
+    last: int
+    """Where that entry begins; 0 where there is none yet."""
+    sum: bytes
+    """The checksum of that entry."""
+    sha256: bytes
+    """Of all these bytes: the checksums prove them only when each is computed again, which takes long."""
+
+    @classmethod
+    def of(cls, raw: bytes, journal: Journal) -> JournalPart:
+        """All that was read of ``raw``; ``journal`` has at least one event, or is all of it."""
+        last = journal.places[-1] if journal.places else 0
+        return cls(journal.length, last, journal.sum, _sha256(raw, journal.length))
+
+    def is_of(self, raw: bytes) -> bool:
+        """Whether ``raw`` begins with the very bytes that were read."""
+        if not self.length:
+            return True
+        if self.last:
+            entry = entry_at(raw, self.last)
+            ends_so = (entry.end, entry.sum) == (self.length, self.sum)
+        else:
+            ends_so = (len(HEADER), first_sum()) == (self.length, self.sum)
+        return ends_so and self.length <= len(raw) and _sha256(raw, self.length) == self.sha256
+
+
+UNREAD = JournalPart(0, 0, b"", b"")
+
+
+def _sha256(raw: bytes, length: int) -> bytes:
+    return hashlib.sha256(memoryview(raw)[:length]).digest()
+
+
 class Journal(NamedTuple):
     """The content of a journal."""
 
@@ -92,6 +129,8 @@ class Journal(NamedTuple):
     """The bytes of the header and of all whole entries; the rest is a torn tail."""
     sum: bytes
     """The checksum of the last entry; the next one covers it."""
+    places: list[int]
+    """Where the entry of each of ``events`` begins."""
 
     @classmethod
     def parse(cls, raw: bytes) -> Journal:
@@ -100,12 +139,21 @@ class Journal(NamedTuple):
         if len(written) < len(HEADER) and HEADER.startswith(written):
             if raw[len(written) :].strip(b"\0"):
                 raise DamagedError("the journal does not begin as one")
-            return cls([], 0, first_sum())  # torn in its first line
+            return cls([], 0, first_sum(), [])  # torn in its first line
         if not raw.startswith(HEADER):
             raise DamagedError("the journal does not begin as one, or is of an unknown version")
+        return cls._from(raw, len(HEADER), first_sum())
+
+    @classmethod
+    def parse_after(cls, raw: bytes, known: JournalPart) -> Journal:
+        """As ``parse``, but only the events after a part that ``raw`` begins with, which was read before."""
+        return cls._from(raw, known.length, known.sum) if known.length else cls.parse(raw)
+
+    @classmethod
+    def _from(cls, raw: bytes, position: int, checksum: bytes) -> Journal:
+        """What follows ``position``, before which an entry with this ``checksum`` ends."""
         events: list[Event] = []
-        position = len(HEADER)
-        checksum = first_sum()
+        places: list[int] = []
         while position < len(raw):
             entry = entry_at(raw, position)
             if not entry.follows(checksum):
@@ -116,9 +164,10 @@ class Journal(NamedTuple):
                 events.append(Event.parse(entry.body))
             except FormatError as error:
                 raise DamagedError(f"the journal at byte {position}: {error.what}") from None
+            places.append(position)
             position = entry.end
             checksum = entry.sum
-        return cls(events, position, checksum)
+        return cls(events, position, checksum, places)
 
 
 class RawEntry(NamedTuple):

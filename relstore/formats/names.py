@@ -17,6 +17,7 @@ NAME_RULE = "lower-case letters, digits, '.', '_' and '-', beginning with a lett
 MAX_GENERATION = 2**31 - 1
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\Z")
+_GENERATION = re.compile(r"[1-9][0-9]{0,9}\Z")
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 _JOB = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}\Z")
 
@@ -133,7 +134,7 @@ class JobId(str):
 
 def is_generation(text: str) -> bool:
     """Whether ``text`` is the number of a generation, 1 to MAX_GENERATION."""
-    return re.match(r"[1-9][0-9]{0,9}\Z", text) is not None and int(text) <= MAX_GENERATION
+    return _GENERATION.match(text) is not None and int(text) <= MAX_GENERATION
 
 
 def parse_generation(text: str) -> int:

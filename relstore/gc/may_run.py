@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from relstore.formats.journal import ACTIVE, OUTCOMES, STUCK, SWITCHING, Event
 from relstore.formats.names import Digest
-from relstore.store.history import Row
+from relstore.store.history import Candidate
 
 _DAY_S = 24 * 3600
 """By so much, the host's clock may have been put right since it was booted."""
@@ -20,7 +20,7 @@ _FIRST_RELEASE = 1_577_836_800
 """2020-01-01: no event of relstore's is older than relstore."""
 
 
-def current_since_boot(rows: Sequence[Row], events: Sequence[Event], booted: float) -> set[Digest]:
+def current_since_boot(rows: Sequence[Candidate], events: Sequence[Event], booted: float) -> set[Digest]:
     """For processes that are hidden. ``booted``: seconds since 1970.
 
     A host without a battery may have recorded events in 1970, after ones of this year: a time that cannot be
@@ -38,7 +38,7 @@ def current_since_boot(rows: Sequence[Row], events: Sequence[Event], booted: flo
     return _builds(rows, numbers)
 
 
-def current_at(rows: Sequence[Row], events: Sequence[Event], starts: Collection[float]) -> set[Digest]:
+def current_at(rows: Sequence[Candidate], events: Sequence[Event], starts: Collection[float]) -> set[Digest]:
     """For listed processes that run the app, and were started at ``starts``, in seconds since 1970."""
     numbers: set[int] = set()
     for begin, end, current in _spans(events):
@@ -64,5 +64,5 @@ def _current(event: Event) -> set[int]:
     return {event.previous}
 
 
-def _builds(rows: Sequence[Row], numbers: Collection[int]) -> set[Digest]:
-    return {row.generation.build for row in rows if row.generation.number in numbers}
+def _builds(rows: Sequence[Candidate], numbers: Collection[int]) -> set[Digest]:
+    return {row.build for row in rows if row.number in numbers}

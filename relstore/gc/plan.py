@@ -15,13 +15,13 @@ from relstore.formats.names import AppName, Digest
 from relstore.formats.retention import Policy
 from relstore.gc.policy import Decision, judge
 from relstore.store import history
-from relstore.store.history import Row
+from relstore.store.history import Candidate
 
 
 class Roots(NamedTuple):
     """Everything on the host that keeps generations and builds alive."""
 
-    apps: Mapping[AppName, Sequence[Row]]
+    apps: Mapping[AppName, Sequence[Candidate]]
     jobs: Mapping[AppName, Collection[int]]
     """The generations that running or unresolved jobs need."""
     leased: Collection[Digest]
@@ -102,35 +102,33 @@ def make_plan(
         decisions = judge(policy, rows, now)
         needed = _needed(rows, roots.jobs.get(app, ()), roots.slots.get(app, ()), roots.running)
         if app in roots.damaged_pins:
-            needed = {row.generation.number: _UNKNOWN_PIN for row in rows} | needed
+            needed = {row.number: _UNKNOWN_PIN for row in rows} | needed
         verdicts = []
         for row in rows:
             if row.state == generation_format.DELETED:
                 continue
-            number = row.generation.number
+            number = row.number
             keep, reason = needed.get(number) or decisions[number]
-            verdicts.append(GenerationVerdict(app, number, row.generation.build, keep, reason))
+            verdicts.append(GenerationVerdict(app, number, row.build, keep, reason))
         if policy.max_size is not None:
-            ranks = {row.generation.number: _rank(row) for row in rows}
+            ranks = {row.number: _rank(row) for row in rows}
             verdicts = _within(policy.max_size, verdicts, needed, ranks, contents)
         generations += verdicts
     return Plan(generations, _judge_builds(generations, builds, roots))
 
 
 def _needed(
-    rows: Sequence[Row], jobs: Collection[int], slots: Collection[int], running: Collection[Digest]
+    rows: Sequence[Candidate], jobs: Collection[int], slots: Collection[int], running: Collection[Digest]
 ) -> dict[int, Decision]:
     """The generations that are kept whatever the policy says, each with its strongest reason."""
     needed: dict[int, Decision] = {}
-    current = max(
-        (row.generation.number for row in rows if row.state == generation_format.CURRENT), default=0
-    )
+    current = max((row.number for row in rows if row.state == generation_format.CURRENT), default=0)
     target = history.rollback_target(rows)
     for row in rows:
-        number = row.generation.number
+        number = row.number
         if row.state == generation_format.CURRENT:
             reason = "current"
-        elif target is not None and row is target:
+        elif target is not None and row.number == target.number:
             reason = "the one to roll back to"
         elif row.pins:
             reason = f"pinned as {', '.join(row.pins)}"
@@ -138,7 +136,7 @@ def _needed(
             reason = "a slot runs it"
         elif number in jobs:
             reason = "a job needs it"
-        elif row.generation.build in running:
+        elif row.build in running:
             reason = "a process runs it"
         elif row.state == generation_format.NEVER_ACTIVE and number > current:
             reason = "waiting to be activated"
@@ -148,7 +146,7 @@ def _needed(
     return needed
 
 
-def _rank(row: Row) -> int:
+def _rank(row: Candidate) -> int:
     """A failed generation never takes the place of another (P7), nor an untried one that of a good one."""
     if row.state == generation_format.FAILED:
         return 0

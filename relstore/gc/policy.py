@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from relstore.formats.generation import FAILED, NEVER_ACTIVE
 from relstore.formats.retention import Policy
-from relstore.store.history import Row
+from relstore.store.history import Candidate
 
 
 class Decision(NamedTuple):
@@ -21,20 +21,20 @@ class Decision(NamedTuple):
     reason: str
 
 
-def judge(policy: Policy, rows: Sequence[Row], now: int) -> dict[int, Decision]:
+def judge(policy: Policy, rows: Sequence[Candidate], now: int) -> dict[int, Decision]:
     """The policy's decision on each generation, by number. Failed ones never count as good (P7)."""
     if policy.keep is None and policy.keep_within is None:
         reason = "no policy was given" if policy.is_empty else "within the size limit"
-        return {row.generation.number: Decision(True, reason) for row in rows}
-    good = [row.generation.number for row in rows if row.is_good]
+        return {row.number: Decision(True, reason) for row in rows}
+    good = [row.number for row in rows if row.is_good]
     last = set(good[-policy.keep :]) if policy.keep else set()
-    return {row.generation.number: _judge_one(policy, row, last, now) for row in rows}
+    return {row.number: _judge_one(policy, row, last, now) for row in rows}
 
 
-def _judge_one(policy: Policy, row: Row, last: set[int], now: int) -> Decision:
-    if row.generation.number in last:
+def _judge_one(policy: Policy, row: Candidate, last: set[int], now: int) -> Decision:
+    if row.number in last:
         return Decision(True, f"among the last {policy.keep} good ones")
-    if policy.keep_within is not None and now - row.generation.created <= policy.keep_within:
+    if policy.keep_within is not None and now - row.created <= policy.keep_within:
         return Decision(True, f"released within the last {_span(policy.keep_within)}")
     if row.state == FAILED:
         return Decision(False, f"failed ({row.outcome})")

@@ -43,7 +43,7 @@ def find(store: Store, jobs: Mapping[AppName, Collection[int]]) -> RootSurvey:
         with store.app(name) as app:
             for error in app.damaged_pins():
                 damaged_pins.setdefault(name, error.what)
-            rows[name] = app.rows()
+            rows[name] = list(app.table())
             slots[name] = Slots(app.directory, store.durability).all_generations()
             starts = [booted + process.start for process in in_use.closed if process.names(name)]
             if in_use.hidden or (starts and not booted):

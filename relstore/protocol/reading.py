@@ -17,9 +17,13 @@ MAX_PAST = 256
 
 
 class List(NamedTuple):
-    """All generations of an app. Reply: Listed, its body a stream of RowOut."""
+    """The generations of an app. Reply: Listed, its body a stream of RowOut."""
 
     app: AppName
+    last: Optional[int] = None
+    """Only so many of the last, and the current and pinned ones before them; None: all."""
+    deleted: Optional[bool] = None
+    """Whether deleted ones count among the last; without ``last`` all are sent."""
 
 
 class Fetch(NamedTuple):
@@ -41,6 +45,9 @@ class Log(NamedTuple):
     """The log of an app: its journal, and what its jobs noted. Reply: Done, its body a stream of LogRow."""
 
     app: AppName
+    last: Optional[int] = None
+    """Only so many of the last events of the journal, and the intents of those that end among them, and what
+    as many of the last jobs noted; None: all."""
 
 
 class Apps(NamedTuple):
@@ -96,6 +103,8 @@ class Listed(NamedTuple):
     current: int
     head: Optional[Digest]
     """The digest of the last record: the whole chain in one name."""
+    left_out: Optional[int] = None
+    """How many earlier ones there are that were not asked for; None where all were."""
 
 
 class Resolved(NamedTuple):

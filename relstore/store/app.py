@@ -9,17 +9,21 @@ from __future__ import annotations
 import contextlib
 import re
 import stat
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from typing import NamedTuple, TypeVar
 
 from relstore.errors import DamagedError, FormatError, NotFoundError, StoreError
-from relstore.formats import journal as journal_format
 from relstore.formats.generation import MAX_BYTES, Description, Generation, record_digest
+from relstore.formats.journal import Event
 from relstore.formats.names import AppName, Digest, PinName, is_generation, is_name, parse_generation
 from relstore.formats.retention import Policy
-from relstore.store import durable, history, journal, retention
+from relstore.store import durable, journal, ledger, retention
 from relstore.store.directory import Dir
 from relstore.store.durable import Durability
+from relstore.store.history import Brief, Row, row_of
+from relstore.store.ledger import ContradictionError, Ledger, numbers_in
+from relstore.store.memory import Memory
+from relstore.store.table import Table
 
 CURRENT = "current"
 RETURN = "return"
@@ -30,6 +34,9 @@ JOBS = "jobs"
 LOCK = "lock"
 AREAS = (GENERATIONS, RECORDS, PINS, JOBS)
 _CURRENT_TARGET = re.compile(rf"{GENERATIONS}/([1-9][0-9]{{0,9}})\Z")
+
+
+T = TypeVar("T")
 
 
 class NewBuild(NamedTuple):
@@ -43,10 +50,14 @@ class NewBuild(NamedTuple):
 class App:
     """``apps/NAME`` of a store, open."""
 
-    def __init__(self, name: AppName, directory: Dir, durability: Durability) -> None:
+    def __init__(
+        self, name: AppName, directory: Dir, durability: Durability, memory: Memory | None = None
+    ) -> None:
+        """``memory``: what was read of this app before; without it, all is read and nothing is kept."""
         self.name = name
         self.directory = directory
         self._durability = durability
+        self._memory = Memory(is_kept=False) if memory is None else memory
 
     def close(self) -> None:
         self.directory.close()
@@ -66,33 +77,13 @@ class App:
     def numbers(self) -> list[int]:
         """The numbers of all records, ascending."""
         with self.area(RECORDS) as records:
-            return _numbers_in(records)
+            return numbers_in(records)
 
     def generations(self) -> list[Generation]:
-        """The whole chain, proved link by link. Raises DamagedError."""
-        chain: list[Generation] = []
-        parent: Digest | None = None
+        """The whole chain, read and proved link by link. Raises DamagedError."""
         with self.area(RECORDS) as records:
-            for expected, number in enumerate(self.numbers(), start=1):
-                if number != expected:
-                    raise DamagedError(f"the record of generation {expected} of {self.name} is missing")
-                raw = records.read(str(number), MAX_BYTES)
-                try:
-                    generation = Generation.parse(raw)
-                except FormatError as error:
-                    raise DamagedError(f"record {number} of {self.name}: {error.what}") from None
-                if (generation.number, generation.app, generation.parent) != (
-                    number,
-                    self.name,
-                    parent,
-                ):
-                    raise DamagedError(
-                        f"record {number} of {self.name} does not continue the chain before it",
-                        hint="Somebody changed a record: compare with a backup.",
-                    )
-                chain.append(generation)
-                parent = record_digest(raw)
-        return chain
+            chain = ledger.read_chain(self.name, records, numbers_in(records), 0, None)
+        return [generation for _, generation in chain]
 
     def head(self) -> Digest | None:
         """The digest of the last record, which names the whole chain; None when there is none."""
@@ -143,7 +134,11 @@ class App:
     def linked(self) -> list[int]:
         """The numbers that have a link, which keeps their build alive."""
         with self.area(GENERATIONS) as links:
-            return _numbers_in(links)
+            return numbers_in(links)
+
+    def is_linked(self, number: int) -> bool:
+        with self.area(GENERATIONS) as links:
+            return links.lstat(str(number)) is not None
 
     def unlink_generations(self, numbers: Iterable[int]) -> None:
         """Let go of the builds of ``numbers``; their records stay."""
@@ -213,7 +208,7 @@ class App:
         if self.directory.lstat(retention.FILE) is None or self.retention() != policy:
             retention.write(self.directory, policy)
 
-    # -- pins, events, rows ----------------------------------------------------------------------
+    # -- pins ------------------------------------------------------------------------------------
 
     def pins(self) -> list[tuple[str, int]]:
         """The (pin, number) pairs, sorted, without those that cannot be read: see ``damaged_pins``."""
@@ -278,28 +273,112 @@ class App:
                 raise NotFoundError(f"{self.name} has no pin {name!r}")
             durable.remove_name(pins, name)
 
-    def events(self) -> list[journal_format.Event]:
-        """The journal. Raises DamagedError."""
+    # -- what became of the generations ----------------------------------------------------------
+
+    def events(self, last: int | None = None) -> list[Event]:
+        """The journal, or only so many of its ``last`` events. Raises DamagedError."""
+        if last is not None:
+            return self._ask(lambda found: found.events(last))
+        raw = self.directory.read_or_none(journal.NAME, journal.MAX_BYTES) or b""
+        return ledger.read_journal(self.name, raw).events
+
+    def unresolved(self) -> Event | None:
+        """The intent that has no outcome, or None. Raises DamagedError."""
+        return self._ask(Ledger.intent)
+
+    def last_switch(self) -> Event | None:
+        """The last intent, whatever became of it. Raises DamagedError."""
+        return self._ask(Ledger.last_switch)
+
+    def was_active(self, number: int) -> bool:
+        """Whether a generation has served before. Raises DamagedError."""
+        known = self._ledger().checkpoint
+        return 1 <= number <= known.generations and known.facts(number).reputation.was_active
+
+    def generations_of(self, numbers: Collection[int]) -> dict[int, Generation]:
+        """Those of ``numbers`` that have a record. Raises DamagedError."""
         try:
-            return journal.read(self.directory).events
-        except DamagedError as error:
+            known = self._ledger().checkpoint
+            wanted = [number for number in numbers if 1 <= number <= known.generations]
+            with self.area(RECORDS) as records:
+                found = ledger.read_some(self.name, records, known, wanted)
+        except (DamagedError, ContradictionError):  # what is damaged may be the journal, or another record
+            found = [each for each in self.generations() if each.number in numbers]
+        return {each.number: each for each in found}
+
+    def in_play(self) -> set[int]:
+        """The generations that an activation goes to, or back to: the current one, and those of an intent."""
+        numbers: set[int] = set()
+        with contextlib.suppress(StoreError):
+            numbers.add(self.current() or 0)
+        intent = self.unresolved()
+        return numbers if intent is None else {*numbers, intent.generation, intent.previous}
+
+    def table(self) -> Table:
+        """All generations, to choose from. Raises DamagedError, and StoreError for a foreign link."""
+        return self.table_with(self.current())
+
+    def table_with(self, current: int | None) -> Table:
+        """As ``table``, for a ``current`` that was read already (None: none is, or it is unclear)."""
+        return Table(self._ledger(), current, frozenset(self.linked()), self.pins())
+
+    def rows(self) -> list[Row]:
+        """The chain with what became of each generation. Raises as ``table``."""
+        table = self.table()
+        return self.rows_of(table, table)
+
+    def row(self, table: Table, chosen: Brief) -> Row:
+        """What there is to know about one. Raises DamagedError."""
+        return self.rows_of(table, [chosen])[0]
+
+    def rows_of(self, table: Table, chosen: Sequence[Brief]) -> list[Row]:
+        """What there is to know about those that were ``chosen`` from a table. Raises DamagedError."""
+        try:
+            return self._read_rows(table, chosen)
+        except ContradictionError:
+            with self._for_the_last_time():
+                fresh = table.of(self.prove())
+                return self._read_rows(fresh, [fresh[one.number - 1] for one in chosen])
+
+    def _read_rows(self, table: Table, chosen: Sequence[Brief]) -> list[Row]:
+        found = table.ledger
+        with self.area(RECORDS) as records:
+            numbers = [one.number for one in chosen]
+            generations = ledger.read_some(self.name, records, found.checkpoint, numbers)
+        return [
+            row_of(one, generation, found.said_of(one.number)) for one, generation in zip(chosen, generations)
+        ]
+
+    def prove(self) -> Ledger:
+        """Read everything again, and believe nothing that was kept. Raises DamagedError."""
+        self._memory.forget()
+        return self._ledger()
+
+    def _ledger(self) -> Ledger:
+        with self.area(RECORDS) as records:
+            found = ledger.read(self.name, self.directory, records, self._memory.known(self.directory))
+        self._memory.keep(self.directory, found)
+        return found
+
+    def _ask(self, question: Callable[[Ledger], T]) -> T:
+        try:
+            return question(self._ledger())
+        except ContradictionError:
+            with self._for_the_last_time():
+                return question(self.prove())
+
+    @contextlib.contextmanager
+    def _for_the_last_time(self) -> Iterator[None]:
+        """After a contradiction: a changed record ends the block, and a checkpoint that was wrong is renewed.
+
+        Raises DamagedError.
+        """
+        try:
+            yield
+        except ContradictionError:
             raise DamagedError(
-                f"{self.name}: {error.what}",
-                hint="`relstore verify --repair` keeps what of it is proved, and says what was lost.",
+                f"the history of {self.name} was changed while it was read", hint="Run the command again."
             ) from None
-
-    def rows(self) -> list[history.Row]:
-        """The chain with what became of each generation. Raises StoreError for a foreign link."""
-        return self.rows_with(self.current())
-
-    def rows_with(self, current: int | None) -> list[history.Row]:
-        """As ``rows``, for a ``current`` that was read already (None: none is, or it is unclear)."""
-        return history.rows(self.generations(), self.events(), current, frozenset(self.linked()), self.pins())
-
-
-def _numbers_in(directory: Dir) -> list[int]:
-    """The generations that have a name in ``directory``, ascending. What else is there is passed over."""
-    return sorted(int(name) for name in directory.names() if is_generation(name))
 
 
 def _current_target(number: int) -> str:

@@ -43,8 +43,11 @@ class Builds:
 
     def ids(self) -> list[Digest]:
         """All builds, sorted. What is not named as one, or no directory, is left out."""
-        names = self.directory.names()
-        return [Digest(name) for name in names if is_digest(name) and self.directory.is_directory(name)]
+        return sorted(
+            Digest(entry.name)
+            for entry in self.directory.entries()
+            if is_digest(entry.name) and entry.is_dir(follow_symlinks=False)
+        )
 
     def manifest_bytes(self, build: Digest) -> bytes:
         """The manifest's bytes, proved against the build's name. Raises NotFoundError, DamagedError."""

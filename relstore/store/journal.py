@@ -11,7 +11,7 @@ import os
 
 from relstore.errors import NotRecordedError
 from relstore.formats.journal import HEADER, Event, Journal, encode_entries
-from relstore.store import locks
+from relstore.store import checkpoints, locks
 from relstore.store.directory import Dir
 from relstore.store.durable import write_all
 
@@ -24,6 +24,15 @@ def read(directory: Dir) -> Journal:
     return Journal.parse(directory.read_or_none(NAME, MAX_BYTES) or b"")
 
 
+def _end(directory: Dir) -> Journal:
+    """As ``read``, without the events that a checkpoint covers. Raises DamagedError."""
+    raw = directory.read_or_none(NAME, MAX_BYTES) or b""
+    known = checkpoints.read(directory)
+    if known is None or not known.journal.is_of(raw):
+        return Journal.parse(raw)
+    return Journal.parse_after(raw, known.journal)
+
+
 def append(directory: Dir, *events: Event) -> None:
     """Durable when this returns. Writers take turns by a lock on the file.
 
@@ -33,7 +42,7 @@ def append(directory: Dir, *events: Event) -> None:
     # A job, a collector and a person's mark may all want to write; each is done in an instant.
     fd = locks.open_locked(directory, NAME, exclusive=True)
     try:
-        journal = read(directory)
+        journal = _end(directory)
         entries = encode_entries(events, journal.sum)
         os.ftruncate(fd, journal.length)
         os.lseek(fd, 0, os.SEEK_END)

@@ -19,6 +19,7 @@ from relstore.store.app import App
 from relstore.store.builds import Builds
 from relstore.store.directory import DIRECTORY_MODE, PRIVATE_MODE, TEMPORARY, Dir
 from relstore.store.durable import Durability, sync_directory
+from relstore.store.memory import Memory
 from relstore.store.objects import Objects
 from relstore.store.root import LEASES, LOCK, PRIVATE, TRASH, open_root, read_needs
 
@@ -30,6 +31,7 @@ class Store:
         self.root = root
         self.durability = durability
         self._needs = read_needs(root)
+        self._memories: dict[AppName, Memory] = {}
         self._stack = ExitStack()
         self._stack.callback(root.close)
         self.apps = self._area("apps")
@@ -102,7 +104,8 @@ class Store:
                 for lock in (app_files.LOCK, journal.NAME):
                     directory.tighten(lock, locks.MODE)
                 directory.tighten(app_files.JOBS, PRIVATE_MODE)
-            yield App(name, directory, self.durability)
+            memory = self._memories.setdefault(name, Memory(is_kept=not self._needs.is_newer))
+            yield App(name, directory, self.durability, memory)
 
     def make_app(self, name: AppName) -> None:
         """Make the app where it is missing: whole, by one rename, so that nobody meets half of one."""

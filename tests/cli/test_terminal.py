@@ -5,6 +5,7 @@ The texts are in tests/golden/terminal; RELSTORE_WRITE_GOLDEN=1 writes them anew
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -14,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.cells import cell_len
@@ -33,10 +35,12 @@ GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "terminal"
 HOUR = 3600
 COMMANDS = {
     "list-generations": ("list-generations",),
+    "list-generations-all": ("list-generations", "--all"),
     "log": ("log",),
     "log-last": ("log", "-n", "5"),
     "history": ("history", "--html", "../page.html"),
     "show": ("show",),
+    "log-all": ("log", "--all"),
     "show-failed": ("show", "198"),
     "show-files": ("show", "-1", "--files"),
     "status": ("status",),
@@ -228,3 +232,31 @@ def test_what_was_listed_is_completed_later(directory: Path) -> None:
     asks = {"_RELSTORE_COMPLETE": "bash_complete", "COMP_LINE": "relstore unpin "}
     ran = subprocess.run(program, env={**environment, **asks}, capture_output=True, text=True, check=True)
     assert ran.stdout == "plain,before-new-search\n"
+
+
+def _document(directory: Path, *words: str) -> dict[str, Any]:
+    """The part of the one host of what a command prints with ``--json``."""
+    environment = {
+        **os.environ,
+        "RELSTORE_TO": str(directory / "srv"),
+        "RELSTORE_STATE_DIR": str(directory / "counted"),
+    }
+    ran = subprocess.run(
+        [sys.executable, "-m", "relstore", *words, "--json"], env=environment, capture_output=True, check=True
+    )
+    document: dict[str, Any] = json.loads(ran.stdout)["hosts"][0]
+    return document
+
+
+def test_a_program_gets_all_generations_unless_it_asks_for_the_last(directory: Path) -> None:
+    everything = _document(directory, "list-generations")["generations"]
+    assert [row["number"] for row in everything] == list(range(1, 201))
+    for count in (1, 3, 60, 500):
+        assert _document(directory, "list", "-n", str(count))["generations"] == everything[-count:]
+
+
+def test_a_program_gets_the_whole_log_unless_it_asks_for_the_last(directory: Path) -> None:
+    everything = _document(directory, "log")["events"]
+    assert len(everything) == 2 * 199
+    for count in (1, 3, 60, 500):
+        assert _document(directory, "log", "-n", str(count))["events"] == everything[-2 * count :]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from relstore.formats.blake3 import digest
+from relstore.formats.blake3 import digest, digests
 
 VECTORS = json.loads(Path(__file__).with_name("blake3_vectors.json").read_text())["cases"]
 
@@ -22,3 +22,11 @@ def test_agrees_with_the_official_vectors(vector: dict[str, object]) -> None:
     size, expected = vector["input_len"], vector["hash"]
     assert isinstance(size, int)
     assert digest(pattern(size)).hex() == expected
+
+
+def test_many_at_once_are_as_one_after_the_other() -> None:
+    # All lengths of a last block, more contents of a kind than one call has lanes, none, and some of two chunks.
+    contents = [pattern(size % 1100, size) for size in range(2600)] + [b""] * 300
+    assert digests(contents[::7]) == [digest(data) for data in contents[::7]]
+    assert digests([b""] * 300) == [digest(b"")] * 300
+    assert digests([]) == []

@@ -13,14 +13,15 @@ import pytest
 from relstore import protocol
 from relstore.errors import DamagedError, FormatError
 from relstore.formats.blake3 import digest as blake3_digest
+from relstore.formats.checkpoint import Checkpoint, Facts, Reputation
 from relstore.formats.command import Command
 from relstore.formats.generation import Description, Generation, record_digest
-from relstore.formats.journal import Event, Journal
+from relstore.formats.journal import HEADER, Event, Journal
 from relstore.formats.manifest import Directory, File, Manifest, ObjectRef, Symlink
 from relstore.formats.names import AppName, Digest, UnitName
 from relstore.formats.recipe import Health, Http, Recipe, Units
 from relstore.protocol import framing
-from relstore.store import journal
+from relstore.store import journal, ledger
 from relstore.store.directory import Dir
 
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -113,6 +114,30 @@ def test_a_journal_is_written(tmp_path: Path) -> None:
         for event in EVENTS:
             journal.append(directory, event)
     assert (tmp_path / "journal").read_bytes() == golden("journal.bin")
+
+
+def test_a_checkpoint_is_written_and_read(tmp_path: Path) -> None:
+    (tmp_path / "records").mkdir()
+    for number in (1, 2):
+        (tmp_path / "records" / str(number)).write_bytes(golden(f"record-{number}.bin"))
+    (tmp_path / "journal").write_bytes(golden("journal.bin"))
+    with Dir.open_path(str(tmp_path)) as app, app.sub("records") as records:
+        found = ledger.read(AppName("web"), app, records, None).checkpoint
+        assert found.encode() == golden("checkpoint.bin")
+        assert Checkpoint.parse(golden("checkpoint.bin")) == found
+        assert ledger.read(AppName("web"), app, records, found).went_on
+    places = [len(HEADER), *(place for place in Journal.parse(golden("journal.bin")).places[1:])]
+    assert found.journal.length == len(golden("journal.bin"))
+    assert (found.events, found.intent, found.switching, found.journal.last) == (4, 0, places[2], places[3])
+    assert found.facts(1) == Facts(
+        record_digest(FIRST.encode()),
+        BUILD,
+        None,
+        FIRST.created,
+        Reputation("active", True, True, True, places[1]),
+    )
+    assert found.facts(2).reputation == Reputation("rolled-back", True, False, False, places[3])
+    assert found.facts(2).commit == SECOND.description.commit
 
 
 def test_a_message_is_written_and_read() -> None:

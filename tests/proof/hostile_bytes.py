@@ -26,6 +26,7 @@ from relstore.client.connection.transport.ssh import known_hosts
 from relstore.client.local_state import state_file as small_file
 from relstore.client.target import Target
 from relstore.formats import codecs
+from relstore.formats.checkpoint import Checkpoint
 from relstore.formats.generation import Generation
 from relstore.formats.hold import AppHold
 from relstore.formats.journal import Journal
@@ -154,6 +155,7 @@ READERS: dict[str, Reader] = {
     "manifests": Reader(_golden("manifest.bin"), Manifest.parse),
     "records": Reader(_golden("record-1.bin", "record-2.bin"), Generation.parse),
     "journals": Reader(_golden("journal.bin"), Journal.parse),
+    "checkpoints": Reader(_golden("checkpoint.bin"), Checkpoint.parse),
     "policies": Reader(_golden("retention.bin"), Policy.parse),
     "holds": Reader([AppHold("me@desk", 1_790_000_000, "busy").encode()], AppHold.parse),
     "requests": _message(*protocol.REQUESTS),

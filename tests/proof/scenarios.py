@@ -21,14 +21,16 @@ from relstore import protocol
 from relstore.errors import RelstoreError
 from relstore.formats import journal
 from relstore.formats.command import Command
+from relstore.formats.journal import Event
 from relstore.formats.recipe import Recipe
 from relstore.formats.retention import Policy
 from relstore.host import helpers
 from relstore.host.job import directory as jobs
-from relstore.host.job.recovery import unresolved
 from relstore.host.job.values import DONE, JobRequest
 from relstore.protocol import Collect
 from relstore.protocol.conversation import Incoming
+from relstore.store import journal as store_journal
+from relstore.store import memory
 from relstore.store.store import Store
 from tests.support.conversation import Client
 from tests.support.host_side import (
@@ -138,6 +140,9 @@ def scenarios(kit: Kit, directory: Path) -> list[Scenario]:
         Scenario("push", two, said("push", push_of(NEW)), published, partial(pushed, NEW)),
         Scenario("switch", two, partial(job, kit, 2), partial(is_active, 2), partial(switched, 2)),
         Scenario(
+            "switch, long history", _eventful, partial(job, kit, 2), partial(is_active, 2), partial(switched, 2),
+        ),
+        Scenario(
             "way back", two, partial(job, kit, 2, recipe=_FAILS), _went_back,
             partial(_is_back, 2), errors_last=True, whatever_fails=partial(_is_back, 0),
         ),
@@ -188,6 +193,14 @@ def two(top: Path) -> None:
     with Store.open(str(top), create=True) as store:
         go_live(store, {"version": b"1", "shared": b"in both"})
         release(store, {"version": b"2", "shared": b"in both"})
+
+
+def _eventful(top: Path) -> None:
+    """So much has happened that whoever reads it writes a checkpoint."""
+    two(top)
+    with Store.open(str(top)) as store, store.app(WEB) as app:
+        word = Event(1, journal.MARKED_GOOD, 1, 0, "", "me@desk", "")
+        store_journal.append(app.directory, *[word] * 2 * memory.EVERY)
 
 
 def push_of(tree: Mapping[str, Content]) -> Client:
@@ -323,7 +336,7 @@ def _went_well(top: Path, ended: Ended) -> bool:
 
 def _resolved(top: Path) -> Iterator[str]:
     with Store.open(str(top)) as store, store.app(WEB) as app:
-        if unresolved(app.events()) is not None:
+        if app.unresolved() is not None:
             yield "the dead job is not resolved"
         if app.current() != 2:
             yield f"{app.current()} is current, although generation 2 is healthy"

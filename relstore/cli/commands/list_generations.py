@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -9,33 +10,45 @@ import click
 from relstore.cli import generation_view
 from relstore.cli.command import RelstoreCommand, example
 from relstore.cli.each_host import on_each, report
+from relstore.cli.generation_view import FetchedRows
 from relstore.cli.invocation import invocation_of
 from relstore.cli.progress import ConsoleReporter
 from relstore.client.connection.session import Session
-from relstore.formats.generation import DELETED
-from relstore.formats.names import AppName
-from relstore.protocol import RowOut
+
+_SCREENFUL = 20
+"""So many a terminal gets unless more are asked for."""
 
 
 @example(
-    "relstore list-generations --to deploy@web1:/srv/web", "relstore list-generations --json | jq .hosts[0]"
+    "relstore list-generations --to deploy@web1:/srv/web",
+    "relstore list-generations -n 5",
+    "relstore list-generations --json | jq .hosts[0]",
 )
 @click.command("list-generations", cls=RelstoreCommand)
-@click.option("--all", "everything", is_flag=True, help="Show deleted generations too.")
+@click.option("--all", "everything", is_flag=True, help="Show all, and deleted generations too.")
+@click.option("-n", "--last", type=click.IntRange(min=1), metavar="N", help="Only the last N.")
 @click.pass_context
-def list_generations(ctx: click.Context, everything: bool) -> None:
-    """Show the generations: number, time, build, commit, who, size, state, note; newest last."""
+def list_generations(ctx: click.Context, everything: bool, last: int | None) -> None:
+    """Show the generations: number, time, build, commit, who, size, state, note; newest last.
+
+    A terminal gets the last 20, and the current and pinned ones before them; a pipe and --json get all.
+    """
     invocation = invocation_of(ctx)
+    screen = invocation.console
+    most = last
+    if most is None and screen.terminal and not (everything or screen.json):
+        most = _SCREENFUL
 
-    async def at_host(session: Session, _: ConsoleReporter) -> tuple[AppName, list[RowOut]]:
-        app, generations = await generation_view.fetch_rows(session, invocation)
-        return app, [row for row in generations if everything or row.state != DELETED]
+    async def at_host(session: Session, _: ConsoleReporter) -> FetchedRows:
+        fetched = await generation_view.fetch_rows(session, invocation, most, deleted=everything)
+        return fetched if last is None else replace(fetched, rows=fetched.rows[-last:])
 
-    def show(_: str, answer: tuple[AppName, list[RowOut]]) -> None:
-        screen = invocation.console
-        screen.table(generation_view.COLUMNS, [generation_view.cells(row, screen) for row in answer[1]])
+    def show(_: str, fetched: FetchedRows) -> None:
+        if fetched.left_out and last is None:
+            screen.report(f"{fetched.left_out:,} earlier ones are not shown: --all shows them", hang=0)
+        screen.table(generation_view.COLUMNS, [generation_view.cells(row, screen) for row in fetched.rows])
 
-    def fields(answer: tuple[AppName, list[RowOut]]) -> dict[str, Any]:
-        return {"app": answer[0], "generations": [generation_view.fields(row) for row in answer[1]]}
+    def fields(fetched: FetchedRows) -> dict[str, Any]:
+        return {"app": fetched.app, "generations": [generation_view.fields(row) for row in fetched.rows]}
 
     report("list-generations", on_each(invocation, at_host), invocation, show, fields, headings=True)

@@ -19,6 +19,9 @@ from relstore.client.connection.session import Session, rows
 from relstore.formats import journal
 from relstore.protocol import LogRow
 
+_SCREENFUL = 20
+"""So many a terminal gets unless more are asked for."""
+
 _COLUMNS = (
     Column("when", rank=1),
     Column("gen"),
@@ -42,21 +45,32 @@ _COLUMNS = (
 @click.option(
     "-n", "--last", type=click.IntRange(min=1), metavar="N", help="Only the last N activations and marks."
 )
+@click.option("--all", "everything", is_flag=True, help="Show all.")
 @click.pass_context
-def log(ctx: click.Context, last: int | None) -> None:
-    """Show what the host recorded: each activation, how it ended, and why; newest last."""
+def log(ctx: click.Context, last: int | None, everything: bool) -> None:
+    """Show what the host recorded: each activation, how it ended, and why; newest last.
+
+    A terminal gets the last 20; a pipe and --json get all.
+    """
     invocation = invocation_of(ctx)
+    most = last
+    if most is None and invocation.console.terminal and not (everything or invocation.console.json):
+        most = _SCREENFUL
 
     async def at_host(session: Session, _: ConsoleReporter) -> tuple[list[LogRow], list[LogEntry]]:
         app = await the_app(session, invocation)
-        _done, body = await session.ask(protocol.Log(app), protocol.Done)
+        # An activation has two events, of which the first may be before all others.
+        asked = protocol.Log(app) if most is None else protocol.Log(app, 2 * most + 1)
+        _done, body = await session.ask(asked, protocol.Done)
         events = rows(body, LogRow)
-        found = entries(events)[-last:] if last else entries(events)
+        found = entries(events)[-most:] if most else entries(events)
         shown = {id(event) for entry in found for event in entry.events}
         return [event for event in events if id(event) in shown], found
 
     def show(_: str, answer: tuple[list[LogRow], list[LogEntry]]) -> None:
         screen, found = invocation.console, answer[1]
+        if last is None and len(found) == most:
+            screen.report(f"The last {most}; --all shows all.", hang=0)
         screen.table(
             _COLUMNS,
             [_cells(entry, screen) for entry in found],

@@ -15,7 +15,7 @@ from relstore.errors import UsageError
 from relstore.formats.names import MAX_GENERATION, AppName, PinName
 
 _MAX_APPS = 200
-_MAX_GENERATIONS = 50
+MAX_GENERATIONS = 50
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class SeenGenerations:
         self, store: str, app: AppName, generations: Sequence[SeenGeneration], pins: Sequence[str]
     ) -> None:
         """Remember all generations that an app has, oldest first, and its pins."""
-        newest = [[one.number, one.words] for one in reversed(generations[-_MAX_GENERATIONS:])]
+        newest = [[one.number, one.words] for one in reversed(generations[-MAX_GENERATIONS:])]
         self._file.put(f"{app} at {store}", {"generations": newest, "pins": list(pins)})
 
     def flush(self) -> None:

@@ -52,7 +52,7 @@ class Activation:
         self._request = request
         self._recipe = request.recipe
         self._log = JobLog(log)
-        self._generations = {generation.number: generation for generation in app.generations()}
+        self._generations = app.generations_of({*app.in_play(), request.generation})
         self._target = self._generations[request.generation]
         root = store.root.path
         self._link = f"{app.directory.path}/{CURRENT}"

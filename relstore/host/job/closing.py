@@ -76,9 +76,9 @@ def note(job: Job, closing: Closing | None, log: JobLog) -> None:
         log.say(f"that was not recorded: {error}")
 
 
-def rows(app: App) -> Iterator[LogRow]:
-    """What jobs have noted, as lines of the log, the oldest job first."""
-    for ident in jobs.names(app):
+def rows(app: App, last: Optional[int] = None) -> Iterator[LogRow]:
+    """What jobs have noted, or so many of the ``last`` jobs, as lines of the log, the oldest job first."""
+    for ident in jobs.names(app)[-last if last else 0 :]:
         with contextlib.suppress(NotFoundError, DamagedError, NewerStoreError, OSError):
             with contextlib.closing(jobs.open_job(app, ident)) as job:
                 items = _read(job).items

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 
-from relstore.errors import DamagedError, RelstoreError
+from relstore.errors import DamagedError, RelstoreError, StoreError
 from relstore.formats import journal as journal_format
 from relstore.formats.cut_over import ALL, TRIAL, CutOver, Place, Slot, other
 from relstore.formats.journal import Event, Outcome
@@ -29,7 +29,7 @@ from relstore.host.job.values import JobRequest, JobState
 from relstore.host.machine.clock import Moment
 from relstore.host.machine.privilege import Privilege
 from relstore.host.service.services import ServiceFailure
-from relstore.store import history, reserve
+from relstore.store import reserve
 from relstore.store.app import CURRENT, App
 from relstore.store.slots import Slots
 from relstore.store.store import Store
@@ -57,13 +57,16 @@ class SlotActivation:
         self._recipe = request.recipe
         self._cut_over = cut_over
         self._log = JobLog(log)
-        self._generations = {generation.number: generation for generation in app.generations()}
+        self._slots = Slots(app.directory, store.durability)
+        in_slots: list[int] = []
+        with contextlib.suppress(StoreError):
+            in_slots = self._slots.all_generations()
+        self._generations = app.generations_of({*app.in_play(), *in_slots, request.generation})
         self._target = self._generations[request.generation]
         self._hooks = Hooks(store.root.path, app.name, f"{app.directory.path}/{CURRENT}", self._log)
         self._privilege = Privilege(self._recipe.units.become, password)
         self._record = Record(store, app, job, request, self._log)
         self._preparation = JobPreparation(store, job, self._recipe, self._hooks, self._log, self._record)
-        self._slots = Slots(app.directory, store.durability)
         asking = Asking(self._hooks, self._generations, self._target)
         self._traffic = ways.traffic(self._slots, cut_over, self._log, asking)
 
@@ -74,7 +77,7 @@ class SlotActivation:
         """
         previous = self._app.current() or 0
         old = self._slots.live(self._cut_over)
-        proved = old is None or history.was_active(self._app.events(), self._target.number)
+        proved = old is None or self._app.was_active(self._target.number)
         stages = self._cut_over.stages(proved=proved)
         problem = self._preparation.run(self._target, self._generations.get(previous))
         problem = problem or self._traffic.prepare(gradual=len(stages) > 1)

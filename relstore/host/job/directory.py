@@ -35,6 +35,8 @@ SWITCHED = "switched"
 SPARE = "spare"
 SLOTS = "slots"
 _SPARE_BYTES = 16 * 1024
+LOOKED_AT = 200
+"""So many of the newest jobs are opened to show what runs; none waits behind so many others."""
 CONFIRMED = "confirmed"
 EXPIRED = "expired"
 
@@ -247,7 +249,11 @@ def create(app: App, request: JobRequest, micros: int = 0) -> tuple[Job, int]:
 def names(app: App) -> list[JobId]:
     """The ids of all jobs, oldest first. What has no job's name is passed over."""
     with app.area(apps.JOBS) as jobs:
-        return [JobId(name) for name in jobs.names() if is_job(name) and jobs.is_directory(name)]
+        return sorted(
+            JobId(entry.name)
+            for entry in jobs.entries()
+            if is_job(entry.name) and entry.is_dir(follow_symlinks=False)
+        )
 
 
 def open_job(app: App, ident: Optional[JobId]) -> Job:
@@ -266,9 +272,12 @@ def open_job(app: App, ident: Optional[JobId]) -> Job:
             raise NotFoundError(f"{app.name} has no job {ident}", hint=hint) from None
 
 
-def alive(app: App) -> Iterator[JobId]:
-    """The jobs whose processes live, the newest first: one works, and others may wait for their turn."""
-    for ident in reversed(names(app)):
+def alive(app: App, among: Optional[int] = None) -> Iterator[JobId]:
+    """The jobs whose processes live, the newest first: one works, and others may wait for their turn.
+
+    ``among``: only so many of the newest jobs are looked at.
+    """
+    for ident in reversed(names(app)[-among if among else 0 :]):
         job = open_job(app, ident)
         try:
             lives = job.is_alive()
@@ -279,5 +288,5 @@ def alive(app: App) -> Iterator[JobId]:
 
 
 def running(app: App) -> Optional[JobId]:
-    """The newest job whose process lives, or None."""
-    return next(alive(app), None)
+    """The newest job whose process lives, or None, as far as one looks to tell somebody."""
+    return next(alive(app, LOOKED_AT), None)

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator
 
 from relstore.errors import RelstoreError
-from relstore.formats import journal as journal_format
 from relstore.formats.cut_over import CutOver, Slot
 from relstore.formats.names import JobId
 from relstore.formats.recipe import Recipe
@@ -201,8 +200,8 @@ def end_now(cut_over: CutOver, slot: Slot, service: SlotService, log: JobLog) ->
 
 
 def _last_job(app: App) -> str:
-    switches = (event for event in reversed(app.events()) if event.event == journal_format.SWITCHING)
-    return next((event.job for event in switches), "")
+    switch = app.last_switch()
+    return "" if switch is None else switch.job
 
 
 def _without_use(slots: Slots, cut_over: CutOver) -> list[Slot]:

@@ -83,7 +83,7 @@ def _done(app: App, ending: Ending) -> JobState:
 
 def _is_settled(app: App) -> bool:
     try:
-        return recovery.unresolved(app.events()) is None
+        return app.unresolved() is None
     except (RelstoreError, OSError):
         return True  # the journal cannot be read, so nothing was begun
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Sequence
 
 from relstore.errors import DamagedError, NotFoundError, StoreError
 from relstore.formats import journal as journal_format
@@ -34,23 +33,13 @@ _SWITCHED = (steps.RESTARTING, *_RESTARTED, steps.RETURNING)
 """The steps that come after the switch: when the link is back, the job had gone back, and died then."""
 
 
-def unresolved(events: Sequence[Event]) -> Event | None:
-    """The intent that has no outcome, or None. Only the last activation can be one."""
-    for event in reversed(events):
-        if event.event in journal_format.OUTCOMES:
-            return None
-        if event.event == journal_format.SWITCHING:
-            return event
-    return None
-
-
 def recover(store: Store, app: App, log: int, password: str = "", *, reachable: bool = True) -> Ending | None:
     """Finish or undo what a dead job left; None when there was nothing.
 
     ``reachable``: a deployer's own command brought us here, which is as good as a confirmation. At boot it
     is not: a release that cut the host off must not stay because the host was switched off and on again.
     """
-    event = unresolved(app.events())
+    event = app.unresolved()
     if event is None:
         return None
     try:
@@ -109,7 +98,7 @@ def _resolve(
 
 def open_log(app: App) -> int | None:
     """The log of the dead job, to go on with where nobody else keeps one; None when it has none."""
-    event = unresolved(app.events())
+    event = app.unresolved()
     if event is None:
         return None
     try:

@@ -16,7 +16,7 @@ from relstore.formats import generation as generation_format
 from relstore.formats import journal
 from relstore.host import helpers
 from relstore.host.helpers import Bundle
-from relstore.host.job import closing, recovery, rejection, remark, watch
+from relstore.host.job import closing, rejection, remark, watch
 from relstore.host.job import directory as jobs
 from relstore.host.job import start as detach
 from relstore.host.job.directory import Job
@@ -92,9 +92,9 @@ def _run_job(
     with store.app(request.app) as app:
         # Shared, so that the collector cannot remove the generation before the job needs it.
         with store.shared():
-            rows = app.rows()
-            row = history.resolve(request.spec, rows)
-            number = row.generation.number
+            table = app.table()
+            row = app.row(table, history.resolve(request.spec, table))
+            number = row.number
             _check_hold(app, request)
             if not request.lock_wait:
                 _check_free(app)
@@ -103,7 +103,7 @@ def _run_job(
                 raise RefusedError(
                     f"generation {number} is no longer current", state="Nothing was restarted.", hint=_AGAIN
                 )
-            settled = recovery.unresolved(app.events()) is None
+            settled = app.unresolved() is None
             if (
                 not restart
                 and row.state == generation_format.CURRENT

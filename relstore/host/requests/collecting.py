@@ -43,6 +43,10 @@ def collect(store: Store, request: Collect) -> tuple[Collected, list[PlanLine]]:
     if not request.dry_run:
         # First of all: that needs no room, and may be all there is to free.
         cut = _cut_logs(store, full=reserve.release_if_full(store.root))
+        # What is removed depends on nothing that was kept beside the records and the journals.
+        for name in store.app_names():
+            with store.app(name) as app:
+                app.prove()
     with trash.alone(store):
         with store.exclusive():
             seen = _look(store, request, now)

@@ -30,7 +30,7 @@ def inspect(store: Store, request: Inspect) -> Inspected:
     with store.app(request.app) as app:
         _check_free(app)
         number = app.current()
-        generation = next((each for each in app.generations() if each.number == number), None)
+        generation = None if number is None else app.generations_of([number]).get(number)
         if generation is None:
             raise NotFoundError(f"no generation of {app.name} is current")
         root = store.root.path

@@ -9,7 +9,6 @@ import contextlib
 from typing import NamedTuple
 
 from relstore.host.job import directory as jobs
-from relstore.host.job import recovery
 from relstore.store.app import App
 
 
@@ -26,7 +25,7 @@ def of(app: App) -> JobNeeds:
         with contextlib.closing(jobs.open_job(app, ident)) as job:
             needed.jobs.add(ident)
             needed.generations.update((job.request().generation, job.state().previous))
-    event = recovery.unresolved(app.events())
+    event = app.unresolved()
     if event is not None:
         needed.jobs.add(event.job)
         needed.generations.update((event.generation, event.previous))

@@ -17,7 +17,7 @@ from relstore.host.requests import job_needs, replies
 from relstore.protocol import Delete, Done, Hold, Mark, Pin, RowOut, Unheld, Unhold, Unpin
 from relstore.store import history, journal
 from relstore.store import hold as holds
-from relstore.store.history import Row
+from relstore.store.history import Brief
 from relstore.store.slots import Slots
 from relstore.store.store import Store
 
@@ -25,8 +25,9 @@ from relstore.store.store import Store
 def pin(store: Store, request: Pin) -> RowOut:
     """Keep a generation whatever the policy. Raises NotFoundError."""
     with store.shared(), store.app(request.app) as app:
-        row = history.resolve(request.spec, app.rows())
-        app.pin(request.name, row.generation.number)
+        table = app.table()
+        row = app.row(table, history.resolve(request.spec, table))
+        app.pin(request.name, row.number)
     return replies.row_out(row)
 
 
@@ -41,18 +42,16 @@ def delete(store: Store, request: Delete) -> tuple[Done, list[RowOut]]:
     """Remove generations, or refuse all of them when one is needed. Raises RefusedError, NotFoundError."""
     with store.exclusive(), store.app(request.app) as app:
         app.check_pins()
-        rows = app.rows()
-        chosen = list(
-            {
-                row.generation.number: row for row in (history.resolve(spec, rows) for spec in request.specs)
-            }.values()
-        )
+        table = app.table()
+        chosen = list({(one := history.resolve(spec, table)).number: one for spec in request.specs}.values())
         in_jobs = job_needs.of(app).generations
         in_slots = Slots(app.directory, store.durability).generations().values()
-        for row in chosen:
-            _check_deletable(row, rows, in_jobs, in_slots)
+        target = history.rollback_target(table)
+        for one in chosen:
+            _check_deletable(one, target, in_jobs, in_slots)
+        rows = app.rows_of(table, chosen)
         if not request.dry_run:
-            numbers = [row.generation.number for row in chosen]
+            numbers = [one.number for one in chosen]
             now = int(time.time())
             app.unlink_generations(numbers)
             events = [
@@ -60,15 +59,15 @@ def delete(store: Store, request: Delete) -> tuple[Done, list[RowOut]]:
                 for number in numbers
             ]
             journal.append(app.directory, *events)
-    return Done(), [replies.row_out(row) for row in chosen]
+    return Done(), [replies.row_out(row) for row in rows]
 
 
-def _check_deletable(row: Row, rows: list[Row], in_jobs: set[int], in_slots: Collection[int]) -> None:
-    number = row.generation.number
+def _check_deletable(row: Brief, target: Brief | None, in_jobs: set[int], in_slots: Collection[int]) -> None:
+    number = row.number
     why = ""
     if row.state == generation_format.CURRENT:
         why = "it is current"
-    elif row is history.rollback_target(rows):
+    elif target is not None and number == target.number:
         why = "it is the one to roll back to"
     elif row.pins:
         why = f"it is pinned as {', '.join(row.pins)}"
@@ -102,9 +101,11 @@ def unhold(store: Store, request: Unhold) -> Unheld:
 def mark(store: Store, request: Mark) -> RowOut:
     """Record a person's word on a generation; the row as it is then. Raises NotFoundError."""
     with store.app(request.app) as app:
-        number = history.resolve(request.spec, app.rows()).generation.number
+        table = app.table()
+        number = app.row(table, history.resolve(request.spec, table)).number
         word: Judgement = journal_format.MARKED_GOOD if request.good else journal_format.MARKED_BAD
         journal.append(
             app.directory, Event(int(time.time()), word, number, 0, "", request.who, request.reason)
         )
-        return replies.row_out(next(row for row in app.rows() if row.generation.number == number))
+        table = app.table()
+        return replies.row_out(app.row(table, table[number - 1]))

@@ -6,11 +6,12 @@ Not for proving contents (``checking``).
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from relstore.errors import NoStoreError, NotFoundError
-from relstore.formats import generation as generation_format
-from relstore.formats import pack
+from relstore.formats import journal, pack
+from relstore.formats.generation import DELETED
+from relstore.formats.journal import Event
 from relstore.host.job import closing
 from relstore.host.requests import chain, replies
 from relstore.protocol import (
@@ -29,38 +30,65 @@ from relstore.protocol import (
     RowOut,
 )
 from relstore.store import history
+from relstore.store.app import App
+from relstore.store.history import Brief
 from relstore.store.store import Store
+from relstore.store.table import Table
+
+_MEANWHILE = 64
+"""So many events before the last ones are searched for the intents of these."""
 
 
 def list_generations(store: Store, request: List) -> tuple[Listed, list[RowOut]]:
-    """All generations of the app. Raises NotFoundError, DamagedError."""
+    """All generations of the app, or the last ones. Raises NotFoundError, DamagedError."""
     with store.app(request.app) as app:
-        rows = [replies.row_out(row) for row in app.rows()]
-        return Listed(app.current() or 0, app.head()), rows
+        table = app.table()
+        chosen: Sequence[Brief] = table
+        left_out = None
+        if request.last is not None:
+            chosen, left_out = _last(table, request.last, with_deleted=bool(request.deleted))
+        rows = [replies.row_out(row) for row in app.rows_of(table, chosen)]
+        return Listed(app.current() or 0, app.head(), left_out), rows
+
+
+def _last(table: Table, count: int, *, with_deleted: bool) -> tuple[list[Brief], int]:
+    """So many of the last, with the current and pinned ones before them; and how many others there are."""
+    found: list[Brief] = []
+    for brief in reversed(table):
+        if len(found) == count:
+            break
+        if with_deleted or brief.state != DELETED:
+            found.append(brief)
+    first = found[-1].number if found else len(table) + 1
+    before = [table[number - 1] for number in table.special if number < first]
+    shown = [*before, *reversed(found)]
+    return shown, (len(table) if with_deleted else table.present) - len(shown)
 
 
 def fetch(store: Store, request: Fetch) -> tuple[RowOut, bytes]:
     """A generation and the manifest of its build. Raises NotFoundError, DamagedError."""
     with store.app(request.app) as app:
-        row = history.resolve(request.spec, app.rows())
+        table = app.table()
+        row = app.row(table, history.resolve(request.spec, table))
     return replies.row_out(row), store.builds.manifest_bytes(row.generation.build)
 
 
 def resolve(store: Store, request: Resolve) -> Resolved:
     """The generation that is meant, beside the current one. Raises NotFoundError, DamagedError."""
     with store.app(request.app) as app:
-        rows = app.rows()
-    current = next((row for row in rows if row.state == generation_format.CURRENT), None)
-    if request.spec is not None:
-        row = history.resolve(request.spec, rows)
-    elif current is not None:
-        row = current
-    else:
-        raise NotFoundError(
-            f"no generation of {request.app} is current",
-            hint="`relstore list-generations` shows what there is.",
-        )
-    return Resolved(replies.row_out(row), replies.row_out(current) if current else None)
+        table = app.table()
+        current = table.current
+        if request.spec is not None:
+            meant = history.resolve(request.spec, table)
+        elif current is not None:
+            meant = current
+        else:
+            raise NotFoundError(
+                f"no generation of {request.app} is current",
+                hint="`relstore list-generations` shows what there is.",
+            )
+        row, *rest = app.rows_of(table, [meant, current] if current else [meant])
+    return Resolved(replies.row_out(row), replies.row_out(rest[0]) if rest else None)
 
 
 def log(store: Store, request: Log) -> tuple[Done, list[LogRow]]:
@@ -69,8 +97,23 @@ def log(store: Store, request: Log) -> tuple[Done, list[LogRow]]:
     Raises NotFoundError, DamagedError.
     """
     with store.app(request.app) as app:
-        events = [LogRow(*event) for event in app.events()]
-        return Done(), list(heapq.merge(events, closing.rows(app), key=lambda row: row.time))
+        events = app.events() if request.last is None else _last_events(app, request.last)
+        noted = closing.rows(app, request.last)
+        rows = [LogRow(*event) for event in events]
+        return Done(), list(heapq.merge(rows, noted, key=lambda row: row.time))
+
+
+def _last_events(app: App, count: int) -> list[Event]:
+    """So many of the last, and the intents before them of what ends among them: an activation may be long,
+    but little else happens meanwhile."""
+    events = app.events(count + _MEANWHILE)
+    begin = max(0, len(events) - count)
+    ended = {(event.job, event.generation) for event in events[begin:] if event.event in journal.OUTCOMES}
+    begun = {(event.job, event.generation) for event in events[begin:] if event.event == journal.SWITCHING}
+    intents = {
+        (event.job, event.generation): event for event in events[:begin] if event.event == journal.SWITCHING
+    }
+    return [*(event for key, event in intents.items() if key in ended - begun), *events[begin:]]
 
 
 def apps(store: Store, _: Apps) -> AppsOut:

@@ -29,16 +29,16 @@ from relstore.formats.names import JobId
 from relstore.formats.recipe import Recipe
 from relstore.gc import processes
 from relstore.host.job import directory as jobs
-from relstore.host.job import drain, recovery, traffic
+from relstore.host.job import drain, traffic
 from relstore.host.machine.privilege import Privilege
 from relstore.host.requests import shift_status
 from relstore.host.service import running_build
 from relstore.host.service.systemd import Systemd, UnitState
 from relstore.protocol import SlotOut, UnitOut
 from relstore.store.app import App
-from relstore.store.history import Row
 from relstore.store.slots import Slots
 from relstore.store.store import Store
+from relstore.store.table import Table
 
 
 class SlotLinks(NamedTuple):
@@ -72,7 +72,7 @@ class SlotLinks(NamedTuple):
         return self.began_at if role == STARTING else self.moved_at
 
 
-def read(store: Store, app: App, recipe: Recipe, rows: Sequence[Row]) -> tuple[list[UnitOut], list[SlotOut]]:
+def read(store: Store, app: App, recipe: Recipe, table: Table) -> tuple[list[UnitOut], list[SlotOut]]:
     """The units that are there, and both slots."""
     cut_over = recipe.cut_over
     if cut_over is None:
@@ -87,20 +87,20 @@ def read(store: Store, app: App, recipe: Recipe, rows: Sequence[Row]) -> tuple[l
         out = _slot(slot, links, cut_over, state)._replace(share=shares.get(slot))
         slots.append(out)
         if slot in links.generations and systemd is not None:
-            runs = _runs(state.main_pid, out.generation, rows)
+            runs = _runs(state.main_pid, out.generation, table)
             units.append(UnitOut(out.unit, out.state, runs, out.program))
     if links.on_trial is not None and systemd is not None:
-        units.append(_trial(links.on_trial, cut_over, systemd, rows))
+        units.append(_trial(links.on_trial, cut_over, systemd, table))
     return units, slots
 
 
-def _trial(number: int, cut_over: CutOver, systemd: Systemd, rows: Sequence[Row]) -> UnitOut:
+def _trial(number: int, cut_over: CutOver, systemd: Systemd, table: Table) -> UnitOut:
     """The unit in which a release proves itself before it shares the socket."""
     unit = cut_over.unit(TRIAL)
     state = systemd.state(unit)
     program = running_build.program(state.main_pid) if state.main_pid else ""
     said = f"{state.active or 'unknown'} ({state.sub}), on trial"
-    return UnitOut(unit, said, _runs(state.main_pid, number, rows), program)
+    return UnitOut(unit, said, _runs(state.main_pid, number, table), program)
 
 
 def unfit(store: Store, app: App, cut_over: CutOver, current: int | None) -> Iterator[str]:
@@ -153,7 +153,7 @@ def _links(slots: Slots, app: App, cut_over: CutOver) -> SlotLinks:
         generations, on_trial = {}, None
     live, standby = _live(slots, cut_over), slots.standby()
     links = SlotLinks(generations, live, standby, moved_at=_moved_at(app), on_trial=on_trial)
-    event = recovery.unresolved(app.events())
+    event = app.unresolved()
     return links if event is None else _with_activation(links, app, event)
 
 
@@ -188,13 +188,13 @@ def _slot(slot: Slot, links: SlotLinks, cut_over: CutOver, state: UnitState) -> 
     )
 
 
-def _runs(main_pid: int, number: int, rows: Sequence[Row]) -> int:
+def _runs(main_pid: int, number: int, table: Table) -> int:
     """The generation that the process executes. The link of a slot never changes while its unit runs, so it
     is believed where another account's process cannot be looked into."""
     if not main_pid:
         return 0
     used, _ = processes.builds_used_by(main_pid)
-    runs = [row.generation.number for row in rows if row.generation.build in used]
+    runs = table.numbers_of(used)
     return number if number in runs or not runs else runs[-1]
 
 

@@ -12,12 +12,10 @@ from collections.abc import Iterator
 from typing import Optional
 
 from relstore.errors import DamagedError, NewerStoreError, NotFoundError, StoreError
-from relstore.formats import generation as generation_format
 from relstore.formats.names import JobId
 from relstore.formats.recipe import Recipe
 from relstore.gc import processes
 from relstore.host.job import directory as jobs
-from relstore.host.job import recovery
 from relstore.host.job.values import DONE
 from relstore.host.machine.privilege import Privilege
 from relstore.host.requests import drift, replies, slot_status
@@ -29,6 +27,7 @@ from relstore.store.app import App
 from relstore.store.builds import TREE_NAME
 from relstore.store.history import Row
 from relstore.store.store import Store
+from relstore.store.table import Table
 from relstore.store.tree import glance
 
 _MAX_CHANGED = 20
@@ -41,25 +40,25 @@ def status(store: Store, request: Status) -> StatusOut:
         recipe = _last_recipe(app)
         unfit = [*filter(None, [link_drift]), *drift.of_units(store.root.path, app.name, recipe)]
         running = _under_way(app)
-        rows = app.rows_with(number)
-        current = next((row for row in rows if row.state == generation_format.CURRENT), None)
+        table = app.table_with(number)
+        current = None if table.current is None else app.row(table, table.current)
         slots: Optional[list[SlotOut]] = None
         if recipe.cut_over is None:
-            units = list(_units(recipe, rows, current))
+            units = list(_units(recipe, table, current))
         else:
-            units, slots = slot_status.read(store, app, recipe, rows)
+            units, slots = slot_status.read(store, app, recipe, table)
             unfit += slot_status.runs_another(units, slots)
             if running is None:
                 unfit += slot_status.unfit(store, app, recipe.cut_over, number)
-        target = history.rollback_target(rows)
+        target = history.rollback_target(table)
         free_bytes, free_inodes = room.free(store.root)
         return StatusOut(
             replies.row_out(current) if current else None,
-            target.generation.number if target else 0,
-            rows[-1].generation.number if rows else 0,
-            sum(1 for row in rows if row.state != generation_format.DELETED),
+            target.number if target else 0,
+            len(table),
+            table.present,
             running,
-            running is None and recovery.unresolved(app.events()) is not None,
+            running is None and app.unresolved() is not None,
             "\n".join(unfit),
             hold.read(app.directory),
             tuple(units),
@@ -73,7 +72,7 @@ def status(store: Store, request: Status) -> StatusOut:
 
 def _under_way(app: App) -> Optional[JobId]:
     """The newest job that works on an activation. One that has recorded its outcome only drains a slot."""
-    for ident in jobs.alive(app):
+    for ident in jobs.alive(app, jobs.LOOKED_AT):
         with contextlib.closing(jobs.open_job(app, ident)) as job:
             try:
                 is_done = job.state().step == DONE
@@ -90,12 +89,12 @@ def _current(app: App) -> tuple[int | None, str]:
         number = app.current()
     except StoreError as error:
         return None, error.what
-    if number is not None and number not in app.linked():
+    if number is not None and not app.is_linked(number):
         return None, f"the link names generation {number}, which is not there"
     return number, ""
 
 
-def _units(recipe: Recipe, rows: list[Row], current: Row | None) -> Iterator[UnitOut]:
+def _units(recipe: Recipe, table: Table, current: Row | None) -> Iterator[UnitOut]:
     """The units of the last activation, and which generation each executes."""
     if not recipe.unit_names or not Systemd.is_here():
         return
@@ -107,7 +106,7 @@ def _units(recipe: Recipe, rows: list[Row], current: Row | None) -> Iterator[Uni
             yield UnitOut(unit, words, 0, "")
             continue
         used, _ = processes.builds_used_by(state.main_pid)
-        runs = [row.generation.number for row in rows if row.generation.build in used]
+        runs = table.numbers_of(used)
         if current is not None and current.generation.number in runs:
             runs = [current.generation.number]
         yield UnitOut(unit, words, runs[-1] if runs else 0, running_build.program(state.main_pid))

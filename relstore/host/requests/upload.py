@@ -8,26 +8,25 @@ of what was on its way is dropped. Not for what the bytes mean (``receiving``), 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, Optional, Union
 
 from relstore import protocol
 from relstore.errors import NoStoreError, NotFoundError, ProtocolError, RefusedError, RelstoreError
-from relstore.formats.generation import CURRENT, FAILED, NEVER_ACTIVE, Description, Generation
+from relstore.formats.generation import FAILED, NEVER_ACTIVE, Description, Generation
 from relstore.formats.manifest import MAX_BYTES, File, Manifest, ObjectRef, contents
 from relstore.formats.names import AppName, Digest
 from relstore.formats.retention import Policy
 from relstore.host.connection import Wire
-from relstore.host.job import recovery
 from relstore.host.requests import replies
 from relstore.host.upload import decoders, delta_bases
 from relstore.host.upload.receiving import Receiving
 from relstore.store import damage, publish, repair
 from relstore.store.app import NewBuild
 from relstore.store.builds import check_manifest_name
-from relstore.store.history import Row
 from relstore.store.publish import Survey
 from relstore.store.store import Store
+from relstore.store.table import Table
 from relstore.store.upload import Missing, Upload, lacking
 
 
@@ -210,16 +209,8 @@ class Uploading:
             if file.content.blake3 in large:
                 files.setdefault(file.content.blake3, file)
         with store.app(app) as opened:
-            rows = opened.rows()
-        rows.sort(
-            key=lambda row: (row.state == CURRENT, row.state != FAILED, row.generation.number), reverse=True
-        )
-        near = [
-            build for build in dict.fromkeys(row.generation.build for row in rows) if store.builds.has(build)
-        ]
-        return delta_bases.candidates(
-            files, [store.builds.manifest(build) for build in near[: delta_bases.MAX_BUILDS]]
-        )
+            near = _first(delta_bases.MAX_BUILDS, _nearest(opened.table()), store.builds.has)
+        return delta_bases.candidates(files, [store.builds.manifest(build) for build in near])
 
     def _record(
         self, app: AppName, build: Digest, said: _Said, manifest: Optional[Manifest] = None
@@ -263,28 +254,47 @@ def _wanted(item: Missing, alike: Sequence[ObjectRef]) -> protocol.Wanted:
 
 def probe(store: Store, name: AppName, build: Digest) -> protocol.Probed:
     """What is known of a build that somebody is about to push."""
-    rows: list[Row] = []
-    settled = True
+    current, waiting = None, 0
     if name in store.app_names():
         with store.app(name) as app:
-            rows = app.rows()
-            settled = recovery.unresolved(app.events()) is None
-    current = next((row for row in rows if row.state == CURRENT), None)
-    number = current.generation.number if current else 0
-    waiting = [
-        row.generation.number
-        for row in rows
-        if row.generation.build == build
-        and (
-            (row.state == NEVER_ACTIVE and row.generation.number > number)
-            # Switched to by a job that died: it is current, but nobody knows whether it is healthy.
-            or (row is current and not settled)
-        )
-    ]
+            table = app.table()
+            current = table.current
+            waiting = _waiting(build, table, settled=app.unresolved() is None)
     return protocol.Probed(
         store.builds.has(build),
-        number,
-        current.generation.build if current else None,
-        waiting[-1] if waiting else 0,
+        current.number if current else 0,
+        current.build if current else None,
+        waiting,
         store.builds.has(build) and damage.is_marked(store, build),
     )
+
+
+def _waiting(build: Digest, table: Table, *, settled: bool) -> int:
+    """The newest generation of the build that waits to be activated, or 0."""
+    current = table.current
+    for each in reversed(table):
+        if current is not None and each.number <= current.number:
+            break
+        if each.build == build and each.state == NEVER_ACTIVE:
+            return each.number
+    # Switched to by a job that died: it is current, but nobody knows whether it is healthy.
+    return current.number if current is not None and current.build == build and not settled else 0
+
+
+def _first(most: int, builds: Iterable[Digest], has: Callable[[Digest], bool]) -> list[Digest]:
+    """The first different ones that are in the store."""
+    found: list[Digest] = []
+    for build in builds:
+        if len(found) == most:
+            break
+        if build not in found and has(build):
+            found.append(build)
+    return found
+
+
+def _nearest(table: Table) -> Iterator[Digest]:
+    """The builds of an app, those first that a new one is most like."""
+    if table.current is not None:
+        yield table.current.build
+    yield from (each.build for each in reversed(table) if each.state != FAILED)
+    yield from (each.build for each in reversed(table) if each.state == FAILED)

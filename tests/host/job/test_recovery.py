@@ -17,6 +17,7 @@ from relstore.host.job.process import recover_all
 from relstore.host.job.record import RECORDING, Ending
 from relstore.host.job.values import DONE, JobState
 from relstore.host.machine.clock import Moment
+from relstore.store import journal as store_journal
 from relstore.store.app import App
 from relstore.store.store import Store
 from tests.support.host_side import NOW, outcomes, release
@@ -44,9 +45,14 @@ def event(kind: str, generation: int = 2) -> Event:
         (("switching", "active", "deleted"), None),
     ],
 )
-def test_an_intent_without_an_outcome_is_unresolved(kinds: tuple[str, ...], expected: int | None) -> None:
-    events = [event(kind) for kind in kinds]
-    assert recovery.unresolved(events) is (None if expected is None else events[expected])
+def test_an_intent_without_an_outcome_is_unresolved(
+    app: App, kinds: tuple[str, ...], expected: int | None
+) -> None:
+    before = app.events()
+    assert before[-1].event == journal.ACTIVE
+    for kind in kinds:
+        store_journal.append(app.directory, event(kind))
+    assert app.unresolved() == (None if expected is None else event(kinds[expected]))
 
 
 def died(app: App, step: str, restart: str = "", *, switched: bool, previous: int = 1) -> Job:
