@@ -108,7 +108,7 @@ def _read_entries(raw: bytes, header: _Header) -> tuple[list[Entry], bool]:
         at += 1
         above, _, name = encoded.rpartition(b"/")
         depth = depths.get(above)
-        if depth is None or encoded <= last or name in _NO_NAMES:
+        if depth is None or encoded <= last or name in _NO_NAMES or encoded[:1] == b"/":
             raise _misplaced(path, encoded, last)
         # What is above is a path already, so that only its last part is new.
         if (
