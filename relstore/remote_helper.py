@@ -14,7 +14,6 @@ from typing import BinaryIO
 
 from relstore.host.connection import Wire
 from relstore.host.helpers import Bundle
-from relstore.host.job import process, start
 from relstore.host.session import RequestServer
 
 _DAY_S = 24 * 3600
@@ -45,6 +44,8 @@ def _note_use(helper: str) -> None:
 def main() -> int:
     """``job ROOT APP ID [FD]``: run that job to its end; FD holds sudo's password. ``recover ROOT``: resolve
     what dead jobs left."""
+    from relstore.host.job import process, start  # a session loads them when it needs them
+
     os.umask(0o022)
     words = sys.argv[1:]
     if words[:1] == ["job"] and len(words) in (4, 5):

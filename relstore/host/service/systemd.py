@@ -126,7 +126,7 @@ class Systemd:
     @staticmethod
     def is_here() -> bool:
         """Whether the host runs systemd (sd_booted(3))."""
-        return os.path.isdir("/run/systemd/system")
+        return logind.is_systemd_here()
 
     def state(self, unit: UnitName) -> UnitState:
         """The state of the unit now; an empty one if the manager does not answer."""
