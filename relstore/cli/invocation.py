@@ -18,6 +18,7 @@ import click
 from relstore.cli.console import Console, console_of
 from relstore.cli.given import given
 from relstore.cli.layers import flag_values, variable_values
+from relstore.client.config.keys.service import ASK_BECOME_PASS
 from relstore.client.config.keys.target import APP, CONNECT_TIMEOUT, PYTHON, SSH, TO
 from relstore.client.config.setting import PathBase
 from relstore.client.config.values import Values, layered
@@ -87,6 +88,11 @@ def layers_of(context: click.Context) -> Layers:
     base = PathBase(Path(), os.path.expanduser("~"))
     flags = flag_values(given(context), base)
     return Layers(config, flags, layered(config.values, variable_values(os.environ, base), flags))
+
+
+def at_once(settings: Values) -> bool:
+    """For ``invocation_of``, by a command that begins with its hosts: a person is asked one thing at a time."""
+    return not settings.get(ASK_BECOME_PASS)
 
 
 def invocation_of(

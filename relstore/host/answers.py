@@ -97,9 +97,7 @@ class Answers:
 
         def activate(request: protocol.Activate) -> None:
             asides = self._asides(request.app)
-            self._send_all(
-                activation.activate(self.store(), self._bundle, request, self._password, asides)
-            )
+            self._send_all(activation.activate(self.store(), self._bundle, request, self._password, asides))
 
         def restart(request: protocol.Restart) -> None:
             asides = self._asides(request.app)._replace(rejected=None)

@@ -8,9 +8,10 @@ import click
 
 from relstore.cli import text
 from relstore.cli.command import RelstoreCommand, example
-from relstore.cli.each_host import Outcome, on_each, report
+from relstore.cli.each_host import on_each, report
 from relstore.cli.invocation import invocation_of
 from relstore.cli.local_state import send_options
+from relstore.cli.outcome import Outcome
 from relstore.cli.progress import ConsoleReporter
 from relstore.client.connection.session import Session
 from relstore.client.operations.verify import Report

@@ -44,9 +44,7 @@ def fork(work: Callable[[], int], log: int, keep: Collection[int]) -> int:
     return pid
 
 
-def _become(
-    work: Callable[[], int], log: int, keep: Collection[int], mask: Collection[int]
-) -> NoReturn:
+def _become(work: Callable[[], int], log: int, keep: Collection[int], mask: Collection[int]) -> NoReturn:
     code = 1
     try:
         # What the helper left for the collector may close descriptors, whose numbers mean something else here.

@@ -24,7 +24,8 @@ def preflight(root: str, request: Preflight, password: str) -> Preflighted:
     if request.switch:
         switched += _detaching()
         if request.recipe.unit_names:
-            from relstore.host.requests import preflight_units  # only for units: it loads all that asks systemd
+            # Not at the top: it loads all that asks systemd.
+            from relstore.host.requests import preflight_units
 
             started = preflight_units.started(real, request.app, request.recipe)
             switched += preflight_units.unit_problems(real, request.app, request.recipe, password)
