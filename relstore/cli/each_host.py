@@ -1,8 +1,8 @@
 """Running a command's work on all its targets, and reporting what each of them gave.
 
 The error of a single target is the command's error. With several targets each error is shown, and the
-command ends with the code for "some hosts failed". Light to import, so that ssh can be started before the rest
-(``on_hosts``) is loaded.
+command ends with the code for "some hosts failed". Light to import, so that ssh can be started before the
+rest (``on_hosts``) is loaded.
 """
 
 from __future__ import annotations

@@ -91,7 +91,7 @@ def layers_of(context: click.Context) -> Layers:
 
 
 def at_once(settings: Values) -> bool:
-    """For ``invocation_of``, by a command that begins with its hosts: a person is asked one thing at a time."""
+    """For a command that begins with its hosts, unless it asks something first: one thing at a time."""
     return not settings.get(ASK_BECOME_PASS)
 
 

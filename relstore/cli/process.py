@@ -5,10 +5,11 @@ Not for what a command does, nor for its errors (``main``).
 
 from __future__ import annotations
 
+import atexit
 import os
 import pwd
 import signal
-import sys
+import threading
 from typing import NoReturn
 
 from relstore.cli import exit_codes
@@ -37,7 +38,19 @@ def run() -> NoReturn:
     finally:
         # What is left is the interpreter's own clean-up, which would show a traceback.
         signal.signal(signal.SIGINT, at_start)
-    sys.exit(streams.finish(code))
+    _end(streams.finish(code))
+
+
+def _end(code: int) -> NoReturn:
+    """End as an interpreter does, but leave the memory to the kernel: to free every module takes 36 ms.
+
+    Everything of ours is flushed and closed by now.
+    """
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and not thread.daemon:
+            thread.join()
+    atexit._run_exitfuncs()
+    os._exit(code)
 
 
 def _complete_environment() -> None:

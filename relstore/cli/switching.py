@@ -1,4 +1,4 @@
-"""What ``relstore switch-generation``, ``rollback`` and ``restart`` do at the hosts. Not for their command lines."""
+"""What ``switch-generation``, ``rollback`` and ``restart`` do at the hosts. Not for their command lines."""
 
 from __future__ import annotations
 

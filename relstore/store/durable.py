@@ -52,7 +52,7 @@ class Durability:
 
     @classmethod
     def detect(cls) -> Durability:
-        """It looks when something is first written: many sessions only read, and loading ctypes takes time."""
+        """It looks when something is first written: many sessions only read, and ctypes takes time."""
         detected = cls(None)
         detected._find = lambda: load_syncfs(os.uname().release)
         return detected

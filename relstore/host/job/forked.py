@@ -47,7 +47,7 @@ def fork(work: Callable[[], int], log: int, keep: Collection[int]) -> int:
 def _become(work: Callable[[], int], log: int, keep: Collection[int], mask: Collection[int]) -> NoReturn:
     code = 1
     try:
-        # What the helper left for the collector may close descriptors, whose numbers mean something else here.
+        # What the helper left for the collector may close descriptors, whose numbers mean others here.
         gc.freeze()
         os.setsid()
         # A handler, not SIG_IGN: what the job starts would inherit that, and a service reloads by SIGHUP.

@@ -41,7 +41,7 @@ class Helper(NamedTuple):
 
 
 class Launch(NamedTuple):
-    """What is to be started: the process of ``job``, for the app of the store at ``root``, holding ``lock``."""
+    """The process to start: of ``job``, for the ``app`` of the store at ``root``, holding ``lock``."""
 
     helper: Helper
     root: str
