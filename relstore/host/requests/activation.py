@@ -130,6 +130,7 @@ def _run_job(
                 closing.ask_at_once(job)
         detach.start(helper, store.root.path, app.name, job, lock, way)
         yield Accepted(job.id, number, current, job.method())
+        helpers.keep_bytecode(helper.path)  # now, while the job works
         yield from _follow(app, job)
 
 
