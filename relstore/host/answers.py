@@ -68,6 +68,7 @@ class Answers:
     def upload(self) -> Handlers:
         from relstore.host.requests.upload import Uploading
 
+        self._wire.widen()
         uploading = self._uploading = Uploading(
             self._root, self._wire, lambda create: self.store(create=create)
         )

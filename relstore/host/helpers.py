@@ -48,8 +48,8 @@ def install(root: Dir, bundle: Bundle, durability: Durability) -> str:
 def keep_bytecode(path: str) -> None:
     """Have Python keep the bytecode of the helper that was unpacked at ``path``, where it does not yet.
 
-    It keeps that of what it imports from there, but the session that unpacked it runs from memory, and its job
-    is a fork. The next session would have to compile.
+    It keeps that of what it imports from there, but the session that unpacked it runs from memory, and its
+    job is a fork. The next session would have to compile.
     """
     if os.path.isdir(f"{path}/relstore/__pycache__"):
         return

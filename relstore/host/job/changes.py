@@ -25,7 +25,7 @@ _LAST_S = 0.1
 
 
 class Changes:
-    """Of one directory, for a block. ``expect``, then look, then ``wait``: what changes between is not missed."""
+    """Of one directory, for a block. ``expect``, look, ``wait``: what changes in between is not missed."""
 
     def __init__(self, directory: Dir) -> None:
         self._directory = directory
