@@ -1,8 +1,8 @@
 """Starting a job so that it outlives the session: a session of its own, no hangup, no shared streams.
 
-A job is a fork of the helper. Where it needs a scope of its own, ``systemd-run`` starts it as a new process,
-which is also the way out where the helper cannot be forked. Which way is best is decided in ``survival``;
-which it became, the job says itself (``Job.method``). Not for what the job does (``process``).
+A job is a fork of the helper, which systemd moves into a scope of its own where it needs one. Only where that
+does not go is it started as a program, by ``systemd-run`` or as it is. Which way is best is decided in
+``survival``; which it became, the job says itself (``Job.method``). Not for what the job does (``process``).
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from relstore.host.job.changes import Changes
 from relstore.host.job.directory import LOG, Job
 from relstore.host.job.survival import SCOPE, SESSION, USER_SCOPE
 from relstore.host.job.values import DONE, QUEUED, JobState
+from relstore.host.machine import scopes
+from relstore.host.machine.scopes import ScopeError
 
 _HINTS = {
     SESSION: "Does the host have room for another process? Its memory and `ulimit -u` say so.",
@@ -78,8 +80,9 @@ def _try(launch: Launch, way: str) -> str:
     # Readable too: the job quotes the end of its log in the record of a failure.
     log = launch.job.directory.open_to_write(LOG, os.O_APPEND)
     try:
-        if way == SESSION and forked.can_fork():
-            return _fork(launch, log)
+        if forked.can_fork():
+            with contextlib.suppress(ScopeError):  # systemd-run can ask where D-Bus is not there
+                return _fork(launch, log, way)
         return _execute(launch, log, way)
     except OSError as error:
         return f"the job could not be started: {error.strerror}"
@@ -87,13 +90,27 @@ def _try(launch: Launch, way: str) -> str:
         os.close(log)
 
 
-def _fork(launch: Launch, log: int) -> str:
+def _fork(launch: Launch, log: int, way: str) -> str:
+    """Raises ScopeError, OSError."""
+    gate, opener = os.pipe()
+
     def work() -> int:
+        if not os.read(gate, 1):
+            return 1
+        os.close(gate)
         for name, value in _runtime_directory().items():
             os.environ.setdefault(name, value)  # noqa: TID251 - the session's
         return process.run(launch.root, launch.app, launch.job.id, launch.helper.password)
 
-    pid = forked.fork(work, log, keep=(launch.lock,))
+    try:
+        pid = forked.fork(work, log, keep=(launch.lock, gate))
+        if way != SESSION:
+            unit = f"{_unit(launch.app, launch.job)}.scope"
+            scopes.move(pid, unit, _description(launch.app), user=way == USER_SCOPE)
+        os.write(opener, b"!")
+    finally:
+        os.close(gate)
+        os.close(opener)  # it ends, unless it was let through
 
     def exit_code() -> Optional[int]:
         ended, status = os.waitpid(pid, os.WNOHANG)
@@ -161,8 +178,16 @@ def _wrap(way: str, app: AppName, job: Job) -> list[str]:
     if way == SESSION:
         return []
     manager = ["--user"] if way == USER_SCOPE else []
-    words = ["--scope", "--quiet", "--collect", f"--unit=relstore-{app}-{job.id}"]
-    return ["systemd-run", *manager, *words, f"--description=relstore: activation of {app}", "--"]
+    words = ["--scope", "--quiet", "--collect", f"--unit={_unit(app, job)}"]
+    return ["systemd-run", *manager, *words, f"--description={_description(app)}", "--"]
+
+
+def _unit(app: AppName, job: Job) -> str:
+    return f"relstore-{app}-{job.id}"
+
+
+def _description(app: AppName) -> str:
+    return f"relstore: activation of {app}"
 
 
 def _runtime_directory() -> dict[str, str]:
