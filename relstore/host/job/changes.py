@@ -35,6 +35,7 @@ class Changes:
     def __enter__(self) -> Changes:
         self._before = signal.pthread_sigmask(signal.SIG_BLOCK, (_SIGNAL,))
         with contextlib.suppress(OSError, AttributeError):
+            signal.sigtimedwait((_SIGNAL,), 0)  # PyPy does not know it
             self._fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY, dir_fd=self._directory.fd)
             fcntl.fcntl(self._fd, fcntl.F_SETSIG, _SIGNAL)
         return self
