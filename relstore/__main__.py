@@ -12,6 +12,7 @@ try:
     import gc
     import os
     import signal
+    import sys
 except KeyboardInterrupt:
     raise SystemExit(INTERRUPTED) from None
 
@@ -23,13 +24,19 @@ def start() -> None:
         signal.signal(signal.SIGINT, _end_at_once)
     # What is imported stays; to look for garbage among it every 700 objects takes 5 % of the start.
     gc.set_threshold(50_000)
+    from relstore.cli.early import EARLY
+
+    EARLY.begin(sys.argv[1:])
     from relstore.cli.process import run
 
     run()
 
 
 def _end_at_once(*_: object) -> None:
-    """While modules are imported there is nothing to clean up, and a traceback helps nobody."""
+    """While modules are imported there is only ssh to end, and a traceback helps nobody."""
+    early = getattr(sys.modules.get("relstore.cli.early"), "EARLY", None)
+    if early is not None:
+        early.abandon()
     os._exit(INTERRUPTED)
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import click
 
 from relstore.cli.console import Console, console_of
+from relstore.cli.early import EARLY
 from relstore.cli.given import given
 from relstore.cli.layers import flag_values, variable_values
 from relstore.client.config.keys.service import ASK_BECOME_PASS
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from relstore.client.connection.account import Account
     from relstore.client.connection.head_start import HeadStart
     from relstore.client.connection.transport.openssh.process import SSHProcess
+    from relstore.client.connection.transport.openssh.spawn import SSHPlan
     from relstore.client.local_state.seen_generations import SeenGenerations
     from relstore.client.ssh_program import OpenSSH
     from relstore.client.target import Target
@@ -113,7 +115,11 @@ def invocation_of(
     head_start: HeadStart[SSHProcess] = HeadStart()
     context.call_on_close(head_start.end)
     if openssh is not None and begins_with_hosts(layers.settings):
-        _begin(head_start, openssh, layers.settings.get(TO) or (), ssh_config, home)
+        plans = _begin(head_start, openssh, layers.settings.get(TO) or (), ssh_config, home)
+        EARLY.remember(plans, str(config_file(context) or ""))
+    else:
+        EARLY.abandon()
+        EARLY.remember([], "")
     # Only now, while ssh logs in.
     from relstore.cli.directories import seen_generations, state_directory
     from relstore.client.connection.account import Account
@@ -151,11 +157,11 @@ def _begin(
     targets: tuple[Target, ...],
     ssh_config: tuple[str, ...],
     home: str,
-) -> None:
+) -> list[SSHPlan]:
     from relstore.client.connection.command_line import COMMAND
     from relstore.client.connection.transport.openssh.ahead import begin
 
-    begin(head_start, openssh, targets, COMMAND, ssh_config, home)
+    return begin(head_start, openssh, targets, COMMAND, ssh_config, home, EARLY.take())
 
 
 def openssh_of(settings: Values) -> OpenSSH | None:

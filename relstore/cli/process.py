@@ -13,6 +13,7 @@ import threading
 from typing import NoReturn
 
 from relstore.cli import exit_codes
+from relstore.cli.early import EARLY
 from relstore.cli.streams import StandardStreams
 
 _NARROWEST, _WIDEST = 20, 1000
@@ -38,6 +39,7 @@ def run() -> NoReturn:
     finally:
         # What is left is the interpreter's own clean-up, which would show a traceback.
         signal.signal(signal.SIGINT, at_start)
+    EARLY.abandon()
     _finish_threads()
     atexit._run_exitfuncs()
     # As the interpreter would, but for the memory, which the kernel frees at once: it takes 36 ms.
