@@ -44,7 +44,8 @@ def main(source: BinaryIO) -> None:
             sys.exit("relstore: the helper did not arrive whole")
         helper = in_memory(bundle)
     sys.path.insert(0, helper)
-    gc.set_threshold(50000)  # what is imported stays; to look for garbage among it takes 5 % of the start
+    if hasattr(gc, "set_threshold"):  # PyPy has its own collector
+        gc.set_threshold(50000)  # what is imported stays; to look for garbage among it takes 5 % of the start
     from relstore.remote_helper import serve
 
     serve(path, digest, helper, io.BytesIO(ahead), source)

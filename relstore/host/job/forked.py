@@ -21,7 +21,9 @@ NAME = "relstore-job"
 
 
 def can_fork() -> bool:
-    """Whether this process has one thread alone."""
+    """Whether this process has one thread alone, and a collector that can be told what to leave alone."""
+    if not hasattr(gc, "freeze"):  # PyPy
+        return False
     try:
         return len(os.listdir("/proc/self/task")) == 1
     except OSError:

@@ -33,6 +33,7 @@ def by_another_process(code: str, path: Path) -> None:
     subprocess.run([sys.executable, "-c", f"import os\n{code}"], cwd=path, check=True)
 
 
+@pytest.mark.skipif(not hasattr(signal, "sigtimedwait"), reason="PyPy cannot wait for a signal")
 @pytest.mark.parametrize(
     "code", ["open('log', 'a').write('x')", "os.rename('new', 'state')"], ids=["written", "renamed"]
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,7 @@ def test_one_that_runs_is_followed_as_it_goes(helper: str, app: App) -> None:
     assert rest[-1] == Ended(job.id, journal.ACTIVE, 2, 1, 2, "")
 
 
+@pytest.mark.skipif(not hasattr(signal, "sigtimedwait"), reason="PyPy cannot wait for a signal")
 def test_the_end_of_a_job_of_another_session_is_noticed_by_its_files(
     helper: str, app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
