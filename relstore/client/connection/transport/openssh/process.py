@@ -64,7 +64,8 @@ class SSHProcess:
     def wait(self) -> int:
         """Its exit code, when it has ended; for a thread."""
         while self._code is None:
-            os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOWAIT)
+            with contextlib.suppress(ChildProcessError):  # reaped meanwhile, by ``end``
+                os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOWAIT)
             self._reap()
         return self._code
 
