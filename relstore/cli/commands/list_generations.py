@@ -36,7 +36,6 @@ def list_generations(ctx: click.Context, everything: bool, last: int | None) -> 
     """
     invocation = invocation_of(ctx, at_once)
     from relstore.cli import generation_view  # once ssh was started
-    from relstore.formats.generation import DELETED
 
     screen = invocation.console
     most = last
