@@ -15,13 +15,11 @@ from typing import BinaryIO
 
 from relstore.host.connection import Wire
 from relstore.host.helpers import Bundle
-from relstore.host.job import process, start
 from relstore.host.session import RequestServer
 
 _DAY_S = 24 * 3600
 _COLLECT_EVERY = 100_000
-"""Objects. A manifest of 50,000 entries is as many; looking through them every 700 takes a third of the
-time of reading it."""
+"""Objects, as in ``remote_stage``, without which a job is started."""
 
 
 def serve(root: str, digest: str, helper: str, ahead: BinaryIO, source: BinaryIO) -> None:
@@ -31,7 +29,6 @@ def serve(root: str, digest: str, helper: str, ahead: BinaryIO, source: BinaryIO
     whole frames that the client sent before the helper was running.
     """
     os.umask(0o022)
-    _collect_seldom()
     _note_use(helper)
     # What a library prints must not get between the frames, and commands must not inherit their descriptor.
     frames = os.dup(1)
@@ -55,6 +52,8 @@ def _collect_seldom() -> None:
 def main() -> int:
     """``job ROOT APP ID [FD]``: run that job to its end; FD holds sudo's password. ``recover ROOT``: resolve
     what dead jobs left."""
+    from relstore.host.job import process, start  # a session loads them when it needs them
+
     os.umask(0o022)
     _collect_seldom()
     words = sys.argv[1:]

@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING
 import click
 
 from relstore.cli.console import Console, console_of
+from relstore.cli.early import EARLY
 from relstore.cli.given import given
 from relstore.cli.layers import flag_values, variable_values
+from relstore.client.config.keys.service import ASK_BECOME_PASS
 from relstore.client.config.keys.target import APP, CONNECT_TIMEOUT, PYTHON, SSH, TO
 from relstore.client.config.setting import PathBase
 from relstore.client.config.values import Values, layered
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from relstore.client.connection.account import Account
     from relstore.client.connection.head_start import HeadStart
     from relstore.client.connection.transport.openssh.process import SSHProcess
+    from relstore.client.connection.transport.openssh.spawn import SSHPlan
     from relstore.client.local_state.seen_generations import SeenGenerations
     from relstore.client.ssh_program import OpenSSH
     from relstore.client.target import Target
@@ -89,6 +92,11 @@ def layers_of(context: click.Context) -> Layers:
     return Layers(config, flags, layered(config.values, variable_values(os.environ, base), flags))
 
 
+def at_once(settings: Values) -> bool:
+    """For a command that begins with its hosts, unless it asks something first: one thing at a time."""
+    return not settings.get(ASK_BECOME_PASS)
+
+
 def invocation_of(
     context: click.Context, begins_with_hosts: Callable[[Values], bool] = lambda _: False
 ) -> Invocation:
@@ -107,7 +115,11 @@ def invocation_of(
     head_start: HeadStart[SSHProcess] = HeadStart()
     context.call_on_close(head_start.end)
     if openssh is not None and begins_with_hosts(layers.settings):
-        _begin(head_start, openssh, layers.settings.get(TO) or (), ssh_config, home)
+        plans = _begin(head_start, openssh, layers.settings.get(TO) or (), ssh_config, home)
+        EARLY.remember(plans, str(config_file(context) or ""))
+    else:
+        EARLY.abandon()
+        EARLY.remember([], "")
     # Only now, while ssh logs in.
     from relstore.cli.directories import seen_generations, state_directory
     from relstore.client.connection.account import Account
@@ -145,11 +157,11 @@ def _begin(
     targets: tuple[Target, ...],
     ssh_config: tuple[str, ...],
     home: str,
-) -> None:
+) -> list[SSHPlan]:
     from relstore.client.connection.command_line import COMMAND
     from relstore.client.connection.transport.openssh.ahead import begin
 
-    begin(head_start, openssh, targets, COMMAND, ssh_config, home)
+    return begin(head_start, openssh, targets, COMMAND, ssh_config, home, EARLY.take())
 
 
 def openssh_of(settings: Values) -> OpenSSH | None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import platform
-import socket
+import sys
 from typing import NamedTuple
 
 import relstore
@@ -29,9 +28,9 @@ def hello(root: str) -> protocol.Hello:
     return protocol.Hello(
         protocol.VERSION,
         relstore.__version__,
-        platform.python_version(),
+        sys.version.split()[0],
         account(os.geteuid()),
-        socket.gethostname()[:255],
+        system.nodename[:255],
         system.machine,
         real,
         os.path.exists(os.path.join(real, "format")),

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from relstore.cli import generation_view
 from relstore.cli.command import RelstoreCommand, example
 from relstore.cli.each_host import on_each, report
-from relstore.cli.generation_view import FetchedRows
-from relstore.cli.invocation import invocation_of
-from relstore.cli.progress import ConsoleReporter
-from relstore.client.connection.session import Session
+from relstore.cli.invocation import at_once, invocation_of
+
+if TYPE_CHECKING:
+    from relstore.cli.generation_view import FetchedRows
+    from relstore.cli.progress import ConsoleReporter
+    from relstore.client.connection.session import Session
 
 _SCREENFUL = 20
 """So many a terminal gets unless more are asked for."""
@@ -33,7 +34,9 @@ def list_generations(ctx: click.Context, everything: bool, last: int | None) -> 
 
     A terminal gets the last 20, and the current and pinned ones before them; a pipe and --json get all.
     """
-    invocation = invocation_of(ctx)
+    invocation = invocation_of(ctx, at_once)
+    from relstore.cli import generation_view  # once ssh was started
+
     screen = invocation.console
     most = last
     if most is None and screen.terminal and not (everything or screen.json):

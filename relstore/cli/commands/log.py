@@ -11,7 +11,7 @@ from relstore.cli import text
 from relstore.cli.command import RelstoreCommand, example
 from relstore.cli.console import Console
 from relstore.cli.each_host import on_each, report, the_app
-from relstore.cli.invocation import invocation_of
+from relstore.cli.invocation import at_once, invocation_of
 from relstore.cli.journal_view import LogEntry, entries
 from relstore.cli.progress import ConsoleReporter
 from relstore.cli.table import Column
@@ -52,7 +52,7 @@ def log(ctx: click.Context, last: int | None, everything: bool) -> None:
 
     A terminal gets the last 20; a pipe and --json get all.
     """
-    invocation = invocation_of(ctx)
+    invocation = invocation_of(ctx, at_once)
     most = last
     if most is None and invocation.console.terminal and not (everything or invocation.console.json):
         most = _SCREENFUL

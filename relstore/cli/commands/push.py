@@ -11,9 +11,8 @@ import click
 
 from relstore.cli.activation_options import activation_options
 from relstore.cli.command import RelstoreCommand, example
-from relstore.cli.invocation import invocation_of
+from relstore.cli.invocation import at_once, invocation_of
 from relstore.client.config.keys.release import ARTIFACT, BUILD
-from relstore.client.config.keys.service import ASK_BECOME_PASS
 
 if TYPE_CHECKING:
     from relstore.client.config.values import Values
@@ -51,9 +50,5 @@ def push(
 
 
 def _begins_with_hosts(settings: Values) -> bool:
-    """A build may take long and may fail, and a person is asked one thing at a time."""
-    return (
-        settings.get(ARTIFACT) is not None
-        and settings.get(BUILD) is None
-        and not settings.get(ASK_BECOME_PASS)
-    )
+    """A build may take long and may fail."""
+    return settings.get(ARTIFACT) is not None and settings.get(BUILD) is None and at_once(settings)

@@ -1,25 +1,15 @@
-"""``relstore restart``: restart the current generation, with the checks of an activation."""
+"""``relstore restart``: restart the current generation, with the checks of an activation.
+
+Only the command line is here, so that ssh can be started before the rest (``cli.switching``) is imported.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import click
 
-from relstore.cli.activation_options import (
-    access_of,
-    activation_of,
-    advise,
-    cut_old_option,
-    override_hold_option,
-)
+from relstore.cli.activation_options import activation_of, cut_old_option, override_hold_option
 from relstore.cli.command import RelstoreCommand, example
-from relstore.cli.interruptible import run_interruptible
-from relstore.cli.invocation import invocation_of
-from relstore.cli.outcome_view import show_results
-from relstore.cli.progress import ConsoleReporter
-from relstore.client.fleet.switch import restart as restart_at_all
-from relstore.errors import UsageError
+from relstore.cli.invocation import at_once, invocation_of
 
 
 @example("relstore restart --to deploy@web1:/srv/web")
@@ -33,22 +23,7 @@ def restart(ctx: click.Context, override_hold: bool, cut_old: bool) -> None:
 
     With several targets, one after the other, until one fails.
     """
-    invocation = invocation_of(ctx)
-    targets = invocation.need_targets()
-    asked = activation_of(invocation, 0, override_hold, cut_old)
-    if asked.recipe.restarts_nothing:
-        raise UsageError(
-            "nothing says how the app is restarted", hint="Give --unit NAME, or set `unit` in relstore.toml."
-        )
-    # Hooks belong to a release that goes live.
-    options = replace(
-        asked, recipe=asked.recipe._replace(before=None, after=None, on_failure=None, confirm=0)
-    )
-    warnings = advise(options, invocation)
-    with ConsoleReporter(invocation.console, invocation.labels) as reporter:
-        app, results = run_interruptible(
-            lambda interrupts: restart_at_all(
-                invocation.app, options, targets, access_of(invocation, reporter, interrupts)
-            )
-        )
-    show_results("restart", app, results, invocation, warnings=warnings)
+    invocation = invocation_of(ctx, at_once)
+    from relstore.cli.switching import restart_as_asked
+
+    restart_as_asked(activation_of(invocation, 0, override_hold, cut_old), invocation)

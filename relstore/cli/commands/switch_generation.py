@@ -1,19 +1,16 @@
-"""``relstore switch-generation`` and ``relstore rollback``: make another generation current."""
+"""``relstore switch-generation`` and ``relstore rollback``: make another generation current.
+
+Only the command lines are here, so that ssh can be started before the rest (``cli.switching``) is imported.
+"""
 
 from __future__ import annotations
 
 import click
 
-from relstore.cli.activation_options import access_of, activation_of, activation_options, advise
+from relstore.cli.activation_options import activation_of, activation_options
 from relstore.cli.command import RelstoreCommand, Spec, SpecCommand, each_its_own_option, example
-from relstore.cli.interruptible import run_interruptible
-from relstore.cli.invocation import Invocation, invocation_of
-from relstore.cli.outcome_view import show_results
-from relstore.cli.progress import ConsoleReporter
-from relstore.client.fleet.switch import Switch, switch
-from relstore.client.operations.plan import Rejection
+from relstore.cli.invocation import Invocation, at_once, invocation_of
 from relstore.errors import UsageError
-from relstore.formats.generation import MAX_NOTE
 
 _pick_option = click.option("--pick", is_flag=True, help="Choose from a list, at the terminal.")
 
@@ -51,10 +48,12 @@ def switch_generation(
             "give either GENERATION or --pick, not both" if pick else "missing argument 'GENERATION'",
             hint="`relstore list-generations` shows what there is; --pick asks which one.",
         )
-    invocation = invocation_of(ctx)
+    invocation = invocation_of(ctx, at_once)
+    from relstore.cli.switching import switch_as_asked
+
     options = activation_of(invocation, lock_wait, override_hold, cut_old)
     generation = generation or _picked(invocation, back=False)
-    _switch("switch-generation", Switch(generation, invocation.app, options, each_its_own), invocation)
+    switch_as_asked("switch-generation", generation, options, invocation, each_its_own=each_its_own)
 
 
 @example(
@@ -90,15 +89,17 @@ def rollback(
     With several targets, nothing is switched unless that is the same build at all of them. --pick lets you
     choose from the good generations before the current one.
     """
-    invocation = invocation_of(ctx)
     if message and not mark:
         raise UsageError(
             "-m says why a generation is marked, and --no-mark marks none", hint="Leave one out."
         )
+    invocation = invocation_of(ctx, at_once)
+    from relstore.cli.switching import switch_as_asked
+
     options = activation_of(invocation, lock_wait, override_hold, cut_old)
-    rejection = Rejection(message[:MAX_NOTE]) if mark else None
+    why = message if mark else None
     generation = _picked(invocation, back=True) if pick else "-1"
-    _switch("rollback", Switch(generation, invocation.app, options, each_its_own, rejection), invocation)
+    switch_as_asked("rollback", generation, options, invocation, each_its_own=each_its_own, rejected=why)
 
 
 def _picked(invocation: Invocation, *, back: bool) -> str:
@@ -106,13 +107,3 @@ def _picked(invocation: Invocation, *, back: bool) -> str:
 
     invocation.need_targets()
     return pick(invocation, back=back)
-
-
-def _switch(command: str, order: Switch, invocation: Invocation) -> None:
-    targets = invocation.need_targets()
-    warnings = advise(order.options, invocation)
-    with ConsoleReporter(invocation.console, invocation.labels) as reporter:
-        app, results = run_interruptible(
-            lambda interrupts: switch(order, targets, access_of(invocation, reporter, interrupts))
-        )
-    show_results(command, app, results, invocation, warnings=warnings)

@@ -16,12 +16,13 @@ from relstore.formats import generation as generation_format
 from relstore.formats import journal
 from relstore.host import helpers
 from relstore.host.helpers import Bundle
-from relstore.host.job import closing, rejection, remark, watch
+from relstore.host.job import closing, rejection, remark, survival, watch
 from relstore.host.job import directory as jobs
 from relstore.host.job import start as detach
 from relstore.host.job.build_proof import BuildProof
 from relstore.host.job.directory import Job
-from relstore.host.job.process import BUSY, HELD, INSTANT_S, describe_hold, holder
+from relstore.host.job.occupied import describe_hold, holder
+from relstore.host.job.process import BUSY, HELD, INSTANT_S
 from relstore.host.job.start import Helper
 from relstore.host.job.values import JobRequest
 from relstore.protocol import (
@@ -91,7 +92,7 @@ def _run_job(
     """``restart``: of the current generation, and of no other."""
     reserve.release_if_full(store.root)
     helper = Helper(helpers.install(store.root, bundle, store.durability), password)
-    way = detach.method()
+    way = survival.method()
     with store.app(request.app) as app:
         # Shared, so that the collector cannot remove the generation before the job needs it.
         with store.shared():
@@ -134,6 +135,7 @@ def _run_job(
                 asides.proof.write(job)
         detach.start(helper, store.root.path, app.name, job, lock, way)
         yield Accepted(job.id, number, current, job.method())
+        helpers.keep_bytecode(helper.path)  # now, while the job works
         yield from _follow(app, job)
 
 

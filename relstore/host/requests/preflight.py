@@ -11,25 +11,30 @@ import os
 from collections.abc import Iterator
 
 from relstore.errors import RelstoreError
-from relstore.host.job import start as detach
-from relstore.host.requests import preflight_programs, preflight_units
+from relstore.host.job import survival
+from relstore.host.requests import preflight_programs
 from relstore.protocol import Preflight, Preflighted, Problem
 
 
 def preflight(root: str, request: Preflight, password: str) -> Preflighted:
     """All that would go wrong on this host with the store at ``root``."""
     real = os.path.realpath(root)
-    started = preflight_units.started(real, request.app, request.recipe) if request.switch else ()
-    programs = preflight_programs.judge(request.programs, started)
-    problems = [*programs.problems]
+    switched: list[Problem] = []
+    started: frozenset[str] = frozenset()
     if request.switch:
-        problems += _detaching()
-        problems += preflight_units.unit_problems(real, request.app, request.recipe, password)
-    return Preflighted(tuple(problems), programs.notes)
+        switched += _detaching()
+        if request.recipe.unit_names:
+            # Not at the top: it loads all that asks systemd.
+            from relstore.host.requests import preflight_units
+
+            started = preflight_units.started(real, request.app, request.recipe)
+            switched += preflight_units.unit_problems(real, request.app, request.recipe, password)
+    programs = preflight_programs.judge(request.programs, started)
+    return Preflighted((*programs.problems, *switched), programs.notes)
 
 
 def _detaching() -> Iterator[Problem]:
     try:
-        detach.method()
+        survival.method()
     except RelstoreError as error:
         yield Problem.of("job-ends-at-logout", error.what, error.hint)

@@ -6,14 +6,13 @@ text of unit files (``client.unit_text``).
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from relstore.formats import systemctl
 from relstore.formats.names import UnitName
 from relstore.formats.recipe import Units
-from relstore.host.machine import tools
+from relstore.host.machine import logind, tools
 from relstore.host.machine.privilege import Privilege
 from relstore.host.machine.tools import ToolResult
 from relstore.host.service import timespan
@@ -126,7 +125,7 @@ class Systemd:
     @staticmethod
     def is_here() -> bool:
         """Whether the host runs systemd (sd_booted(3))."""
-        return os.path.isdir("/run/systemd/system")
+        return logind.is_systemd_here()
 
     def state(self, unit: UnitName) -> UnitState:
         """The state of the unit now; an empty one if the manager does not answer."""

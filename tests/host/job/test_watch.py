@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
 from relstore.formats import journal
+from relstore.host.job import changes, watch
 from relstore.host.job import directory as jobs
-from relstore.host.job import watch
 from relstore.host.job.directory import Job
 from relstore.host.job.values import QUEUED, JobState
 from relstore.protocol import Ended, Output, Step
@@ -66,6 +67,24 @@ def test_one_that_runs_is_followed_as_it_goes(helper: str, app: App) -> None:
     assert log.endswith(b"before\nafter\n")
     assert set(steps) <= {"verifying", "switching", "restarting"}
     assert rest[-1] == Ended(job.id, journal.ACTIVE, 2, 1, 2, "")
+
+
+@pytest.mark.skipif(not hasattr(signal, "sigtimedwait"), reason="PyPy cannot wait for a signal")
+def test_the_end_of_a_job_of_another_session_is_noticed_by_its_files(
+    helper: str, app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing but what the kernel tells of the directory ends a wait here."""
+    monkeypatch.setattr(changes, "_LAST_S", 3600.0)
+    gate = Gate(root_of(app).parent / "gate")
+    job, lock = create(app, 2, gate.line)
+    with started_job(helper, root_of(app), job, lock):
+        events = watch.follow(app, job)
+        while next(events) != Step("restarting", 0, 0):
+            pass
+        with gate.reached():
+            pass
+        *_, last = events
+    assert last == Ended(job.id, journal.ACTIVE, 2, 1, 2, "")
 
 
 def test_two_may_watch(helper: str, app: App) -> None:

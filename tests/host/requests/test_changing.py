@@ -37,6 +37,8 @@ CHANGES: list[Any] = [
     protocol.Pin(WEB, PinName("kept"), "1"),
     protocol.Unpin(WEB, PinName("kept")),
     protocol.Delete(WEB, ("2",), "me", False),
+    protocol.Adopt(WEB, "/srv/old", None, None, (), (), 5, "me", False),
+    protocol.GiveBack(WEB, False),
     protocol.Hold(WEB, "me", "why"),
     protocol.Unhold(WEB),
     protocol.Mark(WEB, "1", False, "me", ""),
@@ -53,6 +55,7 @@ READS: list[Any] = [
     protocol.Past(WEB, 0),
     protocol.Status(WEB),
     protocol.Delete(WEB, ("2",), "me", True),
+    protocol.GiveBack(WEB, True),
 ]
 OTHERS = {
     protocol.Compare, protocol.Open, protocol.Put, protocol.Preflight, protocol.Become, protocol.Reject, protocol.Watch,
