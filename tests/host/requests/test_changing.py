@@ -55,7 +55,6 @@ READS: list[Any] = [
     protocol.Past(WEB, 0),
     protocol.Status(WEB),
     protocol.Delete(WEB, ("2",), "me", True),
-    protocol.GiveBack(WEB, True),
 ]
 OTHERS = {
     protocol.Compare, protocol.Open, protocol.Put, protocol.Preflight, protocol.Become, protocol.Reject, protocol.Watch,
