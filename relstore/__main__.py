@@ -22,8 +22,8 @@ def start() -> None:
     # Somebody who started us with SIGINT ignored (nohup, a shell's background job) wants it to stay so.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _end_at_once)
-    # What is imported stays, as do the entries of a large tree: to look for garbage among them every 700 objects
-    # takes 5 % of the start, and a quarter of a scan's time.
+    # What is imported stays, as do the entries of a large tree: to look for garbage among them every 700
+    # objects takes 5 % of the start, and a quarter of a scan's time.
     gc.set_threshold(100_000)
     from relstore.cli.early import EARLY
 

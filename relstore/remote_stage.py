@@ -45,8 +45,8 @@ def main(source: BinaryIO) -> None:
         helper = in_memory(bundle)
     sys.path.insert(0, helper)
     if hasattr(gc, "set_threshold"):  # PyPy has its own collector
-        # What is imported stays, as do the entries of a large manifest: to look for garbage among them takes a
-        # third of the time of reading it.
+        # What is imported stays, as do the entries of a large manifest: to look for garbage among them takes
+        # a third of the time of reading it.
         gc.set_threshold(100000)
     from relstore.remote_helper import serve
 
