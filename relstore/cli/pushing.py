@@ -29,6 +29,8 @@ from relstore.client.fleet.push import push as push_to_all
 from relstore.client.local_state.scan_cache import ScanCache
 from relstore.client.operations.plan import Push
 from relstore.client.operations.stage import Preview, Question, check_executable, preview
+from relstore.client.transfer.manifest_difference import ManifestDifferences
+from relstore.client.transfer.stream_plan import SendOptions
 from relstore.errors import UsageError
 from relstore.formats.generation import MAX_NOTE, Description
 from relstore.formats.names import AppName
@@ -65,7 +67,7 @@ def push_as_asked(invocation: Invocation, wish: Wish) -> None:
     run_build(invocation)
     app = invocation.app or _app_named_after(path, invocation)
     if wish.dry_run:
-        _dry_run(invocation, app, _scan(path, invocation, scans))
+        _dry_run(invocation, app, _scan(path, invocation, scans), transfer)
         return
 
     def plan() -> Push:
@@ -127,12 +129,13 @@ def _app_named_after(path: Path, invocation: Invocation) -> AppName:
     return app
 
 
-def _dry_run(invocation: Invocation, app: AppName, scanned: Scan) -> None:
+def _dry_run(invocation: Invocation, app: AppName, scanned: Scan, transfer: SendOptions) -> None:
     outside = invocation.settings.get(ALLOW_OUTSIDE_LINKS)
+    differences = ManifestDifferences(transfer, app, scanned)
 
     async def at_host(session: Session, _: ConsoleReporter) -> Preview:
         check_executable(session, scanned)
-        question = Question(app, scanned, allow_outside_links=outside)
+        question = Question(app, scanned, differences, allow_outside_links=outside)
         return await preview(session, question, scanned)
 
     def show(host: str, answer: Preview) -> None:

@@ -185,7 +185,8 @@ class RequestServer:
 
     def _asides(self, app: AppName) -> Asides:
         """What this session said of its next activation, which is now."""
-        asides = Asides(remark.of_findings(self._findings.get(app, ())), self._rejection, self._cut_old)
+        passed = remark.of_findings(self._findings.get(app, ()))
+        asides = Asides(passed, self._rejection, self._cut_old, self._uploading.proof)
         self._rejection, self._cut_old = None, False
         return asides
 

@@ -232,3 +232,57 @@ def test_ten_times_broken_off_costs_little(
     print(f"{total / size:.3f} of one upload")
     assert total <= 1.1 * size
     assert problems(store_path) == []
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> Path:
+    """A tree whose manifest is worth a difference."""
+    for number in range(400):
+        file = tmp_path / "many" / f"{number % 20:02}" / f"{number:03}"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"{number}\n")
+    return tmp_path / "many"
+
+
+def test_a_manifest_goes_as_a_difference_or_whole(user: User, many: Path, tmp_path: Path) -> None:
+    """Whatever has become of the former one, at the host and on this machine."""
+    store = tmp_path / "store"
+    live = store / "apps/many/current/00/000"
+
+    def push(text: str) -> Path:
+        before = set((store / "builds").iterdir()) if store.exists() else set()
+        (many / "00" / "000").write_text(text)
+        user.does("push", many, "--to", store)
+        assert live.read_text() == text
+        assert problems(store) == []
+        (made,) = set((store / "builds").iterdir()) - before
+        return made
+
+    push("the first\n")
+    former = push("by a difference\n") / "manifest"
+    raw = former.read_bytes()
+    former.chmod(0o644)
+    former.write_bytes(b"x" + raw[1:])
+    (many / "00" / "000").write_text("with a damaged base\n")
+    user.does("push", many, "--to", store)
+    assert live.read_text() == "with a damaged base\n"
+    former.write_bytes(raw)
+    former.chmod(0o444)
+    shutil.rmtree(user.home / ".cache")
+    push("without a cache\n")
+    push("by a difference again\n")
+
+
+def test_a_job_is_handed_what_its_session_proved(user: User, many: Path, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+
+    def newest() -> Path:
+        return sorted((store / "apps/many/jobs").iterdir())[-1]
+
+    user.does("push", many, "--to", store)
+    assert 0 < (newest() / "proved").stat().st_size < 512
+    (many / "00" / "000").write_text("changed\n")
+    user.does("push", many, "--to", store)
+    assert 0 < (newest() / "proved").stat().st_size < 512
+    user.does("switch-generation", "-1", "--to", store)
+    assert not (newest() / "proved").exists()

@@ -18,6 +18,7 @@ from relstore.client.fleet.turns import Turns
 from relstore.client.operations.access import Access
 from relstore.client.operations.plan import Push
 from relstore.client.target import Target
+from relstore.client.transfer.manifest_difference import ManifestDifferences
 from relstore.client.transfer.stream_maker import StreamMaker
 
 
@@ -31,7 +32,9 @@ async def push(read: Callable[[], Push], targets: Sequence[Target], access: Acce
         plan = read()
         stream_maker = StreamMaker(plan.transfer, plan.app, plan.scan)
         stream_maker.begin([target.label for target in targets])
-        return Preparation(plan, stream_maker)
+        differences = ManifestDifferences(plan.transfer, plan.app, plan.scan)
+        differences.to(differences.likely)  # made here, in the thread
+        return Preparation(plan, stream_maker, differences)
 
     turns = Turns(targets, access.account)
     tolerated = access.max_unreachable.of(len(targets))

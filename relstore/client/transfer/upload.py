@@ -37,6 +37,8 @@ class Comparison:
     probed: protocol.Probed
     wanted: list[Wanted]
     codecs: tuple[str, ...]
+    send_whole: bool = False
+    """Whether nothing was compared, since the host needs the manifest itself."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +63,15 @@ class Sent:
     streams: tuple[Stream, ...]
 
 
-async def compare(session: Session, request: protocol.Compare, scan: Scan) -> Comparison:
-    """Ask what is missing. Changes nothing."""
-    reply, body = await session.ask(request, protocol.Compared, scan.raw)
+async def compare(
+    session: Session, request: protocol.Compare, scan: Scan, difference: bytes | None = None
+) -> Comparison:
+    """Ask what is missing. Changes nothing. ``difference``: sent in the place of the manifest."""
+    reply, body = await session.ask(
+        request, protocol.Compared, scan.raw if difference is None else difference
+    )
+    if reply.send_whole and difference is not None:
+        return Comparison(reply.found, [], reply.codecs, send_whole=True)
     try:
         wanted = streams.check(rows(body, Wanted), contents(scan.manifest))
     except (FormatError, ProtocolError) as error:

@@ -19,6 +19,7 @@ from relstore.host.helpers import Bundle
 from relstore.host.job import closing, rejection, remark, watch
 from relstore.host.job import directory as jobs
 from relstore.host.job import start as detach
+from relstore.host.job.build_proof import BuildProof
 from relstore.host.job.directory import Job
 from relstore.host.job.process import BUSY, HELD, INSTANT_S, describe_hold, holder
 from relstore.host.job.start import Helper
@@ -54,6 +55,8 @@ class Asides(NamedTuple):
     """Why what it leaves is bad; None where that stays as it is."""
     cut_old: bool = False
     """Whether it waits for no connection of the slot that it needs."""
+    proof: Optional[BuildProof] = None
+    """That the build which this session published was proved; it counts for that build alone."""
 
 
 NO_ASIDES = Asides()
@@ -127,6 +130,8 @@ def _run_job(
             rejection.write(job, asides.rejected)
             if asides.cut_old:
                 closing.ask_at_once(job)
+            if asides.proof is not None and asides.proof.build == row.generation.build:
+                asides.proof.write(job)
         detach.start(helper, store.root.path, app.name, job, lock, way)
         yield Accepted(job.id, number, current, job.method())
         yield from _follow(app, job)
