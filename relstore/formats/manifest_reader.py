@@ -106,9 +106,9 @@ def _read_entries(raw: bytes, header: _Header) -> tuple[list[Entry], bool]:
         path = encoded.decode()
         kind = raw[at]
         at += 1
-        above, _, name = encoded.rpartition(b"/")
+        above, slash, name = encoded.rpartition(b"/")
         depth = depths.get(above)
-        if depth is None or encoded <= last or name in _NO_NAMES or encoded[:1] == b"/":
+        if depth is None or (slash and not above) or encoded <= last or name in _NO_NAMES:
             raise _misplaced(path, encoded, last)
         # What is above is a path already, so that only its last part is new.
         if (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from relstore.errors import FormatError
@@ -116,8 +116,10 @@ ENTRIES = st.one_of(
 )  # fmt: skip
 
 
+@settings(max_examples=1500, deadline=None)
 @given(st.lists(ENTRIES, max_size=4), st.booleans(), st.sampled_from([1, 1, 1, 2, 3]))
 @example([["a", 0], ["a/b", 1, 1, B, S]], True, 1)
+@example([["/a", 0]], True, 1)
 def test_any_entries(entries: list[Any], in_order: bool, version: int) -> None:
     if in_order:
         entries.sort(key=lambda entry: str(entry[0]).encode())
@@ -130,6 +132,7 @@ LARGE = manifest(
 )  # fmt: skip
 
 
+@settings(max_examples=1500, deadline=None)
 @given(st.sampled_from([GOOD, LARGE]), st.integers(0, 1000), st.integers(0, 3), st.binary(max_size=3))
 def test_any_damage(raw: bytes, place: int, cut: int, put: bytes) -> None:
     place %= len(raw)
