@@ -18,9 +18,16 @@ from relstore.cli.progress import ConsoleReporter
 from relstore.client.artifact.app_name import suggest
 from relstore.client.artifact.executables import programs
 from relstore.client.artifact.git import describe
-from relstore.client.artifact.scan import Scan, scan
-from relstore.client.artifact.unfit import below_top, check_links, check_top
-from relstore.client.config.keys.release import ALLOW_OUTSIDE_LINKS, ARTIFACT, COPY, INCLUDE_EVERYTHING
+from relstore.client.artifact.scan import Scan, Selection, scan
+from relstore.client.artifact.unfit import check_links
+from relstore.client.config.keys.release import (
+    ALLOW_OUTSIDE_LINKS,
+    ALLOW_PRIVATE,
+    ARTIFACT,
+    COPY,
+    EXCLUDE,
+    INCLUDE_EVERYTHING,
+)
 from relstore.client.config.keys.retention import GC
 from relstore.client.config.keys.service import IGNORE_PREFLIGHT
 from relstore.client.config.recipe import policy
@@ -97,14 +104,12 @@ def push_as_asked(invocation: Invocation, wish: Wish) -> None:
 
 
 def _scan(path: Path, invocation: Invocation, cache: ScanCache) -> Scan:
-    everything = invocation.settings.get(INCLUDE_EVERYTHING)
-    if not everything:
-        check_top(path)
-    scanned = scan(path, cache, invocation.settings.get(COPY) or ())
-    doubt = "" if everything else below_top(scanned)
-    if doubt:
-        invocation.console.note(doubt)
-    if not invocation.settings.get(ALLOW_OUTSIDE_LINKS):
+    settings = invocation.settings
+    selection = Selection(
+        settings.get(EXCLUDE), settings.get(ALLOW_PRIVATE), settings.get(INCLUDE_EVERYTHING)
+    )
+    scanned = scan(path, cache, settings.get(COPY) or (), selection)
+    if not settings.get(ALLOW_OUTSIDE_LINKS):
         # The host refuses these too; checking first saves the connection.
         check_links(scanned.manifest)
     invocation.console.detail(

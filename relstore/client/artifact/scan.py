@@ -17,8 +17,9 @@ from typing import NamedTuple
 
 from blake3 import blake3
 
-from relstore.client.artifact import copies
+from relstore.client.artifact import copies, unfit
 from relstore.client.artifact.read_file import Read, changed, read_file, unreadable
+from relstore.client.ignore_patterns import IgnorePatterns
 from relstore.client.local_state.scan_cache import KnownFile, ScanCache, Stamp
 from relstore.errors import ArtifactError, FormatError
 from relstore.formats.manifest import Directory, Entry, File, Manifest, ObjectRef, Symlink
@@ -63,20 +64,44 @@ class Scan:
             raise changed(source)
 
 
-def scan(artifact: Path, cache: ScanCache | None = None, copy: Sequence[str] = ()) -> Scan:
+class Selection(NamedTuple):
+    """What of a directory is pushed."""
+
+    exclude: IgnorePatterns | None = None
+    """What is left out."""
+    allow_private: IgnorePatterns | None = None
+    """What may be pushed although it looks private."""
+    allow_all: bool = False
+    """Whether everything may."""
+
+
+EVERYTHING = Selection(allow_all=True)
+
+
+def scan(
+    artifact: Path,
+    cache: ScanCache | None = None,
+    copy: Sequence[str] = (),
+    selection: Selection = EVERYTHING,
+) -> Scan:
     """Read ``artifact`` (followed when it is a symlink itself). Raises ArtifactError.
 
     ``copy``: patterns of the files that become copies of their own. Raises UsageError for one without a file.
     """
     try:
-        items = list(_find(artifact))
+        checked = not selection.allow_all and artifact.is_dir()  # a single file was named on purpose
+        items = list(_find(artifact, selection.exclude))
         if not items:
             raise ArtifactError(
-                f"{artifact} is empty",
+                f"{artifact} is empty" + (", but for what `exclude` leaves out" if selection.exclude else ""),
                 path=str(artifact),
                 hint="Was it built? `build` in relstore.toml runs first.",
             )
+        if checked:
+            unfit.check_names(artifact, (item.path for item in items), selection.allow_private)
         done = _read_all(items, cache.get(artifact) if cache else {})
+        if checked:
+            unfit.check_private(artifact, done.private_keys, selection.allow_private)
         manifest = Manifest.from_entries(copies.mark(done.entries, copy))
         raw = manifest.encode()
     except OSError as error:
@@ -100,10 +125,10 @@ class _Item(NamedTuple):
     stat: os.stat_result
 
 
-def _find(artifact: Path) -> Iterator[_Item]:
+def _find(artifact: Path, exclude: IgnorePatterns | None) -> Iterator[_Item]:
     status = artifact.stat()
     if stat.S_ISDIR(status.st_mode):
-        yield from _walk(str(artifact))
+        yield from _walk(str(artifact), exclude)
     elif stat.S_ISREG(status.st_mode):
         yield _Item(os.path.realpath(artifact), artifact.name, status)
     else:
@@ -114,14 +139,17 @@ def _find(artifact: Path) -> Iterator[_Item]:
         )
 
 
-def _walk(top: str) -> Iterator[_Item]:
+def _walk(top: str, exclude: IgnorePatterns | None) -> Iterator[_Item]:
     # A stack of its own: a tree may be deeper than Python's.
     waiting = [(top, "")]
     while waiting:
         directory, prefix = waiting.pop()
         with os.scandir(directory) as entries:
             for entry in entries:
-                item = _Item(entry.path, prefix + entry.name, entry.stat(follow_symlinks=False))
+                path = prefix + entry.name
+                if exclude and exclude.match(path, is_directory=entry.is_dir(follow_symlinks=False)):
+                    continue
+                item = _Item(entry.path, path, entry.stat(follow_symlinks=False))
                 _check_name(item)
                 yield item
                 if stat.S_ISDIR(item.stat.st_mode):
@@ -156,6 +184,8 @@ class _Done:
     sources: dict[Digest, str] = field(default_factory=dict)
     settled: dict[str, KnownFile] = field(default_factory=dict)
     """The files that may be remembered."""
+    private_keys: list[str] = field(default_factory=list)
+    """The paths of files that are; they are not remembered, so they are always found again."""
     bytes_read: int = 0
     files_read: int = 0
     """Both count only settled files."""
@@ -173,7 +203,9 @@ class _Done:
 
     def add_read(self, item: _Item, read: Read) -> None:
         self.add_file(item, read.file, read.mode)
-        if read.settled:
+        if read.is_private_key:
+            self.private_keys.append(item.path)
+        elif read.settled:
             self.settled[item.path] = read.file
             self.bytes_read += read.file.stamp.size
             self.files_read += 1

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from relstore.client.coding import AUTO, LEVELS, NONE, check_compression
 from relstore.client.config.readers import BOOLEAN, COMMAND, PATH, argument, several, string
 from relstore.client.config.setting import DefaultedSetting, PathBase, Setting, ValueType
+
+if TYPE_CHECKING:
+    from relstore.client.ignore_patterns import IgnorePatterns
 
 TITLE = "What is released, and how it is sent"
 INTRO = ""
@@ -16,6 +21,12 @@ def _compression(value: object, base: PathBase) -> str:
 
 def _patterns(value: object, base: PathBase) -> tuple[str, ...]:
     return tuple(argument(string(item)) for item in several(value, "pattern"))
+
+
+def _ignore_patterns(value: object, base: PathBase) -> IgnorePatterns:
+    from relstore.client.ignore_patterns import IgnorePatterns  # start-up can do without
+
+    return IgnorePatterns.parse(_patterns(value, base))
 
 
 ARTIFACT = Setting(
@@ -45,6 +56,24 @@ COPY = Setting(
     example=["bin/web", "lib/**/*.so"],
     commands=("push",),
 )
+_IGNORE = ValueType("string or list of strings", "PATTERN", _ignore_patterns, repeatable=True)
+EXCLUDE = Setting(
+    "exclude",
+    _IGNORE,
+    help="Leave out what of the artifact matches this pattern, in the syntax of gitignore.",
+    more="`/` at the beginning means the artifact's top, `/` at the end a directory, and `!` takes back what "
+    "an earlier pattern left out, unless a directory above it is left out.",
+    example=["*.map", "/cache/"],
+    commands=("push",),
+)
+ALLOW_PRIVATE = Setting(
+    "allow-private",
+    _IGNORE,
+    help="Push files that look private, such as .env or keys, where they match this pattern.",
+    more="It has the syntax of `exclude`. Every account of the host can read a release, and it stays there.",
+    example=["/vendor/tls/test/*.pem"],
+    commands=("push",),
+)
 ALLOW_OUTSIDE_LINKS = DefaultedSetting(
     "allow-outside-links",
     BOOLEAN,
@@ -57,7 +86,7 @@ INCLUDE_EVERYTHING = DefaultedSetting(
     "include-everything",
     BOOLEAN,
     help="Push an artifact although it holds a repository, relstore.toml, .env or private keys.",
-    more="Every account of the host can read a release, and it stays there.",
+    more="Every account of the host can read a release, and it stays. `allow-private` names single ones.",
     example=False,
     default=False,
     commands=("push",),
