@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from relstore.cli import text
 from relstore.cli.activation_options import access_of, activation_of, advise
-from relstore.cli.build_command import run_build
+from relstore.cli.artifact_source import Source, source
 from relstore.cli.each_host import on_each, report
 from relstore.cli.interruptible import run_interruptible
 from relstore.cli.invocation import Invocation
 from relstore.cli.local_state import send_options
 from relstore.cli.outcome_view import show_results
 from relstore.cli.progress import ConsoleReporter
-from relstore.client.artifact.app_name import suggest
 from relstore.client.artifact.executables import programs
 from relstore.client.artifact.git import describe
 from relstore.client.artifact.scan import Scan, Selection, scan
@@ -23,7 +21,6 @@ from relstore.client.artifact.unfit import check_links
 from relstore.client.config.keys.release import (
     ALLOW_OUTSIDE_LINKS,
     ALLOW_PRIVATE,
-    ARTIFACT,
     COPY,
     EXCLUDE,
     INCLUDE_EVERYTHING,
@@ -64,72 +61,57 @@ def push_as_asked(invocation: Invocation, wish: Wish) -> None:
     activation = (
         activation_of(invocation, wish.lock_wait, wish.override_hold, wish.cut_old) if activates else None
     )
-    path = settings.get(ARTIFACT)
-    if path is None:
-        raise UsageError(
-            "nothing to push", hint="Name it: relstore push PATH, or set `artifact` in relstore.toml."
-        )
-    run_build(invocation)
-    app = invocation.app or _app_named_after(path, invocation)
-    if wish.dry_run:
-        _dry_run(invocation, app, _scan(path, invocation, scans))
-        return
+    with source(invocation) as (artifact, app):
+        if wish.dry_run:
+            _dry_run(invocation, app, _scan(artifact, invocation, scans))
+            return
 
-    def plan() -> Push:
-        scanned = _scan(path, invocation, scans)
-        real = Path(os.path.realpath(path))
-        directory = real if real.is_dir() else real.parent
-        git = describe(directory, os.environ, invocation.console.note)
-        return Push(
-            app,
-            scanned,
-            Description(invocation.who, git.commit if git else None, git.dirty if git else False, wish.note),
-            settings.get(ALLOW_OUTSIDE_LINKS),
-            activation,
-            transfer,
-            tuple(programs(scanned)),
-            settings.get(IGNORE_PREFLIGHT) or (),
-            policy(settings),
-            settings.get(GC),
-        )
-
-    warnings = advise(activation, invocation) if activation is not None else []
-    with ConsoleReporter(invocation.console, invocation.labels) as reporter:
-        results = run_interruptible(
-            lambda interrupts: push_to_all(
-                plan, invocation.targets, access_of(invocation, reporter, interrupts)
+        def plan() -> Push:
+            scanned = _scan(artifact, invocation, scans)
+            git = describe(artifact.project, os.environ, invocation.console.note)
+            return Push(
+                app,
+                scanned,
+                Description(
+                    invocation.who, git.commit if git else None, git.dirty if git else False, wish.note
+                ),
+                settings.get(ALLOW_OUTSIDE_LINKS),
+                activation,
+                transfer,
+                tuple(programs(scanned)),
+                settings.get(IGNORE_PREFLIGHT) or (),
+                policy(settings),
+                settings.get(GC),
             )
-        )
+
+        warnings = advise(activation, invocation) if activation is not None else []
+        with ConsoleReporter(invocation.console, invocation.labels) as reporter:
+            results = run_interruptible(
+                lambda interrupts: push_to_all(
+                    plan, invocation.targets, access_of(invocation, reporter, interrupts)
+                )
+            )
     show_results("push", app, results, invocation, warnings=warnings)
 
 
-def _scan(path: Path, invocation: Invocation, cache: ScanCache) -> Scan:
-    settings = invocation.settings
+def _scan(artifact: Source, invocation: Invocation, cache: ScanCache) -> Scan:
+    settings, unpacked_from = invocation.settings, artifact.unpacked_from
     selection = Selection(
-        settings.get(EXCLUDE), settings.get(ALLOW_PRIVATE), settings.get(INCLUDE_EVERYTHING)
+        settings.get(EXCLUDE),
+        settings.get(ALLOW_PRIVATE),
+        settings.get(INCLUDE_EVERYTHING),
+        unpacked_from,
     )
-    scanned = scan(path, cache, settings.get(COPY) or (), selection)
+    kept = cache if unpacked_from is None else None  # what is unpacked anew is never what was read before
+    scanned = scan(artifact.path, kept, settings.get(COPY) or (), selection)
     if not settings.get(ALLOW_OUTSIDE_LINKS):
         # The host refuses these too; checking first saves the connection.
         check_links(scanned.manifest)
     invocation.console.detail(
-        f"{path}: {text.plural(len(scanned.sources), 'distinct file')}, "
+        f"{unpacked_from or artifact.path}: {text.plural(len(scanned.sources), 'distinct file')}, "
         f"{text.size(scanned.manifest.size)}, build {scanned.build.short}"
     )
     return scanned
-
-
-def _app_named_after(path: Path, invocation: Invocation) -> AppName:
-    real = Path(os.path.realpath(path))
-    app, from_above = suggest(real)
-    if app is None:
-        raise UsageError(f"{real.name!r} does not make a name for the app", hint="Give --app NAME.")
-    if from_above:
-        invocation.console.note(
-            f"the app is named {app} after the project's directory, since {real.name!r} names no app; "
-            "--app, or `app` in relstore.toml, gives it another name"
-        )
-    return app
 
 
 def _dry_run(invocation: Invocation, app: AppName, scanned: Scan) -> None:

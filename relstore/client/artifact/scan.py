@@ -46,6 +46,8 @@ class Scan:
     build: Digest
     sources: dict[Digest, str]
     cache: ScanCache | None = None
+    lasts: bool = True
+    """Whether the artifact is still there after the push."""
 
     def check_unchanged(self, contents: Iterable[ObjectRef]) -> None:
         """Read these again; when one has changed, forget what was remembered about the artifact.
@@ -73,6 +75,8 @@ class Selection(NamedTuple):
     """What may be pushed although it looks private."""
     allow_all: bool = False
     """Whether everything may."""
+    unpacked_from: Path | None = None
+    """What the directory was unpacked from, only for this scan; messages name that."""
 
 
 EVERYTHING = Selection(allow_all=True)
@@ -88,33 +92,35 @@ def scan(
 
     ``copy``: patterns of the files that become copies of their own. Raises UsageError for one without a file.
     """
+    shown = selection.unpacked_from or artifact
     try:
         checked = not selection.allow_all and artifact.is_dir()  # a single file was named on purpose
         items = list(_find(artifact, selection.exclude))
         if not items:
             raise ArtifactError(
-                f"{artifact} is empty" + (", but for what `exclude` leaves out" if selection.exclude else ""),
+                f"{shown} is empty" + (", but for what `exclude` leaves out" if selection.exclude else ""),
                 path=str(artifact),
                 hint="Was it built? `build` in relstore.toml runs first.",
             )
         if checked:
-            unfit.check_names(artifact, (item.path for item in items), selection.allow_private)
+            unfit.check_names(shown, (item.path for item in items), selection.allow_private)
         done = _read_all(items, cache.get(artifact) if cache else {})
         if checked:
-            unfit.check_private(artifact, done.private_keys, selection.allow_private)
+            unfit.check_private(shown, done.private_keys, selection.allow_private)
         manifest = Manifest.from_entries(copies.mark(done.entries, copy))
         raw = manifest.encode()
     except OSError as error:
         raise unreadable(artifact, error) from None
     except FormatError as error:
         raise ArtifactError(
-            f"{artifact} cannot be pushed: {error.what}",
+            f"{shown} cannot be pushed: {error.what}",
             path=str(artifact),
             hint="Rename it, or leave it out of the artifact.",
         ) from None
     if cache and done.worth_keeping:
         cache.keep(artifact, done.settled)
-    return Scan(artifact, manifest, raw, Digest(blake3(raw).hexdigest()), done.sources, cache)
+    build, lasts = Digest(blake3(raw).hexdigest()), selection.unpacked_from is None
+    return Scan(artifact, manifest, raw, build, done.sources, cache, lasts)
 
 
 class _Item(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from relstore.client.coding import AUTO, LEVELS, NONE, check_compression
@@ -29,13 +30,26 @@ def _ignore_patterns(value: object, base: PathBase) -> IgnorePatterns:
     return IgnorePatterns.parse(_patterns(value, base))
 
 
+STANDARD_INPUT = Path("-")
+"""As an artifact on the command line. In relstore.toml, where paths become absolute, `-` is a file."""
+
 ARTIFACT = Setting(
     "artifact",
     PATH,
-    help="The file or directory to release.",
+    help="The file or directory to release; `-` on the command line is a tar on standard input.",
     example="dist",
     commands=("push",),
     is_argument=True,
+)
+UNPACK = Setting(
+    "unpack",
+    BOOLEAN,
+    help="Unpack the artifact, a .tar, .tar.gz, .tar.zst or .zip, on this machine.",
+    more="Without it, an archive is released as the file that it is. What could write outside, or is in the "
+    "archive twice, is refused.",
+    example=True,
+    absent="false, and true for `-`",
+    commands=("push",),
 )
 BUILD = Setting(
     "build",
