@@ -24,6 +24,7 @@ from relstore.client.config.keys.release import (
     COPY,
     EXCLUDE,
     INCLUDE_EVERYTHING,
+    LINK,
 )
 from relstore.client.config.keys.retention import GC
 from relstore.client.config.keys.service import IGNORE_PREFLIGHT
@@ -75,12 +76,13 @@ def push_as_asked(invocation: Invocation, wish: Wish) -> None:
                 Description(
                     invocation.who, git.commit if git else None, git.dirty if git else False, wish.note
                 ),
-                settings.get(ALLOW_OUTSIDE_LINKS),
+                settings.get(ALLOW_OUTSIDE_LINKS) or bool(settings.get(LINK)),
                 activation,
                 transfer,
                 tuple(programs(scanned)),
                 settings.get(IGNORE_PREFLIGHT) or (),
                 policy(settings),
+                settings.get(LINK) or (),
                 settings.get(GC),
             )
 
@@ -100,13 +102,14 @@ def _scan(artifact: Source, invocation: Invocation, cache: ScanCache) -> Scan:
         settings.get(EXCLUDE),
         settings.get(ALLOW_PRIVATE),
         settings.get(INCLUDE_EVERYTHING),
+        settings.get(LINK) or (),
         unpacked_from,
     )
     kept = cache if unpacked_from is None else None  # what is unpacked anew is never what was read before
     scanned = scan(artifact.path, kept, settings.get(COPY) or (), selection)
     if not settings.get(ALLOW_OUTSIDE_LINKS):
         # The host refuses these too; checking first saves the connection.
-        check_links(scanned.manifest)
+        check_links(scanned.manifest, settings.get(LINK) or ())
     invocation.console.detail(
         f"{unpacked_from or artifact.path}: {text.plural(len(scanned.sources), 'distinct file')}, "
         f"{text.size(scanned.manifest.size)}, build {scanned.build.short}"
@@ -115,7 +118,8 @@ def _scan(artifact: Source, invocation: Invocation, cache: ScanCache) -> Scan:
 
 
 def _dry_run(invocation: Invocation, app: AppName, scanned: Scan) -> None:
-    outside = invocation.settings.get(ALLOW_OUTSIDE_LINKS)
+    settings = invocation.settings
+    outside = settings.get(ALLOW_OUTSIDE_LINKS) or bool(settings.get(LINK))
 
     async def at_host(session: Session, _: ConsoleReporter) -> Preview:
         check_executable(session, scanned)

@@ -18,10 +18,12 @@ from typing import NamedTuple
 from blake3 import blake3
 
 from relstore.client.artifact import copies, unfit
+from relstore.client.artifact.data_links import with_links
 from relstore.client.artifact.read_file import Read, changed, read_file, unreadable
 from relstore.client.ignore_patterns import IgnorePatterns
 from relstore.client.local_state.scan_cache import KnownFile, ScanCache, Stamp
 from relstore.errors import ArtifactError, FormatError
+from relstore.formats.data_link import DataLink
 from relstore.formats.manifest import Directory, Entry, File, Manifest, ObjectRef, Symlink
 from relstore.formats.names import Digest
 from relstore.formats.paths import MAX_DEPTH, MAX_PATH_BYTES
@@ -67,7 +69,7 @@ class Scan:
 
 
 class Selection(NamedTuple):
-    """What of a directory is pushed."""
+    """What of a directory is pushed, and with what."""
 
     exclude: IgnorePatterns | None = None
     """What is left out."""
@@ -75,6 +77,8 @@ class Selection(NamedTuple):
     """What may be pushed although it looks private."""
     allow_all: bool = False
     """Whether everything may."""
+    links: Sequence[DataLink] = ()
+    """To data outside, which are added."""
     unpacked_from: Path | None = None
     """What the directory was unpacked from, only for this scan; messages name that."""
 
@@ -107,7 +111,8 @@ def scan(
         done = _read_all(items, cache.get(artifact) if cache else {})
         if checked:
             unfit.check_private(shown, done.private_keys, selection.allow_private)
-        manifest = Manifest.from_entries(copies.mark(done.entries, copy))
+        entries = with_links(copies.mark(done.entries, copy), selection.links)
+        manifest = Manifest.from_entries(entries)
         raw = manifest.encode()
     except OSError as error:
         raise unreadable(artifact, error) from None

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from relstore.client.ignore_patterns import IgnorePatterns
 from relstore.errors import ArtifactError
+from relstore.formats.data_link import DataLink
 from relstore.formats.manifest import Manifest
 
 _NAMES = frozenset(
@@ -54,15 +55,16 @@ def check_private(artifact: Path, private: Iterable[str], allowed: IgnorePattern
     )
 
 
-def check_links(manifest: Manifest) -> None:
+def check_links(manifest: Manifest, declared: Sequence[DataLink] = ()) -> None:
     """Refuse links that lead out of the build, naming the one of a chain that does. Raises ArtifactError."""
-    link = manifest.way_out()
+    link = manifest.way_out({link.path for link in declared})
     if link is None:
         return
     raise ArtifactError(
         f"the symlink {link.path!r} -> {link.target!r} leads out of the build",
         state="Nothing was pushed.",
-        hint="Make it point inside, or allow it with --allow-outside-links.",
+        hint="Make it point inside. One to the data of the app belongs into `link`; --allow-outside-links "
+        "allows all.",
     )
 
 

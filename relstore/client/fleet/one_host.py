@@ -167,7 +167,7 @@ class _Questions(NamedTuple):
     @classmethod
     def of(cls, push: Push, store: str, access: HostAccess) -> _Questions:
         return cls(
-            preflight.request(push.app, push.activation, push.programs),
+            preflight.request(push.app, push.activation, push.programs, push.links),
             chain_check.request(store, push.app, access.account.heads),
             stage.Question(push.app, push.scan, allow_outside_links=push.allow_outside_links),
         )

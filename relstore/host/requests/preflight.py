@@ -1,8 +1,8 @@
 """Would this host run the release? Asked before anything is sent, so that a bad answer costs nothing.
 
 Each check gives problems in a person's words, with what to do. Changes nothing. Not for the checks of units
-(``preflight_units``) and programs (``preflight_programs``), nor for disk space, which the upload asks for
-with its exact sizes (``store.room``).
+(``preflight_units``), programs (``preflight_programs``) and data (``preflight_links``), nor for disk space,
+which the upload asks for with its exact sizes (``store.room``).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from relstore.errors import RelstoreError
 from relstore.host.job import start as detach
-from relstore.host.requests import preflight_programs, preflight_units
+from relstore.host.requests import preflight_links, preflight_programs, preflight_units
 from relstore.protocol import Preflight, Preflighted, Problem
 
 
@@ -22,10 +22,14 @@ def preflight(root: str, request: Preflight, password: str) -> Preflighted:
     started = preflight_units.started(real, request.app, request.recipe) if request.switch else ()
     programs = preflight_programs.judge(request.programs, started)
     problems = [*programs.problems]
+    notes = list(programs.notes)
     if request.switch:
+        linked = preflight_links.judge(real, request.app, request.recipe, request.links or ())
+        problems += linked.problems
+        notes += linked.notes
         problems += _detaching()
         problems += preflight_units.unit_problems(real, request.app, request.recipe, password)
-    return Preflighted(tuple(problems), programs.notes)
+    return Preflighted(tuple(problems), tuple(notes))
 
 
 def _detaching() -> Iterator[Problem]:

@@ -6,14 +6,43 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from relstore.client.coding import AUTO, LEVELS, NONE, check_compression
-from relstore.client.config.readers import BOOLEAN, COMMAND, PATH, argument, several, string
+from relstore.client.config.readers import BOOLEAN, COMMAND, PATH, argument, several, string, type_name
 from relstore.client.config.setting import DefaultedSetting, PathBase, Setting, ValueType
+from relstore.errors import UsageError
+from relstore.formats.data_link import DataLink
 
 if TYPE_CHECKING:
     from relstore.client.ignore_patterns import IgnorePatterns
 
 TITLE = "What is released, and how it is sent"
 INTRO = ""
+
+
+def _links(value: object, base: PathBase) -> tuple[DataLink, ...]:
+    pairs: list[tuple[object, object]] = []
+    if isinstance(value, dict):
+        pairs = list(value.items())
+    elif isinstance(value, list):  # flags
+        pairs = [_pair(string(item)) for item in value]
+    else:
+        raise UsageError(
+            f"must be a table, not {type_name(value)}",
+            hint='For example { "uploads" = "/srv/web-data/uploads" }.',
+        )
+    links: dict[str, DataLink] = {}
+    for path, target in pairs:
+        link = DataLink.parse(argument(string(path)), argument(string(target)))
+        if link.path in links:
+            raise UsageError(f"names {link.path!r} twice", hint="Remove one of the two.")
+        links[link.path] = link
+    return tuple(links.values())
+
+
+def _pair(text: str) -> tuple[str, str]:
+    path, separator, target = text.partition("=")
+    if not separator:
+        raise UsageError(f"{text!r} has no =", hint="Write PATH=TARGET: uploads=/srv/web-data/uploads.")
+    return path, target
 
 
 def _compression(value: object, base: PathBase) -> str:
@@ -87,6 +116,15 @@ ALLOW_PRIVATE = Setting(
     more="It has the syntax of `exclude`. Every account of the host can read a release, and it stays there.",
     example=["/vendor/tls/test/*.pem"],
     commands=("push",),
+)
+LINK = Setting(
+    "link",
+    ValueType("table of paths", "PATH=TARGET", _links, repeatable=True),
+    help="Let PATH of every release be a symlink to TARGET, data outside of the store.",
+    more="TARGET is absolute. The host looks whether it is there and whether the service may use it, and "
+    "`relstore unit` lets the unit write to it.",
+    example={"uploads": "/srv/web-data/uploads"},
+    commands=("push", "unit"),
 )
 ALLOW_OUTSIDE_LINKS = DefaultedSetting(
     "allow-outside-links",
