@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 from relstore.cli import text
@@ -11,6 +12,7 @@ from relstore.cli.artifact_source import Source, source
 from relstore.cli.each_host import on_each, report
 from relstore.cli.interruptible import run_interruptible
 from relstore.cli.invocation import Invocation
+from relstore.cli.local_hooks import LocalHooks
 from relstore.cli.local_state import send_options
 from relstore.cli.outcome_view import show_results
 from relstore.cli.progress import ConsoleReporter
@@ -87,13 +89,15 @@ def push_as_asked(invocation: Invocation, wish: Wish) -> None:
             )
 
         warnings = advise(activation, invocation) if activation is not None else []
-        with ConsoleReporter(invocation.console, invocation.labels) as reporter:
+        hooks = LocalHooks("push", app, invocation) if activation is not None else None
+        around = hooks.around() if hooks is not None else nullcontext()
+        with around, ConsoleReporter(invocation.console, invocation.labels) as reporter:
             results = run_interruptible(
                 lambda interrupts: push_to_all(
                     plan, invocation.targets, access_of(invocation, reporter, interrupts)
                 )
             )
-    show_results("push", app, results, invocation, warnings=warnings)
+    show_results("push", app, results, invocation, hooks, warnings=warnings)
 
 
 def _scan(artifact: Source, invocation: Invocation, cache: ScanCache) -> Scan:

@@ -8,6 +8,7 @@ from relstore.cli.activation_options import access_of, activation_of, activation
 from relstore.cli.command import RelstoreCommand, Spec, SpecCommand, each_its_own_option, example
 from relstore.cli.interruptible import run_interruptible
 from relstore.cli.invocation import Invocation, invocation_of
+from relstore.cli.local_hooks import LocalHooks
 from relstore.cli.outcome_view import show_results
 from relstore.cli.progress import ConsoleReporter
 from relstore.client.fleet.switch import Switch, switch
@@ -111,8 +112,9 @@ def _picked(invocation: Invocation, *, back: bool) -> str:
 def _switch(command: str, order: Switch, invocation: Invocation) -> None:
     targets = invocation.need_targets()
     warnings = advise(order.options, invocation)
-    with ConsoleReporter(invocation.console, invocation.labels) as reporter:
+    hooks = LocalHooks(command, order.app, invocation)
+    with hooks.around(), ConsoleReporter(invocation.console, invocation.labels) as reporter:
         app, results = run_interruptible(
             lambda interrupts: switch(order, targets, access_of(invocation, reporter, interrupts))
         )
-    show_results(command, app, results, invocation, warnings=warnings)
+    show_results(command, app, results, invocation, hooks, warnings=warnings)
