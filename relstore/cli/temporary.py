@@ -27,8 +27,10 @@ class _Ended(SystemExit):
 
 
 @contextmanager
-def private_directory() -> Iterator[Path]:
-    """A new directory, where ``TMPDIR`` says, that only this account may enter; for the main thread.
+def private_directory(parent: Path | None = None) -> Iterator[Path]:
+    """A new directory in ``parent``, or where ``TMPDIR`` says, that only this account may enter.
+
+    For the main thread.
 
     It is gone when the block has ended, also by Ctrl-C or a signal, of which the process then dies.
     """
@@ -40,7 +42,7 @@ def private_directory() -> Iterator[Path]:
             if before[number] is not signal.SIG_IGN:  # as under nohup
                 signal.signal(number, _end)
         with _later():
-            path = Path(tempfile.mkdtemp(prefix="relstore-"))
+            path = Path(tempfile.mkdtemp(prefix="relstore-" if parent is None else ".relstore-", dir=parent))
         yield path
     except _Ended as error:
         ended = error

@@ -25,10 +25,12 @@ from relstore.host.requests import (
     changing,
     checking,
     collecting,
+    exporting,
     inspecting,
     keeping,
     preflight,
     reading,
+    removing,
     replies,
     runtime_directory,
     status,
@@ -92,6 +94,8 @@ class RequestServer:
             protocol.Unhold: self._in_store(keeping.unhold),
             protocol.Mark: self._in_store(keeping.mark),
             protocol.Verify: self._verify,
+            protocol.Export: self._export,
+            protocol.RemoveApp: self._in_store_rows(removing.remove),
             protocol.Collect: self._in_store_rows(collecting.collect),
             protocol.Adopt: self._adopt,
             protocol.GiveBack: self._in_store(adopting.give_back),
@@ -215,6 +219,10 @@ class RequestServer:
     def _adopt(self, request: protocol.Adopt) -> None:
         reply, rows = adopting.adopt(lambda create: self._store(create=create), request, self._wire.send)
         self._wire.send(reply, replies.stream(rows))
+
+    def _export(self, request: protocol.Export) -> None:
+        for message, body in exporting.export(self._store(), request):
+            self._wire.send(message, body)
 
     def _past(self, request: protocol.Past) -> None:
         self._wire.send(*reading.past(self._store, request))
