@@ -16,10 +16,11 @@ from relstore.gc import left as left_behind
 from relstore.gc import sweep, trash
 from relstore.gc.measure import measure
 from relstore.gc.processes import builds_in_use
+from relstore.host.adopt import live_path
 from relstore.host.job import closing
 from relstore.host.requests import collecting, job_needs
 from relstore.protocol import AppRemoved, Collect, LogRow, RemoveApp
-from relstore.store import hold, leases
+from relstore.store import adoption, hold, leases
 from relstore.store.app import App
 from relstore.store.store import Store
 
@@ -57,6 +58,13 @@ def _look(store: Store, app: App) -> tuple[AppRemoved, list[LogRow]]:
             f"an activation of {app.name} is under way, or was cut off",
             state=_NOTHING_CHANGED,
             hint="`relstore attach` follows it; `relstore status` shows what is unresolved.",
+        )
+    adopted = adoption.read(app.directory)
+    if adopted is not None and live_path.is_taken(adopted):
+        raise RefusedError(
+            f"{adopted.live} leads into {app.name}, since the app was adopted",
+            state=_NOTHING_CHANGED,
+            hint="`relstore adopt --undo` first, or have that path lead elsewhere.",
         )
     linked = frozenset(app.linked())
     own = {each.build: each.number for each in app.generations() if each.number in linked}

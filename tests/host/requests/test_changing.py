@@ -43,6 +43,8 @@ CHANGES: list[Any] = [
     protocol.Verify(),
     protocol.Collect(WEB, None, None, "me", False),
     protocol.RemoveApp(WEB, "me", False),
+    protocol.Adopt(WEB, "/srv/old", None, None, (), (), 5, "me", False),
+    protocol.GiveBack(WEB, False),
 ]
 READS: list[Any] = [
     protocol.Probe(WEB, BUILD),

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from relstore.errors import NotFoundError, RefusedError
+from relstore.formats.adoption import Adoption, Place
 from relstore.formats.names import AppName, PinName
 from relstore.host.requests import collecting, keeping, removing
 from relstore.protocol import AppRemoved, Hold, Pin, RemoveApp
+from relstore.store import adoption
 from relstore.store.app import App
 from relstore.store.store import Store
 from tests.support.host_side import WEB, Program, build_of, go_live, snapshot
@@ -58,6 +60,20 @@ def test_a_hold_keeps_it(store: Store, app: App, top: Path) -> None:
         with pytest.raises(RefusedError, match="web is on hold: audit"):
             removing.remove(store, request)
     assert snapshot(top) == before
+
+
+def test_a_path_that_was_adopted_keeps_it(store: Store, app: App, top: Path, tmp_path: Path) -> None:
+    live, target = tmp_path / "live", str(top / "apps/web/current")
+    live.symlink_to(target)
+    adoption.write(
+        app.directory, Adoption("versions", str(live), "old", "", target, (Place(1, str(tmp_path / "old")),))
+    )
+    with pytest.raises(RefusedError, match=f"{live} leads into web, since the app was adopted") as caught:
+        removing.remove(store, GO)
+    assert "adopt --undo" in caught.value.hint
+    live.unlink()
+    live.symlink_to("old")
+    assert removing.remove(store, GO)[0].generations == 2
 
 
 def test_a_process_that_runs_it_keeps_it(store: Store, top: Path) -> None:
