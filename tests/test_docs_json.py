@@ -128,7 +128,7 @@ def test_json_documents_have_the_fields_of_the_reference(line: str, code: int, a
     assert (document.pop("schema"), document.pop("command")) == (1, command)
     fields = dict(REFERENCE["documents"][command])
     if command == "push":
-        for name in ("warnings",) if "--dry-run" in line else ("dry_run", "failed"):
+        for name in ("warnings", "local_hooks") if "--dry-run" in line else ("dry_run", "failed"):
             del fields[name]
     assert _fields_mismatch(document, fields, command, exact=True) == []
     assert document["hosts"]

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from relstore import protocol
 from relstore.client.coding import Coding
-from relstore.client.transfer.encoders import encode, zstd_module
+from relstore.client.transfer.encoders import encode
+from relstore.client.zstd_library import zstd_module
 from relstore.errors import FormatError
 from relstore.formats import codecs
 from relstore.formats.codecs import RAW, XZ, ZLIB, ZSTD

@@ -9,6 +9,7 @@ from relstore.cli import text
 from relstore.cli.console import error_fields
 from relstore.cli.each_host import finish
 from relstore.cli.invocation import Invocation
+from relstore.cli.local_hooks import LocalHooks
 from relstore.cli.table import Column
 from relstore.client.fleet.result import ERROR, SKIPPED, STAGED, UNCHANGED, UNREACHABLE, HostResult
 from relstore.client.transfer.upload import Stream
@@ -41,14 +42,19 @@ def show_results(
     app: AppName | None,
     results: Sequence[HostResult],
     invocation: Invocation,
+    hooks: LocalHooks | None = None,
     **head: list[str],
 ) -> None:
     """Print what each host recorded, and end the program when one failed. ``app``: None if unknown.
 
-    ``head``: what else the command's document has.
+    ``hooks``: those of this machine that run first. ``head``: what else the command's document has.
     """
     screen = invocation.console
-    screen.document(command, app=app, **head, hosts=[_fields(result) for result in results])
+    document: dict[str, Any] = {"app": app, **head, "hosts": [_fields(result) for result in results]}
+    if hooks is not None:
+        well = all(result.done for result in results)
+        document["local_hooks"] = hooks.ended(document, well=well)
+    screen.document(command, **document)
     if len(results) == 1:
         if results[0].error is None:
             screen.say(_sentence(str(app), results[0]))

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 from relstore.cli import text
 from relstore.cli.activation_options import access_of, activation_of, advise
-from relstore.cli.build_command import run_build
+from relstore.cli.artifact_source import Source, source
 from relstore.cli.each_host import on_each, report
 from relstore.cli.interruptible import run_interruptible
 from relstore.cli.invocation import Invocation
+from relstore.cli.local_hooks import LocalHooks
 from relstore.cli.local_state import send_options
 from relstore.cli.outcome_view import show_results
 from relstore.cli.progress import ConsoleReporter
-from relstore.client.artifact.app_name import suggest
 from relstore.client.artifact.executables import programs
 from relstore.client.artifact.git import describe
-from relstore.client.artifact.scan import Scan, scan
-from relstore.client.artifact.unfit import below_top, check_links, check_top
-from relstore.client.config.keys.release import ALLOW_OUTSIDE_LINKS, ARTIFACT, COPY, INCLUDE_EVERYTHING
+from relstore.client.artifact.scan import Scan, Selection, scan
+from relstore.client.artifact.unfit import check_links
+from relstore.client.config.keys.release import (
+    ALLOW_OUTSIDE_LINKS,
+    ALLOW_PRIVATE,
+    COPY,
+    EXCLUDE,
+    INCLUDE_EVERYTHING,
+    LINK,
+)
 from relstore.client.config.keys.retention import GC
 from relstore.client.config.keys.service import IGNORE_PREFLIGHT
 from relstore.client.config.recipe import policy
@@ -59,78 +66,66 @@ def push_as_asked(invocation: Invocation, wish: Wish) -> None:
     activation = (
         activation_of(invocation, wish.lock_wait, wish.override_hold, wish.cut_old) if activates else None
     )
-    path = settings.get(ARTIFACT)
-    if path is None:
-        raise UsageError(
-            "nothing to push", hint="Name it: relstore push PATH, or set `artifact` in relstore.toml."
-        )
-    run_build(invocation)
-    app = invocation.app or _app_named_after(path, invocation)
-    if wish.dry_run:
-        _dry_run(invocation, app, _scan(path, invocation, scans), transfer)
-        return
+    with source(invocation) as (artifact, app):
+        if wish.dry_run:
+            _dry_run(invocation, app, _scan(artifact, invocation, scans), transfer)
+            return
 
-    def plan() -> Push:
-        scanned = _scan(path, invocation, scans)
-        real = Path(os.path.realpath(path))
-        directory = real if real.is_dir() else real.parent
-        git = describe(directory, os.environ, invocation.console.note)
-        return Push(
-            app,
-            scanned,
-            Description(invocation.who, git.commit if git else None, git.dirty if git else False, wish.note),
-            settings.get(ALLOW_OUTSIDE_LINKS),
-            activation,
-            transfer,
-            tuple(programs(scanned)),
-            settings.get(IGNORE_PREFLIGHT) or (),
-            policy(settings),
-            settings.get(GC),
-        )
-
-    warnings = advise(activation, invocation) if activation is not None else []
-    with ConsoleReporter(invocation.console, invocation.labels) as reporter:
-        results = run_interruptible(
-            lambda interrupts: push_to_all(
-                plan, invocation.targets, access_of(invocation, reporter, interrupts)
+        def plan() -> Push:
+            scanned = _scan(artifact, invocation, scans)
+            git = describe(artifact.project, os.environ, invocation.console.note)
+            return Push(
+                app,
+                scanned,
+                Description(
+                    invocation.who, git.commit if git else None, git.dirty if git else False, wish.note
+                ),
+                settings.get(ALLOW_OUTSIDE_LINKS) or bool(settings.get(LINK)),
+                activation,
+                transfer,
+                tuple(programs(scanned)),
+                settings.get(IGNORE_PREFLIGHT) or (),
+                policy(settings),
+                settings.get(LINK) or (),
+                settings.get(GC),
             )
-        )
-    show_results("push", app, results, invocation, warnings=warnings)
+
+        warnings = advise(activation, invocation) if activation is not None else []
+        hooks = LocalHooks("push", app, invocation) if activation is not None else None
+        around = hooks.around() if hooks is not None else nullcontext()
+        with around, ConsoleReporter(invocation.console, invocation.labels) as reporter:
+            results = run_interruptible(
+                lambda interrupts: push_to_all(
+                    plan, invocation.targets, access_of(invocation, reporter, interrupts)
+                )
+            )
+    show_results("push", app, results, invocation, hooks, warnings=warnings)
 
 
-def _scan(path: Path, invocation: Invocation, cache: ScanCache) -> Scan:
-    everything = invocation.settings.get(INCLUDE_EVERYTHING)
-    if not everything:
-        check_top(path)
-    scanned = scan(path, cache, invocation.settings.get(COPY) or ())
-    doubt = "" if everything else below_top(scanned)
-    if doubt:
-        invocation.console.note(doubt)
-    if not invocation.settings.get(ALLOW_OUTSIDE_LINKS):
+def _scan(artifact: Source, invocation: Invocation, cache: ScanCache) -> Scan:
+    settings, unpacked_from = invocation.settings, artifact.unpacked_from
+    selection = Selection(
+        settings.get(EXCLUDE),
+        settings.get(ALLOW_PRIVATE),
+        settings.get(INCLUDE_EVERYTHING),
+        settings.get(LINK) or (),
+        unpacked_from,
+    )
+    kept = cache if unpacked_from is None else None  # what is unpacked anew is never what was read before
+    scanned = scan(artifact.path, kept, settings.get(COPY) or (), selection)
+    if not settings.get(ALLOW_OUTSIDE_LINKS):
         # The host refuses these too; checking first saves the connection.
-        check_links(scanned.manifest)
+        check_links(scanned.manifest, settings.get(LINK) or ())
     invocation.console.detail(
-        f"{path}: {text.plural(len(scanned.sources), 'distinct file')}, "
+        f"{unpacked_from or artifact.path}: {text.plural(len(scanned.sources), 'distinct file')}, "
         f"{text.size(scanned.manifest.size)}, build {scanned.build.short}"
     )
     return scanned
 
 
-def _app_named_after(path: Path, invocation: Invocation) -> AppName:
-    real = Path(os.path.realpath(path))
-    app, from_above = suggest(real)
-    if app is None:
-        raise UsageError(f"{real.name!r} does not make a name for the app", hint="Give --app NAME.")
-    if from_above:
-        invocation.console.note(
-            f"the app is named {app} after the project's directory, since {real.name!r} names no app; "
-            "--app, or `app` in relstore.toml, gives it another name"
-        )
-    return app
-
-
 def _dry_run(invocation: Invocation, app: AppName, scanned: Scan, transfer: SendOptions) -> None:
-    outside = invocation.settings.get(ALLOW_OUTSIDE_LINKS)
+    settings = invocation.settings
+    outside = settings.get(ALLOW_OUTSIDE_LINKS) or bool(settings.get(LINK))
     differences = ManifestDifferences(transfer, app, scanned)
 
     async def at_host(session: Session, _: ConsoleReporter) -> Preview:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from relstore.cli.activation_options import access_of, advise
 from relstore.cli.interruptible import run_interruptible
 from relstore.cli.invocation import Invocation
+from relstore.cli.local_hooks import LocalHooks
 from relstore.cli.outcome_view import show_results
 from relstore.cli.progress import ConsoleReporter
 from relstore.client.fleet import switch as fleet
@@ -30,11 +31,12 @@ def switch_as_asked(
     rejection = None if rejected is None else Rejection(rejected[:MAX_NOTE])
     order = Switch(spec, invocation.app, options, each_its_own, rejection)
     warnings = advise(options, invocation)
-    with ConsoleReporter(invocation.console, invocation.labels) as reporter:
+    hooks = LocalHooks(command, order.app, invocation)
+    with hooks.around(), ConsoleReporter(invocation.console, invocation.labels) as reporter:
         app, results = run_interruptible(
             lambda interrupts: fleet.switch(order, targets, access_of(invocation, reporter, interrupts))
         )
-    show_results(command, app, results, invocation, warnings=warnings)
+    show_results(command, app, results, invocation, hooks, warnings=warnings)
 
 
 def restart_as_asked(asked: ActivationOptions, invocation: Invocation) -> None:

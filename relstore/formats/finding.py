@@ -30,6 +30,9 @@ Guess = Literal[
     "selinux",
     "socket-not-shared",
     "socket-blocks",
+    "link-target-missing",
+    "link-target-kind",
+    "link-target-refuses",
     "haproxy-silent",
     "haproxy-backend",
 ]

@@ -7,7 +7,7 @@ the files that it describes (``client.artifact.scan``, ``store.builds``).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from relstore.errors import FormatError
@@ -95,12 +95,15 @@ class Manifest(NamedTuple):
         """The sum of the sizes of all files."""
         return sum(file.content.size for file in self.files())
 
-    def way_out(self) -> Symlink | None:
-        """The first symlink that leads out of the build by its own target; None where none does."""
+    def way_out(self, allowed: Container[str] = ()) -> Symlink | None:
+        """The first symlink that leads out of the build by its own target; None where none does.
+
+        ``allowed``: the paths of symlinks that may.
+        """
         targets = {entry.path: entry.target for entry in self.entries if isinstance(entry, Symlink)}
         for path in targets:
             out = paths.way_out(path, targets)
-            if out is not None:
+            if out is not None and out not in allowed:
                 return Symlink(out, targets[out])
         return None
 

@@ -155,6 +155,20 @@ class Answers:
 
         return {protocol.Verify: handle}
 
+    def exporting(self) -> Handlers:
+        from relstore.host.requests import exporting
+
+        def handle(request: protocol.Export) -> None:
+            for message, body in exporting.export(self.store(), request):
+                self._wire.send(message, body)
+
+        return {protocol.Export: handle}
+
+    def removing(self) -> Handlers:
+        from relstore.host.requests import removing
+
+        return {protocol.RemoveApp: self._in_store_rows(removing.remove)}
+
     def collecting(self) -> Handlers:
         from relstore.host.requests import collecting
 
@@ -275,6 +289,8 @@ _REQUESTS_OF: dict[Callable[[Answers], Handlers], tuple[type, ...]] = {
         protocol.Mark,
     ),
     Answers.checking: (protocol.Verify,),
+    Answers.exporting: (protocol.Export,),
+    Answers.removing: (protocol.RemoveApp,),
     Answers.collecting: (protocol.Collect,),
     Answers.adopting: (protocol.Adopt, protocol.GiveBack),
     Answers.unit_file: (protocol.InstallUnit,),

@@ -27,6 +27,7 @@ from relstore.protocol.adopting import Adopt, Adopted, AdoptedOut, GiveBack, Giv
 from relstore.protocol.checking import DamagedBuild, FindingOut, Verified, Verify
 from relstore.protocol.collecting import Collect, Collected, PlanLine
 from relstore.protocol.common import MAX_TEXT, Done, Failure, Step
+from relstore.protocol.exporting import Export, Exported, FileContent
 from relstore.protocol.handshake import VERSION, Hello
 from relstore.protocol.keeping import Delete, Hold, Mark, Pin, Unheld, Unhold, Unpin
 from relstore.protocol.messages import (
@@ -61,6 +62,7 @@ from relstore.protocol.reading import (
     StatusOut,
     UnitOut,
 )
+from relstore.protocol.removing import AppRemoved, RemoveApp
 from relstore.protocol.upload import (
     Again,
     Base,
@@ -87,6 +89,7 @@ __all__ = [
     "Adopted",
     "AdoptedOut",
     "Again",
+    "AppRemoved",
     "Apps",
     "AppsOut",
     "Base",
@@ -106,8 +109,11 @@ __all__ = [
     "EVENTS",
     "EVENTS_OF",
     "Ended",
+    "Export",
+    "Exported",
     "Failure",
     "Fetch",
+    "FileContent",
     "FindingOut",
     "GiveBack",
     "GivenBack",
@@ -145,6 +151,7 @@ __all__ = [
     "REQUESTS",
     "Release",
     "Released",
+    "RemoveApp",
     "Resolve",
     "Resolved",
     "Restart",

@@ -28,7 +28,7 @@ from relstore.formats.names import (
     as_text,
 )
 from relstore.formats.recipe import Recipe
-from relstore.protocol.activation import SupervisorOut
+from relstore.protocol.activation import Preflight, SupervisorOut
 from relstore.protocol.reading import List, Listed, Log, LogRow, SlotOut, StatusOut
 from relstore.protocol.upload import Compare, Compared
 
@@ -47,6 +47,7 @@ _GREW: Mapping[type, int] = MappingProxyType(
         Listed: 1,
         Compare: 2,
         Compared: 1,
+        Preflight: 1,
     }
 )
 """How many of the last fields of a class came later."""

@@ -7,12 +7,11 @@ from typing import Any
 import click
 
 from relstore import protocol
-from relstore.cli import text
 from relstore.cli.command import RelstoreCommand, example
 from relstore.cli.console import Console
 from relstore.cli.each_host import on_each, report, the_app
 from relstore.cli.invocation import at_once, invocation_of
-from relstore.cli.journal_view import LogEntry, entries
+from relstore.cli.journal_view import LogEntry, entries, event_fields
 from relstore.cli.progress import ConsoleReporter
 from relstore.cli.table import Column
 from relstore.client.connection.session import Session, rows
@@ -78,7 +77,7 @@ def log(ctx: click.Context, last: int | None, everything: bool) -> None:
         )
 
     def fields(answer: tuple[list[LogRow], list[LogEntry]]) -> dict[str, Any]:
-        return {"events": [_fields(event) for event in answer[0]]}
+        return {"events": [event_fields(event) for event in answer[0]]}
 
     report("log", on_each(invocation, at_host), invocation, show, fields, headings=True)
 
@@ -86,16 +85,3 @@ def log(ctx: click.Context, last: int | None, everything: bool) -> None:
 def _cells(entry: LogEntry, screen: Console) -> list[str]:
     first = entry.first
     return [screen.when(first.time), entry.change, entry.outcome, first.who, first.job or "-"]
-
-
-def _fields(event: LogRow) -> dict[str, Any]:
-    return {
-        "time": text.iso(event.time),
-        "event": event.event,
-        "generation": event.generation,
-        "previous": event.previous or None,
-        "job": event.job or None,
-        "who": event.who,
-        "reason": event.reason,
-        "connections": event.connections,
-    }

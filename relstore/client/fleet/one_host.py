@@ -170,7 +170,7 @@ class _Questions(NamedTuple):
     @classmethod
     def of(cls, push: Push, differences: ManifestDifferences, store: str, access: HostAccess) -> _Questions:
         return cls(
-            preflight.request(push.app, push.activation, push.programs),
+            preflight.request(push.app, push.activation, push.programs, push.links),
             chain_check.request(store, push.app, access.account.heads),
             stage.Question(push.app, push.scan, differences, allow_outside_links=push.allow_outside_links),
         )

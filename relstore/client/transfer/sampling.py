@@ -16,8 +16,9 @@ from relstore.client.coding import Coding
 from relstore.client.local_state.cache import Cache
 from relstore.client.transfer import streams
 from relstore.client.transfer.cost_model import Sample
-from relstore.client.transfer.encoders import encode, zstd_module
+from relstore.client.transfer.encoders import encode
 from relstore.client.transfer.streams import Payload
+from relstore.client.zstd_library import zstd_module
 from relstore.formats.codecs import ZSTD
 from relstore.formats.manifest import ObjectRef
 from relstore.protocol import Base

@@ -124,7 +124,8 @@ class StreamMaker:
         cache.add_manifest(scan.build, scan.raw)
         cache.trim()
         self.options.recent.keep(self._app, scan.manifest)
-        self.options.recent.keep_artifact(self._app, scan.artifact, scan.build)
+        if scan.lasts:
+            self.options.recent.keep_artifact(self._app, scan.artifact, scan.build)
 
     def close(self) -> None:
         """Stop what is still being made."""

@@ -1,8 +1,8 @@
 """Would this host run the release? Asked before anything is sent, so that a bad answer costs nothing.
 
 Each check gives problems in a person's words, with what to do. Changes nothing. Not for the checks of units
-(``preflight_units``) and programs (``preflight_programs``), nor for disk space, which the upload asks for
-with its exact sizes (``store.room``).
+(``preflight_units``), programs (``preflight_programs``) and data (``preflight_links``), nor for disk space,
+which the upload asks for with its exact sizes (``store.room``).
 """
 
 from __future__ import annotations
@@ -20,8 +20,15 @@ def preflight(root: str, request: Preflight, password: str) -> Preflighted:
     """All that would go wrong on this host with the store at ``root``."""
     real = os.path.realpath(root)
     switched: list[Problem] = []
+    notes: list[str] = []
     started: frozenset[str] = frozenset()
     if request.switch:
+        if request.links:
+            from relstore.host.requests import preflight_links
+
+            linked = preflight_links.judge(real, request.app, request.recipe, request.links)
+            switched += linked.problems
+            notes += linked.notes
         switched += _detaching()
         if request.recipe.unit_names:
             # Not at the top: it loads all that asks systemd.
@@ -30,7 +37,7 @@ def preflight(root: str, request: Preflight, password: str) -> Preflighted:
             started = preflight_units.started(real, request.app, request.recipe)
             switched += preflight_units.unit_problems(real, request.app, request.recipe, password)
     programs = preflight_programs.judge(request.programs, started)
-    return Preflighted((*programs.problems, *switched), programs.notes)
+    return Preflighted((*programs.problems, *switched), (*programs.notes, *notes))
 
 
 def _detaching() -> Iterator[Problem]:
