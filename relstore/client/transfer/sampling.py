@@ -137,6 +137,7 @@ def _patched(cache: Cache, base: Base, pieces: Sequence[_Piece]) -> _Patched | N
     parts = [(matcher.in_memory(piece.data), piece.low) for piece in pieces]
     count = sum(len(piece.data) for piece in pieces)
     try:
+        # Files of the cache appear by rename and never change, so one can be read where it is mapped.
         with matcher.mapped(cache.content_path(base.blake3)) as old:
             began = time.thread_time()
             with matcher.Matcher(old, _BITS) as matching:
