@@ -52,7 +52,7 @@ def main() -> int:
     place = parser.parse_args().to
     with tempfile.TemporaryDirectory(prefix="relstore-") as directory:
         for platform in PLATFORMS:
-            library = Path(directory, platform.target, "libmatcher.so")
+            library = Path(directory, platform.target, "libmatcher.so.1")
             library.parent.mkdir()
             zig = [sys.executable, "-m", "ziglang", "cc", "-target", platform.target]
             compile_to(library, zig, "-s")

@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "relstore" / "client" / "transfer" / "delta" / "matcher.c"
-LIBRARY = SOURCE.with_name("libmatcher.so")
+LIBRARY = SOURCE.with_name("libmatcher.so.1")
 """Where a checkout has it."""
 
 NO_COMPILER = 3

@@ -17,7 +17,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-_PLACE = "relstore/client/transfer/delta/libmatcher.so"
+_PLACE = "relstore/client/transfer/delta/libmatcher.so.1"
 
 
 class MatcherHook(BuildHookInterface):
@@ -32,7 +32,7 @@ class MatcherHook(BuildHookInterface):
         library, platform = os.environ.get("RELSTORE_MATCHER"), os.environ.get("RELSTORE_PLATFORM")
         if not library:
             self._directory = tempfile.TemporaryDirectory(prefix="relstore-")
-            library = str(Path(self._directory.name, "libmatcher.so"))
+            library = str(Path(self._directory.name, "libmatcher.so.1"))
             if not self._compiled(Path(library)):
                 return
         if not platform:

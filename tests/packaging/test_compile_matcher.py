@@ -46,7 +46,7 @@ def test_a_compiler_that_fails_leaves_nothing(tmp_path: Path) -> None:
 def test_a_library_that_is_missing_or_broken_is_none(
     content: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
-    library = tmp_path / "libmatcher.so"
+    library = tmp_path / "libmatcher.so.1"
     if content is not None:
         library.write_bytes(content)
     monkeypatch.setattr(matcher, "LIBRARY", library)

@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 from relstore.errors import RelstoreError
 from relstore.formats.patch import FIELD_BYTES, GRAIN_BITS, MAX_COVERS
 
-LIBRARY = Path(__file__).with_name("libmatcher.so")
-"""Where the compiled matcher lies, whatever the platform calls its shared libraries."""
+LIBRARY = Path(__file__).with_name("libmatcher.so.1")
+"""Where the compiled matcher lies, on every platform; a name that Python does not take for a module's."""
 
 _ABI = 1
 _NO_MEMORY, _TOO_MANY = -1, -2
