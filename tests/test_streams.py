@@ -68,6 +68,11 @@ def test_any_base_will_do(base: bytes, new: bytes, shared: int) -> None:
     assert undone(ZSTD, [stream], len(data), base) == data
 
 
+def test_patches_by_zstd_are_offered_where_zstd_is() -> None:
+    offered = decoders.available()
+    assert (codecs.PATCH_ZSTD in offered) == (codecs.ZSTD in offered)
+
+
 def test_without_libzstd_the_codec_is_not_offered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(libzstd, "usable", lambda: False)
     decoders.available.cache_clear()

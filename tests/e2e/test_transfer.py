@@ -18,6 +18,7 @@ from tests.e2e.test_interpreters import FOUND
 from tests.support.host_state import problems, wait_for_uploads
 from tests.support.hosts.dropbear import DROPBEAR, dropbear
 from tests.support.hosts.sshd import Sshd, public_directory
+from tests.support.matcher import needs_matcher
 from tests.support.moved_programs import release
 from tests.support.user import User, target_of
 
@@ -68,7 +69,7 @@ def test_without_the_former_release_in_the_cache_it_goes_whole(user: User, tmp_p
     assert sent["base"] is None
 
 
-@pytest.mark.parametrize("codec", ["zstd", "patch-lzma"])
+@pytest.mark.parametrize("codec", ["zstd", pytest.param("patch-lzma", marks=needs_matcher)])
 @pytest.mark.parametrize("spoil", ["rotten", "gone"])
 def test_a_base_that_is_bad_on_the_host_costs_a_second_try(
     spoil: str, codec: str, user: User, tmp_path: Path
@@ -120,16 +121,18 @@ def test_every_codec_under_every_interpreter(
 
 
 @pytest.mark.parametrize("python", [path for path, version in FOUND.items() if version >= (3, 9)])
-def test_a_patch_under_every_interpreter(python: str, user: User, tmp_path: Path) -> None:
+@pytest.mark.parametrize("compression", ["patch-lzma:1", "patch-zstd:3"])
+@needs_matcher
+def test_a_patch_under_every_interpreter(compression: str, python: str, user: User, tmp_path: Path) -> None:
     store = tmp_path / "store"
     artifact = tmp_path / "program"
-    to = ("--to", store, "--python", python, "--compression", "patch-lzma:1")
+    to = ("--to", store, "--python", python, "--compression", compression)
     artifact.write_bytes(release(1, 1500))
     (whole,) = streams(user, artifact, *to)
     assert whole["base"] is None
     artifact.write_bytes(release(2, 1500))
     (sent,) = streams(user, artifact, *to)
-    assert sent["codec"] == "patch-lzma -1"
+    assert sent["codec"] == compression.replace(":", " -")
     assert sent["sent_bytes"] < whole["sent_bytes"] / 8
     assert (store / "apps/program/current/program").read_bytes() == artifact.read_bytes()
     assert problems(store) == []
@@ -145,6 +148,7 @@ def test_what_is_not_alike_is_sent_in_another_way(user: User, tmp_path: Path) ->
     assert (tmp_path / "store/apps/program/current/program").read_bytes() == artifact.read_bytes()
 
 
+@needs_matcher
 def test_ten_stores_are_sent_the_same(user: User, tmp_path: Path) -> None:
     stores = [tmp_path / f"store{number}" for number in range(10)]
     to = [word for store in stores for word in ("--to", store)]

@@ -104,6 +104,8 @@ async def send(
         plans = await asyncio.to_thread(stream_maker.plans, wanted, host, attempt)
         if attempt == 0 and (refusal := not_as_asked(stream_maker.options, host, plans)):
             reporter.notice(refusal)
+        if attempt == 0 and (notice := stream_maker.notice(host, plans)):
+            reporter.notice(notice)
         meter = Meter(session.label, sum(plan.payload.size for plan in plans), reporter)
         for plan in plans:
             streams_sent.append(await _stream(session, plan, stream_maker, meter))
