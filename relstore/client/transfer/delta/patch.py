@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from relstore.client.coding import Coding
 from relstore.client.transfer.delta.matcher import Covers, Mapped, Matcher, part_of
-from relstore.client.transfer.encoders import zstd_module
+from relstore.client.zstd_library import zstd_module
 from relstore.formats.codecs import PATCH_ZLIB, PATCH_ZSTD
 from relstore.formats.patch import FIELD_BYTES, SEGMENT_BYTES, Head, SegmentHead, lzma_filter
 
