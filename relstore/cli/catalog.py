@@ -49,6 +49,7 @@ GROUPS: Mapping[str, Mapping[str, ListedCommand]] = {
         "verify": ListedCommand("verify", "Check everything in the store, and repair it."),
     },
     "Hosts": {
+        "check": ListedCommand("check", "Whether every host is ready for a push."),
         "hold": ListedCommand("hold", "Refuse activations until `unhold`."),
         "unhold": ListedCommand("hold", "Allow activations again."),
         "unit": ListedCommand("unit", "Print a systemd unit for the app, or install it."),

@@ -49,12 +49,19 @@ def on_each(
     invocation: Invocation, work: Callable[[Session, ConsoleReporter], Awaitable[T]]
 ) -> list[Outcome[T]]:
     """Do ``work`` on all targets at once. Raises the error of a single target."""
-    targets = invocation.need_targets()
-    with ConsoleReporter(invocation.console, invocation.labels) as reporter:
-        outcomes = asyncio.run(_gather(invocation, targets, reporter, work))
+    outcomes = what_each_gave(invocation, work)
     if len(outcomes) == 1 and outcomes[0].error is not None:
         raise outcomes[0].error
     return outcomes
+
+
+def what_each_gave(
+    invocation: Invocation, work: Callable[[Session, ConsoleReporter], Awaitable[T]]
+) -> list[Outcome[T]]:
+    """As ``on_each``, for a command to which the error of a single target is a part of its report."""
+    targets = invocation.need_targets()
+    with ConsoleReporter(invocation.console, invocation.labels) as reporter:
+        return asyncio.run(_gather(invocation, targets, reporter, work))
 
 
 def on_each_agreed(

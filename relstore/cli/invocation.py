@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import click
 
 from relstore.cli.console import Console, console_of
-from relstore.cli.given import given
+from relstore.cli.given import chosen_environment, given
 from relstore.cli.layers import flag_values, variable_values
 from relstore.client.config.keys.target import APP, CONNECT_TIMEOUT, PYTHON, SSH, TO
 from relstore.client.config.setting import PathBase
@@ -181,8 +181,7 @@ def _config(context: click.Context) -> Config:
     from relstore.client.config.load import EMPTY, load
 
     path = config_file(context)
-    options = given(context)
-    env = str(options["env"]) if "env" in options else None
+    env = chosen_environment(context)
     if path is not None:
         return load(path, env, os.path.expanduser("~"))
     if env is not None:

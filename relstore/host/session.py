@@ -25,6 +25,7 @@ from relstore.host.requests import (
     changing,
     checking,
     collecting,
+    host_check,
     inspecting,
     keeping,
     preflight,
@@ -70,6 +71,7 @@ class RequestServer:
             protocol.Reject: self._reject,
             protocol.CutOld: self._cut,
             protocol.Preflight: self._preflight,
+            protocol.CheckHost: self._check_host,
             protocol.InstallUnit: self._install_unit,
             protocol.Supervisor: self._supervisor,
             protocol.Activate: self._activate,
@@ -205,6 +207,9 @@ class RequestServer:
         reply = preflight.preflight(self._root, request, self._password)
         self._findings[request.app] = reply.problems
         self._wire.send(reply)
+
+    def _check_host(self, request: protocol.CheckHost) -> None:
+        self._wire.send(host_check.check(self._root, request, self._password))
 
     def _install_unit(self, request: protocol.InstallUnit) -> None:
         self._wire.send(unit_file.install(self._root, request, self._password))

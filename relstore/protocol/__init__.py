@@ -28,6 +28,7 @@ from relstore.protocol.checking import DamagedBuild, FindingOut, Verified, Verif
 from relstore.protocol.collecting import Collect, Collected, PlanLine
 from relstore.protocol.common import MAX_TEXT, Done, Failure, Step
 from relstore.protocol.handshake import VERSION, Hello
+from relstore.protocol.host_check import CheckHost, HostChecked, Observation
 from relstore.protocol.keeping import Delete, Hold, Mark, Pin, Unheld, Unhold, Unpin
 from relstore.protocol.messages import (
     EVENTS,
@@ -93,6 +94,7 @@ __all__ = [
     "Become",
     "Begin",
     "Cancel",
+    "CheckHost",
     "Collect",
     "Collected",
     "Compare",
@@ -113,6 +115,7 @@ __all__ = [
     "GivenBack",
     "Hello",
     "Hold",
+    "HostChecked",
     "Inspect",
     "Inspected",
     "InstallUnit",
@@ -126,6 +129,7 @@ __all__ = [
     "MAX_TEXT",
     "Mark",
     "Message",
+    "Observation",
     "Open",
     "Output",
     "Past",

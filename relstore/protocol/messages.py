@@ -42,6 +42,7 @@ from relstore.protocol.collecting import Collect, Collected
 from relstore.protocol.common import Done, Failure, Step
 from relstore.protocol.framing import MAX_FRAME_BYTES
 from relstore.protocol.handshake import Hello
+from relstore.protocol.host_check import CheckHost, HostChecked
 from relstore.protocol.keeping import Delete, Hold, Mark, Pin, Unheld, Unhold, Unpin
 from relstore.protocol.reading import (
     Apps,
@@ -86,6 +87,7 @@ REPLY_OF: dict[Any, Any] = {
     Restore: Published,
     Release: Released,
     Preflight: Preflighted,
+    CheckHost: HostChecked,
     Become: Done,
     Reject: Done,
     CutOld: Done,

@@ -15,6 +15,7 @@ from relstore.errors import RelstoreError, UsageError
 _NEXT = (
     ("relstore unit --install PROGRAM", "once for each host, as root: a unit that runs the app"),
     ("relstore sudoers", "prints the rule that lets your account manage it"),
+    ("relstore check", "whether every host is ready, and what to do where it is not"),
     ("relstore push", ""),
 )
 _NEXT_SLOTS = (
@@ -23,6 +24,7 @@ _NEXT_SLOTS = (
         "once for each host, as root: the units",
     ),
     ("relstore sudoers", "prints the rule that lets your account manage both slots"),
+    ("relstore check", "whether every host is ready, and what to do where it is not"),
     ("relstore push", ""),
 )
 

@@ -23,12 +23,13 @@ def preflight(root: str, request: Preflight, password: str) -> Preflighted:
     programs = preflight_programs.judge(request.programs, started)
     problems = [*programs.problems]
     if request.switch:
-        problems += _detaching()
+        problems += detaching()
         problems += preflight_units.unit_problems(real, request.app, request.recipe, password)
     return Preflighted(tuple(problems), programs.notes)
 
 
-def _detaching() -> Iterator[Problem]:
+def detaching() -> Iterator[Problem]:
+    """Whether the job of an activation would outlive the session."""
     try:
         detach.method()
     except RelstoreError as error:
