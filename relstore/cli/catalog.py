@@ -37,6 +37,7 @@ GROUPS: Mapping[str, Mapping[str, ListedCommand]] = {
         "list-generations": ListedCommand("list_generations", "All generations, newest last.", "list"),
         "log": ListedCommand("log", "Each activation, how it ended, and why."),
         "history": ListedCommand("history", "A page of all that happened, for a browser."),
+        "logs": ListedCommand("logs", "What the service writes, on all hosts."),
         "show": ListedCommand("show", "The record of a generation, and its files."),
         "diff": ListedCommand("diff", "How the files of two generations differ."),
     },

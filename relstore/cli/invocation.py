@@ -86,7 +86,17 @@ def layers_of(context: click.Context) -> Layers:
     config = _config(context)
     base = PathBase(Path(), os.path.expanduser("~"))
     flags = flag_values(given(context), base)
-    return Layers(config, flags, layered(config.values, variable_values(os.environ, base), flags))
+    settings = layered(config.values, variable_values(os.environ, base), flags)
+    return Layers(config, flags, _of_hosts(settings, given(context).get("host")))
+
+
+def _of_hosts(settings: Values, names: object) -> Values:
+    """With the targets that --host names. Raises UsageError."""
+    if not isinstance(names, tuple):
+        return settings
+    from relstore.cli.host_choice import chosen
+
+    return layered(settings, Values({TO.name: chosen(settings.get(TO) or (), [str(name) for name in names])}))
 
 
 def invocation_of(

@@ -28,6 +28,7 @@ from relstore.host.requests import (
     host_check,
     inspecting,
     keeping,
+    logs,
     preflight,
     reading,
     replies,
@@ -72,6 +73,7 @@ class RequestServer:
             protocol.CutOld: self._cut,
             protocol.Preflight: self._preflight,
             protocol.CheckHost: self._check_host,
+            protocol.Logs: self._logs,
             protocol.InstallUnit: self._install_unit,
             protocol.Supervisor: self._supervisor,
             protocol.Activate: self._activate,
@@ -207,6 +209,11 @@ class RequestServer:
         reply = preflight.preflight(self._root, request, self._password)
         self._findings[request.app] = reply.problems
         self._wire.send(reply)
+
+    def _logs(self, request: protocol.Logs) -> None:
+        # Closed whatever happens, and journalctl with it: the client may go in the middle.
+        with contextlib.closing(logs.read(self._store, request, self._wire.fileno())) as events:
+            self._send_all(events)
 
     def _check_host(self, request: protocol.CheckHost) -> None:
         self._wire.send(host_check.check(self._root, request, self._password))

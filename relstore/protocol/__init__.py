@@ -26,10 +26,11 @@ from relstore.protocol.activation import (
 from relstore.protocol.adopting import Adopt, Adopted, AdoptedOut, GiveBack, GivenBack
 from relstore.protocol.checking import DamagedBuild, FindingOut, Verified, Verify
 from relstore.protocol.collecting import Collect, Collected, PlanLine
-from relstore.protocol.common import MAX_TEXT, Done, Failure, Step
+from relstore.protocol.common import MAX_STEP_TEXT, MAX_TEXT, Done, Failure, Step
 from relstore.protocol.handshake import VERSION, Hello
 from relstore.protocol.host_check import CheckHost, HostChecked, Observation
 from relstore.protocol.keeping import Delete, Hold, Mark, Pin, Unheld, Unhold, Unpin
+from relstore.protocol.logs import MAX_LOG_LINES, LogLine, LogLines, Logs, LogsEnd
 from relstore.protocol.messages import (
     EVENTS,
     EVENTS_OF,
@@ -123,9 +124,15 @@ __all__ = [
     "List",
     "Listed",
     "Log",
+    "LogLine",
+    "LogLines",
     "LogRow",
+    "Logs",
+    "LogsEnd",
     "MAX_BODY_BYTES",
+    "MAX_LOG_LINES",
     "MAX_PAST",
+    "MAX_STEP_TEXT",
     "MAX_TEXT",
     "Mark",
     "Message",

@@ -29,12 +29,24 @@ from relstore.formats.names import (
 )
 from relstore.formats.recipe import Recipe
 from relstore.protocol.activation import SupervisorOut
+from relstore.protocol.common import Step
 from relstore.protocol.reading import List, Listed, Log, LogRow, SlotOut, StatusOut
 
 MAX_INT = (1 << 63) - 1
 
 _GREW: Mapping[type, int] = MappingProxyType(
-    {Recipe: 1, CutOver: 2, SlotOut: 1, StatusOut: 1, SupervisorOut: 1, LogRow: 1, List: 2, Log: 1, Listed: 1}
+    {
+        Recipe: 1,
+        CutOver: 2,
+        SlotOut: 1,
+        StatusOut: 1,
+        SupervisorOut: 1,
+        LogRow: 1,
+        List: 2,
+        Log: 1,
+        Listed: 1,
+        Step: 1,
+    }
 )
 """How many of the last fields of a class came later."""
 

@@ -44,6 +44,7 @@ from relstore.protocol.framing import MAX_FRAME_BYTES
 from relstore.protocol.handshake import Hello
 from relstore.protocol.host_check import CheckHost, HostChecked
 from relstore.protocol.keeping import Delete, Hold, Mark, Pin, Unheld, Unhold, Unpin
+from relstore.protocol.logs import LogLines, Logs, LogsEnd
 from relstore.protocol.reading import (
     Apps,
     AppsOut,
@@ -103,6 +104,7 @@ REPLY_OF: dict[Any, Any] = {
     Fetch: RowOut,
     Resolve: Resolved,
     Log: Done,
+    Logs: LogsEnd,
     Past: PastOut,
     Apps: AppsOut,
     Status: StatusOut,
@@ -124,10 +126,11 @@ EVENTS_OF: dict[Any, tuple[Any, ...]] = {
     Watch: (Accepted, Step, Output),
     Verify: (Step,),
     Adopt: (Step,),
+    Logs: (LogLines,),
 }
 """What may come before the reply; nothing for any other request."""
 REQUESTS = tuple(REPLY_OF)
-EVENTS = (Accepted, Step, Output)
+EVENTS = (Accepted, Step, Output, LogLines)
 REPLIES = (Hello, *dict.fromkeys(reply for reply in REPLY_OF.values() if reply), Failure)
 
 _BY_NAME: dict[str, Any] = {kind.__name__: kind for kind in (*REQUESTS, *EVENTS, *REPLIES)}

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from relstore.formats import journal
 from relstore.host.job.directory import Job
 from relstore.host.job.values import DONE, QUEUED, STARTED, JobState
-from relstore.protocol import Ended, Output, Step
+from relstore.protocol import MAX_STEP_TEXT, Ended, Output, Step
 from relstore.store.app import App
 
 _LOG_CHUNK = 64 * 1024
@@ -24,7 +24,7 @@ def follow(app: App, job: Job) -> Iterator[Step | Output | Ended]:
     """Events until the job has ended; the last one is Ended."""
     generation = job.request().generation
     offset = 0
-    shown = ""
+    shown = told = ""
     pause = _FIRST_POLL_S
     while True:
         # In this order: a job that ends between the two looks is seen alive once more, never missed.
@@ -33,7 +33,12 @@ def follow(app: App, job: Job) -> Iterator[Step | Output | Ended]:
         if state.step not in (shown, QUEUED, STARTED, DONE):
             shown = state.step
             pause = _FIRST_POLL_S
+            told = ""
             yield Step(state.step, 0, 0)
+        answer = job.answer()[:MAX_STEP_TEXT]
+        if answer != told and state.step == shown:
+            told = answer
+            yield Step(state.step, 0, 0, answer)
         while True:
             data = job.log_from(offset, _LOG_CHUNK)
             if not data:

@@ -16,6 +16,8 @@ RUNNING = (*ACTIVATING, "restart")
 """The commands that restart the service and check it. Hooks and confirmation belong to a switch."""
 ASKING = (*RUNNING, "check")
 """Those, and the one that asks whether the others could."""
+READING = (*ASKING, "logs")
+"""Those, and the one that only has to know which units there are."""
 
 
 def _units(value: object, base: PathBase) -> tuple[UnitName, ...]:
@@ -51,7 +53,7 @@ UNIT = Setting(
     more="The host checks that it stays up and executes the release. There may be several. "
     "`relstore unit --install` makes a hardened one. A template, `web@`, has two slots (see cut-over).",
     example="web.service",
-    commands=(*ASKING, "sudoers"),
+    commands=(*READING, "sudoers"),
 )
 USER = DefaultedSetting(
     "user",
@@ -59,7 +61,7 @@ USER = DefaultedSetting(
     help="The units belong to the account's own manager (systemctl --user).",
     example=False,
     default=False,
-    commands=(*ASKING, "unit"),
+    commands=(*READING, "unit"),
 )
 UNIT_ACTION = DefaultedSetting(
     "unit-action",
