@@ -111,6 +111,7 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Asker:
         ("mark bad 3 -m slow", 0),
         ("hold -m migration", 0),
         ("status --verbose", 0),
+        ("status --check", 0),
         ("check", 0),
         ("check --unit web", 1),
         ("unhold", 0),

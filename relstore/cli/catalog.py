@@ -38,6 +38,7 @@ GROUPS: Mapping[str, Mapping[str, ListedCommand]] = {
         "log": ListedCommand("log", "Each activation, how it ended, and why."),
         "history": ListedCommand("history", "A page of all that happened, for a browser."),
         "logs": ListedCommand("logs", "What the service writes, on all hosts."),
+        "metrics": ListedCommand("metrics", "The same for Prometheus."),
         "show": ListedCommand("show", "The record of a generation, and its files."),
         "diff": ListedCommand("diff", "How the files of two generations differ."),
     },

@@ -14,6 +14,7 @@ from relstore.cli.activation_options import (
     override_hold_option,
 )
 from relstore.cli.command import RelstoreCommand, example
+from relstore.cli.environment import environment_argument
 from relstore.cli.interruptible import run_interruptible
 from relstore.cli.invocation import invocation_of
 from relstore.cli.outcome_view import show_results
@@ -24,6 +25,7 @@ from relstore.errors import UsageError
 
 @example("relstore restart --to deploy@web1:/srv/web")
 @click.command("restart", cls=RelstoreCommand)
+@environment_argument
 @override_hold_option
 @cut_old_option
 @click.pass_context

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import click
@@ -10,46 +13,154 @@ from relstore import protocol
 from relstore.cli import generation_view, text
 from relstore.cli.checkout import checkout_of
 from relstore.cli.command import RelstoreCommand, example
-from relstore.cli.console import Console
-from relstore.cli.each_host import on_each, report, the_app
-from relstore.cli.invocation import invocation_of
+from relstore.cli.console import Console, error_fields
+from relstore.cli.each_host import Outcome, on_each, report_all, the_apps, what_each_gave
+from relstore.cli.environment import environment_argument
+from relstore.cli.invocation import Invocation, invocation_of
 from relstore.cli.progress import ConsoleReporter
+from relstore.cli.status_check import Level, Verdict, good_words, judge, worst
+from relstore.cli.watching import watch_hosts
+from relstore.client.config.recipe import recipe as recipe_of
 from relstore.client.connection.session import Session
+from relstore.client.operations.inspect import complaint
+from relstore.errors import BusyError, NotFoundError, UsageError
 from relstore.formats.cut_over import DRAINING, FREE, LIVE_ROLE
 from relstore.formats.hold import AppHold
 from relstore.formats.names import AppName
+from relstore.formats.recipe import Recipe
 from relstore.protocol import SlotOut, StatusOut, UnitOut
 
 _HANG = len("  active since ")
 
 
-@example("relstore status --to deploy@web1:/srv/web")
+@dataclass(frozen=True)
+class AppStatus:
+    """One app of one host, and what is to be said of it with ``--check``."""
+
+    app: AppName
+    root: str
+    state: StatusOut
+    verdict: Verdict | None = None
+
+
+@example(
+    "relstore status --to deploy@web1:/srv/web",
+    "relstore status production --watch",
+    "relstore status --check     # for Nagios, Icinga, or a script",
+)
 @click.command(cls=RelstoreCommand)
+@environment_argument
+@click.option(
+    "--check",
+    is_flag=True,
+    help="One line for each app, and an exit code for monitoring: 0 good, 1 warning, 2 critical, 3 unknown.",
+)
+@click.option("--watch", is_flag=True, help="Show it again every two seconds, until Ctrl-C.")
 @click.pass_context
-def status(ctx: click.Context) -> None:
-    """Show what is current, since when and by whom, and whether anything is wrong."""
+def status(ctx: click.Context, check: bool, watch: bool) -> None:
+    """Show what is current, since when and by whom, and whether anything is wrong: of the app, or without one
+    of all apps of the store.
+
+    --check also asks the probes of the configuration, and restarts nothing. A host that cannot be asked is
+    unknown.
+    """
     invocation = invocation_of(ctx)
+    recipe = recipe_of(invocation.settings) if check else Recipe()
 
-    async def at_host(session: Session, _: ConsoleReporter) -> tuple[AppName, str, StatusOut]:
-        app = await the_app(session, invocation)
-        state, _body = await session.ask(protocol.Status(app), StatusOut)
-        return app, session.hello.root, state
+    async def at_host(session: Session, _: ConsoleReporter) -> list[AppStatus]:
+        return [await _ask(session, app, recipe, check=check) for app in await the_apps(session, invocation)]
 
-    outcomes = on_each(invocation, at_host)
+    if watch:
+        if check or invocation.console.json or not invocation.console.terminal:
+            raise UsageError(
+                "--watch is for a terminal", hint="Without one, run `relstore status` again, or use --check."
+            )
+        watch_hosts(invocation, at_host, lambda host, answers: _all_lines(host, answers, invocation.console))
+    elif check:
+        _check(what_each_gave(invocation, at_host), invocation)
+    else:
+        _report(on_each(invocation, at_host), invocation)
+
+
+def _report(outcomes: Sequence[Outcome[list[AppStatus]]], invocation: Invocation) -> None:
     subjects = checkout_of(invocation).subjects(
-        _commit(outcome.value[2]) for outcome in outcomes if outcome.value is not None
+        _commit(answer.state) for outcome in outcomes for answer in outcome.value or ()
     )
 
-    def show(host: str, answer: tuple[AppName, str, StatusOut]) -> None:
-        subject = subjects.get(_commit(answer[2]))
-        for line in _lines(answer[0], host, *answer[1:], subject, invocation.console):
+    def show(host: str, answer: AppStatus) -> None:
+        subject = subjects.get(_commit(answer.state))
+        for line in _lines(answer.app, host, answer.root, answer.state, subject, invocation.console):
             invocation.console.report(line, hang=_HANG)
 
-    def fields(answer: tuple[AppName, str, StatusOut]) -> dict[str, Any]:
-        subject = subjects.get(_commit(answer[2]))
-        return {"app": answer[0], "root": answer[1], **_fields(answer[2]), "commit_subject": subject}
+    def fields(answer: AppStatus) -> dict[str, Any]:
+        return _fields_of(answer, subjects.get(_commit(answer.state)))
 
-    report("status", outcomes, invocation, show, fields)
+    report_all("status", outcomes, invocation, show, fields)
+
+
+async def _ask(session: Session, app: AppName, recipe: Recipe, *, check: bool) -> AppStatus:
+    state, _body = await session.ask(protocol.Status(app), StatusOut)
+    if not check:
+        return AppStatus(app, session.hello.root, state)
+    wrong = ""
+    if state.current is not None and not state.job:
+        with contextlib.suppress(BusyError, NotFoundError):  # an activation has just begun
+            error = await complaint(session, app, recipe)
+            wrong = error.what if error else ""
+    return AppStatus(app, session.hello.root, state, judge(state, wrong))
+
+
+def _all_lines(host: str, answers: Sequence[AppStatus], screen: Console) -> list[str]:
+    return [
+        line
+        for answer in answers
+        for line in _lines(answer.app, host, answer.root, answer.state, None, screen)
+    ]
+
+
+def _check(outcomes: Sequence[Outcome[list[AppStatus]]], invocation: Invocation) -> None:
+    """Print a line for each app, the worst first, and end with the code of the worst."""
+    found: list[tuple[Level, str]] = []
+    for outcome in outcomes:
+        if outcome.error is not None:
+            lost = Verdict(Level.UNKNOWN, (outcome.error.what.partition("\n")[0],))
+            found.append((lost.level, lost.line(outcome.target.label, "")))
+        for answer in outcome.value or ():
+            if answer.verdict is not None:
+                row = answer.state.current
+                words = good_words(answer.state, text.moment(row.outcome_at) if row else "")
+                line = answer.verdict.line(f"{answer.app} on {outcome.target.label}", words)
+                found.append((answer.verdict.level, line))
+    level = worst(level for level, _ in found)
+    for _, line in sorted(found, key=lambda pair: pair[0] != level):
+        invocation.console.report(line)
+    invocation.console.document(
+        "status",
+        hosts=[
+            {"target": str(outcome.target), **_fields_of(answer)}
+            for outcome in outcomes
+            for answer in outcome.value or ()
+        ],
+        failed=[
+            {"target": str(outcome.target), "error": error_fields(outcome.error)}
+            for outcome in outcomes
+            if outcome.error is not None
+        ],
+    )
+    if level:
+        raise click.exceptions.Exit(int(level))
+
+
+def _fields_of(answer: AppStatus, subject: str | None = None) -> dict[str, Any]:
+    verdict = answer.verdict
+    return {
+        "app": answer.app,
+        "root": answer.root,
+        **_fields(answer.state),
+        "commit_subject": subject,
+        "level": verdict.level.name if verdict else None,
+        "problems": list(verdict.problems) if verdict else [],
+    }
 
 
 def _commit(state: StatusOut) -> str:
