@@ -15,7 +15,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 
 
 @dataclass(frozen=True)
-class Sample:
+class MetricSample:
     labels: Mapping[str, str]
     value: float
 
@@ -26,7 +26,7 @@ class Gauge:
 
     name: str
     help: str
-    samples: Sequence[Sample]
+    samples: Sequence[MetricSample]
 
     def lines(self) -> Iterator[str]:
         if not _NAME.match(self.name):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from relstore.cli.exposition import Gauge, Sample
+from relstore.cli.exposition import Gauge, MetricSample
 from relstore.formats.names import AppName
 from relstore.protocol import StatusOut
 
@@ -24,12 +24,14 @@ class HostState:
 
 def gauges(hosts: Sequence[HostState], now: float) -> list[Gauge]:
     """All metrics; ``now`` is when they were collected."""
-    found = [Gauge("relstore_collected_timestamp_seconds", "When this was collected.", [Sample({}, now)])]
+    found = [
+        Gauge("relstore_collected_timestamp_seconds", "When this was collected.", [MetricSample({}, now)])
+    ]
     found.append(
         Gauge(
             "relstore_up",
             "Whether the host could be asked.",
-            [Sample({"target": host.target}, int(host.apps is not None)) for host in hosts],
+            [MetricSample({"target": host.target}, int(host.apps is not None)) for host in hosts],
         )
     )
     for name, words, value in _OF_HOST:
@@ -41,7 +43,7 @@ def gauges(hosts: Sequence[HostState], now: float) -> list[Gauge]:
             "relstore_current_info",
             "The build and the commit of what is current; the value is always 1.",
             [
-                Sample(
+                MetricSample(
                     {**labels, "build": state.current.build.short, "commit": state.current.commit or ""}, 1
                 )
                 for labels, state in _apps(hosts)
@@ -55,7 +57,7 @@ def gauges(hosts: Sequence[HostState], now: float) -> list[Gauge]:
             "relstore_unit_active",
             "Whether systemd says that the unit is active.",
             [
-                Sample({**labels, "unit": unit.name}, int(unit.state.partition(" ")[0] == "active"))
+                MetricSample({**labels, "unit": unit.name}, int(unit.state.partition(" ")[0] == "active"))
                 for labels, _, unit in units
             ],
         )
@@ -64,7 +66,11 @@ def gauges(hosts: Sequence[HostState], now: float) -> list[Gauge]:
         Gauge(
             "relstore_unit_runs_generation",
             "The generation that the main process of the unit executes, as far as that can be seen.",
-            [Sample({**labels, "unit": unit.name}, unit.runs) for labels, _, unit in units if unit.runs],
+            [
+                MetricSample({**labels, "unit": unit.name}, unit.runs)
+                for labels, _, unit in units
+                if unit.runs
+            ],
         )
     )
     return found
@@ -130,17 +136,17 @@ def _apps(hosts: Sequence[HostState]) -> Iterator[tuple[dict[str, str], StatusOu
             yield {"target": host.target, "app": app}, state
 
 
-def _app_samples(hosts: Sequence[HostState], value: _Value) -> Iterator[Sample]:
+def _app_samples(hosts: Sequence[HostState], value: _Value) -> Iterator[MetricSample]:
     for labels, state in _apps(hosts):
         number = value(state)
         if number is not None:
-            yield Sample(labels, number)
+            yield MetricSample(labels, number)
 
 
-def _host_samples(hosts: Sequence[HostState], value: _Value) -> Iterator[Sample]:
+def _host_samples(hosts: Sequence[HostState], value: _Value) -> Iterator[MetricSample]:
     """From the host's first app: it is the same for all of them."""
     for host in hosts:
         for _, state in (host.apps or ())[:1]:
             number = value(state)
             if number is not None:
-                yield Sample({"target": host.target}, number)
+                yield MetricSample({"target": host.target}, number)

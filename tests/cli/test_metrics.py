@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from relstore.cli.exposition import Gauge, Sample, exposition
+from relstore.cli.exposition import Gauge, MetricSample, exposition
 from relstore.cli.main import main
 from relstore.cli.metrics_view import HostState, gauges
 from relstore.formats.names import AppName
@@ -65,7 +65,7 @@ HOSTILE = 'a"b\\c\nd\x1b[2J}{ \u202e\udcff'
 
 
 def test_labels_are_escaped() -> None:
-    text = exposition([Gauge("x", "Line\none \\ two", [Sample({"target": HOSTILE, "b": "\\n"}, 1.25)])])
+    text = exposition([Gauge("x", "Line\none \\ two", [MetricSample({"target": HOSTILE, "b": "\\n"}, 1.25)])])
     assert len(text.encode().splitlines()) == 3
     (family,) = parsed(text).values()
     (sample,) = family.samples
