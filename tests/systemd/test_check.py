@@ -19,6 +19,7 @@ pytestmark = pytest.mark.root
 UNIT_FILE = "/etc/systemd/system/web.service"
 OWN_UNIT = UNIT.replace("multi-user.target", "default.target")
 KEYS = ("--unit", "web", "--become", "sudo", "--app", "web")
+SLOT_KEYS = ("--app", "web", "--unit", "web@", "--become", "sudo")
 BENT = """\
 #!/bin/sh
 exec /usr/bin/python3 /usr/local/lib/clock.py /usr/local/lib/offset /usr/bin/python3 "$@"
@@ -229,3 +230,12 @@ def test_the_host_that_is_good_stays_good_after_a_push(ready: Deployer) -> None:
     assert ready.push("good", "first", "--become", "sudo").code == 0
     assert findings(ready) == {}
     ready.host.run("systemctl", "stop", "web")
+
+
+def test_slots_that_are_good_and_a_front_that_is_not(slots: Deployer) -> None:
+    assert set(findings(slots, *SLOT_KEYS)) == {"journal-closed"}
+    seen = slots.run("check", *SLOT_KEYS, "-v").out
+    assert "web@a.service" in seen
+    assert "needs to be told nothing" in seen
+    found = findings(slots, *SLOT_KEYS, "--cut-over", "haproxy", "--haproxy-socket", "/run/none")
+    assert set(found) == {"journal-closed", "haproxy-silent"}

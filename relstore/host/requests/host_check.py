@@ -172,8 +172,9 @@ def _units(real: str, request: CheckHost, password: str, seen: dict[Aspect, str]
         recipe = recipe._replace(units=recipe.units._replace(run_build=False))
     if Systemd.is_here():
         seen["unit"] = _states(recipe)
+        if app is None:
+            seen["unit"] += "; of which app is not known, so --app tells what it must run"
     if recipe.units.user:
-        seen["linger"] = "not needed while a session is open"
         if logind.at_logout().lingers:
             seen["linger"] = "the account's manager outlives its sessions"
     elif os.geteuid() == 0:
