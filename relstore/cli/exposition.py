@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from relstore.cli import text
 from relstore.formats.names import as_text
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
@@ -49,12 +50,13 @@ def exposition(gauges: Sequence[Gauge]) -> str:
     return "".join(f"{line}\n" for gauge in gauges for line in gauge.lines())
 
 
-def _escaped(text: str) -> str:
-    return as_text(text).replace("\\", "\\\\").replace("\n", "\\n")
+def _escaped(words: str) -> str:
+    return as_text(words).replace("\\", "\\\\").replace("\n", "\\n")
 
 
-def _quoted(text: str) -> str:
-    return _escaped(text).replace('"', '\\"')
+def _quoted(value: str) -> str:
+    """A label's value. It may end up on a terminal, so what would move the cursor is made visible first."""
+    return _escaped(text.one_line(value)).replace('"', '\\"')
 
 
 def _number(value: float) -> str:

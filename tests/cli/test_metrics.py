@@ -71,7 +71,7 @@ def test_labels_are_escaped() -> None:
     (sample,) = family.samples
     assert sample.value == 1.25
     assert sample.labels["b"] == "\\n"
-    assert sample.labels["target"].startswith('a"b\\c\nd\x1b[2J}{ ')
+    assert sample.labels["target"] == 'a"b\\c\\nd\\x1b[2J}{ \\u202e\\udcff'
 
 
 def test_without_a_sample_there_is_no_metric() -> None:
