@@ -37,6 +37,8 @@ GROUPS: Mapping[str, Mapping[str, ListedCommand]] = {
         "list-generations": ListedCommand("list_generations", "All generations, newest last.", "list"),
         "log": ListedCommand("log", "Each activation, how it ended, and why."),
         "history": ListedCommand("history", "A page of all that happened, for a browser."),
+        "logs": ListedCommand("logs", "What the service writes, on all hosts."),
+        "metrics": ListedCommand("metrics", "The same for Prometheus."),
         "show": ListedCommand("show", "The record of a generation, and its files."),
         "diff": ListedCommand("diff", "How the files of two generations differ."),
         "export": ListedCommand("export", "Write a build to a directory, or as a tar."),
@@ -51,6 +53,7 @@ GROUPS: Mapping[str, Mapping[str, ListedCommand]] = {
         "verify": ListedCommand("verify", "Check everything in the store, and repair it."),
     },
     "Hosts": {
+        "check": ListedCommand("check", "Whether every host is ready for a push."),
         "hold": ListedCommand("hold", "Refuse activations until `unhold`."),
         "unhold": ListedCommand("hold", "Allow activations again."),
         "unit": ListedCommand("unit", "Print a systemd unit for the app, or install it."),

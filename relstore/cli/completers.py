@@ -79,6 +79,22 @@ def _targets(ctx: click.Context) -> Iterator[tuple[str, str]]:
         yield name, "a host of ssh_config"
 
 
+def _hosts(ctx: click.Context) -> Iterator[tuple[str, str]]:
+    from relstore.cli.given import ENVIRONMENT, given
+    from relstore.cli.host_choice import spellings
+    from relstore.cli.invocation import layers_of
+    from relstore.client.config.keys.target import TO
+
+    flags = given(ctx)
+    flags.pop("host", None)  # those that were named already say nothing about the others
+    if ctx.args and any(parameter.name == ENVIRONMENT for parameter in ctx.command.params):
+        flags.setdefault(
+            ENVIRONMENT, ctx.args[0]
+        )  # with an option that lacks its value, click stops before it
+    for target in layers_of(ctx).settings.get(TO) or ():
+        yield next(spellings(target)), str(target)
+
+
 def _apps(ctx: click.Context) -> Iterator[tuple[str, str]]:
     for seen in _meant(ctx, any_app=True):
         yield seen.app, f"at {seen.store}"
@@ -131,6 +147,7 @@ def _meant(ctx: click.Context, *, any_app: bool = False) -> list[SeenApp]:
 
 environments = completer(_environments)
 targets = completer(_targets)
+hosts = completer(_hosts)
 apps = completer(_apps)
 generations = completer(_generations)
 pins = completer(_pins)

@@ -31,9 +31,16 @@ def on_each(
     invocation: Invocation, work: Callable[[Session, ConsoleReporter], Awaitable[T]]
 ) -> list[Outcome[T]]:
     """Do ``work`` on all targets at once. Raises the error of a single target."""
+    return _unless_failed(what_each_gave(invocation, work))
+
+
+def what_each_gave(
+    invocation: Invocation, work: Callable[[Session, ConsoleReporter], Awaitable[T]]
+) -> list[Outcome[T]]:
+    """As ``on_each``, for a command to which the error of a single target is a part of its report."""
     from relstore.cli.on_hosts import work_on_each
 
-    return _unless_failed(work_on_each(invocation, work))
+    return work_on_each(invocation, work)
 
 
 def on_each_agreed(
@@ -74,14 +81,34 @@ def report(
     ``show`` gets a host's label and value; ``fields`` makes its part of the document. With ``headings``
     each of several hosts' reports begins with its target.
     """
+    several = [
+        Outcome(outcome.target, None if outcome.value is None else [outcome.value], outcome.error)
+        for outcome in outcomes
+    ]
+    report_all(command, several, invocation, show, fields, headings=headings, **head)
+
+
+def report_all(
+    command: str,
+    outcomes: Sequence[Outcome[list[T]]],
+    invocation: Invocation,
+    show: Callable[[str, T], None],
+    fields: Callable[[T], Mapping[str, Any]],
+    *,
+    headings: bool = False,
+    app_of: Callable[[T], str] | None = None,
+    **head: Any,
+) -> None:
+    """As ``report``, where a host gives several values: one for each of its apps, which ``app_of`` names."""
     documents = []
     for outcome in outcomes:
-        if outcome.value is None:
-            continue
-        if headings and len(outcomes) > 1:
-            invocation.console.report(f"{outcome.target}:")
-        show(outcome.target.label, outcome.value)
-        documents.append({"target": str(outcome.target), **fields(outcome.value)})
+        for value in outcome.value or ():
+            if headings and app_of is not None and len(outcome.value or ()) > 1:
+                invocation.console.report(f"{app_of(value)} on {outcome.target}:")
+            elif headings and len(outcomes) > 1:
+                invocation.console.report(f"{outcome.target}:")
+            show(outcome.target.label, value)
+            documents.append({"target": str(outcome.target), **fields(value)})
     failed = [
         {"target": str(outcome.target), "error": error_fields(outcome.error)}
         for outcome in outcomes
@@ -120,3 +147,22 @@ async def the_app(session: Session, invocation: Invocation) -> AppName:
     return await chain_check.find_app(
         session, invocation.app, invocation.account.heads, invocation.console.note
     )
+
+
+async def the_apps(session: Session, invocation: Invocation) -> list[AppName]:
+    """The given app, or all of the store, for a command that only reads. Their chains are compared as well.
+
+    Raises UsageError where there is none.
+    """
+    from relstore.client.operations import chain_check
+
+    names: Sequence[AppName] = [invocation.app] if invocation.app else await _app_names(session)
+    heads, note = invocation.account.heads, invocation.console.note
+    return [await chain_check.find_app(session, name, heads, note) for name in names]
+
+
+async def _app_names(session: Session) -> Sequence[AppName]:
+    from relstore.protocol import Apps, AppsOut
+
+    apps, _ = await session.ask(Apps(), AppsOut)
+    return apps.names or [await session.only_app()]

@@ -17,7 +17,7 @@ import click
 
 from relstore.cli.console import Console, console_of
 from relstore.cli.early import EARLY
-from relstore.cli.given import given
+from relstore.cli.given import chosen_environment, given
 from relstore.cli.layers import flag_values, variable_values
 from relstore.client.config.keys.service import ASK_BECOME_PASS
 from relstore.client.config.keys.target import APP, CONNECT_TIMEOUT, PYTHON, SSH, TO
@@ -89,7 +89,17 @@ def layers_of(context: click.Context) -> Layers:
     config = _config(context)
     base = PathBase(Path(), os.path.expanduser("~"))
     flags = flag_values(given(context), base)
-    return Layers(config, flags, layered(config.values, variable_values(os.environ, base), flags))
+    settings = layered(config.values, variable_values(os.environ, base), flags)
+    return Layers(config, flags, _of_hosts(settings, given(context).get("host")))
+
+
+def _of_hosts(settings: Values, names: object) -> Values:
+    """With the targets that --host names. Raises UsageError."""
+    if not isinstance(names, tuple):
+        return settings
+    from relstore.cli.host_choice import chosen
+
+    return layered(settings, Values({TO.name: chosen(settings.get(TO) or (), [str(name) for name in names])}))
 
 
 def at_once(settings: Values) -> bool:
@@ -193,8 +203,7 @@ def _config(context: click.Context) -> Config:
     from relstore.client.config.load import EMPTY, load
 
     path = config_file(context)
-    options = given(context)
-    env = str(options["env"]) if "env" in options else None
+    env = chosen_environment(context)
     if path is not None:
         return load(path, env, os.path.expanduser("~"))
     if env is not None:

@@ -49,6 +49,11 @@ def common_options() -> list[click.Option]:
             help="The environment ([env.NAME]) of relstore.toml to use.",
             shell_complete=completers.environments,
         ),
+        option(
+            "--host", metavar="NAME", multiple=True,
+            help="Only this host of the targets. Repeatable.",
+            shell_complete=completers.hosts,
+        ),
         option("--json", is_flag=True, default=None, help="Print one JSON document instead of text."),
         option("-v", "--verbose", is_flag=True, default=None, help="Print more details."),
         option("-q", "--quiet", is_flag=True, default=None, help="Print only the report itself, and errors."),

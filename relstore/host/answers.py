@@ -7,6 +7,7 @@ themselves (``requests``).
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -92,6 +93,25 @@ class Answers:
             self._wire.send(reply)
 
         return {protocol.Preflight: handle}
+
+    def host_check(self) -> Handlers:
+        from relstore.host.requests import host_check
+
+        return {
+            protocol.CheckHost: lambda request: self._wire.send(
+                host_check.check(self._root, request, self._password)
+            )
+        }
+
+    def logs(self) -> Handlers:
+        from relstore.host.requests import logs
+
+        def handle(request: protocol.Logs) -> None:
+            # Closed whatever happens, and journalctl with it: the client may go in the middle.
+            with contextlib.closing(logs.read(self.store, request, self._wire.fileno())) as events:
+                self._send_all(events)
+
+        return {protocol.Logs: handle}
 
     def activation(self) -> Handlers:
         from relstore.host.requests import activation
@@ -263,6 +283,8 @@ _REQUESTS_OF: dict[Callable[[Answers], Handlers], tuple[type, ...]] = {
         protocol.Release,
     ),
     Answers.preflight: (protocol.Preflight,),
+    Answers.host_check: (protocol.CheckHost,),
+    Answers.logs: (protocol.Logs,),
     Answers.activation: (
         protocol.Activate,
         protocol.Restart,

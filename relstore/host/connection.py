@@ -52,6 +52,10 @@ class Wire:
         self._allowed = protocol.answers_to(type(message.value))
         return message
 
+    def fileno(self) -> int:
+        """The descriptor that requests come from: it is readable when one is there or the client is gone."""
+        return self._source.fileno()
+
     def body(self) -> Iterator[bytes]:
         """The pieces of the body of the last request, each at most a frame long."""
         while self._incoming.body:

@@ -29,6 +29,7 @@ from relstore.formats.names import (
 )
 from relstore.formats.recipe import Recipe
 from relstore.protocol.activation import Preflight, SupervisorOut
+from relstore.protocol.common import Step
 from relstore.protocol.reading import List, Listed, Log, LogRow, SlotOut, StatusOut
 from relstore.protocol.upload import Compare, Compared
 
@@ -48,6 +49,7 @@ _GREW: Mapping[type, int] = MappingProxyType(
         Compare: 2,
         Compared: 1,
         Preflight: 1,
+        Step: 1,
     }
 )
 """How many of the last fields of a class came later."""

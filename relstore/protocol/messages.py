@@ -43,7 +43,9 @@ from relstore.protocol.common import Done, Failure, Step
 from relstore.protocol.exporting import Export, Exported, FileContent
 from relstore.protocol.framing import MAX_FRAME_BYTES
 from relstore.protocol.handshake import Hello
+from relstore.protocol.host_check import CheckHost, HostChecked
 from relstore.protocol.keeping import Delete, Hold, Mark, Pin, Unheld, Unhold, Unpin
+from relstore.protocol.logs import LogLines, Logs, LogsEnd
 from relstore.protocol.reading import (
     Apps,
     AppsOut,
@@ -88,6 +90,7 @@ REPLY_OF: dict[Any, Any] = {
     Restore: Published,
     Release: Released,
     Preflight: Preflighted,
+    CheckHost: HostChecked,
     Become: Done,
     Reject: Done,
     CutOld: Done,
@@ -103,6 +106,7 @@ REPLY_OF: dict[Any, Any] = {
     Fetch: RowOut,
     Resolve: Resolved,
     Log: Done,
+    Logs: LogsEnd,
     Past: PastOut,
     Apps: AppsOut,
     Status: StatusOut,
@@ -127,10 +131,11 @@ EVENTS_OF: dict[Any, tuple[Any, ...]] = {
     Verify: (Step,),
     Adopt: (Step,),
     Export: (FileContent,),
+    Logs: (LogLines,),
 }
 """What may come before the reply; nothing for any other request."""
 REQUESTS = tuple(REPLY_OF)
-EVENTS = (Accepted, Step, Output, FileContent)
+EVENTS = (Accepted, Step, Output, FileContent, LogLines)
 REPLIES = (Hello, *dict.fromkeys(reply for reply in REPLY_OF.values() if reply), Failure)
 
 _BY_NAME: dict[str, Any] = {kind.__name__: kind for kind in (*REQUESTS, *EVENTS, *REPLIES)}

@@ -9,11 +9,13 @@ import click
 
 from relstore.cli.activation_options import activation_of, cut_old_option, override_hold_option
 from relstore.cli.command import RelstoreCommand, example
+from relstore.cli.environment import environment_argument
 from relstore.cli.invocation import at_once, invocation_of
 
 
 @example("relstore restart --to deploy@web1:/srv/web")
 @click.command("restart", cls=RelstoreCommand)
+@environment_argument
 @override_hold_option
 @cut_old_option
 @click.pass_context

@@ -1,55 +1,44 @@
-"""``relstore status``: what is current, what a rollback leads to and what is wrong, at a glance."""
+"""``relstore status``: what is current, and whether anything is wrong.
+
+Only the command line is here, so that ssh can be started before the rest (``cli.status_report``) is imported.
+"""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
 
 import click
 
 from relstore.cli.command import RelstoreCommand, example
-from relstore.cli.each_host import on_each, report, the_app
+from relstore.cli.environment import environment_argument
 from relstore.cli.invocation import at_once, invocation_of
-
-if TYPE_CHECKING:
-    from relstore.cli.progress import ConsoleReporter
-    from relstore.client.connection.session import Session
-    from relstore.formats.names import AppName
-    from relstore.protocol import StatusOut
+from relstore.errors import UsageError
 
 
-@example("relstore status --to deploy@web1:/srv/web")
+@example(
+    "relstore status --to deploy@web1:/srv/web",
+    "relstore status production --watch",
+    "relstore status --check     # for Nagios, Icinga, or a script",
+)
 @click.command(cls=RelstoreCommand)
+@environment_argument
+@click.option(
+    "--check",
+    is_flag=True,
+    help="One line for each app, and an exit code for monitoring: 0 good, 1 warning, 2 critical, 3 unknown.",
+)
+@click.option("--watch", is_flag=True, help="Show it again every two seconds, until Ctrl-C.")
 @click.pass_context
-def status(ctx: click.Context) -> None:
-    """Show what is current, since when and by whom, and whether anything is wrong."""
+def status(ctx: click.Context, check: bool, watch: bool) -> None:
+    """Show what is current, since when and by whom, and whether anything is wrong: of the app, or without one
+    of all apps of the store.
+
+    --check also asks the probes of the configuration, and restarts nothing. A host that cannot be asked is
+    unknown.
+    """
     invocation = invocation_of(ctx, at_once)
-    from relstore import protocol  # once ssh was started
-    from relstore.cli import status_view
-    from relstore.cli.checkout import checkout_of
+    if watch and (check or invocation.console.json or not invocation.console.terminal):
+        raise UsageError(
+            "--watch is for a terminal", hint="Without one, run `relstore status` again, or use --check."
+        )
+    from relstore.cli.status_report import show_status
 
-    async def at_host(session: Session, _: ConsoleReporter) -> tuple[AppName, str, StatusOut]:
-        app = await the_app(session, invocation)
-        state, _body = await session.ask(protocol.Status(app), protocol.StatusOut)
-        return app, session.hello.root, state
-
-    outcomes = on_each(invocation, at_host)
-    subjects = checkout_of(invocation).subjects(
-        _commit(outcome.value[2]) for outcome in outcomes if outcome.value is not None
-    )
-
-    def show(host: str, answer: tuple[AppName, str, StatusOut]) -> None:
-        subject = subjects.get(_commit(answer[2]))
-        for line in status_view.lines(answer[0], host, *answer[1:], subject, invocation.console):
-            invocation.console.report(line, hang=status_view.HANG)
-
-    def fields(answer: tuple[AppName, str, StatusOut]) -> dict[str, Any]:
-        subject = subjects.get(_commit(answer[2]))
-        own = status_view.fields(answer[2])
-        return {"app": answer[0], "root": answer[1], **own, "commit_subject": subject}
-
-    report("status", outcomes, invocation, show, fields)
-
-
-def _commit(state: StatusOut) -> str:
-    """That of the current generation, or empty."""
-    return (state.current.commit if state.current else None) or ""
+    show_status(invocation, check=check, watch=watch)

@@ -12,7 +12,7 @@ from relstore.formats import journal
 from relstore.host.job.changes import Changes
 from relstore.host.job.directory import Job
 from relstore.host.job.values import DONE, QUEUED, STARTED, JobState
-from relstore.protocol import Ended, Output, Step
+from relstore.protocol import MAX_STEP_TEXT, Ended, Output, Step
 from relstore.store.app import App
 
 _LOG_CHUNK = 64 * 1024
@@ -22,7 +22,7 @@ def follow(app: App, job: Job) -> Iterator[Step | Output | Ended]:
     """Events until the job has ended; the last one is Ended."""
     generation = job.request().generation
     offset = 0
-    shown = ""
+    shown = told = ""
     with Changes(job.directory) as changes:
         while True:
             changes.expect()
@@ -30,8 +30,12 @@ def follow(app: App, job: Job) -> Iterator[Step | Output | Ended]:
             alive = job.is_alive()
             state = job.state()
             if state.step not in (shown, QUEUED, STARTED, DONE):
-                shown = state.step
+                shown, told = state.step, ""
                 yield Step(state.step, 0, 0)
+            answer = job.answer()[:MAX_STEP_TEXT]
+            if answer != told and state.step == shown:
+                told = answer
+                yield Step(state.step, 0, 0, answer)
             while True:
                 data = job.log_from(offset, _LOG_CHUNK)
                 if not data:

@@ -29,7 +29,7 @@ def preflight(root: str, request: Preflight, password: str) -> Preflighted:
             linked = preflight_links.judge(real, request.app, request.recipe, request.links)
             switched += linked.problems
             notes += linked.notes
-        switched += _detaching()
+        switched += detaching()
         if request.recipe.unit_names:
             # Not at the top: it loads all that asks systemd.
             from relstore.host.requests import preflight_units
@@ -40,7 +40,8 @@ def preflight(root: str, request: Preflight, password: str) -> Preflighted:
     return Preflighted((*programs.problems, *switched), (*programs.notes, *notes))
 
 
-def _detaching() -> Iterator[Problem]:
+def detaching() -> Iterator[Problem]:
+    """Whether the job of an activation would outlive the session."""
     try:
         survival.method()
     except RelstoreError as error:

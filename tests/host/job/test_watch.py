@@ -136,6 +136,40 @@ def test_one_that_died_and_was_resolved_tells_how(helper: str, app: App) -> None
     assert follow(app, job)[2] == Ended(job.id, journal.ACTIVE, 2, 1, 2, "")
 
 
+def test_what_it_waits_for_is_told_while_that_lasts(app: App) -> None:
+    job, lock = create(app, 2)
+    job.write_state(JobState("checking", 1, "", 2, ""))
+    events = watch.follow(app, job)
+    assert next(events) == Step("checking", 0, 0)
+    job.tell("last answer: 404" + "x" * 5000)
+    told = next(events)
+    assert isinstance(told, Step)
+    assert told.text is not None
+    assert told.text.startswith("last answer: 404")
+    assert len(told.text) == 200
+    job.tell("last answer: 503")
+    assert next(events) == Step("checking", 0, 0, "last answer: 503")
+    job.tell("")
+    assert next(events) == Step("checking", 0, 0, "")
+    job.tell("old")
+    job.write_state(JobState("returning", 1, "", 2, ""))
+    assert next(events) == Step("returning", 0, 0)
+    os.close(lock)
+
+
+def test_an_answer_that_cannot_be_told_stops_nothing(app: App) -> None:
+    job, lock = create(app, 2)
+    os.close(lock)
+    Path(job.directory.path, "answer").symlink_to("/etc/passwd")
+    job.tell("x")
+    assert job.answer() == ""
+    Path(job.directory.path, "answer").unlink()
+    Path(job.directory.path, "answer").mkdir()
+    job.tell("x")
+    job.tell("")
+    assert job.answer() == ""
+
+
 def test_it_makes_no_difference_that_nobody_watches(helper: str, app: App) -> None:
     job, lock = create(app, 2, "echo restarted")
     events = watch.follow(app, job)
