@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from relstore.cli import exit_codes
-from relstore.cli.commands import status
+from relstore.cli import exit_codes, status_view
 from relstore.cli.main import COMMANDS, main
 from relstore.protocol import SlotOut
 
@@ -168,9 +167,9 @@ def test_a_failure_is_a_json_document_too(ask: Asker) -> None:
     ],
 )
 def test_a_slot_has_the_fields_of_the_reference_and_a_line(slot: SlotOut, line: str | None) -> None:
-    assert _mismatch(status._slot_fields(slot), "slot", "slot") == []
+    assert _mismatch(status_view._slot_fields(slot), "slot", "slot") == []
     if line is not None:
-        assert status._slot(slot) == line
+        assert status_view._slot(slot) == line
 
 
 def test_a_document_with_other_fields_is_seen() -> None:
