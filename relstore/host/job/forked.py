@@ -13,11 +13,13 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import NoReturn
 
 NAME = "relstore-job"
-"""What `ps` and `top` call the process; its command line stays that of the session."""
+"""What `top` calls the process."""
+_ARG_START, _ARG_END = 45, 46
+"""Fields of /proc/PID/stat (proc(5)), counted from the one after the name: where the command line lies."""
 
 
 def can_fork() -> bool:
@@ -30,23 +32,25 @@ def can_fork() -> bool:
         return False
 
 
-def fork(work: Callable[[], int], log: int, keep: Collection[int]) -> int:
+def fork(work: Callable[[], int], log: int, keep: Collection[int], words: Sequence[str]) -> int:
     """The id of a new process that does ``work``; of the descriptors it has only ``log`` and ``keep``.
 
-    Raises OSError.
+    ``words``: its command line, as `ps` shows it. Raises OSError.
     """
     # A hangup that comes before the child minds it waits.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGHUP,))
     try:
         pid = os.fork()
         if pid == 0:
-            _become(work, log, keep, before)
+            _become(work, log, keep, before, words)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return pid
 
 
-def _become(work: Callable[[], int], log: int, keep: Collection[int], mask: Collection[int]) -> NoReturn:
+def _become(
+    work: Callable[[], int], log: int, keep: Collection[int], mask: Collection[int], words: Sequence[str]
+) -> NoReturn:
     code = 1
     try:
         # What the helper left for the collector may close descriptors, whose numbers mean others here.
@@ -66,11 +70,25 @@ def _become(work: Callable[[], int], log: int, keep: Collection[int], mask: Coll
                     os.close(fd)
         with contextlib.suppress(OSError), open("/proc/self/comm", "w", encoding="ascii") as name:
             name.write(NAME)
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            _show(words)
         code = work()
     except BaseException as error:  # noqa: BLE001 - the log has it, and nothing may return to the session's code
         sys.excepthook(type(error), error, error.__traceback__)
     finally:
         os._exit(code)
+
+
+def _show(words: Sequence[str]) -> None:
+    """Put ``words`` in the place of the session's command line, if that is long enough: `ps` shows them."""
+    text = b"".join(os.fsencode(word) + b"\0" for word in words)
+    with open("/proc/self/stat", "rb") as stat:
+        fields = stat.read().rpartition(b")")[2].split()
+    begin, end = int(fields[_ARG_START]), int(fields[_ARG_END])
+    if len(text) <= end - begin:
+        with open("/proc/self/mem", "r+b", buffering=0) as memory:
+            memory.seek(begin)
+            memory.write(text.ljust(end - begin, b"\0"))
 
 
 def _open_descriptors() -> list[int]:

@@ -103,7 +103,8 @@ def _fork(launch: Launch, log: int, way: str) -> str:
         return process.run(launch.root, launch.app, launch.job.id, launch.helper.password)
 
     try:
-        pid = forked.fork(work, log, keep=(launch.lock, gate))
+        words = ("relstore", "job", launch.root, launch.app, launch.job.id)
+        pid = forked.fork(work, log, (launch.lock, gate), words)
         if way != SESSION:
             unit = f"{_unit(launch.app, launch.job)}.scope"
             scopes.move(pid, unit, _description(launch.app), user=way == USER_SCOPE)
