@@ -18,6 +18,7 @@ from relstore.host.connection import Wire
 from relstore.host.hello import hello
 from relstore.host.helpers import Bundle
 from relstore.host.job import remark
+from relstore.host.job.withdrawal import Withdrawal
 from relstore.host.requests import (
     activation,
     adopting,
@@ -54,6 +55,7 @@ class RequestServer:
         self._password = ""
         self._rejection: str | None = None
         self._cut_old = False
+        self._withdrawal: Withdrawal | None = None
         self._findings: dict[AppName, tuple[protocol.Problem, ...]] = {}
         """What preflight found for an app: whoever activates it afterwards lets that pass."""
         self._uploading = Uploading(root, wire, lambda create: self._store(create=create))
@@ -69,6 +71,7 @@ class RequestServer:
             protocol.Become: self._become,
             protocol.Reject: self._reject,
             protocol.CutOld: self._cut,
+            protocol.Withdraw: self._withdraw,
             protocol.Preflight: self._preflight,
             protocol.InstallUnit: self._install_unit,
             protocol.Supervisor: self._supervisor,
@@ -180,13 +183,14 @@ class RequestServer:
         self._send_all(activation.activate(self._store(), self._bundle, request, self._password, asides))
 
     def _restart(self, request: protocol.Restart) -> None:
-        asides = self._asides(request.app)._replace(rejected=None)
+        asides = self._asides(request.app)._replace(rejected=None, withdrawn=None)
         self._send_all(activation.restart(self._store(), self._bundle, request, self._password, asides))
 
     def _asides(self, app: AppName) -> Asides:
         """What this session said of its next activation, which is now."""
-        asides = Asides(remark.of_findings(self._findings.get(app, ())), self._rejection, self._cut_old)
-        self._rejection, self._cut_old = None, False
+        passed = remark.of_findings(self._findings.get(app, ()))
+        asides = Asides(passed, self._rejection, self._cut_old, self._withdrawal)
+        self._rejection, self._cut_old, self._withdrawal = None, False, None
         return asides
 
     def _become(self, request: protocol.Become) -> None:
@@ -199,6 +203,10 @@ class RequestServer:
 
     def _cut(self, _: protocol.CutOld) -> None:
         self._cut_old = True
+        self._wire.send(protocol.Done())
+
+    def _withdraw(self, request: protocol.Withdraw) -> None:
+        self._withdrawal = Withdrawal(request.generation, request.rollout, request.reason)
         self._wire.send(protocol.Done())
 
     def _preflight(self, request: protocol.Preflight) -> None:

@@ -34,7 +34,7 @@ from relstore.protocol.reading import List, Listed, Log, LogRow, SlotOut, Status
 MAX_INT = (1 << 63) - 1
 
 _GREW: Mapping[type, int] = MappingProxyType(
-    {Recipe: 1, CutOver: 2, SlotOut: 1, StatusOut: 1, SupervisorOut: 1, LogRow: 1, List: 2, Log: 1, Listed: 1}
+    {Recipe: 2, CutOver: 2, SlotOut: 1, StatusOut: 1, SupervisorOut: 1, LogRow: 1, List: 2, Log: 1, Listed: 1}
 )
 """How many of the last fields of a class came later."""
 

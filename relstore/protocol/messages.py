@@ -35,6 +35,7 @@ from relstore.protocol.activation import (
     Supervisor,
     SupervisorOut,
     Watch,
+    Withdraw,
 )
 from relstore.protocol.adopting import Adopt, Adopted, GiveBack, GivenBack
 from relstore.protocol.checking import Verified, Verify
@@ -88,6 +89,7 @@ REPLY_OF: dict[Any, Any] = {
     Preflight: Preflighted,
     Become: Done,
     Reject: Done,
+    Withdraw: Done,
     CutOld: Done,
     Activate: Ended,
     Restart: Ended,
