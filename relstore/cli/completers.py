@@ -123,13 +123,32 @@ def _meant(ctx: click.Context, *, any_app: bool = False) -> list[SeenApp]:
     from relstore.cli.invocation import layers_of
     from relstore.client.config.keys.target import APP, TO
 
-    settings = layers_of(ctx).settings
+    settings = layers_of(ctx, runs_command=False).settings
     stores = {target.store_label for target in settings.get(TO) or ()}
     app = None if any_app else settings.get(APP)
     return [seen for seen in _seen() if (not stores or seen.store in stores) and app in (None, seen.app)]
 
 
+def _hosts(ctx: click.Context) -> Iterator[tuple[str, str]]:
+    from relstore.cli.invocation import layers_of
+    from relstore.client.config.keys.hosts import FAILED_HOSTS
+
+    for host in layers_of(ctx, runs_command=False, narrows=False).hosts:
+        yield host.name, ", ".join(host.groups)
+    yield FAILED_HOSTS, "those on which the last rollout failed"
+
+
+def _groups(ctx: click.Context) -> Iterator[tuple[str, str]]:
+    from relstore.cli.invocation import layers_of
+
+    for host in layers_of(ctx, runs_command=False, narrows=False).hosts:
+        for group in host.groups:
+            yield group, ""
+
+
 environments = completer(_environments)
+hosts = completer(_hosts)
+groups = completer(_groups)
 targets = completer(_targets)
 apps = completer(_apps)
 generations = completer(_generations)

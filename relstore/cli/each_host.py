@@ -18,7 +18,7 @@ from relstore.cli.console import error_fields
 from relstore.cli.exit_codes import exit_code
 from relstore.cli.invocation import Invocation
 from relstore.cli.progress import ConsoleReporter
-from relstore.client.config.keys.rollout import MAX_UNREACHABLE
+from relstore.client.config.keys.hosts import MAX_UNREACHABLE
 from relstore.client.connection.connect import connected
 from relstore.client.connection.session import Session
 from relstore.client.fleet import agreement

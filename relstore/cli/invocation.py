@@ -17,7 +17,9 @@ import click
 
 from relstore.cli.console import Console, console_of
 from relstore.cli.given import given
+from relstore.cli.hosts import hosts_of, narrowed
 from relstore.cli.layers import flag_values, variable_values
+from relstore.client.config.keys.hosts import FAILED_HOSTS
 from relstore.client.config.keys.target import APP, CONNECT_TIMEOUT, PYTHON, SSH, TO
 from relstore.client.config.setting import PathBase
 from relstore.client.config.values import Values, layered
@@ -25,10 +27,12 @@ from relstore.errors import UsageError
 from relstore.formats.names import AppName
 
 if TYPE_CHECKING:
+    from relstore.client.config.hosts import Host
     from relstore.client.config.load import Config
     from relstore.client.connection.account import Account
     from relstore.client.connection.head_start import HeadStart
     from relstore.client.connection.transport.openssh.process import SSHProcess
+    from relstore.client.local_state.failed_hosts import FailedHosts
     from relstore.client.local_state.seen_generations import SeenGenerations
     from relstore.client.ssh_program import OpenSSH
     from relstore.client.target import Target
@@ -42,6 +46,8 @@ class Invocation:
     """relstore.toml alone."""
     flags: Values
     """The flags alone."""
+    said: Values
+    """The flags and the variables."""
     settings: Values
     """All layers: what holds."""
     console: Console
@@ -49,6 +55,10 @@ class Invocation:
     who: str
     seen: SeenGenerations
     """What was seen of hosts, for completion."""
+    hosts: tuple[Host, ...] = ()
+    """Those of this run, in the order of ``targets``."""
+    place: str = ""
+    """Which configuration and environment this run is of, for what is remembered of it."""
 
     @property
     def app(self) -> AppName | None:
@@ -62,6 +72,15 @@ class Invocation:
     def labels(self) -> list[str]:
         """How messages name the hosts."""
         return [target.label for target in self.targets]
+
+    @property
+    def failed_hosts(self) -> FailedHosts:
+        """On which hosts the last rollout failed."""
+        return _failed_hosts()
+
+    def settings_at(self, host: Host) -> Values:
+        """What holds at one host: flags override it, it overrides its groups, and they what holds for all."""
+        return layered(self.settings, host.values, self.said)
 
     def need_targets(self) -> tuple[Target, ...]:
         """Raises UsageError when there is no target."""
@@ -78,15 +97,46 @@ class Layers:
 
     config: Config
     flags: Values
+    said: Values
+    """The flags and the variables."""
     settings: Values
+    hosts: tuple[Host, ...]
+    place: str
 
 
-def layers_of(context: click.Context) -> Layers:
-    """Read relstore.toml, the environment and the flags. Raises ConfigError, TargetError, UsageError."""
+def layers_of(context: click.Context, *, runs_command: bool = True, narrows: bool = True) -> Layers:
+    """Read relstore.toml, the environment and the flags. Raises ConfigError, TargetError, UsageError.
+
+    ``runs_command``: whether `hosts-command` is run where hosts are needed. ``narrows``: whether ``--hosts``
+    and ``--group`` count.
+    """
     config = _config(context)
     base = PathBase(Path(), os.path.expanduser("~"))
     flags = flag_values(given(context), base)
-    return Layers(config, flags, layered(config.values, variable_values(os.environ, base), flags))
+    said = layered(variable_values(os.environ, base), flags)
+    hosts = hosts_of(config, said, base, runs_command=runs_command)
+    place = f"{config.path or _working_directory()} {config.env or ''}".rstrip()
+    if narrows:
+        names, groups = _given_words(context, "hosts"), _given_words(context, "group")
+        failed = _failed_hosts().get(place) if FAILED_HOSTS in names else []
+        hosts = narrowed(hosts, names, groups, failed)
+    settings = layered(config.values, said)
+    if hosts:
+        settings = layered(settings, Values({TO.name: tuple(host.target for host in hosts)}))
+    return Layers(config, flags, said, settings, hosts, place)
+
+
+def _given_words(context: click.Context, option: str) -> list[str]:
+    value = given(context).get(option)
+    texts = value if isinstance(value, tuple) else ()
+    return [word.strip() for text in texts for word in str(text).split(",") if word.strip()]
+
+
+def _failed_hosts() -> FailedHosts:
+    from relstore.cli.directories import state_directory
+    from relstore.client.local_state.failed_hosts import FailedHosts
+
+    return FailedHosts(state_directory() / "failed-hosts.json")
 
 
 def invocation_of(
@@ -121,6 +171,7 @@ def invocation_of(
     return Invocation(
         layers.config,
         layers.flags,
+        layers.said,
         layers.settings,
         console_of(context),
         Account(
@@ -136,6 +187,8 @@ def invocation_of(
         ),
         f"{user}@{os.uname().nodename}"[:255],
         seen,
+        layers.hosts,
+        layers.place,
     )
 
 

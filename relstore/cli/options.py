@@ -49,6 +49,16 @@ def common_options() -> list[click.Option]:
             help="The environment ([env.NAME]) of relstore.toml to use.",
             shell_complete=completers.environments,
         ),
+        option(
+            "--hosts", metavar="NAME[,NAME]", multiple=True,
+            help="Only these hosts of relstore.toml; `failed` means those where the last rollout failed.",
+            shell_complete=completers.hosts,
+        ),
+        option(
+            "--group", metavar="NAME[,NAME]", multiple=True,
+            help="Only the hosts of this group of relstore.toml. Repeatable.",
+            shell_complete=completers.groups,
+        ),
         option("--json", is_flag=True, default=None, help="Print one JSON document instead of text."),
         option("-v", "--verbose", is_flag=True, default=None, help="Print more details."),
         option("-q", "--quiet", is_flag=True, default=None, help="Print only the report itself, and errors."),

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from relstore.cli import text
 from relstore.cli.activation_options import access_of, activation_of, advise
 from relstore.cli.build_command import run_build
-from relstore.cli.each_host import on_each, report
+from relstore.cli.course import way_of
+from relstore.cli.each_host import Outcome, on_each, report
 from relstore.cli.interruptible import run_interruptible
 from relstore.cli.invocation import Invocation
 from relstore.cli.local_state import send_options
 from relstore.cli.outcome_view import show_results
 from relstore.cli.progress import ConsoleReporter
+from relstore.cli.rollout_plan import show_plan, state_of
+from relstore.cli.rollout_view import rollout_view
 from relstore.client.artifact.app_name import suggest
 from relstore.client.artifact.executables import programs
 from relstore.client.artifact.git import describe
@@ -25,6 +29,7 @@ from relstore.client.config.keys.retention import GC
 from relstore.client.config.keys.service import IGNORE_PREFLIGHT
 from relstore.client.config.recipe import policy
 from relstore.client.connection.session import Session
+from relstore.client.fleet.course import SILENT
 from relstore.client.fleet.push import push as push_to_all
 from relstore.client.local_state.scan_cache import ScanCache
 from relstore.client.operations.plan import Push
@@ -43,6 +48,7 @@ class Wish(NamedTuple):
     cut_old: bool
     switch: bool
     dry_run: bool
+    events: Path | None
 
 
 def push_as_asked(invocation: Invocation, wish: Wish) -> None:
@@ -87,13 +93,14 @@ def push_as_asked(invocation: Invocation, wish: Wish) -> None:
         )
 
     warnings = advise(activation, invocation) if activation is not None else []
-    with ConsoleReporter(invocation.console, invocation.labels) as reporter:
+    with rollout_view(invocation, wish.events) as view:
+        way = way_of(invocation, activation, view)
         results = run_interruptible(
             lambda interrupts: push_to_all(
-                plan, invocation.targets, access_of(invocation, reporter, interrupts)
+                plan, way.targets, access_of(invocation, view.reporter, interrupts), way.course
             )
         )
-    show_results("push", app, results, invocation, warnings=warnings)
+    show_results("push", app, results, invocation, view, warnings=warnings, plan=None)
 
 
 def _scan(path: Path, invocation: Invocation, cache: ScanCache) -> Scan:
@@ -154,4 +161,14 @@ def _dry_run(invocation: Invocation, app: AppName, scanned: Scan) -> None:
             "missing_bytes": answer.bytes,
         }
 
-    report("push", on_each(invocation, at_host), invocation, show, fields, app=app, dry_run=True)
+    outcomes = on_each(invocation, at_host)
+    plan = _plan(invocation, outcomes) if len(outcomes) > 1 else None
+    report("push", outcomes, invocation, show, fields, app=app, dry_run=True, plan=plan, rollout=None)
+
+
+def _plan(invocation: Invocation, outcomes: Sequence[Outcome[Preview]]) -> dict[str, Any]:
+    way = way_of(invocation, None, SILENT)
+    by_target = {outcome.target: outcome for outcome in outcomes}
+    names = [host.name for host in way.hosts]
+    staged = [state_of(by_target[host.target]) for host in way.hosts]
+    return show_plan(way.course.strategy, names, staged, invocation.console)

@@ -5,6 +5,7 @@ Only the command line is here, so that ssh can be started before the rest (``cli
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -37,6 +38,7 @@ def push(
     lock_wait: int,
     override_hold: bool,
     cut_old: bool,
+    events: Path | None,
     switch: bool,
     dry_run: bool,
 ) -> None:
@@ -47,7 +49,7 @@ def push(
     invocation = invocation_of(ctx, _begins_with_hosts)
     from relstore.cli.pushing import Wish, push_as_asked
 
-    push_as_asked(invocation, Wish(note, lock_wait, override_hold, cut_old, switch, dry_run))
+    push_as_asked(invocation, Wish(note, lock_wait, override_hold, cut_old, switch, dry_run, events))
 
 
 def _begins_with_hosts(settings: Values) -> bool:

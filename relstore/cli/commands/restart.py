@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import click
 
@@ -11,13 +12,15 @@ from relstore.cli.activation_options import (
     activation_of,
     advise,
     cut_old_option,
+    events_option,
     override_hold_option,
 )
 from relstore.cli.command import RelstoreCommand, example
+from relstore.cli.course import way_of
 from relstore.cli.interruptible import run_interruptible
 from relstore.cli.invocation import invocation_of
 from relstore.cli.outcome_view import show_results
-from relstore.cli.progress import ConsoleReporter
+from relstore.cli.rollout_view import rollout_view
 from relstore.client.fleet.switch import restart as restart_at_all
 from relstore.errors import UsageError
 
@@ -26,15 +29,16 @@ from relstore.errors import UsageError
 @click.command("restart", cls=RelstoreCommand)
 @override_hold_option
 @cut_old_option
+@events_option
 @click.pass_context
-def restart(ctx: click.Context, override_hold: bool, cut_old: bool) -> None:
+def restart(ctx: click.Context, override_hold: bool, cut_old: bool, events: Path | None) -> None:
     """Restart what is current, with the same checks as after a switch. It switches nothing and rolls nothing
     back; the journal has how it ended.
 
-    With several targets, one after the other, until one fails.
+    With several targets, the first one comes before all others, and nothing goes on when one fails.
     """
     invocation = invocation_of(ctx)
-    targets = invocation.need_targets()
+    invocation.need_targets()
     asked = activation_of(invocation, 0, override_hold, cut_old)
     if asked.recipe.restarts_nothing:
         raise UsageError(
@@ -45,10 +49,15 @@ def restart(ctx: click.Context, override_hold: bool, cut_old: bool) -> None:
         asked, recipe=asked.recipe._replace(before=None, after=None, on_failure=None, confirm=0)
     )
     warnings = advise(options, invocation)
-    with ConsoleReporter(invocation.console, invocation.labels) as reporter:
+    with rollout_view(invocation, events) as view:
+        way = way_of(invocation, options, view, reverts=False)
         app, results = run_interruptible(
             lambda interrupts: restart_at_all(
-                invocation.app, options, targets, access_of(invocation, reporter, interrupts)
+                invocation.app,
+                options,
+                way.targets,
+                access_of(invocation, view.reporter, interrupts),
+                way.course,
             )
         )
-    show_results("restart", app, results, invocation, warnings=warnings)
+    show_results("restart", app, results, invocation, view, warnings=warnings)

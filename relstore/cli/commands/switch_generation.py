@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from relstore.cli.activation_options import access_of, activation_of, activation_options, advise
 from relstore.cli.command import RelstoreCommand, Spec, SpecCommand, each_its_own_option, example
+from relstore.cli.course import way_of
 from relstore.cli.interruptible import run_interruptible
 from relstore.cli.invocation import Invocation, invocation_of
 from relstore.cli.outcome_view import show_results
-from relstore.cli.progress import ConsoleReporter
+from relstore.cli.rollout_view import rollout_view
 from relstore.client.fleet.switch import Switch, switch
 from relstore.client.operations.plan import Rejection
 from relstore.errors import UsageError
@@ -38,6 +41,7 @@ def switch_generation(
     lock_wait: int,
     override_hold: bool,
     cut_old: bool,
+    events: Path | None,
     each_its_own: bool,
 ) -> None:
     """Make GENERATION current: a number, -1 or +1 (counting good generations only), the beginning of a
@@ -54,7 +58,8 @@ def switch_generation(
     invocation = invocation_of(ctx)
     options = activation_of(invocation, lock_wait, override_hold, cut_old)
     generation = generation or _picked(invocation, back=False)
-    _switch("switch-generation", Switch(generation, invocation.app, options, each_its_own), invocation)
+    order = Switch(generation, invocation.app, options, each_its_own)
+    _switch("switch-generation", order, invocation, events)
 
 
 @example(
@@ -82,6 +87,7 @@ def rollback(
     lock_wait: int,
     override_hold: bool,
     cut_old: bool,
+    events: Path | None,
     each_its_own: bool,
 ) -> None:
     """Go back to the previous good generation, like `switch-generation -1`, and mark the one that is left
@@ -98,7 +104,8 @@ def rollback(
     options = activation_of(invocation, lock_wait, override_hold, cut_old)
     rejection = Rejection(message[:MAX_NOTE]) if mark else None
     generation = _picked(invocation, back=True) if pick else "-1"
-    _switch("rollback", Switch(generation, invocation.app, options, each_its_own, rejection), invocation)
+    order = Switch(generation, invocation.app, options, each_its_own, rejection)
+    _switch("rollback", order, invocation, events)
 
 
 def _picked(invocation: Invocation, *, back: bool) -> str:
@@ -108,11 +115,15 @@ def _picked(invocation: Invocation, *, back: bool) -> str:
     return pick(invocation, back=back)
 
 
-def _switch(command: str, order: Switch, invocation: Invocation) -> None:
-    targets = invocation.need_targets()
+def _switch(command: str, order: Switch, invocation: Invocation, events: Path | None) -> None:
+    invocation.need_targets()
     warnings = advise(order.options, invocation)
-    with ConsoleReporter(invocation.console, invocation.labels) as reporter:
+    with rollout_view(invocation, events) as view:
+        # Nobody wants to go back to what was just said to be bad.
+        way = way_of(invocation, order.options, view, reverts=order.rejection is None)
         app, results = run_interruptible(
-            lambda interrupts: switch(order, targets, access_of(invocation, reporter, interrupts))
+            lambda interrupts: switch(
+                order, way.targets, access_of(invocation, view.reporter, interrupts), way.course
+            )
         )
-    show_results(command, app, results, invocation, warnings=warnings)
+    show_results(command, app, results, invocation, view, warnings=warnings)

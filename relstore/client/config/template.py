@@ -12,7 +12,8 @@ from collections.abc import Mapping
 
 from relstore.client.config import table
 from relstore.client.config.environments import DEFAULT_ENV, TABLES_EXAMPLE, TABLES_HELP
-from relstore.client.config.setting import DefaultedSetting, Section, Setting, toml
+from relstore.client.config.hosts import HOSTS_EXAMPLE, HOSTS_HELP
+from relstore.client.config.setting import TOP, DefaultedSetting, Section, Setting, toml
 
 _HEAD = (
     "relstore.toml: what `relstore push` sends, and where to. Every key is optional, and a flag on the "
@@ -40,15 +41,21 @@ def template(*, slots: bool = False) -> str:
     """The text of the file. ``slots``: for an app with two slots."""
     environments = Section("Environments", "", (DEFAULT_ENV,))
     examples = _SLOT_EXAMPLES if slots else {}
-    sections = [_section(section, examples) for section in (*table.SECTIONS, environments)]
+    # A table ends what stands above it, so the top level comes first.
+    top = [section for section in table.SECTIONS if section.table == TOP]
+    tables = [section for section in table.SECTIONS if section.table != TOP]
+    sections = [_section(section, examples) for section in (*top, environments, *tables)]
     parts = [_comment(_HEAD), _comment(_START_SLOTS if slots else _START), *sections]
-    return "\n\n".join([*parts, f"{_comment(TABLES_HELP)}\n{_disabled(TABLES_EXAMPLE)}"])
+    hosts = f"# --- The table [hosts]\n#\n{_comment(HOSTS_HELP)}\n#\n{_shown(HOSTS_EXAMPLE)}"
+    return "\n\n".join([*parts, hosts, f"{_comment(TABLES_HELP)}\n{_disabled(TABLES_EXAMPLE)}"])
 
 
 def _section(section: Section, examples: Mapping[str, str]) -> str:
     head = f"# --- {section.title}"
     if section.intro:
         head += f"\n#\n{_comment(section.intro)}"
+    if section.table != TOP:
+        head += f"\n\n{_disabled(f'[{section.table}]')}"
     return "\n\n".join(
         [head, *(_setting(each, examples.get(each.name, each.example)) for each in section.settings)]
     )
@@ -61,7 +68,7 @@ def _setting(setting: Setting[object], example: object) -> str:
     elif setting.absent:
         sentences.append(f"Default: {setting.absent}.")
     text = " ".join(filter(None, sentences))
-    return f"{_comment(text)}\n{_disabled(f'{setting.name} = {toml(example)}')}"
+    return f"{_comment(text)}\n{_disabled(f'{setting.key} = {toml(example)}')}"
 
 
 def _comment(text: str) -> str:
@@ -73,6 +80,11 @@ def _comment(text: str) -> str:
         break_long_words=False,
         break_on_hyphens=False,
     )
+
+
+def _shown(text: str) -> str:
+    """An example that stays one."""
+    return re.sub(r"(?m)^(?=.)", "#     ", text)
 
 
 def _disabled(text: str) -> str:
