@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     "relstore push ./target/release/web --to deploy@web1:/srv/web",
     "relstore push -m 'new checkout'          # artifact and target from relstore.toml",
     "relstore push ./site --dry-run",
+    "relstore push --waves 10%,50%,100% --bake 30s     # several hosts, a canary first",
+    "relstore push --hosts failed                      # where the last one failed",
 )
 @click.command(cls=RelstoreCommand)
 @click.option("-m", "--note", default="", metavar="TEXT", help="A note for the record of the generation.")

@@ -78,8 +78,8 @@ class _Conductor:
         self._rollout = Rollout.of(course.strategy, len(staged))
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._watching: dict[int, asyncio.Task[None]] = {}
-        """What looks at a host, or follows its job, and gives way to what the rollout does there."""
+        self._busy: dict[int, asyncio.Task[None]] = {}
+        """What is under way at a host, and gives way to its way back."""
         self._timer: asyncio.Task[None] | None = None
         self._bake: asyncio.Task[None] | None = None
         self._looks = asyncio.Semaphore(_LOOKS_AT_ONCE)
@@ -107,6 +107,8 @@ class _Conductor:
         """The last word on a host; one that never had its turn was skipped, unless all went well."""
         if self._rollout.hosts[host] == states.STAGED:
             return replace(result, outcome=SKIPPED)
+        if self._rollout.hosts[host] == states.UNKNOWN:
+            return ending.not_known(result)
         return result
 
     def _feed(self, event: Event) -> None:
@@ -121,7 +123,7 @@ class _Conductor:
                 self._end(self._timer)
                 self._timer = self._start(self._deadline(wave)) if self._course.deadline_s else None
             case states.ActivateHost(host):
-                self._start(self._activate(host))
+                self._busy[host] = self._start(self._activate(host))
             case states.Bake(wave):
                 self._end(self._timer)
                 self._bake = self._start(self._watch(wave))
@@ -197,7 +199,7 @@ class _Conductor:
         host.access.reporter.ended(result.target.label, result.outcome)
         await self._events.put(states.HostEnded(index, state))
         if state == states.UNKNOWN and not isinstance(result.error, ending.LEFT):
-            self._watching[index] = self._start(self._follow(index, self._results[index]))
+            self._busy[index] = self._start(self._follow(index, self._results[index]))
 
     async def _refresh(self, host: RolloutHost) -> None:
         """Whether the connection still lives is better known before anything depends on it."""
@@ -254,7 +256,7 @@ class _Conductor:
     async def _look_at_all(self) -> None:
         looked_at = [host for host in self._switched() if host not in self._rollout.unwell]
         looks = {host: self._start(self._look(host)) for host in looked_at}
-        self._watching.update(looks)
+        self._busy.update(looks)
         try:
             await asyncio.gather(*looks.values())
         except asyncio.CancelledError:
@@ -310,8 +312,8 @@ class _Conductor:
         await self._events.put(states.HostReturned(index, state.state))
 
     async def _give_way(self, index: int) -> None:
-        """End what looks at the host; its connection may be in the middle of something."""
-        task = self._watching.pop(index, None)
+        """End what is under way at the host; its connection may be in the middle of something."""
+        task = self._busy.pop(index, None)
         if task is not None and (task.cancelled() or not task.done()):
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from relstore.client.fleet.result import (
+    ERROR,
     SUPERSEDED,
     UNCHANGED,
     UNREACHABLE,
@@ -70,6 +71,18 @@ def completed(result: HostResult, before: HostResult) -> HostResult:
         streams=before.streams,
         ignored_findings=before.ignored_findings,
     )
+
+
+def not_known(result: HostResult) -> HostResult:
+    """Of a host that was not done in time, or did not say so."""
+    if result.error is not None:
+        return result
+    error = RelstoreError(
+        f"generation {result.generation}: whether it is active was not known in time",
+        state="The host goes on by itself, and ends on a version that runs.",
+        hint="`relstore attach` follows it; `relstore status` shows what is current.",
+    )
+    return replace(result, outcome=ERROR, error=error.on(result.target.label))
 
 
 def may_return(result: HostResult) -> bool:

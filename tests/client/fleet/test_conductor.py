@@ -183,7 +183,31 @@ def test_a_host_that_hangs_is_lost_at_the_deadline_and_all_ends() -> None:
     world.job_ends[1] = "rolled-back"
     results = world.run(Course(ALL_AT_ONCE, deadline_s=0.2))
     assert world.withdrawn() == [0, 2]
-    assert (results[0].outcome, results[2].outcome) == ("withdrawn", "withdrawn")
+    assert outcomes(results) == ["withdrawn", "rolled-back", "withdrawn"]
+    assert world.running == 0
+
+
+def test_a_host_that_hangs_and_is_left_behind_is_not_called_done() -> None:
+    world = World(3)
+    world.activations[1] = hangs
+    strategy = replace(ALL_AT_ONCE, max_unreachable=Share(1))
+    results = world.run(Course(strategy, deadline_s=0.2))
+    assert outcomes(results) == ["active", "error", "active"]
+    assert "was not known in time" in str(results[1].error)
+    assert world.running == 0
+
+
+def test_a_way_back_that_hangs_ends_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def never(*_: object) -> HostResult:
+        await asyncio.sleep(3600)
+        raise AssertionError
+
+    world = World(2)
+    world.activations[1] = fails
+    monkeypatch.setattr(conductor.go_live, "activate", never)
+    results = world.run(Course(ALL_AT_ONCE, deadline_s=0.2))
+    assert outcomes(results) == ["error", "rolled-back"]
+    assert not results[0].done
 
 
 def test_without_a_deadline_nothing_is_hurried() -> None:
