@@ -4,9 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo demo-cut-over test test-quick check format bench bench-downtime bench-scale proof proof-cut-over proof-recipes suites suite-trees host-tests reference clean
+.PHONY: demo demo-cut-over test test-quick check format bench bench-choice bench-downtime bench-scale fuzz wheels proof proof-cut-over proof-recipes suites suite-trees host-tests reference clean
 
-$(STAMP): pyproject.toml
+MATCHER := relstore/client/transfer/delta/matcher.c
+
+# This compiles the matcher as well, where there is a C compiler (packaging/hatch_build.py).
+$(STAMP): pyproject.toml $(MATCHER) packaging/hatch_build.py packaging/compile_matcher.py
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "relstore needs Python 3.11 or newer; set PYTHON=")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
@@ -53,6 +56,11 @@ format: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python -m bench
 
+# Whether the best way to send each content is chosen, for contents of many kinds; it takes some minutes and the network.
+CHOICE ?=
+bench-choice: $(STAMP)
+	$(BIN)/python -m bench.choice $(CHOICE)
+
 # How long a service is down during a push; needs root, for a host with systemd.
 bench-downtime: $(STAMP)
 	$(BIN)/python -m bench.downtime
@@ -60,6 +68,21 @@ bench-downtime: $(STAMP)
 # What many objects cost, compared with the peers' collectors; up to a million objects, which takes half an hour.
 bench-scale: $(STAMP)
 	$(BIN)/python -m bench.scale
+
+# The compiled matcher with libFuzzer and sanitizers, for as long as you like; it needs clang. `make test` has a short form.
+FUZZ_SECONDS ?= 600
+FUZZ := build/fuzz
+fuzz:
+	mkdir -p $(FUZZ)/corpus
+	clang -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+		-o $(FUZZ)/matcher tests/fuzz/fuzz_matcher.c
+	$(FUZZ)/matcher -max_len=8192 -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$(FUZZ)/ $(FUZZ)/corpus
+
+# The wheels of all platforms, in dist/, all made here: the PyPI package ziglang (80 MB) compiles the matcher for each.
+wheels:
+	$(PYTHON) -m venv .venv-wheels
+	.venv-wheels/bin/python -m pip install --quiet --disable-pip-version-check ziglang
+	.venv-wheels/bin/python packaging/build_wheels.py
 
 # The whole proof that nothing is lost (docs/promises.md); `make test` runs a part of each. It needs strace, and
 # root for the small file systems.

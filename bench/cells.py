@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import capistrano, tools
-from bench.releases import ARCHIVE, PROGRAMS, TREE, Pair
+from bench.releases import ARCHIVE, PROGRAMS, SMALLER_TREE, TREE, Pair
 from bench.room import Room
 from bench.tools import OURS, Tool
 
@@ -128,11 +128,12 @@ CELLS = (
         {
             OURS: tools.relstore,
             "rsync -az": tools.rsync("-az", "--delete"),
-            "rsync -az --link-dest": tools.rsync_releases,
+            "rsync -az --link-dest": tools.rsync_releases("-az"),
+            "rsync -a --link-dest": tools.rsync_releases("-a"),
         },
         _former,
         lambda pair: pair.next,
-        pairs=(TREE,),
+        pairs=(SMALLER_TREE, TREE),
         links=("loopback", "100 Mbit/s, 20 ms"),
     ),
 )

@@ -24,20 +24,22 @@ _WHEELS = {"uv": ("0.13.8", "0.13.9"), "ruff": ("0.17.5", "0.17.6")}
 _ESBUILD = "esbuild"
 _ESBUILD_VERSIONS = ("0.28.1", "0.28.2")
 TREE = "tree"
+SMALLER_TREE = "tree-20000"
 ARCHIVE = "archive"
 """The wheel of ruff as it is: content that does not compress."""
 PROGRAMS = (*_WHEELS, _ESBUILD)
-PAIRS = (*PROGRAMS, ARCHIVE, TREE)
+PAIRS = (*PROGRAMS, ARCHIVE, SMALLER_TREE, TREE)
 
 _PLATFORM = "manylinux_2_17_x86_64"
-_DIRECTORIES, _FILES = 500, 100
+_DIRECTORIES = {TREE: 500, SMALLER_TREE: 200}
+_FILES = 100
 
 
 def pair(name: str, place: Path) -> Pair:
     """The pair of that name; ``place`` caches what was downloaded or generated."""
-    if name == TREE:
-        previous = _tree(place / "tree-previous")
-        return Pair(name, previous, _changed(previous, place / "tree-next"))
+    if name in _DIRECTORIES:
+        previous = _tree(place / f"{name}-previous", _DIRECTORIES[name])
+        return Pair(name, previous, _changed(previous, place / f"{name}-next"))
     if name == ARCHIVE:
         previous, following = (_wheel("ruff", version, place) for version in _WHEELS["ruff"])
     elif name == _ESBUILD:
@@ -47,10 +49,10 @@ def pair(name: str, place: Path) -> Pair:
     return Pair(name, previous, following)
 
 
-def _tree(place: Path) -> Path:
-    """50,000 small files, all different."""
+def _tree(place: Path, directories: int) -> Path:
+    """Small files, all different."""
     if not place.exists():
-        for directory in range(_DIRECTORIES):
+        for directory in range(directories):
             (place / f"{directory:03}").mkdir(parents=True)
             for file in range(_FILES):
                 text = "".join(f"line {line} of {directory}, {file}\n" for line in range(5 + file % 50))

@@ -31,6 +31,8 @@ class Room:
         self.directory = directory
         self.home = directory / "home"
         self.remote = directory / "remote"
+        self._built: Path | None = None
+        """Where the artifact is mounted that was built last."""
 
     def __enter__(self) -> Room:
         (self.home / ".ssh").mkdir(parents=True)
@@ -46,6 +48,7 @@ class Room:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        self._take_away()
         self.server.stop()
         with contextlib.suppress(OSError):  # a job may still be running
             self.group.rmdir()
@@ -92,11 +95,21 @@ class Room:
         return used
 
     def as_built(self, artifact: Path) -> Path:
-        """The path where a build leaves every release, so that unchanged files are not read again."""
+        """The path where a build leaves every release, so that unchanged files are not read again.
+
+        It is mounted there: relstore would see through a symlink, and a hard link would change every file.
+        """
         place = self.directory / "built"
-        place.unlink(missing_ok=True)
-        place.symlink_to(artifact.parent)
+        self._take_away()
+        place.mkdir(exist_ok=True)
+        subprocess.run(["mount", "--bind", str(artifact.parent), str(place)], check=True)
+        self._built = place
         return place / artifact.name
+
+    def _take_away(self) -> None:
+        if self._built is not None:
+            subprocess.run(["umount", "--lazy", str(self._built)], check=True)
+            self._built = None
 
     @contextlib.contextmanager
     def kept_connection(self) -> Iterator[None]:

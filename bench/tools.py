@@ -72,14 +72,18 @@ def rsync_fuzzy(room: Room, artifact: Path) -> list[str]:
     return ["rsync", "-e", room.shell, "-z", "--fuzzy", str(artifact), place]
 
 
-def rsync_releases(room: Room, artifact: Path) -> list[str]:
+def rsync_releases(options: str) -> Tool:
     """One directory for each release, with hard links to the previous one, then the link, as scripts do."""
-    there = f"{room.remote}/by-releases"
-    release = f"{there}/{artifact.parent.name}"
-    return _script(
-        f"rsync -e {shlex.quote(room.shell)} -az --link-dest={there}/previous {_word(artifact)}/ "
-        f"{room.place}:{release} && {room.shell} {room.place} ln -sfn {release} {there}/current"
-    )
+
+    def words(room: Room, artifact: Path) -> list[str]:
+        there = f"{room.remote}/by-releases"
+        release = f"{there}/{artifact.parent.name}"
+        return _script(
+            f"rsync -e {shlex.quote(room.shell)} {options} --link-dest={there}/previous {_word(artifact)}/ "
+            f"{room.place}:{release} && {room.shell} {room.place} ln -sfn {release} {there}/current"
+        )
+
+    return words
 
 
 def rsync_to_all(room: Room, artifact: Path) -> list[str]:
@@ -188,6 +192,7 @@ SEEDS: dict[str, Callable[[Room, Path], None]] = {
     "rsync -z, at once": _seed_all,
     "rsync -az": _seed_app,
     "rsync -az --link-dest": _seed_release,
+    "rsync -a --link-dest": _seed_release,
 }
 """How the previous release gets to the host, for tools that do not care how it got there."""
 

@@ -107,6 +107,8 @@ def reference() -> str:
         _explained(("variable", "meaning"), _variables(known["variables"]), known["variables"]),
         prose["restart_environment"],
         _table(("variable", "meaning"), ((f"`{k}`", v) for k, v in known["restart_variables"].items())),
+        prose["local_hook_environment"],
+        _table(("variable", "meaning"), ((f"`{k}`", v) for k, v in known["local_hook_variables"].items())),
         "## JSON",
         prose["json"],
         *(_shape(name, fields) for name, fields in known["shapes"].items()),

@@ -7,6 +7,7 @@ runs as ``python3 -I -S -X utf8 helpers/<digest> job …``, or ``recover …`` a
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import sys
 import time
@@ -14,10 +15,11 @@ from typing import BinaryIO
 
 from relstore.host.connection import Wire
 from relstore.host.helpers import Bundle
-from relstore.host.job import process, start
 from relstore.host.session import RequestServer
 
 _DAY_S = 24 * 3600
+_COLLECT_EVERY = 100_000
+"""Objects, as in ``remote_stage``, without which a job is started."""
 
 
 def serve(root: str, digest: str, helper: str, ahead: BinaryIO, source: BinaryIO) -> None:
@@ -42,10 +44,18 @@ def _note_use(helper: str) -> None:
             os.utime(helper)
 
 
+def _collect_seldom() -> None:
+    with contextlib.suppress(AttributeError):  # PyPy collects in its own way
+        gc.set_threshold(_COLLECT_EVERY)
+
+
 def main() -> int:
     """``job ROOT APP ID [FD]``: run that job to its end; FD holds sudo's password. ``recover ROOT``: resolve
     what dead jobs left."""
+    from relstore.host.job import process, start  # a session loads them when it needs them
+
     os.umask(0o022)
+    _collect_seldom()
     words = sys.argv[1:]
     if words[:1] == ["job"] and len(words) in (4, 5):
         _, root, app, ident, *fd = words

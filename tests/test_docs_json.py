@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from relstore.cli import exit_codes
-from relstore.cli.commands import status
+from relstore.cli import exit_codes, status_view
 from relstore.cli.main import COMMANDS, main
 from relstore.protocol import SlotOut
 
@@ -111,6 +110,9 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Asker:
         ("mark bad 3 -m slow", 0),
         ("hold -m migration", 0),
         ("status --verbose", 0),
+        ("status --check", 0),
+        ("check", 0),
+        ("check --unit web", 1),
         ("unhold", 0),
         ("push SITE --dry-run", 0),
         ("push SITE", 0),
@@ -128,7 +130,7 @@ def test_json_documents_have_the_fields_of_the_reference(line: str, code: int, a
     assert (document.pop("schema"), document.pop("command")) == (1, command)
     fields = dict(REFERENCE["documents"][command])
     if command == "push":
-        for name in ("warnings",) if "--dry-run" in line else ("dry_run", "failed"):
+        for name in ("warnings", "local_hooks") if "--dry-run" in line else ("dry_run", "failed"):
             del fields[name]
     assert _fields_mismatch(document, fields, command, exact=True) == []
     assert document["hosts"]
@@ -165,9 +167,9 @@ def test_a_failure_is_a_json_document_too(ask: Asker) -> None:
     ],
 )
 def test_a_slot_has_the_fields_of_the_reference_and_a_line(slot: SlotOut, line: str | None) -> None:
-    assert _mismatch(status._slot_fields(slot), "slot", "slot") == []
+    assert _mismatch(status_view._slot_fields(slot), "slot", "slot") == []
     if line is not None:
-        assert status._slot(slot) == line
+        assert status_view._slot(slot) == line
 
 
 def test_a_document_with_other_fields_is_seen() -> None:

@@ -26,7 +26,7 @@ PYPY = {"__pypy__"}
 """msgpack imports it on PyPy alone."""
 
 TRIED_BEFORE = {
-    ("relstore/formats/patch.py", "lzma"),
+    ("relstore/host/upload/patch_columns.py", "lzma"),
     ("relstore/host/upload/decoders.py", "lzma"),
     ("relstore/host/upload/libzstd.py", "ctypes"),
 }

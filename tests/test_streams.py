@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from relstore import protocol
 from relstore.client.coding import Coding
-from relstore.client.transfer.encoders import encode, zstd_module
+from relstore.client.transfer.encoders import encode
+from relstore.client.zstd_library import zstd_module
 from relstore.errors import FormatError
 from relstore.formats import codecs
 from relstore.formats.codecs import RAW, XZ, ZLIB, ZSTD
@@ -65,6 +66,11 @@ def test_any_base_will_do(base: bytes, new: bytes, shared: int) -> None:
     data = base[:shared] + new + base[shared:]
     stream = b"".join(encode(Coding(ZSTD, 3), [data], len(data), base))
     assert undone(ZSTD, [stream], len(data), base) == data
+
+
+def test_patches_by_zstd_are_offered_where_zstd_is() -> None:
+    offered = decoders.available()
+    assert (codecs.PATCH_ZSTD in offered) == (codecs.ZSTD in offered)
 
 
 def test_without_libzstd_the_codec_is_not_offered(monkeypatch: pytest.MonkeyPatch) -> None:

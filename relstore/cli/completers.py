@@ -20,6 +20,7 @@ from relstore.errors import RelstoreError
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+    from relstore.client.config.hosts import Host
     from relstore.client.local_state.seen_generations import SeenApp
 
 COMPLETE_VARIABLE = "_RELSTORE_COMPLETE"
@@ -130,26 +131,37 @@ def _meant(ctx: click.Context, *, any_app: bool = False) -> list[SeenApp]:
 
 
 def _hosts(ctx: click.Context) -> Iterator[tuple[str, str]]:
-    from relstore.cli.invocation import layers_of
+    from relstore.client.config.chosen_hosts import spellings
     from relstore.client.config.keys.hosts import FAILED_HOSTS
 
-    for host in layers_of(ctx, runs_command=False, narrows=False).hosts:
-        yield host.name, ", ".join(host.groups)
-    yield FAILED_HOSTS, "those on which the last rollout failed"
+    known = _all_hosts(ctx)
+    for host in known:
+        yield next(spellings(host)), ", ".join(host.groups) or str(host.target)
+    if len(known) > 1:
+        yield FAILED_HOSTS, "those on which the last rollout failed"
 
 
 def _groups(ctx: click.Context) -> Iterator[tuple[str, str]]:
-    from relstore.cli.invocation import layers_of
-
-    for host in layers_of(ctx, runs_command=False, narrows=False).hosts:
+    for host in _all_hosts(ctx):
         for group in host.groups:
             yield group, ""
 
 
+def _all_hosts(ctx: click.Context) -> tuple[Host, ...]:
+    """Those that were named already say nothing about the others."""
+    from relstore.cli.given import ENVIRONMENT, given
+    from relstore.cli.invocation import layers_of
+
+    if ctx.args and any(parameter.name == ENVIRONMENT for parameter in ctx.command.params):
+        # With an option that lacks its value, click stops before it.
+        given(ctx).setdefault(ENVIRONMENT, ctx.args[0])
+    return layers_of(ctx, runs_command=False, narrows=False).hosts
+
+
 environments = completer(_environments)
+targets = completer(_targets)
 hosts = completer(_hosts)
 groups = completer(_groups)
-targets = completer(_targets)
 apps = completer(_apps)
 generations = completer(_generations)
 pins = completer(_pins)

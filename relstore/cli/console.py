@@ -46,6 +46,11 @@ class Console:
         if not self.json:
             self._write(line, hang)
 
+    def stream(self, lead: str, style: str, line: str) -> None:
+        """A line of what many write: ``lead`` says who, in the colour ``style``. It stays one line."""
+        if not self.json:
+            sys.stdout.write(f"{self._paint(text.one_line(lead), style)}{text.one_line(line)}\n")
+
     def say(self, line: str, *, hang: int | None = 2) -> None:
         """A line about what happened, for a person who watches. ``hang``: see ``report``; None for a command
         that a person is to copy."""

@@ -17,7 +17,7 @@ from relstore.client.config.keys.hosts import MAX_UNREACHABLE
 from relstore.client.config.keys.service import IGNORE_PREFLIGHT
 from relstore.client.config.recipe import recipe
 from relstore.client.config.share import Share
-from relstore.client.fleet.course import ONE_HOST, Course, Observer, OutsideCheck
+from relstore.client.fleet.course import ONE_HOST, SILENT, Course, Observer, OutsideCheck
 from relstore.client.operations.plan import ActivationOptions
 from relstore.client.rollout.order import OrderedHost, arranged, of_group
 from relstore.client.rollout.strategy import STOP, OnFailure, Strategy
@@ -41,10 +41,12 @@ class Way:
     def targets(self) -> tuple[Target, ...]:
         return tuple(host.target for host in self.hosts)
 
+    def told_to(self, observer: Observer) -> Course:
+        """The course, with who is told what happens. With a single host there is nothing to tell."""
+        return self.course if len(self.hosts) < 2 else replace(self.course, observer=observer)
 
-def way_of(
-    invocation: Invocation, options: ActivationOptions | None, observer: Observer, *, reverts: bool = True
-) -> Way:
+
+def way_of(invocation: Invocation, options: ActivationOptions | None, *, reverts: bool = True) -> Way:
     """``options``: what holds for hosts that set nothing of their own, or None where nothing is activated.
 
     ``reverts``: whether a command goes back on failure at all. Raises UsageError.
@@ -82,7 +84,7 @@ def way_of(
         settings.get(keys.BAKE) / 1000,
         check,
         settings.get(keys.WAVE_DEADLINE) or _patience(options),
-        observer,
+        SILENT,
         _options(invocation, hosts, options),
         {host.target: host.name for host in hosts},
     )

@@ -1,60 +1,46 @@
 """Running a command's work on all its targets, and reporting what each of them gave.
 
 The error of a single target is the command's error. With several targets each error is shown, and the
-command ends with the code for "some hosts failed".
+command ends with the code for "some hosts failed". Light to import, so that ssh can be started before the
+rest (``on_hosts``) is loaded.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from relstore.cli.console import error_fields
 from relstore.cli.exit_codes import exit_code
-from relstore.cli.invocation import Invocation
-from relstore.cli.progress import ConsoleReporter
-from relstore.client.config.keys.hosts import MAX_UNREACHABLE
-from relstore.client.connection.connect import connected
-from relstore.client.connection.session import Session
-from relstore.client.fleet import agreement
-from relstore.client.fleet.resolved_host import ResolvedHost
-from relstore.client.fleet.result import is_unreachable
-from relstore.client.fleet.turns import Turns
-from relstore.client.operations import chain_check
-from relstore.client.operations.access import Access
-from relstore.client.operations.interrupt import Interrupts
-from relstore.client.target import Target
+from relstore.cli.outcome import Outcome
 from relstore.errors import RelstoreError, SomeHostsFailedError
-from relstore.formats.names import AppName
-from relstore.protocol import Resolved
+
+if TYPE_CHECKING:
+    from relstore.cli.invocation import Invocation
+    from relstore.cli.progress import ConsoleReporter
+    from relstore.client.connection.session import Session
+    from relstore.client.fleet.resolved_host import ResolvedHost
+    from relstore.formats.names import AppName
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Outcome(Generic[T]):
-    """What one host gave: a value, an error, or both (a report of problems there)."""
-
-    target: Target
-    value: T | None
-    error: RelstoreError | None
 
 
 def on_each(
     invocation: Invocation, work: Callable[[Session, ConsoleReporter], Awaitable[T]]
 ) -> list[Outcome[T]]:
     """Do ``work`` on all targets at once. Raises the error of a single target."""
-    targets = invocation.need_targets()
-    with ConsoleReporter(invocation.console, invocation.labels) as reporter:
-        outcomes = asyncio.run(_gather(invocation, targets, reporter, work))
-    if len(outcomes) == 1 and outcomes[0].error is not None:
-        raise outcomes[0].error
-    return outcomes
+    return _unless_failed(what_each_gave(invocation, work))
+
+
+def what_each_gave(
+    invocation: Invocation, work: Callable[[Session, ConsoleReporter], Awaitable[T]]
+) -> list[Outcome[T]]:
+    """As ``on_each``, for a command to which the error of a single target is a part of its report."""
+    from relstore.cli.on_hosts import work_on_each
+
+    return work_on_each(invocation, work)
 
 
 def on_each_agreed(
@@ -69,9 +55,12 @@ def on_each_agreed(
     Nothing is done unless they mean the same builds everywhere, or each host is to take its own. Raises the
     error of a single target, and DifferentBuildsError.
     """
-    targets = invocation.need_targets()
-    with ConsoleReporter(invocation.console, invocation.labels) as reporter:
-        outcomes = asyncio.run(_agree(invocation, targets, reporter, specs, work, each_its_own))
+    from relstore.cli.on_hosts import work_on_each_agreed
+
+    return _unless_failed(work_on_each_agreed(invocation, specs, work, each_its_own=each_its_own))
+
+
+def _unless_failed(outcomes: list[Outcome[T]]) -> list[Outcome[T]]:
     if len(outcomes) == 1 and outcomes[0].error is not None:
         raise outcomes[0].error
     return outcomes
@@ -92,14 +81,34 @@ def report(
     ``show`` gets a host's label and value; ``fields`` makes its part of the document. With ``headings``
     each of several hosts' reports begins with its target.
     """
+    several = [
+        Outcome(outcome.target, None if outcome.value is None else [outcome.value], outcome.error)
+        for outcome in outcomes
+    ]
+    report_all(command, several, invocation, show, fields, headings=headings, **head)
+
+
+def report_all(
+    command: str,
+    outcomes: Sequence[Outcome[list[T]]],
+    invocation: Invocation,
+    show: Callable[[str, T], None],
+    fields: Callable[[T], Mapping[str, Any]],
+    *,
+    headings: bool = False,
+    app_of: Callable[[T], str] | None = None,
+    **head: Any,
+) -> None:
+    """As ``report``, where a host gives several values: one for each of its apps, which ``app_of`` names."""
     documents = []
     for outcome in outcomes:
-        if outcome.value is None:
-            continue
-        if headings and len(outcomes) > 1:
-            invocation.console.report(f"{outcome.target}:")
-        show(outcome.target.label, outcome.value)
-        documents.append({"target": str(outcome.target), **fields(outcome.value)})
+        for value in outcome.value or ():
+            if headings and app_of is not None and len(outcome.value or ()) > 1:
+                invocation.console.report(f"{app_of(value)} on {outcome.target}:")
+            elif headings and len(outcomes) > 1:
+                invocation.console.report(f"{outcome.target}:")
+            show(outcome.target.label, value)
+            documents.append({"target": str(outcome.target), **fields(value)})
     failed = [
         {"target": str(outcome.target), "error": error_fields(outcome.error)}
         for outcome in outcomes
@@ -133,89 +142,27 @@ async def the_app(session: Session, invocation: Invocation) -> AppName:
 
     Raises UsageError.
     """
+    from relstore.client.operations import chain_check
+
     return await chain_check.find_app(
         session, invocation.app, invocation.account.heads, invocation.console.note
     )
 
 
-async def _gather(
-    invocation: Invocation,
-    targets: Sequence[Target],
-    reporter: ConsoleReporter,
-    work: Callable[[Session, ConsoleReporter], Awaitable[T]],
-) -> list[Outcome[T]]:
-    turns = Turns(targets, invocation.account)
+async def the_apps(session: Session, invocation: Invocation) -> list[AppName]:
+    """The given app, or all of the store, for a command that only reads. Their chains are compared as well.
 
-    async def at_target(target: Target) -> Outcome[T]:
-        async with turns:
-            try:
-                async with connected(target, invocation.account, reporter) as session:
-                    value = await work(session, reporter)
-                reporter.ended(target.label, "done")
-                return Outcome(target, value, None)
-            except RelstoreError as error:
-                reporter.ended(target.label, "failed")
-                return Outcome(target, None, error.on(target.label))
+    Raises UsageError where there is none.
+    """
+    from relstore.client.operations import chain_check
 
-    async with invocation.account.shared.lasting():
-        return list(await asyncio.gather(*map(at_target, targets)))
+    names: Sequence[AppName] = [invocation.app] if invocation.app else await _app_names(session)
+    heads, note = invocation.account.heads, invocation.console.note
+    return [await chain_check.find_app(session, name, heads, note) for name in names]
 
 
-async def _agree(
-    invocation: Invocation,
-    targets: Sequence[Target],
-    reporter: ConsoleReporter,
-    specs: Sequence[str],
-    work: Callable[[ResolvedHost, Sequence[int]], Awaitable[T]],
-    each_its_own: bool,
-) -> list[Outcome[T]]:
-    access = Access(invocation.account, reporter, Interrupts())
+async def _app_names(session: Session) -> Sequence[AppName]:
+    from relstore.protocol import Apps, AppsOut
 
-    turns = Turns(targets, invocation.account)
-
-    async def resolve(host: ResolvedHost) -> list[Resolved] | RelstoreError:
-        async with turns:
-            try:
-                return await host.resolve(invocation.app, specs)
-            except RelstoreError as error:
-                return error.on(host.access.target.label)
-            finally:
-                if turns.are_scarce:
-                    await host.hang_up()
-
-    async def at_target(host: ResolvedHost, resolved: list[Resolved] | RelstoreError) -> Outcome[T]:
-        target = host.access.target
-        if isinstance(resolved, RelstoreError):
-            return Outcome(target, None, resolved)
-        if failed and not each_its_own:
-            return Outcome(target, None, _left_alone().on(target.label))
-        async with turns:
-            try:
-                await host.reconnect()
-                return Outcome(target, await work(host, [answer.row.number for answer in resolved]), None)
-            except RelstoreError as error:
-                return Outcome(target, None, error.on(target.label))
-            finally:
-                if turns.are_scarce:
-                    await host.hang_up()
-
-    async with invocation.account.shared.lasting(), AsyncExitStack() as stack:
-        hosts = [await stack.enter_async_context(ResolvedHost(access.to(target))) for target in targets]
-        answers = await asyncio.gather(*map(resolve, hosts))
-        errors = [answer for answer in answers if isinstance(answer, RelstoreError)]
-        unreachable = sum(map(is_unreachable, errors))
-        tolerated = invocation.settings.get(MAX_UNREACHABLE).of(len(targets))
-        failed = len(errors) > unreachable or unreachable > tolerated
-        if not failed and not each_its_own:
-            answered = [
-                (host, answer)
-                for host, answer in zip(hosts, answers, strict=True)
-                if not isinstance(answer, RelstoreError)
-            ]
-            for index, spec in enumerate(specs):
-                agreement.check(spec, [host.meaning(answer[index]) for host, answer in answered])
-        return list(await asyncio.gather(*map(at_target, hosts, answers)))
-
-
-def _left_alone() -> RelstoreError:
-    return RelstoreError("left alone, since another host failed", state="Nothing was changed.")
+    apps, _ = await session.ask(Apps(), AppsOut)
+    return apps.names or [await session.only_app()]

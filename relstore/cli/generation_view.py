@@ -9,7 +9,6 @@ from typing import Any
 from relstore import protocol
 from relstore.cli import text
 from relstore.cli.console import Console
-from relstore.cli.each_host import the_app
 from relstore.cli.invocation import Invocation
 from relstore.cli.table import Column
 from relstore.client.connection.session import Session, rows
@@ -86,13 +85,17 @@ class FetchedRows:
 
 
 async def fetch_rows(
-    session: Session, invocation: Invocation, last: int | None = None, *, deleted: bool = True
+    session: Session,
+    invocation: Invocation,
+    app: AppName,
+    last: int | None = None,
+    *,
+    deleted: bool = True,
 ) -> FetchedRows:
-    """Those of the app that is meant: all, or so many of the ``last`` and the current and pinned ones before.
+    """Those of the app: all, or so many of the ``last`` and the current and pinned ones before.
 
     ``deleted``: whether those are wanted that were deleted.
     """
-    app = await the_app(session, invocation)
     asked = protocol.List(app)
     if last is not None:
         # Completion remembers some more than are shown.

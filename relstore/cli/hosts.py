@@ -26,6 +26,11 @@ _MAX_BYTES = 4 * 1024 * 1024
 _TIMEOUT_S = 120.0
 
 
+def asks_command(config: Config, said: Values) -> bool:
+    """Whether `hosts-command` says which hosts there are. ``said``: by flags and variables."""
+    return TO.name not in said.by_name and layered(config.values, said).get(HOSTS_COMMAND) is not None
+
+
 def hosts_of(config: Config, said: Values, base: PathBase, *, runs_command: bool) -> tuple[Host, ...]:
     """All hosts. ``said``: by flags and variables. ``runs_command``: whether `hosts-command` may be run; for
     completion it may not. Raises UsageError, ConfigError."""
@@ -39,6 +44,11 @@ def hosts_of(config: Config, said: Values, base: PathBase, *, runs_command: bool
             return config.hosts
     targets = layered(config.values, said).get(TO) or ()
     return tuple(Host(str(target), target) for target in targets)
+
+
+def with_targets(settings: Values, hosts: Sequence[Host]) -> Values:
+    """What holds when a command goes to these hosts."""
+    return layered(settings, Values({TO.name: tuple(host.target for host in hosts)})) if hosts else settings
 
 
 def narrowed(

@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING
 import click
 
 from relstore.cli.console import Console, console_of
-from relstore.cli.given import given
-from relstore.cli.hosts import hosts_of, narrowed
+from relstore.cli.early import EARLY
+from relstore.cli.given import chosen_environment, given
+from relstore.cli.hosts import asks_command, hosts_of, narrowed, with_targets
 from relstore.cli.layers import flag_values, variable_values
 from relstore.client.config.keys.hosts import FAILED_HOSTS
+from relstore.client.config.keys.service import ASK_BECOME_PASS
 from relstore.client.config.keys.target import APP, CONNECT_TIMEOUT, PYTHON, SSH, TO
 from relstore.client.config.setting import PathBase
 from relstore.client.config.values import Values, layered
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from relstore.client.connection.account import Account
     from relstore.client.connection.head_start import HeadStart
     from relstore.client.connection.transport.openssh.process import SSHProcess
+    from relstore.client.connection.transport.openssh.spawn import SSHPlan
     from relstore.client.local_state.failed_hosts import FailedHosts
     from relstore.client.local_state.seen_generations import SeenGenerations
     from relstore.client.ssh_program import OpenSSH
@@ -102,6 +105,8 @@ class Layers:
     settings: Values
     hosts: tuple[Host, ...]
     place: str
+    stays: bool
+    """Whether the same words, variables and relstore.toml lead to the same hosts again."""
 
 
 def layers_of(context: click.Context, *, runs_command: bool = True, narrows: bool = True) -> Layers:
@@ -116,20 +121,22 @@ def layers_of(context: click.Context, *, runs_command: bool = True, narrows: boo
     said = layered(variable_values(os.environ, base), flags)
     hosts = hosts_of(config, said, base, runs_command=runs_command)
     place = f"{config.path or _working_directory()} {config.env or ''}".rstrip()
+    names, groups = _given_words(context, "hosts"), _given_words(context, "group")
     if narrows:
-        names, groups = _given_words(context, "hosts"), _given_words(context, "group")
         failed = _failed_hosts().get(place) if FAILED_HOSTS in names else []
         hosts = narrowed(hosts, names, groups, failed)
-    settings = layered(config.values, said)
-    if hosts:
-        settings = layered(settings, Values({TO.name: tuple(host.target for host in hosts)}))
-    return Layers(config, flags, said, settings, hosts, place)
+    settings = with_targets(layered(config.values, said), hosts)
+    stays = not (asks_command(config, said) or (narrows and FAILED_HOSTS in names))
+    return Layers(config, flags, said, settings, hosts, place, stays)
 
 
 def _given_words(context: click.Context, option: str) -> list[str]:
     value = given(context).get(option)
-    texts = value if isinstance(value, tuple) else ()
-    return [word.strip() for text in texts for word in str(text).split(",") if word.strip()]
+    words: list[str] = []
+    for text in value if isinstance(value, tuple) else ():
+        # One that is empty stays, and names nothing: it must not mean all hosts.
+        words += [word.strip() for word in str(text).split(",") if word.strip()] or [""]
+    return words
 
 
 def _failed_hosts() -> FailedHosts:
@@ -137,6 +144,11 @@ def _failed_hosts() -> FailedHosts:
     from relstore.client.local_state.failed_hosts import FailedHosts
 
     return FailedHosts(state_directory() / "failed-hosts.json")
+
+
+def at_once(settings: Values) -> bool:
+    """For a command that begins with its hosts, unless it asks something first: one thing at a time."""
+    return not settings.get(ASK_BECOME_PASS)
 
 
 def invocation_of(
@@ -157,7 +169,11 @@ def invocation_of(
     head_start: HeadStart[SSHProcess] = HeadStart()
     context.call_on_close(head_start.end)
     if openssh is not None and begins_with_hosts(layers.settings):
-        _begin(head_start, openssh, layers.settings.get(TO) or (), ssh_config, home)
+        plans = _begin(head_start, openssh, layers.settings.get(TO) or (), ssh_config, home)
+        EARLY.remember(plans if layers.stays else [], str(config_file(context) or ""))
+    else:
+        EARLY.abandon()
+        EARLY.remember([], "")
     # Only now, while ssh logs in.
     from relstore.cli.directories import seen_generations, state_directory
     from relstore.client.connection.account import Account
@@ -198,11 +214,11 @@ def _begin(
     targets: tuple[Target, ...],
     ssh_config: tuple[str, ...],
     home: str,
-) -> None:
+) -> list[SSHPlan]:
     from relstore.client.connection.command_line import COMMAND
     from relstore.client.connection.transport.openssh.ahead import begin
 
-    begin(head_start, openssh, targets, COMMAND, ssh_config, home)
+    return begin(head_start, openssh, targets, COMMAND, ssh_config, home, EARLY.take())
 
 
 def openssh_of(settings: Values) -> OpenSSH | None:
@@ -234,8 +250,7 @@ def _config(context: click.Context) -> Config:
     from relstore.client.config.load import EMPTY, load
 
     path = config_file(context)
-    options = given(context)
-    env = str(options["env"]) if "env" in options else None
+    env = chosen_environment(context)
     if path is not None:
         return load(path, env, os.path.expanduser("~"))
     if env is not None:

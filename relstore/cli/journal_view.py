@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from relstore.cli import text
 from relstore.formats.journal import OUTCOMES, SWITCHING
@@ -69,3 +70,17 @@ def entries(events: Sequence[LogRow]) -> list[LogEntry]:
         if event.event == SWITCHING:
             under_way[key] = found[-1]
     return [LogEntry(tuple(each)) for each in found]
+
+
+def event_fields(event: LogRow) -> dict[str, Any]:
+    """An event in a JSON document."""
+    return {
+        "time": text.iso(event.time),
+        "event": event.event,
+        "generation": event.generation,
+        "previous": event.previous or None,
+        "job": event.job or None,
+        "who": event.who,
+        "reason": event.reason,
+        "connections": event.connections,
+    }

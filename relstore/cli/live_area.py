@@ -29,6 +29,7 @@ class LiveArea:
         self._stream = stream
         self._lines = lines
         self._drawn = 0
+        self._last: list[str] = []
         self._column_is_0 = True
         self._lock = threading.RLock()
         self._ended = threading.Event()
@@ -79,11 +80,13 @@ class LiveArea:
         except OSError:
             return
         # In the last column some terminals are on the next line already.
-        lines = self._lines(columns - 1, rows)
+        lines = list(self._lines(columns - 1, rows))
+        if self._drawn and lines == self._last:
+            return  # a terminal that is written to for nothing flickers
         back = f"\r{_UP.format(self._drawn) if self._drawn else ''}{_ERASE_BELOW}" if self._drawn else ""
         self._stream.write(back + "".join(f"{line}\n" for line in lines))
         self._stream.flush()
-        self._drawn = len(lines)
+        self._drawn, self._last = len(lines), lines
 
     def _erase(self) -> None:
         if self._drawn:

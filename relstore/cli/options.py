@@ -50,8 +50,8 @@ def common_options() -> list[click.Option]:
             shell_complete=completers.environments,
         ),
         option(
-            "--hosts", metavar="NAME[,NAME]", multiple=True,
-            help="Only these hosts of relstore.toml; `failed` means those where the last rollout failed.",
+            "--hosts", "--host", metavar="NAME[,NAME]", multiple=True,
+            help="Only these hosts; `failed` means those where the last rollout failed. Repeatable.",
             shell_complete=completers.hosts,
         ),
         option(

@@ -13,6 +13,7 @@ from relstore.cli.each_host import finish
 from relstore.cli.exit_codes import exit_code
 from relstore.cli.host_lines import FEW
 from relstore.cli.invocation import Invocation
+from relstore.cli.local_hooks import LocalHooks
 from relstore.cli.rollout_lines import counted, several
 from relstore.cli.rollout_view import RolloutView, sum_of
 from relstore.cli.table import Column
@@ -63,18 +64,23 @@ def show_results(
     results: Sequence[HostResult],
     invocation: Invocation,
     view: RolloutView | None = None,
+    hooks: LocalHooks | None = None,
     **head: Any,
 ) -> None:
     """Print what each host recorded, and end the program when one failed. ``app``: None if unknown.
 
-    ``view``: of the rollout, if there was one. ``head``: what else the command's document has.
+    ``view``: of the rollout, if there was one. ``hooks``: those of this machine that run first.
+    ``head``: what else the command's document has.
     """
     screen = invocation.console
     names = _names(invocation)
     rollout = sum_of(view) if view is not None and len(results) > 1 else None
     if view is not None:
         head["rollout"] = rollout
-    screen.document(command, app=app, **head, hosts=[_fields(result, names) for result in results])
+    document = {"app": app, **head, "hosts": [_fields(result, names) for result in results]}
+    if hooks is not None:
+        document["local_hooks"] = hooks.ended(document, well=_ended_well(results, view))
+    screen.document(command, **document)
     if len(results) == 1:
         if results[0].error is None:
             screen.say(_sentence(str(app), results[0]))
@@ -95,6 +101,12 @@ def show_results(
         finish([result.error for result in results], invocation)
     else:
         _finish_rollout(results, names, view, invocation)
+
+
+def _ended_well(results: Sequence[HostResult], view: RolloutView | None) -> bool:
+    """Whether every host runs the release, and a rollout found nothing wrong with that afterwards."""
+    rollout = view.rollout if view is not None else None
+    return all(result.done for result in results) and (rollout is None or rollout.verdict == "released")
 
 
 def _names(invocation: Invocation) -> dict[Target, str]:

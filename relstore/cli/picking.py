@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from relstore.cli import generation_view, text
 from relstore.cli.checkout import checkout_of
-from relstore.cli.each_host import finish, on_each
+from relstore.cli.each_host import finish, on_each, the_app
 from relstore.cli.invocation import Invocation
 from relstore.cli.progress import ConsoleReporter
 from relstore.cli.table import Column
@@ -122,7 +122,8 @@ def _listed(invocation: Invocation) -> list[Sequence[RowOut]]:
     """The generations of each host. Ends the program where hosts did not answer that must."""
 
     async def at_host(session: Session, _: ConsoleReporter) -> Sequence[RowOut]:
-        return (await generation_view.fetch_rows(session, invocation)).rows
+        app = await the_app(session, invocation)
+        return (await generation_view.fetch_rows(session, invocation, app)).rows
 
     outcomes = on_each(invocation, at_host)
     errors = [outcome.error for outcome in outcomes if outcome.error is not None]

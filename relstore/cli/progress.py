@@ -72,6 +72,9 @@ class ConsoleReporter(Reporter):
         if self._area is None and not self._console.quiet and not self._lines.are_many:
             self._write(f"{host}: {line}")
 
+    def waits(self, host: str, step: str, text: str) -> None:
+        self._lines.remark(host, step, text, time.monotonic())
+
     def detail(self, host: str, line: str) -> None:
         if self._console.verbose:
             self._write(f"{host}: {line}")

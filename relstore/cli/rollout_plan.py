@@ -10,7 +10,7 @@ from typing import Any
 
 from relstore.cli import text
 from relstore.cli.console import Console
-from relstore.cli.each_host import Outcome
+from relstore.cli.outcome import Outcome
 from relstore.client.fleet.ending import StagedState
 from relstore.client.fleet.result import is_unreachable
 from relstore.client.operations.stage import Preview

@@ -72,6 +72,16 @@ class StandardStreams:
         return exit_codes.OUTPUT_LOST if problem is not None and code == exit_codes.DONE else code
 
 
+def nobody_reads() -> bool:
+    """Whether standard output cannot be written any more, so that there is no point in going on."""
+    raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
+    if not isinstance(raw, LossyOutput):
+        return False
+    poll = select.poll()
+    poll.register(raw.fileno(), 0)  # a pipe without a reader, or a terminal that is gone, shows by itself
+    return raw.problem is not None or bool(poll.poll(0))
+
+
 def _open_closed() -> None:
     """Otherwise the next file or connection gets the number of a standard stream, and our text."""
     for descriptor in (0, 1, 2):

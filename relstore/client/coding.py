@@ -8,10 +8,16 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from relstore.errors import UsageError
-from relstore.formats.codecs import PATCH_LZMA, RAW, XZ, ZLIB, ZSTD
+from relstore.formats.codecs import PATCH_LZMA, PATCH_ZSTD, RAW, XZ, ZLIB, ZSTD
 
 AUTO, NONE = "auto", "none"
-LEVELS = {ZSTD: range(1, 20), XZ: range(1, 7), ZLIB: range(1, 10), PATCH_LZMA: range(1, 7)}
+LEVELS = {
+    ZSTD: range(1, 20),
+    XZ: range(1, 7),
+    ZLIB: range(1, 10),
+    PATCH_LZMA: range(1, 7),
+    PATCH_ZSTD: range(1, 20),
+}
 
 
 def check_compression(text: str) -> str:
@@ -24,8 +30,8 @@ def check_compression(text: str) -> str:
     if not usable:
         raise UsageError(
             f"{text!r} is not a compression",
-            hint="Write auto, none, zstd, xz, zlib or patch-lzma, or add a level: zstd:1 to 19, xz:1 to 6, "
-            "zlib:1 to 9, patch-lzma:1 to 6.",
+            hint="Write auto, none, zstd, xz, zlib, patch-lzma or patch-zstd, or add a level: zstd:1 to 19, "
+            "xz:1 to 6, zlib:1 to 9, patch-lzma:1 to 6, patch-zstd:1 to 19.",
         )
     return text
 

@@ -15,6 +15,9 @@ class Reporter:
     def step(self, host: str, text: str) -> None:
         """What a host is doing now."""
 
+    def waits(self, host: str, step: str, text: str) -> None:
+        """What a host waits for in ``step``, or ``""``."""
+
     def detail(self, host: str, text: str) -> None:
         """Only shown on request (``-v``)."""
 

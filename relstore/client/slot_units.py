@@ -110,6 +110,7 @@ def slot_service(unit: Service, cut_over: CutOver, ports: Ports | None = None) -
         stop=cut_over.drain + _STOP_MARGIN_S,
         umask=umask,
         dynamic=_shared_account(unit.app),
+        fill=_fill("%i"),
     )
 
 
@@ -161,6 +162,7 @@ def _trial_service(unit: Service, cut_over: CutOver) -> str:
         stop=cut_over.drain + _STOP_MARGIN_S,
         dynamic=_shared_account(unit.app),
         enabled=False,
+        fill=_fill(TRIAL),
     )
 
 
@@ -257,6 +259,10 @@ def _shared_account(app: AppName) -> str:
 def _slot_word(text: str, place: str) -> str:
     """As ``word``, with what systemd knows for ``{slot}``, ``{port}`` and ``{runtime}``."""
     return _filled(text, word, place) or word("")
+
+
+def _fill(place: str) -> Callable[[str], str]:
+    return lambda text: _filled(text, value, place)
 
 
 def _filled(text: str, plain: Callable[[str], str], place: str = "%i") -> str:

@@ -8,9 +8,10 @@ boot; and the smallest rule that lets an account manage units. Not for the units
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from relstore.client.unit_values import Credential, EnvFile, StateDirectory
 from relstore.errors import UsageError
 from relstore.formats import systemctl
 from relstore.formats.names import AppName, UnitName
@@ -61,6 +62,12 @@ class Service:
     """The account it runs as; ``""``: one that systemd creates for it (DynamicUser=)."""
     user: bool = False
     """Whether it belongs to an account's own manager."""
+    env_files: tuple[EnvFile, ...] = ()
+    credentials: tuple[Credential, ...] = ()
+    state_directories: tuple[StateDirectory, ...] = ()
+    """Where it may write below /var/lib; none: to the one that is called as the app."""
+    data: tuple[str, ...] = ()
+    """Absolute paths to which its releases lead, and to which it may write too."""
 
 
 @dataclass(frozen=True)
@@ -87,11 +94,12 @@ def service_text(
     umask: str = "0077",
     dynamic: str = "",
     enabled: bool = True,
+    fill: Callable[[str], str] | None = None,
 ) -> str:
     """The text of a unit that runs ``command``, with lines of its own in two of its sections.
 
     ``dynamic``: the name of the account that systemd creates for it; empty for one after the unit's name.
-    ``enabled``: it is started at boot.
+    ``enabled``: it is started at boot. ``fill``: writes a value, with what the place of a slot is called.
     """
     lines = [
         "[Unit]",
@@ -110,14 +118,18 @@ def service_text(
         "RestartSec=1s",
         f"TimeoutStopSec={stop}s",
         *service_lines,
+        *_inputs(unit, fill or value),
     ]
+    if unit.user and unit.state_directories:
+        lines += ["# It may write to ~/.local/state/NAME; $STATE_DIRECTORY holds the path.", _state(unit)]
     if not unit.user:
         account = unit.account or dynamic
         lines += [] if unit.account else ["DynamicUser=yes"]
         lines += [f"User={value(account)}"] if account else []
         lines += [
             "# It may write to /var/lib/NAME; $STATE_DIRECTORY holds the path.",
-            f"StateDirectory={unit.app}",
+            _state(unit),
+            *_data(unit),
             "",
         ]
         hardening = _HARDENING.format(home=_home(unit.root), tmp=_tmp(unit.root), umask=umask)
@@ -126,6 +138,33 @@ def service_text(
         lines += ["", "[Install]", f"WantedBy={'default.target' if unit.user else 'multi-user.target'}"]
     lines.append("")
     return "\n".join(lines)
+
+
+def _inputs(unit: Service, fill: Callable[[str], str]) -> Iterator[str]:
+    """The lines for its variables and secrets, which are files on the host."""
+    for file in unit.env_files:
+        yield f"EnvironmentFile={'-' if file.optional else ''}{fill(file.path)}"
+    if unit.credentials:
+        yield "# Only this service can read its credentials, in $CREDENTIALS_DIRECTORY/NAME."
+    for credential in unit.credentials:
+        yield f"LoadCredential={credential.name}:{fill(credential.path)}"
+
+
+def _state(unit: Service) -> str:
+    return f"StateDirectory={' '.join(unit.state_directories) or unit.app}"
+
+
+def _data(unit: Service) -> Iterator[str]:
+    if unit.data:
+        yield "# The data to which each release leads; the push says what is missing of it."
+    for path in unit.data:
+        yield f"ReadWritePaths=-{_path(path)}"
+
+
+def _path(text: str) -> str:
+    """One of a list of paths, where a dollar sign is one."""
+    escaped = value(text).replace("\\", "\\\\").replace('"', '\\"')
+    return escaped if escaped == text and not any(letter in " '" for letter in text) else f'"{escaped}"'
 
 
 def recovery(root: str, python: str, *, account: str, user: bool) -> str:

@@ -5,7 +5,7 @@ Not for encoding (``client.transfer.encoders``) nor for decoding (``host.upload.
 
 RAW, ZLIB, XZ, ZSTD = "raw", "zlib", "xz", "zstd"
 
-PATCH_LZMA, PATCH_ZLIB = "patch-lzma", "patch-zlib"
+PATCH_LZMA, PATCH_ZLIB, PATCH_ZSTD = "patch-lzma", "patch-zlib", "patch-zstd"
 """An add-block delta, by what compresses its columns."""
 
-PATCHES = (PATCH_LZMA, PATCH_ZLIB)
+PATCHES = (PATCH_LZMA, PATCH_ZLIB, PATCH_ZSTD)

@@ -2,27 +2,26 @@
 
 A patch is a head, followed by segments until all bytes of the content are made. Each has *columns*: arrays of
 one kind of number, compressed one by one. All numbers are little-endian. Both sides use this module. Not for
-making a patch (``client.transfer.delta``), nor for applying it (``host.upload.patch_decoder``).
+making a patch (``client.transfer.delta``), nor for applying it (``host.upload.patch_decoder``,
+``host.upload.patch_columns``).
 """
 
 from __future__ import annotations
 
-import importlib
 import struct
-import zlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from relstore.errors import FormatError
-from relstore.formats.codecs import PATCH_ZLIB
+from relstore.formats.codecs import PATCH_ZSTD
 
 MAGIC = b"RSPATCH\x01"
 SEGMENT_BYTES = 4 * 1024 * 1024
 """The most bytes of the content that one segment makes."""
 
 MAX_COVERS = 2**19
-MAX_BASE_BYTES = 2**27
-"""The host holds four bytes in memory for each grain of the base."""
+MAX_BASE_BYTES, MAX_LARGE_BASE_BYTES = 2**27, 2**29
+"""The second is for ``patch-zstd``, which came later: a host that offers it takes larger bases."""
 
 FIELD_BYTES = 4
 GRAIN_BITS = 4
@@ -90,39 +89,8 @@ def _checked(sizes: Sequence[int], most: Sequence[int]) -> tuple[int, ...]:
     return tuple(sizes)
 
 
-def compress(codec: str, data: bytes, level: int) -> bytes:
-    """The compressed bytes of a column; empty if the column is."""
-    if not data:
-        return b""
-    if codec == PATCH_ZLIB:
-        return zlib.compress(data, 9)
-    lzma = importlib.import_module("lzma")
-    return bytes(lzma.compress(data, lzma.FORMAT_RAW, filters=[_filter(lzma, level)]))
-
-
-def decompress(codec: str, data: bytes, size: int) -> bytes:
-    """The column, which must have exactly ``size`` bytes; no more are ever made. Raises FormatError."""
-    if not size:
-        return b""
-    inner: Any
-    errors: type[Exception]
-    if codec == PATCH_ZLIB:
-        inner, errors = zlib.decompressobj(), zlib.error
-    else:
-        lzma = importlib.import_module("lzma")
-        inner = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[_filter(lzma, 1)])
-        errors = lzma.LZMAError
-    try:
-        column = inner.decompress(data, size)
-    except errors as error:
-        raise FormatError(f"a column of a patch cannot be decompressed: {error}") from None
-    if len(column) != size:
-        raise FormatError("a column of a patch is too short")
-    return bytes(column)
-
-
-def _filter(lzma: Any, level: int) -> Any:
-    """``level`` only sets how hard the compressor tries."""
+def lzma_filter(lzma: Any, level: int) -> Any:
+    """How columns of ``patch-lzma`` are compressed; ``level`` only sets how hard the compressor tries."""
     return {
         "id": lzma.FILTER_LZMA1,
         "preset": level,
@@ -131,3 +99,8 @@ def _filter(lzma: Any, level: int) -> Any:
         "lp": 0,
         "pb": 2,
     }
+
+
+def max_base_bytes(codec: str) -> int:
+    """How large a base a host takes that offers ``codec``: it holds four bytes for each grain in memory."""
+    return MAX_LARGE_BASE_BYTES if codec == PATCH_ZSTD else MAX_BASE_BYTES

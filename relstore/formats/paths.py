@@ -92,9 +92,9 @@ def _encode(text: str, what: str) -> bytes:
         raw = text.encode("utf-8")
     except UnicodeEncodeError:
         raise FormatError(f"the {what} {text!r} is not UTF-8") from None
-    if raw.translate(None, _CONTROL) != raw:
+    if raw.translate(None, CONTROL) != raw:
         raise FormatError(f"the {what} {text!r} has control bytes")
     return raw
 
 
-_CONTROL = bytes([*range(32), 127])
+CONTROL = bytes([*range(32), 127])

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import platform
-import socket
+import sys
 from typing import NamedTuple
 
 import relstore
@@ -22,16 +21,16 @@ class Mount(NamedTuple):
 def hello(root: str) -> protocol.Hello:
     """The handshake's first message for a store at ``root`` (which need not exist)."""
     real = os.path.realpath(root)
-    nearest = _nearest(real)
-    room = os.statvfs(nearest)
-    mount = find_mount(nearest)
+    there = nearest(real)
+    room = os.statvfs(there)
+    mount = find_mount(there)
     system = os.uname()
     return protocol.Hello(
         protocol.VERSION,
         relstore.__version__,
-        platform.python_version(),
+        sys.version.split()[0],
         account(os.geteuid()),
-        socket.gethostname()[:255],
+        system.nodename[:255],
         system.machine,
         real,
         os.path.exists(os.path.join(real, "format")),
@@ -59,7 +58,7 @@ def find_mount(path: str, mounts: str = "/proc/self/mounts") -> Mount:
     return mount
 
 
-def _nearest(path: str) -> str:
+def nearest(path: str) -> str:
     """``path`` or the nearest directory above it that exists."""
     while not os.path.isdir(path):
         path = os.path.dirname(path)

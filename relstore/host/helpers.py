@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import os
 import zipimport
+from importlib.machinery import SourceFileLoader
 from typing import NamedTuple
 
 from relstore.errors import ProtocolError, StoreError
@@ -42,6 +43,21 @@ def install(root: Dir, bundle: Bundle, durability: Durability) -> str:
         if helpers.readlink(NEWEST) != bundle.digest:
             replace_symlink(helpers, NEWEST, bundle.digest, durability)
     return f"{root.path}/{AREA}/{bundle.digest}"
+
+
+def keep_bytecode(path: str) -> None:
+    """Have Python keep the bytecode of the helper that was unpacked at ``path``, where it does not yet.
+
+    It keeps that of what it imports from there, but the session that unpacked it runs from memory, and its
+    job is a fork. The next session would have to compile.
+    """
+    if os.path.isdir(f"{path}/relstore/__pycache__"):
+        return
+    for directory, _, names in os.walk(path):
+        for name in names:
+            if name.endswith(".py"):
+                with contextlib.suppress(OSError, ImportError, SyntaxError):
+                    SourceFileLoader(name, f"{directory}/{name}").get_code(name)
 
 
 def _unpack(helpers: Dir, bundle: Bundle, durability: Durability) -> None:

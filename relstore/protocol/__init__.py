@@ -27,9 +27,12 @@ from relstore.protocol.activation import (
 from relstore.protocol.adopting import Adopt, Adopted, AdoptedOut, GiveBack, GivenBack
 from relstore.protocol.checking import DamagedBuild, FindingOut, Verified, Verify
 from relstore.protocol.collecting import Collect, Collected, PlanLine
-from relstore.protocol.common import MAX_TEXT, Done, Failure, Step
+from relstore.protocol.common import MAX_STEP_TEXT, MAX_TEXT, Done, Failure, Step
+from relstore.protocol.exporting import Export, Exported, FileContent
 from relstore.protocol.handshake import VERSION, Hello
+from relstore.protocol.host_check import CheckHost, HostChecked, Observation
 from relstore.protocol.keeping import Delete, Hold, Mark, Pin, Unheld, Unhold, Unpin
+from relstore.protocol.logs import MAX_LOG_LINES, LogLine, LogLines, Logs, LogsEnd
 from relstore.protocol.messages import (
     EVENTS,
     EVENTS_OF,
@@ -62,6 +65,7 @@ from relstore.protocol.reading import (
     StatusOut,
     UnitOut,
 )
+from relstore.protocol.removing import AppRemoved, RemoveApp
 from relstore.protocol.upload import (
     Again,
     Base,
@@ -88,12 +92,14 @@ __all__ = [
     "Adopted",
     "AdoptedOut",
     "Again",
+    "AppRemoved",
     "Apps",
     "AppsOut",
     "Base",
     "Become",
     "Begin",
     "Cancel",
+    "CheckHost",
     "Collect",
     "Collected",
     "Compare",
@@ -107,13 +113,17 @@ __all__ = [
     "EVENTS",
     "EVENTS_OF",
     "Ended",
+    "Export",
+    "Exported",
     "Failure",
     "Fetch",
+    "FileContent",
     "FindingOut",
     "GiveBack",
     "GivenBack",
     "Hello",
     "Hold",
+    "HostChecked",
     "Inspect",
     "Inspected",
     "InstallUnit",
@@ -121,12 +131,19 @@ __all__ = [
     "List",
     "Listed",
     "Log",
+    "LogLine",
+    "LogLines",
     "LogRow",
+    "Logs",
+    "LogsEnd",
     "MAX_BODY_BYTES",
+    "MAX_LOG_LINES",
     "MAX_PAST",
+    "MAX_STEP_TEXT",
     "MAX_TEXT",
     "Mark",
     "Message",
+    "Observation",
     "Open",
     "Output",
     "Past",
@@ -146,6 +163,7 @@ __all__ = [
     "REQUESTS",
     "Release",
     "Released",
+    "RemoveApp",
     "Resolve",
     "Resolved",
     "Restart",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple, Optional
 
 from relstore.formats import finding
+from relstore.formats.data_link import DataLink
 from relstore.formats.executable import Executable
 from relstore.formats.finding import FindingKind
 from relstore.formats.names import AppName, JobId, UnitFileName
@@ -83,6 +84,8 @@ class Preflight(NamedTuple):
     programs: tuple[Executable, ...]
     switch: bool
     """Whether an activation will follow; if not, the host checks only the programs."""
+    links: Optional[tuple[DataLink, ...]] = None
+    """What of the build leads to data outside, where anything does."""
 
 
 class Confirm(NamedTuple):

@@ -5,11 +5,12 @@ Not for the messages of one subject; each subject has a file of its own.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 from relstore.errors import RelstoreError, from_wire
 
 MAX_TEXT = 4000
+MAX_STEP_TEXT = 200
 
 
 class Done(NamedTuple):
@@ -22,6 +23,8 @@ class Step(NamedTuple):
     name: str
     done: int
     total: int
+    text: Optional[str] = None
+    """What it waits for, in at most MAX_STEP_TEXT characters; None where there is nothing to say."""
 
 
 class Failure(NamedTuple):

@@ -28,13 +28,29 @@ from relstore.formats.names import (
     as_text,
 )
 from relstore.formats.recipe import Recipe
-from relstore.protocol.activation import SupervisorOut
+from relstore.protocol.activation import Preflight, SupervisorOut
+from relstore.protocol.common import Step
 from relstore.protocol.reading import List, Listed, Log, LogRow, SlotOut, StatusOut
+from relstore.protocol.upload import Compare, Compared
 
 MAX_INT = (1 << 63) - 1
 
 _GREW: Mapping[type, int] = MappingProxyType(
-    {Recipe: 2, CutOver: 2, SlotOut: 1, StatusOut: 1, SupervisorOut: 1, LogRow: 1, List: 2, Log: 1, Listed: 1}
+    {
+        Recipe: 2,
+        CutOver: 2,
+        SlotOut: 1,
+        StatusOut: 1,
+        SupervisorOut: 1,
+        LogRow: 1,
+        List: 2,
+        Log: 1,
+        Listed: 1,
+        Compare: 2,
+        Compared: 1,
+        Preflight: 1,
+        Step: 1,
+    }
 )
 """How many of the last fields of a class came later."""
 

@@ -41,9 +41,12 @@ from relstore.protocol.adopting import Adopt, Adopted, GiveBack, GivenBack
 from relstore.protocol.checking import Verified, Verify
 from relstore.protocol.collecting import Collect, Collected
 from relstore.protocol.common import Done, Failure, Step
+from relstore.protocol.exporting import Export, Exported, FileContent
 from relstore.protocol.framing import MAX_FRAME_BYTES
 from relstore.protocol.handshake import Hello
+from relstore.protocol.host_check import CheckHost, HostChecked
 from relstore.protocol.keeping import Delete, Hold, Mark, Pin, Unheld, Unhold, Unpin
+from relstore.protocol.logs import LogLines, Logs, LogsEnd
 from relstore.protocol.reading import (
     Apps,
     AppsOut,
@@ -59,6 +62,7 @@ from relstore.protocol.reading import (
     Status,
     StatusOut,
 )
+from relstore.protocol.removing import AppRemoved, RemoveApp
 from relstore.protocol.upload import (
     Begin,
     Compare,
@@ -87,6 +91,7 @@ REPLY_OF: dict[Any, Any] = {
     Restore: Published,
     Release: Released,
     Preflight: Preflighted,
+    CheckHost: HostChecked,
     Become: Done,
     Reject: Done,
     Withdraw: Done,
@@ -103,6 +108,7 @@ REPLY_OF: dict[Any, Any] = {
     Fetch: RowOut,
     Resolve: Resolved,
     Log: Done,
+    Logs: LogsEnd,
     Past: PastOut,
     Apps: AppsOut,
     Status: StatusOut,
@@ -116,6 +122,8 @@ REPLY_OF: dict[Any, Any] = {
     Collect: Collected,
     Adopt: Adopted,
     GiveBack: GivenBack,
+    Export: Exported,
+    RemoveApp: AppRemoved,
 }
 """The class of each request and that of its reply; None where only a failure is answered."""
 EVENTS_OF: dict[Any, tuple[Any, ...]] = {
@@ -124,10 +132,12 @@ EVENTS_OF: dict[Any, tuple[Any, ...]] = {
     Watch: (Accepted, Step, Output),
     Verify: (Step,),
     Adopt: (Step,),
+    Export: (FileContent,),
+    Logs: (LogLines,),
 }
 """What may come before the reply; nothing for any other request."""
 REQUESTS = tuple(REPLY_OF)
-EVENTS = (Accepted, Step, Output)
+EVENTS = (Accepted, Step, Output, FileContent, LogLines)
 REPLIES = (Hello, *dict.fromkeys(reply for reply in REPLY_OF.values() if reply), Failure)
 
 _BY_NAME: dict[str, Any] = {kind.__name__: kind for kind in (*REQUESTS, *EVENTS, *REPLIES)}

@@ -19,11 +19,16 @@ class Probe(NamedTuple):
 
 
 class Compare(NamedTuple):
-    """What is missing of a build? The body is its manifest. Changes nothing. Reply: Compared."""
+    """What is missing of a build? The body is its manifest, or the difference to that of another build.
+    Changes nothing. Reply: Compared."""
 
     app: AppName
     build: Digest
     allow_outside_links: bool
+    base: Optional[Digest] = None
+    """The build whose manifest is the prefix of the zstd frame that the body is then."""
+    size: Optional[int] = None
+    """Of the manifest that this frame decodes to, in bytes."""
 
 
 class Begin(NamedTuple):
@@ -120,6 +125,8 @@ class Compared(NamedTuple):
     missing: int
     codecs: tuple[str, ...]
     """Those that the host can decode, the best first."""
+    send_whole: Optional[bool] = None
+    """True: the host cannot undo the difference, so it compared nothing, and needs the manifest itself."""
 
 
 class Again(NamedTuple):

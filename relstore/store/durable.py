@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Any, Callable, Optional
 
 from relstore.formats.names import random_suffix
@@ -47,11 +48,18 @@ class Durability:
     """How files are made durable on this kernel: in one batch, or one by one."""
 
     def __init__(self, syncfs: SyncFs) -> None:
-        self._syncfs = syncfs
+        self._find: Callable[[], SyncFs] = lambda: syncfs
 
     @classmethod
     def detect(cls) -> Durability:
-        return cls(load_syncfs(os.uname().release))
+        """It looks when something is first written: many sessions only read, and ctypes takes time."""
+        detected = cls(None)
+        detected._find = lambda: load_syncfs(os.uname().release)
+        return detected
+
+    @cached_property
+    def _syncfs(self) -> SyncFs:
+        return self._find()
 
     def file_written(self, fd: int) -> None:
         """After the last byte of a file of a batch: durable now, or at the next ``barrier``."""

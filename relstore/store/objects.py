@@ -25,6 +25,7 @@ CHUNK_BYTES = 1024 * 1024
 _SHARD = re.compile(r"[0-9a-f]{2}\Z")
 PLAIN_MODE = 0o444
 EXECUTABLE_MODE = 0o555
+_OPEN_OBJECT = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _NOT_ITS_NAME = "the object's bytes are not what its name says"
 
 
@@ -38,14 +39,27 @@ def mode_of(executable: bool) -> int:
 
 
 def _variants(ref: ObjectRef) -> tuple[ObjectRef, ObjectRef]:
-    return ref, ref._replace(executable=not ref.executable)
+    return ref, _other(ref)
+
+
+def _other(ref: ObjectRef) -> ObjectRef:
+    return ref._replace(executable=not ref.executable)
+
+
+def _is_whole(status: os.stat_result, ref: ObjectRef) -> bool:
+    """Whether a file has the kind, the size and the mode of an object."""
+    return status.st_mode == stat.S_IFREG | mode_of(ref.executable) and status.st_size == ref.size
 
 
 def sha256_of(fd: int) -> bytes:
     """The SHA-256 of a file from its beginning, in constant memory."""
     digest = hashlib.sha256()
-    # No larger than it need be: to clear 1 MiB costs more than to read a small file.
-    buffer = bytearray(min(CHUNK_BYTES, os.fstat(fd).st_size + 1))
+    size = os.fstat(fd).st_size
+    if size < CHUNK_BYTES:
+        data = os.pread(fd, size + 1, 0)
+        if len(data) == size:  # and no byte more
+            return hashlib.sha256(data).digest()
+    buffer = bytearray(CHUNK_BYTES)
     view = memoryview(buffer)
     os.lseek(fd, 0, os.SEEK_SET)
     with open(fd, "rb", buffering=0, closefd=False) as file:
@@ -73,17 +87,16 @@ class Objects:
 
     def has(self, ref: ObjectRef) -> bool:
         """Whether it is on the shelf with the right kind, size and mode; its bytes are not read."""
-        status = self._shard(ref.blake3).lstat(object_name(ref.blake3, ref.executable))
-        return (
-            status is not None
-            and stat.S_ISREG(status.st_mode)
-            and status.st_size == ref.size
-            and stat.S_IMODE(status.st_mode) == mode_of(ref.executable)
-        )
+        name = object_name(ref.blake3, ref.executable)
+        try:
+            status = os.stat(name, dir_fd=self._shard(ref.blake3).fd, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        return _is_whole(status, ref)
 
     def has_any(self, ref: ObjectRef) -> bool:
         """Whether either variant is on the shelf, as ``has`` tells."""
-        return any(map(self.has, _variants(ref)))
+        return self.has(ref) or self.has(_other(ref))
 
     def open(self, ref: ObjectRef) -> int:
         """A descriptor of its file, whichever variant is there, unproved. Raises NotFoundError."""
@@ -100,11 +113,20 @@ class Objects:
 
     def is_sound(self, ref: ObjectRef) -> bool:
         """Whether it is on the shelf and its bytes have the SHA-256 that the manifest gives."""
-        if not self.has(ref):
-            return False
-        fd = self._shard(ref.blake3).open_file(object_name(ref.blake3, ref.executable))
+        return self.prove(ref) is not None
+
+    def prove(self, ref: ObjectRef) -> os.stat_result | None:
+        """Read it, as ``is_sound``; what it is, from before the first byte was read, or None."""
+        name = object_name(ref.blake3, ref.executable)
         try:
-            return sha256_of(fd) == ref.sha256
+            fd = os.open(name, _OPEN_OBJECT, dir_fd=self._shard(ref.blake3).fd)
+        except OSError:
+            if self.has(ref):
+                raise
+            return None
+        try:
+            status = os.fstat(fd)
+            return status if _is_whole(status, ref) and sha256_of(fd) == ref.sha256 else None
         finally:
             os.close(fd)
 

@@ -7,18 +7,21 @@ yet and a staging directory. Not for generations; a published build is not relea
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 from typing import NamedTuple
 
-from relstore.errors import ProtocolError
+from relstore.errors import ProtocolError, StoreError
 from relstore.formats.manifest import ObjectRef
 from relstore.formats.names import Digest
 from relstore.store import originals
 from relstore.store.builds import MANIFEST_NAME, TREE_NAME
+from relstore.store.directory import Dir
 from relstore.store.durable import sync_directory, write_all
+from relstore.store.fingerprint import Fingerprint, add_parts, next_tick
 from relstore.store.objects import PLAIN_MODE
-from relstore.store.tree import write_tree
+from relstore.store.tree import check_tree, write_tree
 from relstore.store.upload import Upload
 
 _BUILD = "build"
@@ -36,9 +39,13 @@ def survey(upload: Upload) -> Survey:
     """Read and prove every object that the upload re-uses, so that a rotten one is sent anew."""
     objects = upload.store.objects
     received = {upload.contents[index].blake3 for index in upload.received}
-    sound = frozenset(
-        ref for ref in upload.manifest.objects() if ref.blake3 not in received and objects.is_sound(ref)
-    )
+    found = []
+    for ref in upload.manifest.objects():
+        status = None if ref.blake3 in received else objects.prove(ref)
+        if status is not None:
+            upload.proved.add(status, ref.sha256)
+            found.append(ref)
+    sound = frozenset(found)
     proved = received | {ref.blake3 for ref in sound}
     damaged = [
         index
@@ -48,14 +55,18 @@ def survey(upload: Upload) -> Survey:
     return Survey(sound, damaged)
 
 
-def publish(upload: Upload, surveyed: Survey) -> None:
-    """Make the build, unless it is there. Every content must be received or surveyed as not damaged."""
+def publish(upload: Upload, surveyed: Survey) -> bytes | None:
+    """Make the build, unless it is there. Every content must be received or surveyed as not damaged.
+
+    Returns the fingerprint of what was made, all bytes of which were proved since the upload began; None
+    where that cannot be told without reading it again.
+    """
     store = upload.store
     with store.shared():
         if store.builds.has(upload.build):
-            return  # another deployer published the same build meanwhile
+            return None  # another deployer published the same build meanwhile
         shelve(upload, surveyed.sound)
-        _make_build(upload)
+        return _make_build(upload)
 
 
 def shelve(upload: Upload, sound: frozenset[ObjectRef], lacking: frozenset[Digest] = frozenset()) -> None:
@@ -85,7 +96,7 @@ def shelve(upload: Upload, sound: frozenset[ObjectRef], lacking: frozenset[Diges
     upload.received.clear()  # it is no longer staged
 
 
-def _make_build(upload: Upload) -> None:
+def _make_build(upload: Upload) -> bytes | None:
     store = upload.store
     upload.directory.remove_tree(_BUILD)
     with upload.directory.make(_BUILD) as build:
@@ -100,9 +111,28 @@ def _make_build(upload: Upload) -> None:
         store.objects.sync()
         store.durability.directory_filled(build)
         store.durability.barrier(build)
+        taken = _fingerprint(upload, build)
     try:
         upload.directory.rename(_BUILD, store.builds.directory, upload.build)
     except OSError as error:
         if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
             raise
+        taken = None  # another deployer published the same build meanwhile
     sync_directory(store.builds.directory)
+    return taken
+
+
+def _fingerprint(upload: Upload, build: Dir) -> bytes | None:
+    """That of a build that was just made. None where something in it is not as it was made, or may change
+    and look the same: then whoever needs to know reads it."""
+    with contextlib.suppress(OSError, StoreError):
+        tick = next_tick(upload.directory)
+        if tick is None:
+            return None
+        taken = Fingerprint(tick)
+        add_parts(taken, build)
+        with build.sub(TREE_NAME) as tree:
+            findings = any(True for _ in check_tree(tree, upload.manifest, upload.proved, taken))
+        if not findings and not taken.is_racy:
+            return taken.digest()
+    return None

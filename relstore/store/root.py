@@ -125,10 +125,10 @@ def _check_owner(root: Dir) -> None:
 def _check_format(root: Dir, *, create: bool) -> None:
     text = root.read_or_none(FORMAT_NAME, 4096)
     if text is None:
-        foreign = [name for name in root.all_names() if name not in _OURS and TEMPORARY not in name]
-        if foreign:
+        other = foreign(root)
+        if other:
             raise NoStoreError(
-                f"{root.path} is not a store: it has no file 'format' and holds {sorted(foreign)[0]!r}",
+                f"{root.path} is not a store: it has no file 'format' and holds {other[0]!r}",
                 state="Nothing was changed.",
                 hint="Name an empty or a new directory.",
             )
@@ -148,6 +148,11 @@ def _check_format(root: Dir, *, create: bool) -> None:
             state="Nothing was changed.",
             hint="Use the relstore that made it.",
         )
+
+
+def foreign(root: Dir) -> list[str]:
+    """What is in a directory without a format that no half-made store has, sorted."""
+    return sorted(name for name in root.all_names() if name not in _OURS and TEMPORARY not in name)
 
 
 def read_needs(root: Dir) -> Needs:

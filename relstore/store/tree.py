@@ -10,15 +10,18 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Iterator
+from struct import Struct
 from typing import NamedTuple
 
 from relstore.formats.manifest import Directory, Entry, File, Manifest, Symlink
 from relstore.store.directory import DIRECTORY_MODE, SEALED_MODE, Dir
 from relstore.store.durable import Durability
+from relstore.store.fingerprint import Fingerprint
 from relstore.store.objects import Objects, mode_of, sha256_of
 
 DIRECTORY_MODES = (SEALED_MODE, DIRECTORY_MODE)
 """Those that a directory of a build may have. Builds of older relstores have the second."""
+_KEY = Struct(">QQq")
 
 
 class Finding(NamedTuple):
@@ -56,8 +59,8 @@ def make_entry(directory: Dir, name: str, entry: Entry, objects: Objects, durabi
 class Proved:
     """Which files were read already, and what was right with them: trees share their files.
 
-    About 100 bytes for each, so that a million fit into a small host's memory: a number of device, inode and
-    64 bits of the SHA-256 (an inode has one content, so these need not resist anybody).
+    About 100 bytes for each, so that a million fit into a small host's memory: a number of device, inode,
+    time and 64 bits of the SHA-256 (an inode has one content, so these need not resist anybody).
     """
 
     def __init__(self) -> None:
@@ -71,17 +74,24 @@ class Proved:
 
     @staticmethod
     def _key(status: os.stat_result, sha256: bytes) -> int:
-        return status.st_dev << 128 | status.st_ino << 64 | int.from_bytes(sha256[:8], "big")
+        # Its size is that of the content, and the time of its last change moves with each name that it gets.
+        return int.from_bytes(_KEY.pack(status.st_dev, status.st_ino, status.st_mtime_ns) + sha256[:8], "big")
 
 
-def check_tree(top: Dir, manifest: Manifest, proved: Proved) -> Iterator[Finding]:
-    """Compare a tree with its manifest: kinds, modes, bytes, symlinks; and name what is foreign."""
-    return _compare(top, manifest, proved, 0)
+def check_tree(
+    top: Dir, manifest: Manifest, proved: Proved, taken: Fingerprint | None = None
+) -> Iterator[Finding]:
+    """Compare a tree with its manifest: kinds, modes, bytes, symlinks; and name what is foreign.
+
+    What was seen of each entry is added to ``taken``; that counts only if nothing is found.
+    """
+    return _compare(top, manifest, proved, 0, taken)
 
 
 def check_top(build: Dir, name: str) -> str:
     """What is wrong with the directory ``name`` that a tree of ``build`` is in; empty when nothing is."""
-    return _problem(build, name, Directory(name), Proved(), 0)
+    status = build.lstat(name)
+    return "is missing" if status is None else _problem(build, name, Directory(name), status, Proved(), 0)
 
 
 def glance(top: Dir, manifest: Manifest, made: int) -> Iterator[Finding]:
@@ -89,17 +99,26 @@ def glance(top: Dir, manifest: Manifest, made: int) -> Iterator[Finding]:
     return _compare(top, manifest, Proved(), made)
 
 
-def _compare(top: Dir, manifest: Manifest, proved: Proved, since: int) -> Iterator[Finding]:
+def _compare(
+    top: Dir, manifest: Manifest, proved: Proved, since: int, taken: Fingerprint | None = None
+) -> Iterator[Finding]:
     for directory, entries in _by_directory(manifest, top):
-        known = set()
         prefix = directory.path[len(top.path) + 1 :]
+        statuses = []
         for name, entry in entries:
-            known.add(name)
-            problem = _problem(directory, name, entry, proved, since)
+            status = directory.lstat(name)
+            if status is None:
+                yield Finding(entry.path, "is missing")
+                continue
+            statuses.append(status)
+            problem = _problem(directory, name, entry, status, proved, since)
             if problem:
                 yield Finding(entry.path, problem)
+        known = {name for name, _ in entries}
         for name in sorted(set(directory.all_names()) - known):
             yield Finding(f"{prefix}/{name}" if prefix else name, "is not part of the release", foreign=True)
+        if taken is not None:
+            taken.add([name for name, _ in entries], statuses)
 
 
 def _by_directory(manifest: Manifest, top: Dir) -> Iterator[tuple[Dir, list[tuple[str, Entry]]]]:
@@ -142,11 +161,10 @@ def _by_directory(manifest: Manifest, top: Dir) -> Iterator[tuple[Dir, list[tupl
             directory.close()
 
 
-def _problem(directory: Dir, name: str, entry: Entry, proved: Proved, since: int) -> str:
-    """Everything that is wrong with an entry; empty when nothing is."""
-    status = directory.lstat(name)
-    if status is None:
-        return "is missing"
+def _problem(
+    directory: Dir, name: str, entry: Entry, status: os.stat_result, proved: Proved, since: int
+) -> str:
+    """Everything that is wrong with an entry that is there; empty when nothing is. ``status``: its lstat."""
     is_right, kind = _KINDS[type(entry)]
     if not is_right(status.st_mode):
         return f"should be {kind} and is {_kind(directory, name, status)}"

@@ -23,6 +23,7 @@ from relstore.store.durable import write_all
 from relstore.store.objects import mode_of
 from relstore.store.reflink import can_clone
 from relstore.store.store import Store
+from relstore.store.tree import Proved
 
 
 class Missing(NamedTuple):
@@ -74,6 +75,8 @@ class Upload:
         self._position = 0
         self.received: set[int] = set()
         """The indexes of the contents that are staged whole and verified."""
+        self.proved = Proved()
+        """The files whose bytes were right: as they arrived, or when they were read to be used again."""
 
     @classmethod
     def begin(cls, store: Store, build: Digest, raw: bytes, manifest: Manifest) -> Upload:
@@ -89,13 +92,17 @@ class Upload:
     def missing(self) -> list[Missing]:
         """What must be put, after the disk was found to have room for it. Raises NoSpaceError."""
         missing = lacking(self.store.objects.has_any, self.contents, self.directory)
+        self.require_room(missing)
+        return missing
+
+    def require_room(self, missing: Sequence[Missing]) -> None:
+        """Raises NoSpaceError unless the disk has room for what is missing, and for the tree."""
         files = sum(1 for _ in self.manifest.entries) + len(missing)
         needed = sum(self.contents[item.content].size - item.offset for item in missing)
         copies = self.manifest.copied_size
         if copies and not can_clone(self.directory):
             needed += copies
         room.require(self.store.root, needed, files)
-        return missing
 
     def offset(self, index: int) -> int:
         """How much of a content is staged: where it goes on."""
@@ -203,6 +210,7 @@ class Upload:
                 f"the content {ref.blake3.short} did not arrive as it was named",
             )
         os.fchmod(part.fd, mode_of(ref.executable))
+        self.proved.add(os.fstat(part.fd), ref.sha256)
         self.store.durability.file_written(part.fd)
         os.close(part.fd)
         self._part = None

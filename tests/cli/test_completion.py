@@ -72,6 +72,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ([], "sta", ["status"]),
         (["help"], "sw", ["switch-generation"]),
         (["status", "--env"], "pr", ["production", "preview"]),
+        (["check"], "pr", ["production", "preview"]),
+        (["logs"], "d", ["dev"]),
+        (["status", "--host"], "", ["web1"]),
+        (["status", "--host", "web1", "--host"], "w", ["web1"]),
+        (["check", "dev", "--host"], "", ["this machine"]),
+        (["--host"], "w", ["web1"]),
         (["push", "--compression"], "z", ["zstd", "zlib"]),
         (["push", "--unit-action"], "r", ["restart", "reload"]),
         (["status", "--to"], "", ["deploy@web1:/srv/web", "/srv/blog", "staging", "web1", "web2", "db1"]),
@@ -106,7 +112,7 @@ def test_hosts_and_groups_are_those_of_the_file_and_no_command_is_run(home: Path
     )
     assert offered(["push", "--hosts"], "") == ["web1", "web2", "failed"]
     assert offered(["status", "--hosts", "web1", "--group"], "") == ["eu", "canary"]
-    assert offered(["status", "--rollout-on-failure"], "") == []
+    assert offered(["status", "--rollout-on-failure"], "st") == []
     assert offered(["push", "--rollout-on-failure"], "st") == ["stop"]
     assert offered(["show", "--env", "cloud", "--group"], "") == []
     offered(["show", "--env", "cloud"], "")

@@ -14,9 +14,9 @@ _HEAVY = (
     "asyncio",
     "asyncssh",
     "blake3",
+    "ctypes",
     "json",
     "msgpack",
-    "numpy",
     "platformdirs",
     "rich",
     "subprocess",
@@ -72,6 +72,44 @@ def test_a_push_starts_ssh_before_it_loads_itself(tmp_path: Path) -> None:
     loaded = set(ran.stdout.split())
     assert "relstore.cli.commands.push" in loaded
     assert not loaded & {"asyncio", "asyncssh", "relstore.client.artifact.scan", "relstore.protocol"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("status",),
+        ("list-generations",),
+        ("switch-generation", "-1"),
+        ("rollback",),
+        ("restart", "--restart", "true"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_a_command_that_begins_with_its_hosts_starts_ssh_before_it_loads_itself(
+    words: tuple[str, ...],
+) -> None:
+    command = [*words, "--to", "nosuch.invalid:/srv", "--ssh", "openssh"]
+    ran = subprocess.run(
+        [sys.executable, "-c", _WHEN_SSH_STARTS, *command], capture_output=True, text=True, check=True
+    )
+    loaded = set(ran.stdout.split())
+    assert "click" in loaded
+    assert not loaded & {"asyncio", "asyncssh", "relstore.protocol", "relstore.cli.progress", "msgpack"}
+
+
+def test_no_ssh_is_started_before_a_person_was_asked_for_a_password() -> None:
+    """Otherwise two programs may ask at one terminal."""
+    words = ["switch-generation", "-1", "--to", "nosuch.invalid:/srv", "--ssh", "openssh"]
+    asks = (
+        "import getpass\ndef ask(*_): raise SystemExit('asked')\ngetpass.getpass = ask\n" + _WHEN_SSH_STARTS
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", asks, *words, "--ask-become-pass", "--unit", "web"],
+        capture_output=True,
+        text=True,
+    )
+    assert ran.stderr.strip() == "asked"
+    assert ran.stdout == ""
 
 
 def test_an_ssh_that_nobody_waits_for_is_ended(tmp_path: Path) -> None:

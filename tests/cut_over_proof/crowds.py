@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.cut_over_proof.stage import Stage, stage
-from tests.cut_over_proof.stopped import process_of
 from tests.cut_over_proof.table import Row
 from tests.support.hosts.systemd import Network
+from tests.support.job_processes import process_of
 from tests.support.load.running import REPOSITORY
 from tests.systemd.fronts import Front
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from relstore.host.job import activation, cut_over, preparation, shift, values
 from relstore.host.job.values import JobState
+from tests.support.job_processes import process_of
 from tests.systemd.deployer import Deployer
 
 STEPS = (
@@ -131,13 +132,3 @@ def state_of(path: Path) -> JobState:
 
 def _parse(raw: bytes) -> JobState:
     return values.decode(raw, "state", JobState)
-
-
-def process_of(job: str) -> int:
-    """The process of the job, as this machine knows it."""
-    for name in os.listdir("/proc"):
-        with contextlib.suppress(OSError, ValueError):
-            words = Path("/proc", str(int(name)), "cmdline").read_bytes().split(b"\0")
-            if job.encode() in words and b"job" in words and b"python" in words[0]:
-                return int(name)
-    return 0

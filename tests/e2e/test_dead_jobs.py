@@ -12,21 +12,13 @@ from pathlib import Path
 import pytest
 
 from tests.support.host_state import problems
+from tests.support.job_processes import job_processes
 from tests.support.user import TIMEOUT_S, User, make_site
 
 
 def jobs_of(store: Path) -> list[int]:
     """The processes that were started as jobs of this store."""
-    found = []
-    for entry in os.scandir("/proc"):
-        if entry.name.isdigit():
-            try:
-                words = Path(entry.path, "cmdline").read_bytes().split(b"\0")
-            except OSError:
-                continue
-            if b"job" in words and os.fsencode(store) in words:
-                found.append(int(entry.name))
-    return found
+    return [pid for pid, (of, _) in job_processes().items() if of == store]
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -99,7 +98,6 @@ def test_a_python_that_is_too_old(user: User, site: Path) -> None:
         old = directory / "python3"
         old.write_text("#!/bin/sh\nexit 90\n")
         old.chmod(0o755)
-        (directory / "nohup").symlink_to(shutil.which("nohup") or "nohup")
         with shell_of(directory, f"PATH={directory}:/nonexistent\n{RUN}") as server:
             user.may_log_in_to(server)
             to = ("--to", target_of(server, directory / "store"))

@@ -10,6 +10,7 @@ import pytest
 from tests.e2e.test_dropped_connections import kill_client, kill_sshd_child, run_cut
 from tests.support.host_state import problems, wait_for_uploads
 from tests.support.hosts.sshd import Sshd
+from tests.support.matcher import needs_matcher
 from tests.support.user import User, target_of
 
 pytestmark = pytest.mark.sshd
@@ -58,7 +59,7 @@ def test_what_was_staged_and_rotted_is_not_believed(
     assert problems(store_path) == []
 
 
-@pytest.mark.parametrize("codec", ["zstd", "patch-lzma"])
+@pytest.mark.parametrize("codec", ["zstd", pytest.param("patch-lzma", marks=needs_matcher)])
 def test_a_difference_goes_on_in_its_middle(
     codec: str, server: Sshd, store_path: Path, user: User, tmp_path: Path
 ) -> None:

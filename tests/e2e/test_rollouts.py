@@ -154,11 +154,16 @@ def test_a_check_from_outside_that_fails_brings_the_canary_back(
     check.chmod(0o755)
     (tmp_path / "well").touch()
     config = configure(f'check-command = ["{check}"]')
+    config.write_text(
+        f'local-on-failure = ["sh", "-c", "echo $RELSTORE_OUTCOME >> {tmp_path}/hook"]\n{config.read_text()}'
+    )
     assert go(module_user, config, "push", site).code == 0
+    assert not (tmp_path / "hook").exists()
     assert seen.read_text().splitlines() == ["1 web1", "2 web1 web2 web3 web4 web5 web6"]
     (tmp_path / "well").unlink()
     ran = go(module_user, config, "push", make_site(site, "two"))
     assert (ran.code, "check-command: exit code 1" in ran.err) == (3, True)
+    assert (tmp_path / "hook").read_text() == "withdrawn\n"
     assert [host.live() for host in web] == ["one"] * 6
     assert [event["event"] for event in events(web[1], module_user)] == ["switching", "active"]
 
@@ -188,7 +193,7 @@ def test_groups_names_and_a_command_say_which_hosts(
     ran = go(module_user, config, "push", site, "--group", "eu", "--hosts", "web1,web2,web3", "--json")
     assert (ran.code, list(outcomes(ran))) == (0, ["web1", "web3"])
     for words, what in (
-        (["--hosts", "web9"], "there is no host 'web9'"),
+        (["--hosts", "web9"], "no host 'web9' among the targets"),
         (["--group", "asia"], "no host is in the group 'asia'"),
         (["--group", "us", "--hosts", "web1"], "no host is in all that --hosts and --group name"),
         (["--hosts", "failed"], "no host failed"),

@@ -18,6 +18,7 @@ from tests.e2e.test_interpreters import FOUND
 from tests.support.host_state import problems, wait_for_uploads
 from tests.support.hosts.dropbear import DROPBEAR, dropbear
 from tests.support.hosts.sshd import Sshd, public_directory
+from tests.support.matcher import needs_matcher
 from tests.support.moved_programs import release
 from tests.support.user import User, target_of
 
@@ -68,7 +69,7 @@ def test_without_the_former_release_in_the_cache_it_goes_whole(user: User, tmp_p
     assert sent["base"] is None
 
 
-@pytest.mark.parametrize("codec", ["zstd", "patch-lzma"])
+@pytest.mark.parametrize("codec", ["zstd", pytest.param("patch-lzma", marks=needs_matcher)])
 @pytest.mark.parametrize("spoil", ["rotten", "gone"])
 def test_a_base_that_is_bad_on_the_host_costs_a_second_try(
     spoil: str, codec: str, user: User, tmp_path: Path
@@ -120,16 +121,18 @@ def test_every_codec_under_every_interpreter(
 
 
 @pytest.mark.parametrize("python", [path for path, version in FOUND.items() if version >= (3, 9)])
-def test_a_patch_under_every_interpreter(python: str, user: User, tmp_path: Path) -> None:
+@pytest.mark.parametrize("compression", ["patch-lzma:1", "patch-zstd:3"])
+@needs_matcher
+def test_a_patch_under_every_interpreter(compression: str, python: str, user: User, tmp_path: Path) -> None:
     store = tmp_path / "store"
     artifact = tmp_path / "program"
-    to = ("--to", store, "--python", python, "--compression", "patch-lzma:1")
+    to = ("--to", store, "--python", python, "--compression", compression)
     artifact.write_bytes(release(1, 1500))
     (whole,) = streams(user, artifact, *to)
     assert whole["base"] is None
     artifact.write_bytes(release(2, 1500))
     (sent,) = streams(user, artifact, *to)
-    assert sent["codec"] == "patch-lzma -1"
+    assert sent["codec"] == compression.replace(":", " -")
     assert sent["sent_bytes"] < whole["sent_bytes"] / 8
     assert (store / "apps/program/current/program").read_bytes() == artifact.read_bytes()
     assert problems(store) == []
@@ -145,6 +148,7 @@ def test_what_is_not_alike_is_sent_in_another_way(user: User, tmp_path: Path) ->
     assert (tmp_path / "store/apps/program/current/program").read_bytes() == artifact.read_bytes()
 
 
+@needs_matcher
 def test_ten_stores_are_sent_the_same(user: User, tmp_path: Path) -> None:
     stores = [tmp_path / f"store{number}" for number in range(10)]
     to = [word for store in stores for word in ("--to", store)]
@@ -232,3 +236,57 @@ def test_ten_times_broken_off_costs_little(
     print(f"{total / size:.3f} of one upload")
     assert total <= 1.1 * size
     assert problems(store_path) == []
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> Path:
+    """A tree whose manifest is worth a difference."""
+    for number in range(400):
+        file = tmp_path / "many" / f"{number % 20:02}" / f"{number:03}"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"{number}\n")
+    return tmp_path / "many"
+
+
+def test_a_manifest_goes_as_a_difference_or_whole(user: User, many: Path, tmp_path: Path) -> None:
+    """Whatever has become of the former one, at the host and on this machine."""
+    store = tmp_path / "store"
+    live = store / "apps/many/current/00/000"
+
+    def push(text: str) -> Path:
+        before = set((store / "builds").iterdir()) if store.exists() else set()
+        (many / "00" / "000").write_text(text)
+        user.does("push", many, "--to", store)
+        assert live.read_text() == text
+        assert problems(store) == []
+        (made,) = set((store / "builds").iterdir()) - before
+        return made
+
+    push("the first\n")
+    former = push("by a difference\n") / "manifest"
+    raw = former.read_bytes()
+    former.chmod(0o644)
+    former.write_bytes(b"x" + raw[1:])
+    (many / "00" / "000").write_text("with a damaged base\n")
+    user.does("push", many, "--to", store)
+    assert live.read_text() == "with a damaged base\n"
+    former.write_bytes(raw)
+    former.chmod(0o444)
+    shutil.rmtree(user.home / ".cache")
+    push("without a cache\n")
+    push("by a difference again\n")
+
+
+def test_a_job_is_handed_what_its_session_proved(user: User, many: Path, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+
+    def newest() -> Path:
+        return sorted((store / "apps/many/jobs").iterdir())[-1]
+
+    user.does("push", many, "--to", store)
+    assert 0 < (newest() / "proved").stat().st_size < 512
+    (many / "00" / "000").write_text("changed\n")
+    user.does("push", many, "--to", store)
+    assert 0 < (newest() / "proved").stat().st_size < 512
+    user.does("switch-generation", "-1", "--to", store)
+    assert not (newest() / "proved").exists()

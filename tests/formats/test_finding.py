@@ -9,7 +9,7 @@ import pytest
 
 from relstore.errors import UsageError
 from relstore.formats import finding
-from relstore.formats.finding import GUESSES, OBSTACLES
+from relstore.formats.finding import ASPECTS, BARRIERS, GUESSES, OBSTACLES
 
 SERVICES = Path(__file__).parents[2] / "docs" / "services.md"
 
@@ -39,7 +39,21 @@ def test_what_would_leave_an_app_between_two_generations_cannot_be_ignored(kind:
 
 def test_the_guide_explains_every_kind() -> None:
     text = SERVICES.read_text()
-    assert re.findall(r"(?m)^\| `([a-z-]+)` \| [^|]+ \|$", text.partition("| kind | finding |")[2]) == list(
-        GUESSES
-    )
-    assert all(f"`{kind}`" in text for kind in OBSTACLES)
+    assert re.findall(
+        r"(?m)^\| `([a-z-]+)` \| [^|]+ \|$", text.partition("| kind | finding |")[2].partition("\n\n")[0]
+    ) == list(GUESSES)
+    assert all(f"`{kind}`" in text for kind in (*OBSTACLES, *BARRIERS))
+    assert re.findall(
+        r"(?m)^\| `([a-z]+)` \| [^|]+ \|$", text.partition("| check | what")[2].partition("\n\n")[0]
+    ) == list(ASPECTS)
+
+
+@pytest.mark.parametrize("kind", BARRIERS)
+def test_what_ends_every_command_cannot_be_ignored(kind: str) -> None:
+    with pytest.raises(UsageError, match=f"{kind} cannot be ignored: nothing could be done at the host"):
+        finding.parse_guesses([kind])
+
+
+def test_every_finding_is_about_something() -> None:
+    about = {finding.aspect_of(kind) for kind in (*GUESSES, *OBSTACLES, *BARRIERS)}
+    assert about == set(ASPECTS)

@@ -16,16 +16,10 @@ from relstore.host.connection import Wire
 from relstore.host.helpers import Bundle
 from relstore.host.requests import unit_file
 from relstore.host.session import RequestServer
-from relstore.protocol import REQUESTS
 from relstore.store.app import App
 from relstore.store.store import Store
 from tests.support.conversation import Client, talk
 from tests.support.host_side import WEB, build_of
-
-
-def test_every_request_has_a_handler(top: Path, bundle: Bundle) -> None:
-    server = RequestServer(str(top), bundle, Wire(io.BytesIO(), io.BytesIO()))
-    assert set(server._handlers) == set(REQUESTS)
 
 
 def test_a_reply_its_body_and_its_rows(store: Store, app: App, top: Path, bundle: Bundle) -> None:

@@ -162,6 +162,7 @@ READERS: dict[str, Reader] = {
     "replies": _message(*protocol.REPLIES, *protocol.EVENTS),
     "frames": Reader(_golden("activate-2.bin"), _frames),
     "patches, lzma": _stream(codecs.PATCH_LZMA, _golden("patch-lzma-1.bin")[0], BASE, len(CONTENT)),
+    "patches, zstd": _stream(codecs.PATCH_ZSTD, _golden("patch-zstd-1.bin")[0], BASE, len(CONTENT)),
     "patches, zlib": _stream(codecs.PATCH_ZLIB, _golden("patch-zlib-1.bin")[0], BASE, len(CONTENT)),
     "streams, xz": _stream(codecs.XZ, lzma.compress(CONTENT), None, len(CONTENT)),
     "streams, zlib": _stream(codecs.ZLIB, zlib.compress(CONTENT), None, len(CONTENT)),

@@ -31,8 +31,12 @@ from relstore.protocol import (
     adopting,
     checking,
     collecting,
+    exporting,
+    host_check,
     keeping,
+    logs,
     reading,
+    removing,
     upload,
 )
 
@@ -96,7 +100,10 @@ def test_what_answers_a_request() -> None:
 
 def test_every_class_of_a_subject_that_names_a_reply_is_a_request() -> None:
     """A request that somebody forgot to list would only fail when it is sent."""
-    subjects = (activation, adopting, checking, collecting, keeping, reading, upload)
+    subjects = (
+        *(activation, adopting, checking, collecting, exporting, host_check, keeping, logs),
+        *(reading, removing, upload),
+    )
     classes = {kind for subject in subjects for kind in vars(subject).values() if hasattr(kind, "_fields")}
     assert {kind for kind in classes if REPLY_IN_WORDS.search(kind.__doc__ or "")} == set(REQUESTS)
 

@@ -69,18 +69,32 @@ def test_with_lingering_it_survives_the_logout(strict_host: SystemdHost, tmp_pat
     first = deployer.push("good", "first", "--user", "-v")
     assert first.code == 0, first.err
     assert "(by systemd-run --user)" in first.err
-    slow = deployer.words("good", "second", "--user", "-v", "--before", "sleep 3")
+    slow = deployer.words("good", "second", "--user", "-v", "--before", "cat /proc/$PPID/comm; sleep 3")
     with caught(deployer, "running before", *slow) as client:
         client.kill()
     # The only session is over now, and with it everything that was started in it.
     attached = deployer.run("attach", "--app", "web")
     assert attached.code == 0, attached.err
+    assert "relstore-job" in attached.err
     assert deployer.serves() == "second"
 
 
 def test_root_gets_a_scope_with_a_name_that_can_be_read(deployer: Deployer) -> None:
-    ran = deployer.push("good", "first", "-v", "--before", "systemctl list-units --no-legend 'relstore-*'")
+    line = "systemctl list-units --no-legend 'relstore-*'; echo by $(cat /proc/$PPID/comm)"
+    ran = deployer.push("good", "first", "-v", "--before", line)
     assert ran.code == 0, ran.err
     assert "(by systemd-run)" in ran.err
     assert "relstore-web-" in ran.err
     assert "activation of web" in ran.err
+    assert "by relstore-job" in ran.err
+
+
+def test_root_gets_one_where_nothing_but_systemd_run_can_ask_for_it(deployer: Deployer) -> None:
+    deployer.host.run("systemctl", "stop", "dbus.socket", "dbus.service")
+    try:
+        ran = deployer.push("good", "first", "-v", "--before", "echo by $(cat /proc/$PPID/comm)")
+    finally:
+        deployer.host.run("systemctl", "start", "dbus.socket", "dbus.service")
+    assert ran.code == 0, ran.err
+    assert "(by systemd-run)" in ran.err
+    assert "by python3" in ran.err

@@ -7,7 +7,7 @@ import click
 from relstore.cli.command import RelstoreCommand, example
 from relstore.cli.each_host import the_app
 from relstore.cli.interruptible import run_interruptible
-from relstore.cli.invocation import invocation_of
+from relstore.cli.invocation import at_once, invocation_of
 from relstore.cli.outcome_view import show_results
 from relstore.cli.progress import ConsoleReporter
 from relstore.client.connection.connect import connected
@@ -25,7 +25,7 @@ from relstore.formats.names import AppName, JobId
 @click.pass_context
 def attach(ctx: click.Context, job: str | None) -> None:
     """Follow JOB (default: the newest) from its beginning. The exit code is that of the push itself."""
-    invocation = invocation_of(ctx)
+    invocation = invocation_of(ctx, at_once)
     targets = invocation.need_targets()
     if len(targets) > 1:
         raise UsageError("attach follows a job on one host", hint="Give one --to.")

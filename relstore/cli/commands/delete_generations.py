@@ -11,7 +11,7 @@ from relstore import protocol
 from relstore.cli import generation_view
 from relstore.cli.command import Spec, SpecCommand, each_its_own_option, example
 from relstore.cli.each_host import on_each_agreed, report
-from relstore.cli.invocation import invocation_of
+from relstore.cli.invocation import at_once, invocation_of
 from relstore.client.connection.session import rows
 from relstore.client.fleet.resolved_host import ResolvedHost
 from relstore.formats.names import AppName
@@ -32,7 +32,7 @@ def delete_generations(
     A generation is needed when it is current, pinned, the one to roll back to, or being activated.
     With several targets, each must be the same build at all of them. `relstore gc` frees the disk space.
     """
-    invocation = invocation_of(ctx)
+    invocation = invocation_of(ctx, at_once)
 
     async def at_host(host: ResolvedHost, numbers: Sequence[int]) -> tuple[AppName, list[RowOut]]:
         request = protocol.Delete(host.app, tuple(map(str, numbers)), invocation.who, dry_run)

@@ -13,7 +13,7 @@ from relstore.cli import commits_view, text
 from relstore.cli.checkout import checkout_of
 from relstore.cli.command import Spec, SpecCommand, example
 from relstore.cli.each_host import on_each, report, the_app
-from relstore.cli.invocation import invocation_of
+from relstore.cli.invocation import at_once, invocation_of
 from relstore.cli.progress import ConsoleReporter
 from relstore.cli.table import Column
 from relstore.client.connection.session import Session
@@ -73,7 +73,7 @@ def diff(ctx: click.Context, before: str, after: str | None) -> None:
 
     Without AFTER, it is the current one. The commits between the two come last, where this checkout has both.
     """
-    invocation = invocation_of(ctx)
+    invocation = invocation_of(ctx, at_once)
 
     async def at_host(session: Session, _: ConsoleReporter) -> _Difference:
         app = await the_app(session, invocation)

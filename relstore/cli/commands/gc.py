@@ -10,7 +10,7 @@ from relstore import protocol
 from relstore.cli import text
 from relstore.cli.command import RelstoreCommand, example
 from relstore.cli.each_host import on_each, report, the_app
-from relstore.cli.invocation import Invocation, invocation_of
+from relstore.cli.invocation import Invocation, at_once, invocation_of
 from relstore.cli.progress import ConsoleReporter
 from relstore.cli.table import Column
 from relstore.client.config.recipe import policy
@@ -51,7 +51,7 @@ def gc(
     These generations are always kept: the current one, the one to roll back to, and any that is pinned,
     waiting to be activated, being uploaded or activated, or executed by a process.
     """
-    invocation = invocation_of(ctx)
+    invocation = invocation_of(ctx, at_once)
     if print_roots and print_dead:
         raise UsageError("--print-roots and --print-dead exclude each other")
     dry_run = dry_run or print_roots or print_dead

@@ -15,10 +15,11 @@ from relstore.cli import completers, output_file, text
 from relstore.cli.all_environments import in_each_environment
 from relstore.cli.checkout import checkout_of
 from relstore.cli.command import RelstoreCommand, example
-from relstore.cli.each_host import Outcome, on_each, report
+from relstore.cli.each_host import on_each, report
 from relstore.cli.history_page.app_history import AppHistory
 from relstore.cli.history_page.page import HistoryPage
 from relstore.cli.invocation import Invocation, invocation_of
+from relstore.cli.outcome import Outcome
 from relstore.cli.progress import ConsoleReporter
 from relstore.client.connection.session import Session, rows
 from relstore.client.operations import chain_check

@@ -9,7 +9,7 @@ import click
 from relstore import protocol
 from relstore.cli.command import RelstoreCommand, example
 from relstore.cli.each_host import on_each, report, the_app
-from relstore.cli.invocation import invocation_of
+from relstore.cli.invocation import at_once, invocation_of
 from relstore.cli.progress import ConsoleReporter
 from relstore.client.connection.session import Session
 from relstore.formats.names import AppName
@@ -24,7 +24,7 @@ def hold(ctx: click.Context, message: str) -> None:
 
     A hold survives reboots. Activations do not wait for its end; they are refused.
     """
-    invocation = invocation_of(ctx)
+    invocation = invocation_of(ctx, at_once)
 
     async def at_host(session: Session, _: ConsoleReporter) -> AppName:
         app = await the_app(session, invocation)
@@ -42,7 +42,7 @@ def hold(ctx: click.Context, message: str) -> None:
 @click.pass_context
 def unhold(ctx: click.Context) -> None:
     """Allow activations of the app again."""
-    invocation = invocation_of(ctx)
+    invocation = invocation_of(ctx, at_once)
 
     async def at_host(session: Session, _: ConsoleReporter) -> tuple[AppName, bool]:
         app = await the_app(session, invocation)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from relstore.cli import generation_view
 from relstore.cli.command import RelstoreCommand, example
-from relstore.cli.each_host import on_each, report
-from relstore.cli.generation_view import FetchedRows
-from relstore.cli.invocation import invocation_of
-from relstore.cli.progress import ConsoleReporter
-from relstore.client.connection.session import Session
+from relstore.cli.each_host import on_each, report_all, the_apps
+from relstore.cli.invocation import at_once, invocation_of
+
+if TYPE_CHECKING:
+    from relstore.cli.generation_view import FetchedRows
+    from relstore.cli.progress import ConsoleReporter
+    from relstore.client.connection.session import Session
+    from relstore.formats.names import AppName
 
 _SCREENFUL = 20
 """So many a terminal gets unless more are asked for."""
@@ -29,18 +31,24 @@ _SCREENFUL = 20
 @click.option("-n", "--last", type=click.IntRange(min=1), metavar="N", help="Only the last N.")
 @click.pass_context
 def list_generations(ctx: click.Context, everything: bool, last: int | None) -> None:
-    """Show the generations: number, time, build, commit, who, size, state, note; newest last.
+    """Show the generations: number, time, build, commit, who, size, state, note; newest last. Of the app, or
+    without one of all apps of the store.
 
     A terminal gets the last 20, and the current and pinned ones before them; a pipe and --json get all.
     """
-    invocation = invocation_of(ctx)
+    invocation = invocation_of(ctx, at_once)
+    from relstore.cli import generation_view  # once ssh was started
+
     screen = invocation.console
     most = last
     if most is None and screen.terminal and not (everything or screen.json):
         most = _SCREENFUL
 
-    async def at_host(session: Session, _: ConsoleReporter) -> FetchedRows:
-        fetched = await generation_view.fetch_rows(session, invocation, most, deleted=everything)
+    async def at_host(session: Session, _: ConsoleReporter) -> list[FetchedRows]:
+        return [await of_app(session, app) for app in await the_apps(session, invocation)]
+
+    async def of_app(session: Session, app: AppName) -> FetchedRows:
+        fetched = await generation_view.fetch_rows(session, invocation, app, most, deleted=everything)
         return fetched if last is None else replace(fetched, rows=fetched.rows[-last:])
 
     def show(_: str, fetched: FetchedRows) -> None:
@@ -51,4 +59,13 @@ def list_generations(ctx: click.Context, everything: bool, last: int | None) -> 
     def fields(fetched: FetchedRows) -> dict[str, Any]:
         return {"app": fetched.app, "generations": [generation_view.fields(row) for row in fetched.rows]}
 
-    report("list-generations", on_each(invocation, at_host), invocation, show, fields, headings=True)
+    outcomes = on_each(invocation, at_host)
+    report_all(
+        "list-generations",
+        outcomes,
+        invocation,
+        show,
+        fields,
+        headings=True,
+        app_of=lambda answer: answer.app,
+    )

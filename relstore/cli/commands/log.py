@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import click
 
 from relstore import protocol
-from relstore.cli import text
 from relstore.cli.command import RelstoreCommand, example
 from relstore.cli.console import Console
-from relstore.cli.each_host import on_each, report, the_app
-from relstore.cli.invocation import invocation_of
-from relstore.cli.journal_view import LogEntry, entries
+from relstore.cli.each_host import on_each, report_all, the_apps
+from relstore.cli.invocation import at_once, invocation_of
+from relstore.cli.journal_view import LogEntry, entries, event_fields
 from relstore.cli.progress import ConsoleReporter
 from relstore.cli.table import Column
 from relstore.client.connection.session import Session, rows
 from relstore.formats import journal
+from relstore.formats.names import AppName
 from relstore.protocol import LogRow
 
 _SCREENFUL = 20
@@ -40,6 +41,15 @@ _COLUMNS = (
 )
 
 
+@dataclass(frozen=True)
+class _AppLog:
+    """What the host recorded of one app."""
+
+    app: AppName
+    events: list[LogRow]
+    entries: list[LogEntry]
+
+
 @example("relstore log", "relstore log -n 5 --json")
 @click.command(cls=RelstoreCommand)
 @click.option(
@@ -48,27 +58,30 @@ _COLUMNS = (
 @click.option("--all", "everything", is_flag=True, help="Show all.")
 @click.pass_context
 def log(ctx: click.Context, last: int | None, everything: bool) -> None:
-    """Show what the host recorded: each activation, how it ended, and why; newest last.
+    """Show what the host recorded: each activation, how it ended, and why; newest last. Of the app, or
+    without one of all apps of the store.
 
     A terminal gets the last 20; a pipe and --json get all.
     """
-    invocation = invocation_of(ctx)
+    invocation = invocation_of(ctx, at_once)
     most = last
     if most is None and invocation.console.terminal and not (everything or invocation.console.json):
         most = _SCREENFUL
 
-    async def at_host(session: Session, _: ConsoleReporter) -> tuple[list[LogRow], list[LogEntry]]:
-        app = await the_app(session, invocation)
+    async def at_host(session: Session, _: ConsoleReporter) -> list[_AppLog]:
+        return [await of_app(session, app) for app in await the_apps(session, invocation)]
+
+    async def of_app(session: Session, app: AppName) -> _AppLog:
         # An activation has two events, of which the first may be before all others.
         asked = protocol.Log(app) if most is None else protocol.Log(app, 2 * most + 1)
         _done, body = await session.ask(asked, protocol.Done)
         events = rows(body, LogRow)
         found = entries(events)[-most:] if most else entries(events)
         shown = {id(event) for entry in found for event in entry.events}
-        return [event for event in events if id(event) in shown], found
+        return _AppLog(app, [event for event in events if id(event) in shown], found)
 
-    def show(_: str, answer: tuple[list[LogRow], list[LogEntry]]) -> None:
-        screen, found = invocation.console, answer[1]
+    def show(_: str, answer: _AppLog) -> None:
+        screen, found = invocation.console, answer.entries
         if last is None and len(found) == most:
             screen.report(f"The last {most}; --all shows all.", hang=0)
         screen.table(
@@ -77,25 +90,20 @@ def log(ctx: click.Context, last: int | None, everything: bool) -> None:
             {index: entry.reasons for index, entry in enumerate(found)},
         )
 
-    def fields(answer: tuple[list[LogRow], list[LogEntry]]) -> dict[str, Any]:
-        return {"events": [_fields(event) for event in answer[0]]}
+    def fields(answer: _AppLog) -> dict[str, Any]:
+        return {"app": answer.app, "events": [event_fields(event) for event in answer.events]}
 
-    report("log", on_each(invocation, at_host), invocation, show, fields, headings=True)
+    report_all(
+        "log",
+        on_each(invocation, at_host),
+        invocation,
+        show,
+        fields,
+        headings=True,
+        app_of=lambda answer: answer.app,
+    )
 
 
 def _cells(entry: LogEntry, screen: Console) -> list[str]:
     first = entry.first
     return [screen.when(first.time), entry.change, entry.outcome, first.who, first.job or "-"]
-
-
-def _fields(event: LogRow) -> dict[str, Any]:
-    return {
-        "time": text.iso(event.time),
-        "event": event.event,
-        "generation": event.generation,
-        "previous": event.previous or None,
-        "job": event.job or None,
-        "who": event.who,
-        "reason": event.reason,
-        "connections": event.connections,
-    }

@@ -10,7 +10,7 @@ from relstore import protocol
 from relstore.cli import generation_view
 from relstore.cli.command import Spec, SpecCommand, each_its_own_option, example
 from relstore.cli.each_host import on_each_agreed, report
-from relstore.cli.invocation import invocation_of
+from relstore.cli.invocation import at_once, invocation_of
 from relstore.client.fleet.resolved_host import ResolvedHost
 from relstore.formats.generation import MAX_NOTE
 from relstore.formats.names import AppName
@@ -29,7 +29,7 @@ def mark(ctx: click.Context, word: str, generation: str, message: str, each_its_
 
     With several targets, nothing is marked unless GENERATION is the same build at all of them.
     """
-    invocation = invocation_of(ctx)
+    invocation = invocation_of(ctx, at_once)
 
     async def at_host(host: ResolvedHost, numbers: Sequence[int]) -> tuple[AppName, RowOut]:
         request = protocol.Mark(host.app, str(numbers[0]), word == "good", invocation.who, message[:MAX_NOTE])

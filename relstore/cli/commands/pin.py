@@ -10,7 +10,7 @@ from relstore import protocol
 from relstore.cli import completers, generation_view
 from relstore.cli.command import RelstoreCommand, Spec, SpecCommand, each_its_own_option, example
 from relstore.cli.each_host import on_each, on_each_agreed, report, the_app
-from relstore.cli.invocation import invocation_of
+from relstore.cli.invocation import at_once, invocation_of
 from relstore.cli.progress import ConsoleReporter
 from relstore.client.connection.session import Session
 from relstore.client.fleet.resolved_host import ResolvedHost
@@ -29,7 +29,7 @@ def pin(ctx: click.Context, name: str, generation: str, each_its_own: bool) -> N
 
     With several targets, nothing is pinned unless GENERATION is the same build at all of them.
     """
-    invocation = invocation_of(ctx)
+    invocation = invocation_of(ctx, at_once)
     checked = PinName.parse(name)
 
     async def at_host(host: ResolvedHost, numbers: Sequence[int]) -> tuple[AppName, RowOut]:
@@ -58,7 +58,7 @@ def pin(ctx: click.Context, name: str, generation: str, each_its_own: bool) -> N
 @click.pass_context
 def unpin(ctx: click.Context, name: str) -> None:
     """Remove the pin NAME. The generation stays until the policy no longer keeps it."""
-    invocation = invocation_of(ctx)
+    invocation = invocation_of(ctx, at_once)
     checked = PinName.parse(name)
 
     async def at_host(session: Session, _: ConsoleReporter) -> AppName:

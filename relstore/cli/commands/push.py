@@ -12,9 +12,8 @@ import click
 
 from relstore.cli.activation_options import activation_options
 from relstore.cli.command import RelstoreCommand, example
-from relstore.cli.invocation import invocation_of
-from relstore.client.config.keys.release import ARTIFACT, BUILD
-from relstore.client.config.keys.service import ASK_BECOME_PASS
+from relstore.cli.invocation import at_once, invocation_of
+from relstore.client.config.keys.release import ARTIFACT, BUILD, STANDARD_INPUT, UNPACK
 
 if TYPE_CHECKING:
     from relstore.client.config.values import Values
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
     "relstore push ./site --dry-run",
     "relstore push --waves 10%,50%,100% --bake 30s     # several hosts, a canary first",
     "relstore push --hosts failed                      # where the last one failed",
+    "relstore push site.tar.gz --unpack       # what CI made",
+    "tar -c -C dist . | relstore push - --app web",
 )
 @click.command(cls=RelstoreCommand)
 @click.option("-m", "--note", default="", metavar="TEXT", help="A note for the record of the generation.")
@@ -44,7 +45,7 @@ def push(
     switch: bool,
     dry_run: bool,
 ) -> None:
-    """Store ARTIFACT (a file or a directory) on the host and make it live.
+    """Store ARTIFACT (a file, a directory, or `-`: a tar on standard input) on the host and make it live.
 
     Content that the host has already is not sent again. Pushing the current build changes nothing.
     """
@@ -55,9 +56,10 @@ def push(
 
 
 def _begins_with_hosts(settings: Values) -> bool:
-    """A build may take long and may fail, and a person is asked one thing at a time."""
+    """A build may take long and may fail."""
     return (
-        settings.get(ARTIFACT) is not None
+        settings.get(ARTIFACT) not in (None, STANDARD_INPUT)
         and settings.get(BUILD) is None
-        and not settings.get(ASK_BECOME_PASS)
+        and not settings.get(UNPACK)
+        and at_once(settings)
     )

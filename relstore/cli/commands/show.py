@@ -14,7 +14,7 @@ from relstore.cli.checkout import checkout_of
 from relstore.cli.command import Spec, SpecCommand, example
 from relstore.cli.console import Console
 from relstore.cli.each_host import on_each, report, the_app
-from relstore.cli.invocation import invocation_of
+from relstore.cli.invocation import at_once, invocation_of
 from relstore.cli.progress import ConsoleReporter
 from relstore.cli.table import Column
 from relstore.client.connection.session import Session
@@ -52,7 +52,7 @@ def show(ctx: click.Context, generation: str | None, with_files: bool) -> None:
 
     With --json, its files are always there.
     """
-    invocation = invocation_of(ctx)
+    invocation = invocation_of(ctx, at_once)
 
     wants_files = with_files or invocation.console.json
 

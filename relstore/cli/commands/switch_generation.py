@@ -1,4 +1,7 @@
-"""``relstore switch-generation`` and ``relstore rollback``: make another generation current."""
+"""``relstore switch-generation`` and ``relstore rollback``: make another generation current.
+
+Only the command lines are here, so that ssh can be started before the rest (``cli.switching``) is imported.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +9,10 @@ from pathlib import Path
 
 import click
 
-from relstore.cli.activation_options import access_of, activation_of, activation_options, advise
+from relstore.cli.activation_options import activation_of, activation_options
 from relstore.cli.command import RelstoreCommand, Spec, SpecCommand, each_its_own_option, example
-from relstore.cli.course import way_of
-from relstore.cli.interruptible import run_interruptible
-from relstore.cli.invocation import Invocation, invocation_of
-from relstore.cli.outcome_view import show_results
-from relstore.cli.rollout_view import rollout_view
-from relstore.client.fleet.switch import Switch, switch
-from relstore.client.operations.plan import Rejection
+from relstore.cli.invocation import Invocation, at_once, invocation_of
 from relstore.errors import UsageError
-from relstore.formats.generation import MAX_NOTE
 
 _pick_option = click.option("--pick", is_flag=True, help="Choose from a list, at the terminal.")
 
@@ -55,11 +51,12 @@ def switch_generation(
             "give either GENERATION or --pick, not both" if pick else "missing argument 'GENERATION'",
             hint="`relstore list-generations` shows what there is; --pick asks which one.",
         )
-    invocation = invocation_of(ctx)
+    invocation = invocation_of(ctx, at_once)
+    from relstore.cli.switching import switch_as_asked
+
     options = activation_of(invocation, lock_wait, override_hold, cut_old)
     generation = generation or _picked(invocation, back=False)
-    order = Switch(generation, invocation.app, options, each_its_own)
-    _switch("switch-generation", order, invocation, events)
+    switch_as_asked("switch-generation", generation, options, invocation, events, each_its_own=each_its_own)
 
 
 @example(
@@ -96,16 +93,19 @@ def rollback(
     With several targets, nothing is switched unless that is the same build at all of them. --pick lets you
     choose from the good generations before the current one.
     """
-    invocation = invocation_of(ctx)
     if message and not mark:
         raise UsageError(
             "-m says why a generation is marked, and --no-mark marks none", hint="Leave one out."
         )
+    invocation = invocation_of(ctx, at_once)
+    from relstore.cli.switching import switch_as_asked
+
     options = activation_of(invocation, lock_wait, override_hold, cut_old)
-    rejection = Rejection(message[:MAX_NOTE]) if mark else None
+    why = message if mark else None
     generation = _picked(invocation, back=True) if pick else "-1"
-    order = Switch(generation, invocation.app, options, each_its_own, rejection)
-    _switch("rollback", order, invocation, events)
+    switch_as_asked(
+        "rollback", generation, options, invocation, events, each_its_own=each_its_own, rejected=why
+    )
 
 
 def _picked(invocation: Invocation, *, back: bool) -> str:
@@ -113,17 +113,3 @@ def _picked(invocation: Invocation, *, back: bool) -> str:
 
     invocation.need_targets()
     return pick(invocation, back=back)
-
-
-def _switch(command: str, order: Switch, invocation: Invocation, events: Path | None) -> None:
-    invocation.need_targets()
-    warnings = advise(order.options, invocation)
-    with rollout_view(invocation, events) as view:
-        # Nobody wants to go back to what was just said to be bad.
-        way = way_of(invocation, order.options, view, reverts=order.rejection is None)
-        app, results = run_interruptible(
-            lambda interrupts: switch(
-                order, way.targets, access_of(invocation, view.reporter, interrupts), way.course
-            )
-        )
-    show_results(command, app, results, invocation, view, warnings=warnings)

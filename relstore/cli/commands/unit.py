@@ -16,11 +16,13 @@ from relstore.cli.invocation import Invocation, invocation_of
 from relstore.cli.progress import ConsoleReporter
 from relstore.client.after_install import steps
 from relstore.client.config.keys.cut_over import SLOT_PORT
+from relstore.client.config.keys.release import LINK
 from relstore.client.config.keys.service import ASK_BECOME_PASS, BECOME, UNIT, USER
 from relstore.client.config.recipe import slots
 from relstore.client.connection.session import Session
 from relstore.client.slot_units import slot_units
 from relstore.client.unit_text import Service, UnitFile, recovery, service
+from relstore.client.unit_values import Credential, EnvFile, StateDirectory
 from relstore.errors import UsageError
 from relstore.formats.names import AppName, TemplateName, UnitFileName, UnitName, parse_unit
 from relstore.formats.recipe import SUDO, Escalation
@@ -51,6 +53,7 @@ class _Installation:
     "relstore unit --install bin/web -- --port 80     # the program's arguments follow --",
     "relstore unit --name web@ --front 80 bin/web -- --socket '/run/web-{slot}/sock'     # two slots",
     "relstore unit bin/web --name web@ --slot-port 8001,8002 -- --port '{port}'",
+    "relstore unit bin/web --env-file /etc/web/env --credential db=/etc/web/db-password",
     "relstore unit --recover --install",
 )
 @click.command(cls=RelstoreCommand)
@@ -72,6 +75,27 @@ class _Installation:
     help="With a template: also a proxy of systemd's that listens on PORT, where no balancer does; with "
     "--cut-over socket, the socket on PORT that both releases share.",
 )
+@click.option(
+    "--env-file",
+    "env_files",
+    metavar="PATH",
+    multiple=True,
+    help="A file of variables on the host for the service; -PATH may be missing. Repeatable.",
+)
+@click.option(
+    "--credential",
+    "credentials",
+    metavar="NAME=PATH",
+    multiple=True,
+    help="A secret from a file on the host, which only the service can read. Repeatable.",
+)
+@click.option(
+    "--state-directory",
+    "state_directories",
+    metavar="NAME",
+    multiple=True,
+    help="A directory below /var/lib to which the service may write. Repeatable.  [default: the app's name]",
+)
 @click.option("--install", is_flag=True, help="Install the unit on the hosts and enable it.")
 @click.option("--force", is_flag=True, help="Replace an existing file that differs.")
 @click.pass_context
@@ -84,6 +108,9 @@ def unit(
     account: str | None,
     recover: bool,
     front: int | None,
+    env_files: tuple[str, ...],
+    credentials: tuple[str, ...],
+    state_directories: tuple[str, ...],
     install: bool,
     force: bool,
 ) -> None:
@@ -97,6 +124,11 @@ def unit(
         raise UsageError(
             "no program for the unit", hint="Give PROGRAM, its path inside the build, or --recover."
         )
+    if recover and (env_files or credentials or state_directories):
+        raise UsageError(
+            "--recover makes a unit of relstore's own, which needs none of the service's files",
+            hint="Leave out --env-file, --credential and --state-directory.",
+        )
     app = invocation.app or AppName("app")
     if program and invocation.app is None:
         raise UsageError("no app", hint="Give --app NAME, or set `app` in relstore.toml.")
@@ -104,12 +136,18 @@ def unit(
     template = unit_name if isinstance(unit_name, TemplateName) else None
     cut_over = None if recover else slots(invocation.settings, template)
     ports = invocation.settings.get(SLOT_PORT)
+    read = tuple(map(EnvFile.parse, env_files))
+    secrets = _distinct(tuple(map(Credential.parse, credentials)))
+    states = tuple(dict.fromkeys(map(StateDirectory.parse, state_directories)))
+    data = tuple(link.target for link in invocation.settings.get(LINK) or ())
 
     def files(host: _HostFacts) -> list[UnitFile]:
         if recover:
             text = recovery(host.root, host.python, account=account or host.account, user=user)
             return [UnitFile(unit_name, text)]
-        runs = Service(app, host.root, program or "", arguments, account or "", user)
+        runs = Service(
+            app, host.root, program or "", arguments, account or "", user, read, secrets, states, data
+        )
         if cut_over is None:
             return [UnitFile(unit_name, service(runs))]
         return slot_units(runs, cut_over, front=front, ports=ports)
@@ -153,6 +191,15 @@ def unit(
         _fields,
         name=unit_name,
     )
+
+
+def _distinct(credentials: tuple[Credential, ...]) -> tuple[Credential, ...]:
+    """Of two of one name, systemd would take one without a word."""
+    names = [credential.name for credential in credentials]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise UsageError(f"there are two credentials {twice!r}", hint="Give one of them another name.")
+    return credentials
 
 
 def _fields(installation: _Installation) -> dict[str, Any]:

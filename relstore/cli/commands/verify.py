@@ -8,9 +8,10 @@ import click
 
 from relstore.cli import text
 from relstore.cli.command import RelstoreCommand, example
-from relstore.cli.each_host import Outcome, on_each, report
-from relstore.cli.invocation import invocation_of
+from relstore.cli.each_host import on_each, report
+from relstore.cli.invocation import at_once, invocation_of
 from relstore.cli.local_state import send_options
+from relstore.cli.outcome import Outcome
 from relstore.cli.progress import ConsoleReporter
 from relstore.client.connection.session import Session
 from relstore.client.operations.verify import Report
@@ -33,7 +34,7 @@ def verify(ctx: click.Context, repair: bool) -> None:
     from the artifact that was pushed last from here; what is no object of the store is only set aside. Ends
     with exit code 1 when problems remain, and names each of them.
     """
-    invocation = invocation_of(ctx)
+    invocation = invocation_of(ctx, at_once)
     how = send_options(invocation) if repair else None
 
     async def at_host(session: Session, reporter: ConsoleReporter) -> Report:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from blake3 import blake3
 
+from relstore.client.artifact import private_key
 from relstore.client.local_state.scan_cache import KnownFile, Stamp
 from relstore.errors import ArtifactError
 
@@ -39,11 +40,12 @@ class Read(NamedTuple):
     mode: int
     settled: bool
     """Whether its stamp distinguishes this content from any later one."""
+    is_private_key: bool = False
 
 
 def read_file(source: str) -> Read:
     """Both digests and the size of a file, from one read. Raises OSError, ArtifactError."""
-    name, check, size = blake3(), hashlib.sha256(), 0
+    name, check, size, is_key = blake3(), hashlib.sha256(), 0, False
     read_at = time.time_ns()
     try:
         with open(source, "rb", buffering=0, opener=open_regular) as file:
@@ -53,6 +55,8 @@ def read_file(source: str) -> Read:
             while count := file.readinto(buffer):
                 name.update(view[:count])
                 check.update(view[:count])
+                if size == 0 and before.st_size <= private_key.MAX_BYTES:
+                    is_key = private_key.is_private_key(buffer)
                 size += count
                 if size > before.st_size:  # whoever writes may never stop
                     raise changed(source)
@@ -62,7 +66,7 @@ def read_file(source: str) -> Read:
         raise
     stamp = Stamp.from_stat(before)._replace(size=size)
     settled = stamp == Stamp.from_stat(after) and not stamp.racy(read_at)
-    return Read(KnownFile(stamp, name.digest(), check.digest()), before.st_mode, settled)
+    return Read(KnownFile(stamp, name.digest(), check.digest()), before.st_mode, settled, is_key)
 
 
 def open_regular(path: str, flags: int) -> int:

@@ -17,10 +17,13 @@ from typing import NamedTuple
 
 from blake3 import blake3
 
-from relstore.client.artifact import copies
+from relstore.client.artifact import copies, unfit
+from relstore.client.artifact.data_links import with_links
 from relstore.client.artifact.read_file import Read, changed, read_file, unreadable
+from relstore.client.ignore_patterns import IgnorePatterns
 from relstore.client.local_state.scan_cache import KnownFile, ScanCache, Stamp
 from relstore.errors import ArtifactError, FormatError
+from relstore.formats.data_link import DataLink
 from relstore.formats.manifest import Directory, Entry, File, Manifest, ObjectRef, Symlink
 from relstore.formats.names import Digest
 from relstore.formats.paths import MAX_DEPTH, MAX_PATH_BYTES
@@ -45,6 +48,8 @@ class Scan:
     build: Digest
     sources: dict[Digest, str]
     cache: ScanCache | None = None
+    lasts: bool = True
+    """Whether the artifact is still there after the push."""
 
     def check_unchanged(self, contents: Iterable[ObjectRef]) -> None:
         """Read these again; when one has changed, forget what was remembered about the artifact.
@@ -63,33 +68,64 @@ class Scan:
             raise changed(source)
 
 
-def scan(artifact: Path, cache: ScanCache | None = None, copy: Sequence[str] = ()) -> Scan:
+class Selection(NamedTuple):
+    """What of a directory is pushed, and with what."""
+
+    exclude: IgnorePatterns | None = None
+    """What is left out."""
+    allow_private: IgnorePatterns | None = None
+    """What may be pushed although it looks private."""
+    allow_all: bool = False
+    """Whether everything may."""
+    links: Sequence[DataLink] = ()
+    """To data outside, which are added."""
+    unpacked_from: Path | None = None
+    """What the directory was unpacked from, only for this scan; messages name that."""
+
+
+EVERYTHING = Selection(allow_all=True)
+
+
+def scan(
+    artifact: Path,
+    cache: ScanCache | None = None,
+    copy: Sequence[str] = (),
+    selection: Selection = EVERYTHING,
+) -> Scan:
     """Read ``artifact`` (followed when it is a symlink itself). Raises ArtifactError.
 
     ``copy``: patterns of the files that become copies of their own. Raises UsageError for one without a file.
     """
+    shown = selection.unpacked_from or artifact
     try:
-        items = list(_find(artifact))
+        checked = not selection.allow_all and artifact.is_dir()  # a single file was named on purpose
+        items = list(_find(artifact, selection.exclude))
         if not items:
             raise ArtifactError(
-                f"{artifact} is empty",
+                f"{shown} is empty" + (", but for what `exclude` leaves out" if selection.exclude else ""),
                 path=str(artifact),
                 hint="Was it built? `build` in relstore.toml runs first.",
             )
+        if checked:
+            unfit.check_names(shown, (item.path for item in items), selection.allow_private)
         done = _read_all(items, cache.get(artifact) if cache else {})
-        manifest = Manifest.from_entries(copies.mark(done.entries, copy))
+        if checked:
+            unfit.check_private(shown, done.private_keys, selection.allow_private)
+        entries = with_links(copies.mark(done.entries, copy), selection.links)
+        manifest = Manifest.from_entries(entries)
         raw = manifest.encode()
     except OSError as error:
         raise unreadable(artifact, error) from None
     except FormatError as error:
         raise ArtifactError(
-            f"{artifact} cannot be pushed: {error.what}",
+            f"{shown} cannot be pushed: {error.what}",
             path=str(artifact),
             hint="Rename it, or leave it out of the artifact.",
         ) from None
     if cache and done.worth_keeping:
         cache.keep(artifact, done.settled)
-    return Scan(artifact, manifest, raw, Digest(blake3(raw).hexdigest()), done.sources, cache)
+    build, lasts = Digest(blake3(raw).hexdigest()), selection.unpacked_from is None
+    return Scan(artifact, manifest, raw, build, done.sources, cache, lasts)
 
 
 class _Item(NamedTuple):
@@ -100,10 +136,10 @@ class _Item(NamedTuple):
     stat: os.stat_result
 
 
-def _find(artifact: Path) -> Iterator[_Item]:
+def _find(artifact: Path, exclude: IgnorePatterns | None) -> Iterator[_Item]:
     status = artifact.stat()
     if stat.S_ISDIR(status.st_mode):
-        yield from _walk(str(artifact))
+        yield from _walk(str(artifact), exclude)
     elif stat.S_ISREG(status.st_mode):
         yield _Item(os.path.realpath(artifact), artifact.name, status)
     else:
@@ -114,14 +150,17 @@ def _find(artifact: Path) -> Iterator[_Item]:
         )
 
 
-def _walk(top: str) -> Iterator[_Item]:
+def _walk(top: str, exclude: IgnorePatterns | None) -> Iterator[_Item]:
     # A stack of its own: a tree may be deeper than Python's.
     waiting = [(top, "")]
     while waiting:
         directory, prefix = waiting.pop()
         with os.scandir(directory) as entries:
             for entry in entries:
-                item = _Item(entry.path, prefix + entry.name, entry.stat(follow_symlinks=False))
+                path = prefix + entry.name
+                if exclude and exclude.match(path, is_directory=entry.is_dir(follow_symlinks=False)):
+                    continue
+                item = _Item(entry.path, path, entry.stat(follow_symlinks=False))
                 _check_name(item)
                 yield item
                 if stat.S_ISDIR(item.stat.st_mode):
@@ -156,6 +195,8 @@ class _Done:
     sources: dict[Digest, str] = field(default_factory=dict)
     settled: dict[str, KnownFile] = field(default_factory=dict)
     """The files that may be remembered."""
+    private_keys: list[str] = field(default_factory=list)
+    """The paths of files that are; they are not remembered, so they are always found again."""
     bytes_read: int = 0
     files_read: int = 0
     """Both count only settled files."""
@@ -173,7 +214,9 @@ class _Done:
 
     def add_read(self, item: _Item, read: Read) -> None:
         self.add_file(item, read.file, read.mode)
-        if read.settled:
+        if read.is_private_key:
+            self.private_keys.append(item.path)
+        elif read.settled:
             self.settled[item.path] = read.file
             self.bytes_read += read.file.stamp.size
             self.files_read += 1

@@ -1,19 +1,19 @@
 """What is refused although a build could hold it: a project's history and secrets, and links that lead out.
 
 A release is readable by every account of its host and stays there, so a project's own directory must not
-become one by mistake. At its top such names are refused. Below it they may well be meant, as the test key of
-a library is: they are only named (``below_top``).
+become one by mistake. What is meant for the host is allowed by name (``allow-private``). Reads no file
+system: the scan has walked the artifact and read its files.
 """
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from relstore.client.artifact.scan import Scan
+from relstore.client.ignore_patterns import IgnorePatterns
 from relstore.errors import ArtifactError
+from relstore.formats.data_link import DataLink
 from relstore.formats.manifest import Manifest
 
 _NAMES = frozenset(
@@ -23,58 +23,48 @@ _NAMES = frozenset(
     )
 )
 _ENVIRONMENT = re.compile(r"\.env\.(?!example\Z|sample\Z|template\Z|dist\Z).+")
-_KEY_FILES = (".pem", ".key")
-_PRIVATE = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----")
-_HEAD_BYTES = 4096
 _SHOWN = 5
 
 
-def check_top(artifact: Path) -> None:
-    """Refuse a directory whose top holds what is not meant for a host. Raises ArtifactError."""
-    try:
-        names = sorted(name for name in os.listdir(artifact) if _is_private(str(artifact), name))
-    except OSError:
-        return  # a single file was named on purpose; whatever else is wrong, the scan says
-    if not names:
+def check_names(artifact: Path, paths: Iterable[str], allowed: IgnorePatterns | None) -> None:
+    """Refuse an artifact that holds what its name says is not meant for a host. Raises ArtifactError.
+
+    ``allowed``: what is meant, or None when nothing of the kind was.
+    """
+    private = [path for path in paths if _is_private(path.rpartition("/")[2])]
+    if private:
+        check_private(artifact, private, allowed)
+
+
+def check_private(artifact: Path, private: Iterable[str], allowed: IgnorePatterns | None) -> None:
+    """Refuse the ``private`` paths that are not allowed. Raises ArtifactError."""
+    found: list[str] = []
+    for path in sorted(path for path in private if allowed is None or not allowed.match_below(path)):
+        if not found or not path.startswith(found[-1] + "/"):
+            found.append(path)  # what a repository holds is not named one by one
+    if not found:
         return
+    name = found[0]
     raise ArtifactError(
-        f"{artifact} holds {_shown(names)}, which every account of the host could read in the release",
+        f"{artifact} holds {_shown(found)}, which every account of the host could read in the release",
         path=str(artifact),
         state="Nothing was pushed.",
-        hint="Push the directory that the build makes (`relstore push dist`). If all of it is meant for the "
-        "host, allow it with --include-everything.",
+        hint="Push the directory that the build makes (`relstore push dist`), or leave it out with --exclude "
+        f"{name!r}. If it is meant for the host, --allow-private {name!r} says so; both are keys of "
+        "relstore.toml, too.",
     )
 
 
-def below_top(scanned: Scan) -> str:
-    """A sentence about what of the build, below its top, looks as if it were not meant for a host; or ``""``.
-
-    The scan knows the names; only the beginnings of a few files are read.
-    """
-    found: list[str] = []
-    for entry in scanned.manifest.entries:  # a directory before what is in it
-        above, _, name = entry.path.rpartition("/")
-        if not above or (found and entry.path.startswith(found[-1] + "/")):
-            continue  # what a repository holds is not named one by one
-        if _is_private(f"{scanned.artifact}/{above}", name):
-            found.append(entry.path)
-    if not found:
-        return ""
-    return (
-        f"the release holds {_shown(found)}, which every account of the host can read. If that is meant, "
-        "--include-everything says so"
-    )
-
-
-def check_links(manifest: Manifest) -> None:
+def check_links(manifest: Manifest, declared: Sequence[DataLink] = ()) -> None:
     """Refuse links that lead out of the build, naming the one of a chain that does. Raises ArtifactError."""
-    link = manifest.way_out()
+    link = manifest.way_out({link.path for link in declared})
     if link is None:
         return
     raise ArtifactError(
         f"the symlink {link.path!r} -> {link.target!r} leads out of the build",
         state="Nothing was pushed.",
-        hint="Make it point inside, or allow it with --allow-outside-links.",
+        hint="Make it point inside. One to the data of the app belongs into `link`; --allow-outside-links "
+        "allows all.",
     )
 
 
@@ -82,14 +72,5 @@ def _shown(names: Sequence[str]) -> str:
     return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
 
 
-def _is_private(directory: str, name: str) -> bool:
-    if name in _NAMES or _ENVIRONMENT.fullmatch(name):
-        return True
-    path = f"{directory}/{name}"
-    if not name.endswith(_KEY_FILES) or not os.path.isfile(path):
-        return False
-    try:
-        with open(path, "rb") as file:
-            return _PRIVATE.search(file.read(_HEAD_BYTES)) is not None
-    except OSError:
-        return False
+def _is_private(name: str) -> bool:
+    return name in _NAMES or (name.startswith(".env.") and _ENVIRONMENT.fullmatch(name) is not None)

@@ -118,6 +118,24 @@ def _command(value: object, base: PathBase) -> tuple[str, ...]:
     return tuple(argument(word) for word in value)
 
 
+def _arguments(value: object, base: PathBase) -> tuple[str, ...]:
+    if isinstance(value, str):
+        raise UsageError(
+            "must be an array of a program and its arguments, since no shell reads it",
+            hint='For example ["bin/notify", "--urgent"].',
+        )
+    return _command(value, base)
+
+
+def _words(text: str) -> list[str]:
+    import shlex  # start-up can do without
+
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise UsageError(f"{text!r} cannot be split into words: {error}") from None
+
+
 def _boolean(value: object, base: PathBase) -> bool:
     if not isinstance(value, bool):
         raise UsageError(
@@ -129,5 +147,6 @@ def _boolean(value: object, base: PathBase) -> bool:
 BOOLEAN = ValueType("boolean", "", _boolean)
 PATH = ValueType("path", "PATH", _path)
 COMMAND = ValueType("command", "COMMAND", _command)
+ARGUMENTS = ValueType("list of strings", "PROGRAM", _arguments, from_flag=_words)
 SECONDS = ValueType("duration", "TIME", seconds)
 MILLISECONDS = ValueType("duration", "TIME", _milliseconds)

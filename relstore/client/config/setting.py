@@ -117,9 +117,11 @@ class Section:
 
 
 def toml(value: object) -> str:
-    """A string, boolean, integer or list of these, as relstore.toml writes it."""
+    """A string, boolean, integer, or a list or table of these, as relstore.toml writes it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list):
         return f"[{', '.join(map(toml, value))}]"
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{toml(key)} = {toml(item)}' for key, item in value.items())} }}"
     return f'"{value}"' if isinstance(value, str) else str(value)

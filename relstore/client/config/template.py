@@ -6,9 +6,10 @@ gives a file that is valid as a whole.
 
 from __future__ import annotations
 
+import json
 import re
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from relstore.client.config import table
 from relstore.client.config.environments import DEFAULT_ENV, TABLES_EXAMPLE, TABLES_HELP
@@ -37,36 +38,64 @@ _SLOT_EXAMPLES = {"unit": "web@", "http": "http://localhost/health"}
 _WIDTH = 100
 
 
-def template(*, slots: bool = False) -> str:
-    """The text of the file. ``slots``: for an app with two slots."""
+def template(*, slots: bool = False, live: Mapping[str, object] | None = None) -> str:
+    """The text of the file. ``slots``: for an app with two slots. ``live``: what it sets, by key."""
+    live = live or {}
     environments = Section("Environments", "", (DEFAULT_ENV,))
     examples = _SLOT_EXAMPLES if slots else {}
     # A table ends what stands above it, so the top level comes first.
     top = [section for section in table.SECTIONS if section.table == TOP]
     tables = [section for section in table.SECTIONS if section.table != TOP]
-    sections = [_section(section, examples) for section in (*top, environments, *tables)]
-    parts = [_comment(_HEAD), _comment(_START_SLOTS if slots else _START), *sections]
+    sections = [_section(section, examples, live) for section in (*top, environments, *tables)]
+    parts = [_comment(_HEAD), *_live(live), _comment(_START_SLOTS if slots else _START), *sections]
     hosts = f"# --- The table [hosts]\n#\n{_comment(HOSTS_HELP)}\n#\n{_shown(HOSTS_EXAMPLE)}"
     return "\n\n".join([*parts, hosts, f"{_comment(TABLES_HELP)}\n{_disabled(TABLES_EXAMPLE)}"])
 
 
-def _section(section: Section, examples: Mapping[str, str]) -> str:
+def _live(live: Mapping[str, object]) -> Iterator[str]:
+    if live:
+        lines = [f"{name} = {literal(value)}" for name, value in live.items()]
+        yield "\n".join(
+            [_comment("What was set when this file was made; each key is explained below."), *lines]
+        )
+
+
+def literal(value: object) -> str:
+    """A value as the file has it, whatever a person typed."""
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(literal, value))}]"
+    if isinstance(value, str):
+        # A JSON string is a basic string of TOML, but for one character.
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007F")
+    return toml(value)
+
+
+def _section(section: Section, examples: Mapping[str, str], live: Mapping[str, object]) -> str:
     head = f"# --- {section.title}"
     if section.intro:
         head += f"\n#\n{_comment(section.intro)}"
     if section.table != TOP:
         head += f"\n\n{_disabled(f'[{section.table}]')}"
     return "\n\n".join(
-        [head, *(_setting(each, examples.get(each.name, each.example)) for each in section.settings)]
+        [
+            head,
+            *(
+                _setting(each, None if each.name in live else examples.get(each.name, each.example))
+                for each in section.settings
+            ),
+        ]
     )
 
 
-def _setting(setting: Setting[object], example: object) -> str:
+def _setting(setting: Setting[object], example: object | None) -> str:
+    """``example``: None for a key that the file sets already, which must not stand there twice."""
     sentences = [setting.help, setting.more]
     if isinstance(setting, DefaultedSetting):
         sentences.append(f"Default: {toml(setting.default)}.")
     elif setting.absent:
         sentences.append(f"Default: {setting.absent}.")
+    if example is None:
+        return _comment(" ".join(filter(None, [f"{setting.name}, set above:", *sentences])))
     text = " ".join(filter(None, sentences))
     return f"{_comment(text)}\n{_disabled(f'{setting.key} = {toml(example)}')}"
 

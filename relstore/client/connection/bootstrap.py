@@ -42,6 +42,7 @@ async def start(transport: Transport, path: str, python: str | None, ahead: byte
 
     Raises HelperError with a diagnosis, ConnectionLostError.
     """
+    bundle()  # made while ssh may still be logging in, and kept
     channel = await transport.open(COMMAND)
     try:
         async with asyncio.timeout(HANDSHAKE_TIMEOUT_S):

@@ -32,7 +32,7 @@ class HelperBundle:
     @cached_property
     def compressed(self) -> bytes:
         """``data`` as a zlib stream."""
-        return zlib.compress(self.data, 9)
+        return zlib.compress(self.data, 6)  # 9 takes twice as long for 1 % less
 
 
 @lru_cache(maxsize=1)

@@ -20,6 +20,7 @@ from relstore.client.operations import chain_check, preflight, stage
 from relstore.client.operations.access import HostAccess
 from relstore.client.operations.plan import ActivationOptions, Push
 from relstore.client.target import store_label
+from relstore.client.transfer.manifest_difference import ManifestDifferences
 from relstore.client.transfer.stream_maker import StreamMaker
 from relstore.errors import RelstoreError
 
@@ -29,6 +30,7 @@ class Preparation(NamedTuple):
 
     push: Push
     stream_maker: StreamMaker
+    differences: ManifestDifferences
 
 
 class PushedHost:
@@ -59,11 +61,12 @@ class PushedHost:
             )
         except RelstoreError as error:
             return not_begun(access.target, error)
-        push, stream_maker = await asyncio.shield(preparing)  # the other hosts share it
+        push, stream_maker, differences = await asyncio.shield(preparing)  # the other hosts share it
         if push.activation is not None:
             push = push.with_activation(course.options_at(access.target, push.activation))
         try:
-            questions = _Questions.of(push, store_label(transport.label, access.target.path), access)
+            store = store_label(transport.label, access.target.path)
+            questions = _Questions.of(push, differences, store, access)
             ahead = questions.ahead(push.activation)
             self._session = await self._stack.enter_async_context(
                 session_over(transport, access.target, access.account, access.reporter, ahead)
@@ -160,11 +163,11 @@ class _Questions(NamedTuple):
     build: stage.Question
 
     @classmethod
-    def of(cls, push: Push, store: str, access: HostAccess) -> _Questions:
+    def of(cls, push: Push, differences: ManifestDifferences, store: str, access: HostAccess) -> _Questions:
         return cls(
-            preflight.request(push.app, push.activation, push.programs),
+            preflight.request(push.app, push.activation, push.programs, push.links),
             chain_check.request(store, push.app, access.account.heads),
-            stage.Question(push.app, push.scan, allow_outside_links=push.allow_outside_links),
+            stage.Question(push.app, push.scan, differences, allow_outside_links=push.allow_outside_links),
         )
 
     def ahead(self, options: ActivationOptions | None) -> list[Ahead]:

@@ -19,6 +19,7 @@ from relstore.client.fleet.turns import Turns
 from relstore.client.operations.access import Access
 from relstore.client.operations.plan import ActivationOptions, Push
 from relstore.client.target import Target
+from relstore.client.transfer.manifest_difference import ManifestDifferences
 from relstore.client.transfer.stream_maker import StreamMaker
 
 
@@ -34,7 +35,9 @@ async def push(
         plan = read()
         stream_maker = StreamMaker(plan.transfer, plan.app, plan.scan)
         stream_maker.begin([target.label for target in targets])
-        return Preparation(plan, stream_maker)
+        differences = ManifestDifferences(plan.transfer, plan.app, plan.scan)
+        differences.to(differences.likely)  # made here, in the thread
+        return Preparation(plan, stream_maker, differences)
 
     turns = Turns(targets, access.account)
     preparing = asyncio.ensure_future(asyncio.to_thread(prepare))

@@ -60,6 +60,10 @@ class Heads:
         """Remember the last record of a chain."""
         self._file.put(_key(store, app), [number, digest, int(time.time())])
 
+    def forget(self, store: str, app: AppName) -> None:
+        """The app is no more, so another one of its name begins a chain of its own."""
+        self._file.put(_key(store, app), None)
+
     def flush(self) -> None:
         """Write what is not written yet."""
         self._file.flush()

@@ -12,7 +12,7 @@ from pathlib import Path
 from relstore.client.local_state import state_file
 from relstore.errors import FormatError
 from relstore.formats.manifest import Manifest
-from relstore.formats.names import AppName, Digest
+from relstore.formats.names import AppName, Digest, is_digest
 
 MIN_BYTES = 1024 * 1024
 """Smaller files are not worth remembering."""
@@ -48,9 +48,14 @@ class Recent:
         path = state_file.load(self._artifact_path(app)).get("path")
         return Path(path) if isinstance(path, str) else None
 
-    def keep_artifact(self, app: AppName, artifact: Path) -> None:
-        """Remember where an artifact is that was pushed."""
-        state_file.save(self._artifact_path(app), {"path": os.path.realpath(artifact)})
+    def build(self, app: AppName) -> Digest | None:
+        """The build of the last push."""
+        build = state_file.load(self._artifact_path(app)).get("build")
+        return Digest(build) if isinstance(build, str) and is_digest(build) else None
+
+    def keep_artifact(self, app: AppName, artifact: Path, build: Digest) -> None:
+        """Remember where an artifact is that was pushed, and as which build."""
+        state_file.save(self._artifact_path(app), {"path": os.path.realpath(artifact), "build": build})
 
     def _artifact_path(self, app: AppName) -> Path:
         return self.directory / "artifacts" / f"{app}.json"

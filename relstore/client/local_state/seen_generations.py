@@ -51,6 +51,10 @@ class SeenGenerations:
         newest = [[one.number, one.words] for one in reversed(generations[-MAX_GENERATIONS:])]
         self._file.put(f"{app} at {store}", {"generations": newest, "pins": list(pins)})
 
+    def forget(self, store: str, app: AppName) -> None:
+        """Offer it no more."""
+        self._file.put(f"{app} at {store}", None)
+
     def flush(self) -> None:
         """Write what is not written yet."""
         self._file.flush()

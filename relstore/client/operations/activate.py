@@ -128,6 +128,8 @@ class _Following:
                 elif self.job is None:
                     reporter.detail(label, f"job {event.job} owns the activation (by {event.held_by})")
                 self.job = event.job
+            elif isinstance(event, protocol.Step) and event.text is not None:
+                reporter.waits(label, event.name, event.text[: protocol.MAX_STEP_TEXT])
             elif isinstance(event, protocol.Step):
                 reporter.step(label, event.name)
                 if event.name == CONFIRMING and self._token and self._confirming is None:

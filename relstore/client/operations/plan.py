@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from relstore import protocol
 from relstore.client.artifact.scan import Scan
 from relstore.client.transfer.stream_plan import SendOptions
+from relstore.formats.data_link import DataLink
 from relstore.formats.executable import Executable
 from relstore.formats.finding import Guess
 from relstore.formats.generation import Description
@@ -35,6 +36,8 @@ class Push:
     """The kinds of preflight's findings that stop nothing, whether or not there is an activation."""
     retention: Policy | None = None
     """The app's retention policy from now on; None leaves it as it is."""
+    links: tuple[DataLink, ...] = ()
+    """What of the build is declared to lead to data outside of it."""
     collect: bool = False
     """Whether each host collects garbage after a successful push."""
 

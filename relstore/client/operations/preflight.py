@@ -8,6 +8,7 @@ from relstore import protocol
 from relstore.client.connection.session import Session
 from relstore.client.operations.plan import ActivationOptions
 from relstore.errors import PreflightError
+from relstore.formats.data_link import DataLink
 from relstore.formats.executable import Executable
 from relstore.formats.finding import GUESSES, Guess
 from relstore.formats.names import AppName
@@ -15,13 +16,19 @@ from relstore.formats.recipe import Recipe
 
 
 def request(
-    app: AppName, options: ActivationOptions | None, programs: Sequence[Executable] = ()
+    app: AppName,
+    options: ActivationOptions | None,
+    programs: Sequence[Executable] = (),
+    links: Sequence[DataLink] = (),
 ) -> protocol.Preflight | None:
     """What to ask; None when there is nothing to ask. ``options``: None when nothing is to be activated."""
     recipe = options.recipe if options is not None else Recipe()
-    if not programs and not recipe.units.names and recipe.cut_over is None:
+    asks_of_links = bool(links) and options is not None
+    if not programs and not recipe.units.names and recipe.cut_over is None and not asks_of_links:
         return None  # the rest is checked where it is done
-    return protocol.Preflight(app, recipe, tuple(programs), options is not None)
+    return protocol.Preflight(
+        app, recipe, tuple(programs), options is not None, tuple(links) if asks_of_links else None
+    )
 
 
 async def check(

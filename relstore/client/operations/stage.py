@@ -12,6 +12,7 @@ from relstore.client.artifact.scan import Scan
 from relstore.client.connection.session import Ahead, Session
 from relstore.client.reporter import Reporter
 from relstore.client.transfer import upload
+from relstore.client.transfer.manifest_difference import ManifestDifference, ManifestDifferences
 from relstore.client.transfer.stream_maker import StreamMaker
 from relstore.client.transfer.upload import Comparison, Stream
 from relstore.errors import NotFoundError, RefusedError
@@ -19,7 +20,7 @@ from relstore.formats.manifest import contents
 from relstore.formats.names import AppName
 
 _AHEAD_BYTES = 256 * 1024
-"""A larger manifest is sent only when the host does not have the build."""
+"""What is larger of a manifest is sent only when the host does not have the build."""
 
 
 @dataclass(frozen=True)
@@ -48,24 +49,50 @@ class Preview:
 class Question:
     """What to ask each host about a build, in as few round trips as possible."""
 
-    def __init__(self, app: AppName, scan: Scan, *, allow_outside_links: bool) -> None:
+    def __init__(
+        self, app: AppName, scan: Scan, differences: ManifestDifferences, *, allow_outside_links: bool
+    ) -> None:
         self._scan = scan
+        self._differences = differences
         self._probe = protocol.Probe(app, scan.build)
         self._compare = protocol.Compare(app, scan.build, allow_outside_links)
-
-    @property
-    def ahead(self) -> Ahead:
+        self.ahead = self._first()
         """The request that may be sent ahead of the handshake."""
-        if len(self._scan.raw) <= _AHEAD_BYTES:
-            return Ahead(self._compare, self._scan.raw)
+
+    def _first(self) -> Ahead:
+        """The cheapest that most likely answers the question."""
+        likely = self._differences.likely
+        if likely != self._scan.build:
+            difference = self._differences.to(likely)
+            if difference is not None and len(difference.data) <= _AHEAD_BYTES:
+                return Ahead(self._compare_by(difference), difference.data)
+            if len(self._scan.raw) <= _AHEAD_BYTES:
+                return Ahead(self._compare, self._scan.raw)
         return Ahead(self._probe)
+
+    def _compare_by(self, difference: ManifestDifference) -> protocol.Compare:
+        return self._compare._replace(base=difference.base, size=len(self._scan.raw))
 
     async def ask(self, session: Session) -> Comparison:
         """What the host has and what it lacks."""
-        if self.ahead.request is self._probe:
+        first, body = self.ahead
+        if first is self._probe:
             probed, _ = await session.ask(self._probe, protocol.Probed)
             if (probed.present or probed.waiting) and not probed.damaged:
                 return Comparison(probed, [], ())
+        elif first is self._compare:
+            return await upload.compare(session, self._compare, self._scan)
+        else:
+            compared = await upload.compare(session, first, self._scan, body)
+            if not compared.send_whole:
+                return compared
+            probed = compared.probed
+        difference = self._differences.to(probed.current_build)
+        if difference is not None and difference.data != body:
+            request = self._compare_by(difference)
+            compared = await upload.compare(session, request, self._scan, difference.data)
+            if not compared.send_whole:
+                return compared
         return await upload.compare(session, self._compare, self._scan)
 
 

@@ -1,8 +1,8 @@
 """Which codec, at which level, with or without a base: whichever gets the content to the host soonest. Pure.
 
-The time is the longer of making and sending, which overlap, plus what comes before the first byte. What can
-be measured is: the link by earlier pushes, the content by compressing a sample. The rest are ratios between
-levels, measured on real programs; docs/decisions says on which.
+Making, sending and undoing overlap, chunk by chunk. What can be measured is: the link by earlier pushes, the
+content and this machine by a sample (``sampling``). The rest are ratios between levels, measured on contents
+of many kinds; ``bench/choice.py`` compares what is chosen with what would have been best.
 """
 
 from __future__ import annotations
@@ -11,11 +11,26 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from relstore.client.coding import Coding
-from relstore.formats.codecs import PATCH_LZMA, PATCH_ZLIB, RAW, XZ, ZLIB, ZSTD
-from relstore.formats.patch import MAX_BASE_BYTES
+from relstore.formats.codecs import PATCH_LZMA, PATCH_ZLIB, PATCH_ZSTD, RAW, XZ, ZLIB, ZSTD
+from relstore.formats.patch import SEGMENT_BYTES, max_base_bytes
 
 _LIKE = 0.46
-"""Of a rebuilt program: the size compressed on its previous build, relative to the size compressed alone."""
+"""The size compressed on its base, relative to the size compressed alone, when that was not measured."""
+
+
+class PatchSample(NamedTuple):
+    """What a patch of the content is like, for each byte of the content."""
+
+    ratio: float
+    """Bytes of its columns, compressed with zstd at level 3."""
+    plain: float
+    """Bytes of its columns before that."""
+    fields: float
+    covers: float
+    indexing: float
+    """Seconds that an index of few positions took, for each byte of the base."""
+    finding: float
+    """Seconds to find covers with that."""
 
 
 class Sample(NamedTuple):
@@ -25,8 +40,10 @@ class Sample(NamedTuple):
     """Compressed to plain, 0 to 1."""
     speed: float
     """Bytes of the content a second."""
-    likeness: float = _LIKE
-    """Size on the base relative to size alone, both compressed, 0 to 1; the usual value without a base."""
+    on_base: float | None = None
+    """Compressed on its base, to plain; None when it was not measured."""
+    patch: PatchSample | None = None
+    """None when no patch can be made, or none is wanted."""
 
 
 class Case(NamedTuple):
@@ -40,8 +57,6 @@ class Case(NamedTuple):
     """Bytes a second."""
     codecs: tuple[str, ...]
     """Those that the host can undo."""
-    patch: bool = False
-    """Whether a patch can be made here."""
     early: float = 0.0
     """Seconds until anything can be sent: work done before then costs no time."""
 
@@ -58,54 +73,84 @@ class Option(NamedTuple):
         return f"{self.coding}{' on a base' if self.delta else ''}"
 
 
-class _Cost(NamedTuple):
-    """Relative to zstd at level 3 without a base."""
+class _Plain(NamedTuple):
+    """Relative to the sample: its speed, and an exponent of its ratio, since nothing makes noise smaller."""
 
     speed: float
+    exponent: float
+
+
+class _Delta(NamedTuple):
+    """``prepared``: bytes of both files a second that are read in; ``size``: relative to the sample's."""
+
+    prepared: float
     size: float
-    """Without a base, an exponent of the sample's ratio (nothing shrinks what is incompressible); with one, a
-    factor of it, for contents that are as similar to their base as usual."""
 
 
-_PLAIN = {
-    Coding(ZSTD, 1): _Cost(1.7, 0.91),
-    Coding(ZSTD, 3): _Cost(1.0, 1.0),
-    Coding(ZSTD, 6): _Cost(0.4, 1.06),
-    Coding(ZSTD, 9): _Cost(0.22, 1.10),
-    Coding(ZSTD, 12): _Cost(0.12, 1.11),
-    Coding(ZSTD, 15): _Cost(0.05, 1.15),
-    Coding(ZSTD, 19): _Cost(0.012, 1.29),
-    Coding(XZ, 6): _Cost(0.011, 1.35),
-    Coding(ZLIB, 1): _Cost(0.35, 0.84),
-    Coding(ZLIB, 6): _Cost(0.11, 0.93),
+class _Patch(NamedTuple):
+    """``size``: relative to the sample's; bytes a second that one thread makes, and that the host undoes."""
+
+    size: float
+    made: float
+    undone: float
+
+
+PLAIN = {
+    Coding(ZSTD, 1): _Plain(1.3, 0.93),
+    Coding(ZSTD, 3): _Plain(0.85, 1.0),
+    Coding(ZSTD, 6): _Plain(0.31, 1.07),
+    Coding(ZSTD, 9): _Plain(0.19, 1.10),
+    Coding(ZSTD, 15): _Plain(0.02, 1.13),
+    Coding(ZSTD, 19): _Plain(0.009, 1.2),
+    Coding(XZ, 6): _Plain(0.011, 1.3),
+    Coding(ZLIB, 1): _Plain(0.35, 0.84),
+    Coding(ZLIB, 6): _Plain(0.11, 0.93),
 }
-_DELTA = {
-    Coding(ZSTD, 1): _Cost(1.3, 0.50),
-    Coding(ZSTD, 3): _Cost(0.9, 0.46),
-    Coding(ZSTD, 9): _Cost(0.20, 0.40),
-    Coding(ZSTD, 19): _Cost(0.006, 0.27),
+DELTA = {
+    Coding(ZSTD, 1): _Delta(950e6, 1.17),
+    Coding(ZSTD, 3): _Delta(800e6, 1.17),
+    Coding(ZSTD, 9): _Delta(300e6, 0.94),
+    Coding(ZSTD, 19): _Delta(5e6, 0.7),
+}
+PATCH = {
+    Coding(PATCH_ZSTD, 3): _Patch(0.92, 70e6, 2000e6),
+    Coding(PATCH_ZSTD, 9): _Patch(0.86, 16e6, 2000e6),
+    Coding(PATCH_LZMA, 0): _Patch(0.83, 6e6, 18e6),
+    Coding(PATCH_LZMA, 1): _Patch(0.81, 3.8e6, 18e6),
+    Coding(PATCH_LZMA, 6): _Patch(0.75, 0.7e6, 18e6),
+    Coding(PATCH_ZLIB, 9): _Patch(0.90, 3e6, 50e6),
 }
 
-_PATCH = {
-    Coding(PATCH_LZMA, 0): _Cost(0.28, 0.224),
-    Coding(PATCH_LZMA, 1): _Cost(0.20, 0.22),
-    Coding(PATCH_LZMA, 4): _Cost(0.13, 0.205),
-    Coding(PATCH_LZMA, 6): _Cost(0.10, 0.20),
-    Coding(PATCH_ZLIB, 9): _Cost(0.10, 0.25),
-}
+_SURE = 3.0
+"""A compressor is quicker on a base as soon as less than a third differs."""
 
-_MATCH_SPEED = 0.35
-"""The speed of finding what base and content have in common, relative to zstd at level 3."""
+_SLOWEST = 300e6
+"""Bytes a second of level 3 for what does not compress, when there is a base to compare it with."""
 
-_MATCH_START_S = 0.3
-_PATCHED_SPEED = 40e6
-"""Bytes a second at which a host undoes a patch."""
+_INDEXING = 0.86e-9
+"""What indexing took where the speeds of compressing columns were measured: others scale with it."""
 
-_BASE_SPEED = 400e6
-"""Bytes of a base that both sides together prepare in a second."""
+_THREADS = 1.8
+"""Two compress the columns of a patch."""
 
-_UNDONE_SPEED = 300e6
-"""Bytes a second at which a host is assumed to undo any codec."""
+_INDEXED, _FOUND = 2.5, 2.2
+"""The index for a patch takes so many times as long as that for a sample, and so does finding covers."""
+
+_PATCH_START_S = 0.05
+_INTERRUPTED = 3.0
+"""Bytes that zstd needs for each field of a patch."""
+
+_FIELD_S, _COVER_S, _ASSEMBLED = 0.4e-6, 3e-6, 1000e6
+"""What a host takes for a field and a cover that the sample counts, of which a patch has more, and bytes a
+second that it assembles."""
+
+_UNDONE, _COPIED = 800e6, 4000e6
+"""Bytes a second at which a host undoes zstd, and copies what is the same in the base."""
+
+_CHUNK_BYTES = 256 * 1024
+
+PATCH_LINK = 60e6
+"""Bytes a second of a link on which undoing a patch takes longer than sending the content as it is."""
 
 MAX_DELTA_BYTES = 512 * 1024 * 1024
 """For base and content together: a delta holds both in memory, with an index over them."""
@@ -113,35 +158,30 @@ MAX_DELTA_BYTES = 512 * 1024 * 1024
 _WORTH = 0.25
 """What bytes are worth, as an exponent: halving them is worth a sixth more time. Others use the link too."""
 
+_TOLERATED = 1.05
+"""But no more time than this, relative to the fastest way."""
+
 _PLENTY = 30e6
 """From so many bytes a second on, bytes are worth nothing: there is enough for everybody."""
 
 POINTLESS = 0.95
 """Compression that saves less than this is not worth the host's time."""
 
-_SKIPPED = 10
-"""zstd at level 3 is so many times as fast where nothing compresses. Other levels and differences are not."""
-
 
 def options(case: Case) -> Iterator[Option]:
     """Every way to send the content."""
     yield Option(Coding(RAW, 0), False, case.size / case.link, case.size)
-    for coding, cost in _PLAIN.items():
+    for coding, plain in PLAIN.items():
         if coding.codec in case.codecs and case.sample.ratio < POINTLESS:
-            yield _option(case, coding, cost, delta=False)
-    if not case.base or case.base + case.size > MAX_DELTA_BYTES:
-        return
-    if case.sample.ratio >= POINTLESS:
-        if case.sample.likeness >= POINTLESS:
-            return  # compressed already, and nothing like what was there before: .tar.gz, .zip, images
-        case = case._replace(sample=case.sample._replace(speed=case.sample.speed / _SKIPPED))
-    for coding, cost in _DELTA.items():
+            yield _plain(case, coding, plain)
+    if not case.base or case.base + case.size > MAX_DELTA_BYTES or _on_base(case) >= POINTLESS:
+        return  # compressed already, and nothing like what was there before: .tar.gz, .zip, images
+    for coding, delta in DELTA.items():
         if coding.codec in case.codecs:
-            yield _option(case, coding, cost, delta=True)
-    if case.patch and case.base + case.size <= MAX_BASE_BYTES:
-        for coding, cost in _PATCH.items():
-            if coding.codec in case.codecs:
-                yield _patch(case, coding, cost)
+            yield _delta(case, coding, delta)
+    for coding, patch in PATCH.items():
+        if case.sample.patch and coding.codec in case.codecs and case.base <= max_base_bytes(coding.codec):
+            yield _patch(case, coding, patch, case.sample.patch)
 
 
 def best(case: Case, *, compression: Coding | None = None, delta: bool | None = None) -> Option:
@@ -158,36 +198,69 @@ def best(case: Case, *, compression: Coding | None = None, delta: bool | None = 
         ] or candidates
     if compression is not None and compression.level:
         candidates = [option._replace(coding=_at(option.coding, compression)) for option in candidates]
+    fastest = min(option.seconds for option in candidates)
     worth = _WORTH if case.link < _PLENTY else 0.0
-    return min(candidates, key=lambda option: option.seconds * max(option.bytes, 1) ** worth)
+    return min(
+        (option for option in candidates if option.seconds <= _TOLERATED * fastest),
+        key=lambda option: option.seconds * max(option.bytes, 1) ** worth,
+    )
 
 
-def _option(case: Case, coding: Coding, cost: _Cost, *, delta: bool) -> Option:
-    ratio = case.sample.ratio * cost.size * _unlike(case) ** 0.5 if delta else case.sample.ratio**cost.size
-    count = int(case.size * ratio)
-    making = case.size / (case.sample.speed * cost.speed)
-    before = case.base / _BASE_SPEED if delta else 0.0
-    seconds = before + max(making, count / case.link, case.size / _UNDONE_SPEED)
-    return Option(coding, delta, seconds, count)
+def _plain(case: Case, coding: Coding, cost: _Plain) -> Option:
+    count = int(case.size * case.sample.ratio**cost.exponent)
+    seconds = _piped(case, _compressing(case, cost), count, case.size / _UNDONE, count / _CHUNK_BYTES)
+    return Option(coding, False, seconds, count)
 
 
-def _patch(case: Case, coding: Coding, cost: _Cost) -> Option:
-    count = int(case.size * case.sample.ratio * cost.size * _unlike(case))
-    matching = _MATCH_START_S + (case.base + case.size) / (case.sample.speed * _MATCH_SPEED)
-    making = case.size / (case.sample.speed * cost.speed)
-    matching = max(matching - case.early, 0.0)
-    sending = max(making, count / case.link, case.size / _PATCHED_SPEED)
-    return Option(coding, True, matching + sending, count)
+def _delta(case: Case, coding: Coding, cost: _Delta) -> Option:
+    on_base = _on_base(case)
+    count = int(case.size * on_base * _shrunk(cost.size, case.sample.ratio))
+    # What does not compress alone is passed over at gigabytes a second, but not when there is a base.
+    sample = case.sample if case.sample.ratio < POINTLESS else case.sample._replace(speed=_SLOWEST)
+    share = min(_SURE * on_base / max(case.sample.ratio, on_base, 0.001), 1.0)
+    making = share * _compressing(case._replace(sample=sample), PLAIN[coding])
+    before = (case.base + case.size) / cost.prepared
+    undoing = case.size * (share / _UNDONE + 1 / _COPIED)
+    seconds = before + _piped(case, making, count, undoing, count / _CHUNK_BYTES)
+    return Option(coding, True, seconds, count)
 
 
-def _unlike(case: Case) -> float:
-    """How much more differs than usual, as a factor.
+def _patch(case: Case, coding: Coding, cost: _Patch, sample: PatchSample) -> Option:
+    machine = sample.indexing / _INDEXING
+    shrunk = _shrunk(cost.size, sample.ratio / max(sample.plain, sample.ratio, 1e-9))
+    count = int(case.size * sample.ratio * shrunk)
+    matching = _PATCH_START_S + _INDEXED * sample.indexing * case.base + _FOUND * sample.finding * case.size
+    making = machine * count / cost.made / _THREADS
+    each = 1 / _ASSEMBLED + sample.fields * _FIELD_S + sample.covers * _COVER_S
+    undoing = case.size * each + count / cost.undone
+    before = max(matching - case.early, 0.0)
+    seconds = before + _piped(case, making, count, undoing, case.size / SEGMENT_BYTES)
+    return Option(coding, True, seconds, count)
 
-    A patch scales with it, a prefix delta with its square root: the likeness of uv, ruff and esbuild is 0.43,
-    0.64 and 0.26; relative to compressing them alone, their patches are 0.20, 0.32 and 0.11, their prefix
-    deltas 0.42, 0.54 and 0.38.
-    """
-    return case.sample.likeness / _LIKE
+
+def _shrunk(size: float, ratio: float) -> float:
+    """A level's ``size`` for data of which zstd at level 3 leaves ``ratio``: no level makes noise smaller."""
+    return 1 + (size - 1) * min(2 * (1 - ratio), 1.0)
+
+
+def _compressing(case: Case, cost: _Plain) -> float:
+    return case.size / (case.sample.speed * cost.speed)
+
+
+def _piped(case: Case, making: float, count: int, undoing: float, chunks: float) -> float:
+    """Seconds for steps that overlap as soon as the first chunk has gone through them."""
+    steps = (making, count / case.link, undoing)
+    first = 1 / max(chunks, 1.0)
+    return first * sum(steps) + (1 - first) * max(steps)
+
+
+def _on_base(case: Case) -> float:
+    """Compressed on its base, to plain."""
+    ratio, _, on_base, patch = case.sample
+    if on_base is None:
+        return _LIKE * ratio
+    # The matcher finds what moved further than the compressor's sample looks; each field interrupts a match.
+    return on_base if patch is None else min(on_base, patch.ratio + _INTERRUPTED * patch.fields)
 
 
 def _at(coding: Coding, asked: Coding) -> Coding:

@@ -1,19 +1,17 @@
 """Encodes contents for the wire: pieces in, bytes out, as they come.
 
-zstd is Python's own from 3.14 on, before that ``backports.zstd``, which is the same module. It is loaded only
-when something is sent. Not for deciding which codec is used (``cost_model``).
+Not for deciding which codec is used (``cost_model``).
 """
 
 from __future__ import annotations
 
-import importlib
 import lzma
-import sys
 import zlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from relstore.client.coding import Coding
+from relstore.client.zstd_library import zstd_module
 from relstore.formats.codecs import RAW, XZ, ZSTD
 
 PIECE_BYTES = 256 * 1024
@@ -54,11 +52,6 @@ def encode(coding: Coding, pieces: Iterable[bytes], size: int, base: bytes | Non
 def window_log(size: int) -> int:
     """The exponent of the smallest window that spans ``size`` bytes of base and content."""
     return min(max(size.bit_length(), 10), MAX_WINDOW_LOG)
-
-
-def zstd_module() -> Any:
-    """``compression.zstd`` or its backport."""
-    return importlib.import_module("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
 
 
 def _zstd(level: int, size: int, base: bytes | None) -> Any:

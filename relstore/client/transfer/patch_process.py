@@ -6,12 +6,11 @@ without one. Not for what a patch is (``formats.patch``), nor for making it (``d
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import io
 import subprocess
 import sys
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import IO, NamedTuple
 
 from relstore.client.coding import Coding
@@ -35,10 +34,9 @@ class PatchOrder(NamedTuple):
     """The byte of the content to begin with."""
 
 
-@lru_cache(maxsize=1)
 def available() -> bool:
-    """Whether patches can be made here: numpy is an optional dependency."""
-    return importlib.util.find_spec("numpy") is not None
+    """Whether patches can be made here: not every installation has the compiled matcher."""
+    return bool(importlib.import_module("relstore.client.transfer.delta.matcher").available())
 
 
 class PatchProcess:

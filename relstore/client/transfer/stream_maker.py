@@ -17,7 +17,7 @@ from relstore.client.artifact.scan import Scan
 from relstore.client.coding import Coding
 from relstore.client.local_state.cache import MIN_BYTES
 from relstore.client.local_state.small_contents import SmallContents
-from relstore.client.transfer import stream_plan, streams
+from relstore.client.transfer import patch_process, stream_plan, streams
 from relstore.client.transfer.chunks import Chunk, Counted, Shared, plain
 from relstore.client.transfer.cost_model import Sample
 from relstore.client.transfer.encoders import encode
@@ -26,7 +26,7 @@ from relstore.client.transfer.sampling import take_sample
 from relstore.client.transfer.stream_plan import Receiver, SendOptions, StreamPlan
 from relstore.client.transfer.streams import Payload
 from relstore.errors import ArtifactError
-from relstore.formats.codecs import PATCH_LZMA, RAW, ZSTD
+from relstore.formats.codecs import PATCH_LZMA, PATCH_ZSTD, RAW, ZSTD
 from relstore.formats.manifest import contents
 from relstore.formats.names import AppName, Digest
 from relstore.protocol import Base, Segment, Wanted
@@ -34,7 +34,7 @@ from relstore.protocol import Base, Segment, Wanted
 _CONNECTING_S = 0.4
 """Seconds until anything can be sent to a host: some round trips, and two programs that start."""
 
-_LIKELY = (ZSTD, PATCH_LZMA, RAW)
+_LIKELY = (ZSTD, PATCH_ZSTD, PATCH_LZMA, RAW)
 """What a host that has not answered yet can most likely undo."""
 
 _MAX_BEGUN_BYTES = 256 * 1024 * 1024
@@ -81,6 +81,7 @@ class StreamMaker:
         self._shared: dict[_Order, Shared] = {}
         self._processes: list[PatchProcess] = []
         self._begun: StreamPlan | None = None
+        self._said = False
 
     def begin(self, hosts: Sequence[str]) -> None:
         """Begin the stream of the largest file, if the last push and the links tell which it will be.
@@ -91,7 +92,7 @@ class StreamMaker:
             host, payload = self._slowest(hosts), self._largest()
             if host is None or payload is None:
                 return
-            sample = self._sample(payload)
+            sample = self._sample(payload, host)
             plan = stream_plan.choose(self.options, payload, sample, host, 0, _CONNECTING_S)
             if plan.base is not None:
                 self._begun = plan
@@ -102,6 +103,13 @@ class StreamMaker:
         """A plan for each stream that ``host`` needs, in the order to send them."""
         with self._lock:
             return [self._plan(payload, host, attempt) for payload in streams.payloads(wanted, self._refs)]
+
+    def notice(self, host: Receiver, plans: Sequence[StreamPlan]) -> str:
+        """What a person should know about how this push is sent, once for all hosts; mostly empty."""
+        with self._lock:
+            said = "" if self._said else stream_plan.without_matcher(self.options, host, plans)
+            self._said = self._said or bool(said)
+        return said
 
     def open(self, plan: StreamPlan) -> Made:
         """Have a stream made, or get what was made already. May take as long as a patch takes to make."""
@@ -124,7 +132,8 @@ class StreamMaker:
         cache.add_manifest(scan.build, scan.raw)
         cache.trim()
         self.options.recent.keep(self._app, scan.manifest)
-        self.options.recent.keep_artifact(self._app, scan.artifact)
+        if scan.lasts:
+            self.options.recent.keep_artifact(self._app, scan.artifact, scan.build)
 
     def close(self) -> None:
         """Stop what is still being made."""
@@ -157,14 +166,15 @@ class StreamMaker:
             if begun is not None and not attempt and begun.serves(payload, host.codecs):
                 plan = begun
             else:
-                sample = self._sample(payload)
+                sample = self._sample(payload, host)
                 plan = stream_plan.choose(self.options, payload, sample, host, attempt)
             self._plans[need] = plan
         return self._plans[need]
 
-    def _sample(self, payload: Payload) -> Sample:
+    def _sample(self, payload: Payload, host: Receiver) -> Sample:
         base = stream_plan.base_of(self.options, payload)
-        return take_sample(self.options.cache, payload, base, self._refs, self._scan)
+        patch = patch_process.available() and stream_plan.patch_wanted(self.options, payload, host)
+        return take_sample(self.options.cache, payload, base, self._refs, self._scan, patch=patch)
 
     def _source(self, plan: StreamPlan) -> Iterator[Chunk]:
         order = _Order.of(plan)

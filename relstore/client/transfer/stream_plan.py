@@ -110,17 +110,40 @@ def choose(
         base.size if base is not None else 0,
         link(options, host),
         (RAW,) if raw else host.codecs,
-        patch_process.available(),
         early,
     )
     compression = None if raw else options.compression
     option = cost_model.best(case, compression=compression, delta=options.delta)
-    instead = cost_model.best(case._replace(patch=False), compression=compression, delta=options.delta)
+    unpatched = case._replace(sample=sample._replace(patch=None))
+    instead = cost_model.best(unpatched, compression=compression, delta=options.delta)
     reason = (
         f"link {case.link / 1e6:.1f} MB/s, sample {sample.ratio:.2f} at {sample.speed / 1e6:.0f} MB/s, "
         f"expected {option.bytes} bytes in {option.seconds:.2f} s"
     )
     return StreamPlan(payload, option, base if option.delta else None, reason, instead)
+
+
+def patch_wanted(options: SendOptions, payload: Payload, host: Receiver) -> bool:
+    """Whether a patch might be the best way, wherever it can be made: what it would cost is worth a look."""
+    base = base_of(options, payload)
+    if base is None or options.delta is False or not set(PATCHES) & set(host.codecs):
+        return False
+    if options.compression is not None:
+        return options.compression.codec in PATCHES
+    small = payload.size < _NOT_WORTH_BYTES or base.size + payload.size > cost_model.MAX_DELTA_BYTES
+    return not small and link(options, host) < cost_model.PATCH_LINK
+
+
+def without_matcher(options: SendOptions, host: Receiver, plans: Sequence[StreamPlan]) -> str:
+    """What to say when differences are larger than they need be; empty when they are not."""
+    if patch_process.available() or options.compression is not None:
+        return ""
+    if not any(plan.option.delta and patch_wanted(options, plan.payload, host) for plan in plans):
+        return ""
+    return (
+        "this installation of relstore has no compiled matcher, so differences are zstd's and not patches, "
+        "which are half as large: install it from a wheel for this platform, or where there is a C compiler"
+    )
 
 
 def not_as_asked(options: SendOptions, host: Receiver, plans: Sequence[StreamPlan]) -> str:
@@ -137,7 +160,7 @@ def not_as_asked(options: SendOptions, host: Receiver, plans: Sequence[StreamPla
     if asked is not None and sizable and all(plan.option.coding.codec != asked.codec for plan in sizable):
         why = "the cache here has no base for it"
         if asked.codec in PATCHES and not patch_process.available():
-            why = "numpy is not installed here"
+            why = "this installation has no compiled matcher"
         return f"{why}, so `--compression {asked.codec}` sends {instead} to {host.label}"
     if options.delta and sizable and not any(plan.option.delta for plan in sizable):
         return f"the cache here has no base for it, so `--delta` sends no difference to {host.label}"

@@ -8,6 +8,7 @@ pieces of it are in memory. What does not arrive intact is sent again by a simpl
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ from relstore.formats.manifest import contents
 from relstore.formats.names import Digest
 from relstore.protocol import Wanted
 
+_TOGETHER_BYTES = 1024 * 1024
+_AT_ONCE_S = 0.005
 _ATTEMPTS = 3
 """By the best plan, then without bases, then uncompressed."""
 
@@ -37,6 +40,8 @@ class Comparison:
     probed: protocol.Probed
     wanted: list[Wanted]
     codecs: tuple[str, ...]
+    send_whole: bool = False
+    """Whether nothing was compared, since the host needs the manifest itself."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +66,15 @@ class Sent:
     streams: tuple[Stream, ...]
 
 
-async def compare(session: Session, request: protocol.Compare, scan: Scan) -> Comparison:
-    """Ask what is missing. Changes nothing."""
-    reply, body = await session.ask(request, protocol.Compared, scan.raw)
+async def compare(
+    session: Session, request: protocol.Compare, scan: Scan, difference: bytes | None = None
+) -> Comparison:
+    """Ask what is missing. Changes nothing. ``difference``: sent in the place of the manifest."""
+    reply, body = await session.ask(
+        request, protocol.Compared, scan.raw if difference is None else difference
+    )
+    if reply.send_whole and difference is not None:
+        return Comparison(reply.found, [], reply.codecs, send_whole=True)
     try:
         wanted = streams.check(rows(body, Wanted), contents(scan.manifest))
     except (FormatError, ProtocolError) as error:
@@ -93,6 +104,8 @@ async def send(
         plans = await asyncio.to_thread(stream_maker.plans, wanted, host, attempt)
         if attempt == 0 and (refusal := not_as_asked(stream_maker.options, host, plans)):
             reporter.notice(refusal)
+        if attempt == 0 and (notice := stream_maker.notice(host, plans)):
+            reporter.notice(notice)
         meter = Meter(session.label, sum(plan.payload.size for plan in plans), reporter)
         for plan in plans:
             streams_sent.append(await _stream(session, plan, stream_maker, meter))
@@ -146,17 +159,33 @@ async def _stream(session: Session, plan: StreamPlan, stream_maker: StreamMaker,
     return Stream(made.plan, meter.sent - before)
 
 
+def _some(chunks: Iterator[Chunk]) -> list[Chunk]:
+    """The next chunk, and those that are made in no time: it takes longer to switch to another thread.
+
+    Empty at the end.
+    """
+    made: list[Chunk] = []
+    size, began = 0, time.monotonic()
+    for chunk in chunks:
+        made.append(chunk)
+        size += len(chunk.data)
+        if size >= _TOGETHER_BYTES or time.monotonic() - began > _AT_ONCE_S:
+            break
+    return made
+
+
 @asynccontextmanager
 async def _made_ahead(chunks: Iterator[Chunk]) -> AsyncIterator[AsyncIterator[Chunk]]:
-    """The chunks, each made in a thread while the previous one is sent."""
-    making = asyncio.create_task(asyncio.to_thread(next, chunks, None))
+    """The chunks, made in a thread while those before them are sent."""
+    making = asyncio.create_task(asyncio.to_thread(_some, chunks))
 
     async def all_of_them() -> AsyncIterator[Chunk]:
         nonlocal making
-        while (chunk := await making) is not None:
-            making = asyncio.create_task(asyncio.to_thread(next, chunks, None))
-            if chunk.data:
-                yield chunk
+        while made := await making:
+            making = asyncio.create_task(asyncio.to_thread(_some, chunks))
+            for chunk in made:
+                if chunk.data:
+                    yield chunk
 
     try:
         yield all_of_them()

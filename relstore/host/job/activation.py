@@ -61,7 +61,9 @@ class Activation:
         self._services = Services(self._recipe, privilege, directory=root, output=self._log)
         units = self._recipe.units
         self._output = UnitOutput(self._services.systemd, units.names, user=units.user)
-        self._checker = HealthCheck(self._recipe, self._services, directory=root, output=self._log)
+        self._checker = HealthCheck(
+            self._recipe, self._services, directory=root, output=self._log, tell=job.tell
+        )
         self._record = Record(store, app, job, request, self._log)
         self._preparation = JobPreparation(store, job, self._recipe, self._hooks, self._log, self._record)
 

@@ -171,7 +171,9 @@ class SlotActivation:
 
     def _service(self, slot: Place) -> SlotService:
         path = self._slots.path(slot)
-        return SlotService(self._recipe, slot, path, self._privilege, self._store.root.path, self._log)
+        return SlotService(
+            self._recipe, slot, path, self._privilege, self._store.root.path, self._log, self._job.tell
+        )
 
     def _free(self, slot: Slot) -> str:
         """Stop what drains in the slot, when its connections are gone or its time is up. Returns why not, if

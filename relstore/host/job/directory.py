@@ -30,11 +30,13 @@ LOG = "log"
 LOCK = "lock"
 METHOD = "method"
 CANCEL = "cancel"
+ANSWER = "answer"
 VERDICT = "verdict"
 SWITCHED = "switched"
 SPARE = "spare"
 SLOTS = "slots"
 _SPARE_BYTES = 16 * 1024
+_ANSWER_BYTES = 1024
 LOOKED_AT = 200
 """So many of the newest jobs are opened to show what runs; none waits behind so many others."""
 CONFIRMED = "confirmed"
@@ -139,6 +141,28 @@ class Job:
     def method(self) -> str:
         """How its process is kept alive, in its own words; ``""`` before it began."""
         return (self.directory.read_or_none(METHOD, 200) or b"").decode("utf-8", "replace")
+
+    def tell(self, answer: str) -> None:
+        """What the job waits for, for who watches; ``""`` for nothing. It is not durable, and may be lost."""
+        with contextlib.suppress(OSError, StoreError):
+            if not answer:
+                self.directory.unlink(ANSWER)
+                return
+            fd = self.directory.open_to_write(ANSWER, os.O_CREAT)
+            try:
+                data = answer.encode("utf-8", "replace")[:_ANSWER_BYTES]
+                os.pwrite(fd, data, 0)
+                os.ftruncate(fd, len(data))
+            finally:
+                os.close(fd)
+
+    def answer(self) -> str:
+        """What ``tell`` was told last."""
+        try:
+            told = self.directory.read_or_none(ANSWER, _ANSWER_BYTES) or b""
+        except (OSError, StoreError):
+            return ""
+        return told.decode("utf-8", "replace")
 
     def begin(self, method: str) -> None:
         """The job's first word: it runs."""

@@ -8,13 +8,16 @@ from __future__ import annotations
 import contextlib
 
 from relstore.formats.generation import Generation
+from relstore.formats.names import Digest
 from relstore.formats.recipe import Recipe
+from relstore.host.job.build_proof import BuildProof, Instant
 from relstore.host.job.directory import Job
 from relstore.host.job.hooks import Hooks
 from relstore.host.job.log import JobLog
 from relstore.host.job.record import Record
 from relstore.store import damage
 from relstore.store.store import Store
+from relstore.store.tree import Finding
 
 VERIFYING = "verifying"
 PREPARING = "running before"
@@ -37,7 +40,7 @@ class JobPreparation:
         """Why the release must not go live, or ``""``. Raises OSError and RelstoreError."""
         previous = other.number if other else 0
         self._record.write_step(VERIFYING, previous)
-        problems = self._store.builds.check(target.build)
+        problems = self._check(target.build)
         if problems:
             with contextlib.suppress(OSError):
                 damage.mark(self._store, target.build)
@@ -50,6 +53,13 @@ class JobPreparation:
             if problem:
                 return problem + self._log.tail()
         return self.cancelled()
+
+    def _check(self, build: Digest) -> list[Finding]:
+        """What is wrong with the build. It is not read if it was a moment ago, and still looks as then."""
+        proof = BuildProof.read(self._job)
+        if proof is not None and proof.build == build and proof.holds(self._store, Instant.now()):
+            return []
+        return self._store.builds.check(build)
 
     def cancelled(self) -> str:
         """That somebody asked the job not to switch, or ``""``."""

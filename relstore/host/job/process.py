@@ -9,20 +9,18 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import time
 from typing import Final
 
 from relstore.errors import NewerStoreError, RelstoreError, SupersededError
 from relstore.formats import journal
-from relstore.formats.hold import AppHold
 from relstore.formats.names import AppName, JobId
 from relstore.host.job import directory as jobs
-from relstore.host.job import drain, recovery, remark, withdrawal
-from relstore.host.job import start as detach
+from relstore.host.job import drain, recovery, remark, survival, withdrawal
 from relstore.host.job.activation import Activation
 from relstore.host.job.cut_over import SlotActivation
 from relstore.host.job.directory import Job
 from relstore.host.job.log import JobLog
+from relstore.host.job.occupied import describe_hold, holder
 from relstore.host.job.record import Ending, UnrecordedError, finish
 from relstore.host.job.values import DONE, JobState
 from relstore.store import hold as holds
@@ -57,7 +55,7 @@ def run(root: str, app_name: str, job_id: str, password: str = "") -> int:
 def _guarded(store: Store, app: App, job: Job, password: str) -> JobState:
     """The job's last state: *done* where its outcome is recorded, else what a recovery needs."""
     try:
-        job.begin(detach.seen_method())
+        job.begin(survival.seen_method())
         return _done(app, _locked(store, app, job, password))
     except UnrecordedError as error:
         _say(f"the outcome cannot be recorded yet: {error.what}")
@@ -132,23 +130,6 @@ def _take(lock: int, app: App, job: Job, seconds: int) -> bool:
     _say(f"waiting up to {seconds} s: {holder(app)}")
     job.write_state(JobState(WAITING, 0, "", app.current() or 0, ""))
     return locks.lock_within(lock, exclusive=True, seconds=seconds)
-
-
-def holder(app: App) -> str:
-    """Who holds the app's lock, since when and for what, for people."""
-    words = (app.directory.read_or_none(LOCK, 4096) or b"").decode("utf-8", "replace").split(None, 2)
-    if len(words) < 3:
-        return f"another activation of {app.name} is under way"
-    ident, number, who = words
-    return (
-        f"another activation of {app.name} is under way: job {ident}, generation {number}, by {who.strip()}"
-    )
-
-
-def describe_hold(app: App, hold: AppHold) -> str:
-    """Who holds the app, since when and why, for people."""
-    since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(hold.since))
-    return f"{app.name} is held by {hold.who} since {since}: {hold.message}"
 
 
 def recover_all(root: str) -> int:

@@ -62,10 +62,12 @@ class Record:
 
     def write_step(self, name: str, previous: int) -> None:
         """Before the switch. Durable when this returns; raises OSError."""
+        self._job.tell("")
         self._job.write_state(JobState(name, previous, "", self.current(), ""))
 
     def try_step(self, name: str, previous: int, reason: str = "", outcome: str = "") -> None:
         """After the switch: for who watches, and for a recovery, which goes on to ``outcome``."""
+        self._job.tell("")
         try:
             self._job.write_state(JobState(name, previous, outcome, self.current(), reason))
         except (OSError, RelstoreError) as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from relstore.formats.cut_over import Place
 from relstore.formats.names import Digest
@@ -23,8 +23,16 @@ class SlotService:
     """What runs in ``slot``, whose link is ``path``."""
 
     def __init__(
-        self, recipe: Recipe, slot: Place, path: str, privilege: Privilege, root: str, log: JobLog
+        self,
+        recipe: Recipe,
+        slot: Place,
+        path: str,
+        privilege: Privilege,
+        root: str,
+        log: JobLog,
+        tell: Callable[[str], None] = lambda _: None,
     ) -> None:
+        """``tell``: see ``HealthCheck``."""
         mine = recipe.for_slot(slot)
         mine = mine._replace(units=mine.units._replace(action=RESTART))
         self._stable = mine.health.stable / 1000
@@ -32,7 +40,7 @@ class SlotService:
         # A slot is healthy when it answers at once; for how long it must go on to do so is watched for.
         eager = mine._replace(health=mine.health._replace(stable=0))
         self._services = Services(eager, privilege, directory=root, output=log)
-        self._checker = HealthCheck(eager, self._services, directory=root, output=log)
+        self._checker = HealthCheck(eager, self._services, directory=root, output=log, tell=tell)
         (self._unit,) = mine.units.names
         self._output = UnitOutput(self._services.systemd, mine.units.names, user=mine.units.user)
         # The link of a slot never changes while its unit runs: whenever that was started, it was this build.

@@ -1,38 +1,38 @@
-"""Starting a job so that it outlives the session: nohup, a session of its own, no shared streams.
+"""Starting a job so that it outlives the session: a session of its own, no hangup, no shared streams.
 
-Where systemd is at hand the job also gets a scope of its own, outside the login session that logind may
-end. What is best is decided in ``choose``, from what was found out; which it became, the job says itself
-(``Job.method``). Not for what the job does (``process``).
+A job is a fork of the helper, which systemd moves into a scope of its own where it needs one. Only where that
+does not go is it started as a program, by ``systemd-run`` or as it is. Which way is best is decided in
+``survival``; which it became, the job says itself (``Job.method``). Not for what the job does (``process``).
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import time
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, Optional
 
-from relstore.errors import RefusedError, StoreError
+from relstore.errors import StoreError
 from relstore.formats.journal import FAILED
 from relstore.formats.names import AppName
+from relstore.host.job import forked, process
+from relstore.host.job.changes import Changes
 from relstore.host.job.directory import LOG, Job
+from relstore.host.job.survival import SCOPE, SESSION, USER_SCOPE
 from relstore.host.job.values import DONE, QUEUED, JobState
-from relstore.host.machine import logind
-from relstore.host.machine.logind import Logout
-from relstore.host.service.systemd import Systemd
+from relstore.host.machine import scopes
+from relstore.host.machine.scopes import ScopeError
 
-NOHUP = "nohup"
-SCOPE = "systemd-run"
-USER_SCOPE = "systemd-run --user"
 _HINTS = {
-    NOHUP: "The host needs nohup (coreutils or busybox) on the account's PATH.",
+    SESSION: "Does the host have room for another process? Its memory and `ulimit -u` say so.",
     SCOPE: "Does `systemd-run --scope true` work there?",
     USER_SCOPE: "Does `systemd-run --user --scope true` work there for this account?",
 }
 _START_S = 20.0
-_POLL_S = 0.005
 
 
 class Helper(NamedTuple):
@@ -42,33 +42,14 @@ class Helper(NamedTuple):
     password: str = ""
 
 
-def choose(*, systemd: bool, root: bool, logout: Logout) -> str:
-    """The way to start a job that survives. Raises RefusedError where none does."""
-    if systemd and root:
-        return SCOPE
-    if not (systemd and logout.kills):
-        return NOHUP
-    if logout.lingers:
-        return USER_SCOPE
-    raise RefusedError(
-        f"this host ends all processes of {logout.account} when its last session ends, and so would end the "
-        "activation when the connection drops",
-        state="Nothing was switched.",
-        hint=f"Once, as root there: loginctl enable-linger {logout.account}",
-    )
+class Launch(NamedTuple):
+    """The process to start: of ``job``, for the ``app`` of the store at ``root``, holding ``lock``."""
 
-
-def method() -> str:
-    """``choose`` for this session of this host."""
-    return choose(systemd=Systemd.is_here(), root=os.geteuid() == 0, logout=logind.at_logout())
-
-
-def seen_method() -> str:
-    """How this process, a job, is kept alive, by where it is."""
-    place = logind.cgroup()
-    if "/relstore-" not in place:
-        return NOHUP
-    return USER_SCOPE if "/user@" in place else SCOPE
+    helper: Helper
+    root: str
+    app: AppName
+    job: Job
+    lock: int
 
 
 def start(helper: Helper, root: str, app: AppName, job: Job, lock: int, way: str) -> None:
@@ -76,11 +57,12 @@ def start(helper: Helper, root: str, app: AppName, job: Job, lock: int, way: str
 
     The environment is the session's. Raises StoreError.
     """
+    launch = Launch(helper, root, app, job, lock)
     try:
-        problem = _try(helper, root, app, job, lock, way)
+        problem = _try(launch, way)
         if problem and way == SCOPE:
             # Root's sessions are not ended by logind, so a manager that does not answer is no obstacle.
-            problem = _try(helper, root, app, job, lock, NOHUP)
+            problem = _try(launch, SESSION)
     finally:
         os.close(lock)
     if problem:
@@ -93,54 +75,124 @@ def start(helper: Helper, root: str, app: AppName, job: Job, lock: int, way: str
         )
 
 
-def _try(helper: Helper, root: str, app: AppName, job: Job, lock: int, way: str) -> str:
+def _try(launch: Launch, way: str) -> str:
     """Start it in one way; ``""`` once it has begun, else why it did not."""
+    # Readable too: the job quotes the end of its log in the record of a failure.
+    log = launch.job.directory.open_to_write(LOG, os.O_APPEND)
+    try:
+        if forked.can_fork():
+            with contextlib.suppress(ScopeError):  # systemd-run can ask where D-Bus is not there
+                return _fork(launch, log, way)
+        return _execute(launch, log, way)
+    except OSError as error:
+        return f"the job could not be started: {error.strerror}"
+    finally:
+        os.close(log)
+
+
+def _fork(launch: Launch, log: int, way: str) -> str:
+    """Raises ScopeError, OSError."""
+    gate, opener = os.pipe()
+
+    def work() -> int:
+        if not os.read(gate, 1):
+            return 1
+        os.close(gate)
+        for name, value in _runtime_directory().items():
+            os.environ.setdefault(name, value)  # noqa: TID251 - the session's
+        return process.run(launch.root, launch.app, launch.job.id, launch.helper.password)
+
+    try:
+        pid = forked.fork(work, log, keep=(launch.lock, gate))
+        if way != SESSION:
+            unit = f"{_unit(launch.app, launch.job)}.scope"
+            scopes.move(pid, unit, _description(launch.app), user=way == USER_SCOPE)
+        os.write(opener, b"!")
+    finally:
+        os.close(gate)
+        os.close(opener)  # it ends, unless it was let through
+
+    def exit_code() -> Optional[int]:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        return os.waitstatus_to_exitcode(status) if ended else None
+
+    return _await_beginning(launch.job, exit_code)
+
+
+def _execute(launch: Launch, log: int, way: str) -> str:
+    helper, root, app, job, lock = launch
     words = [sys.executable, "-I", "-S", "-X", "utf8", helper.path, "job", root, app, job.id]
     pass_fds = [lock]
     secret = _pipe(helper.password) if helper.password else None
     if secret is not None:
         words.append(str(secret))
         pass_fds.append(secret)
-    # Readable too: the job quotes the end of its log in the record of a failure.
-    log = job.directory.open_to_write(LOG, os.O_APPEND)
     try:
-        process = subprocess.Popen(
-            [*_wrap(way, app, job), NOHUP, *words],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            pass_fds=pass_fds,
-            cwd="/",
-            env=_environment(),
-        )
-    except OSError as error:
-        return f"the job could not be started: {NOHUP}: {error.strerror}"
+        with _hangup_ignored():
+            started = subprocess.Popen(
+                [*_wrap(way, app, job), *words],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                pass_fds=pass_fds,
+                cwd="/",
+                env={**_runtime_directory(), **os.environ},  # noqa: TID251 - the session's
+            )
     finally:
-        os.close(log)
         if secret is not None:
             os.close(secret)
+    try:
+        return _await_beginning(job, started.poll)
+    finally:
+        # It is not waited for: it belongs to the host from here on.
+        started.returncode = 0
+
+
+@contextlib.contextmanager
+def _hangup_ignored() -> Iterator[None]:
+    """As nohup does for what it starts, until the job minds hangups itself."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def _await_beginning(job: Job, exit_code: Callable[[], Optional[int]]) -> str:
+    """``""`` once it has begun, or has not said anything for long; else why it ended."""
     deadline = time.monotonic() + _START_S
-    while job.state().step == QUEUED and time.monotonic() < deadline:
-        if process.poll() is not None and job.state().step == QUEUED:
-            return f"the job could not be started: {_last_line(job) or f'exit code {process.returncode}'}"
-        time.sleep(_POLL_S)
-    # It is not waited for: it belongs to the host from here on.
-    process.returncode = 0
+    with Changes(job.directory) as changes:
+        while time.monotonic() < deadline:
+            changes.expect()
+            code = exit_code()
+            if job.state().step != QUEUED:
+                break
+            if code is not None:
+                return f"the job could not be started: {_last_line(job) or f'exit code {code}'}"
+            changes.wait()
     return ""
 
 
 def _wrap(way: str, app: AppName, job: Job) -> list[str]:
-    if way == NOHUP:
+    if way == SESSION:
         return []
     manager = ["--user"] if way == USER_SCOPE else []
-    words = ["--scope", "--quiet", "--collect", f"--unit=relstore-{app}-{job.id}"]
-    return ["systemd-run", *manager, *words, f"--description=relstore: activation of {app}", "--"]
+    words = ["--scope", "--quiet", "--collect", f"--unit={_unit(app, job)}"]
+    return ["systemd-run", *manager, *words, f"--description={_description(app)}", "--"]
 
 
-def _environment() -> dict[str, str]:
-    """The session's, and where the account's own manager is, which a session without PAM lacks."""
-    return {"XDG_RUNTIME_DIR": f"/run/user/{os.geteuid()}", **os.environ}  # noqa: TID251
+def _unit(app: AppName, job: Job) -> str:
+    return f"relstore-{app}-{job.id}"
+
+
+def _description(app: AppName) -> str:
+    return f"relstore: activation of {app}"
+
+
+def _runtime_directory() -> dict[str, str]:
+    """Where the account's own manager is, which a session without PAM lacks."""
+    return {"XDG_RUNTIME_DIR": f"/run/user/{os.geteuid()}"}
 
 
 def _pipe(password: str) -> int:

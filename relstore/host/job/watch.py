@@ -6,48 +6,49 @@ runs, one that has ended, and one that died.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 from relstore.formats import journal
+from relstore.host.job.changes import Changes
 from relstore.host.job.directory import Job
 from relstore.host.job.values import DONE, QUEUED, STARTED, JobState
-from relstore.protocol import Ended, Output, Step
+from relstore.protocol import MAX_STEP_TEXT, Ended, Output, Step
 from relstore.store.app import App
 
 _LOG_CHUNK = 64 * 1024
-_FIRST_POLL_S = 0.005
-_LAST_POLL_S = 0.1
 
 
 def follow(app: App, job: Job) -> Iterator[Step | Output | Ended]:
     """Events until the job has ended; the last one is Ended."""
     generation = job.request().generation
     offset = 0
-    shown = ""
-    pause = _FIRST_POLL_S
-    while True:
-        # In this order: a job that ends between the two looks is seen alive once more, never missed.
-        alive = job.is_alive()
-        state = job.state()
-        if state.step not in (shown, QUEUED, STARTED, DONE):
-            shown = state.step
-            pause = _FIRST_POLL_S
-            yield Step(state.step, 0, 0)
+    shown = told = ""
+    with Changes(job.directory) as changes:
         while True:
-            data = job.log_from(offset, _LOG_CHUNK)
-            if not data:
-                break
-            offset += len(data)
-            yield Output(data)
-        if state.step == DONE:
-            yield Ended(job.id, state.outcome, generation, state.previous, state.current, state.reason)
-            return
-        if not alive:
-            yield _died(app, job, generation, state)
-            return
-        time.sleep(pause)
-        pause = min(pause * 1.5, _LAST_POLL_S)
+            changes.expect()
+            # In this order: a job that ends between the two looks is seen alive once more, never missed.
+            alive = job.is_alive()
+            state = job.state()
+            if state.step not in (shown, QUEUED, STARTED, DONE):
+                shown, told = state.step, ""
+                yield Step(state.step, 0, 0)
+            answer = job.answer()[:MAX_STEP_TEXT]
+            if answer != told and state.step == shown:
+                told = answer
+                yield Step(state.step, 0, 0, answer)
+            while True:
+                data = job.log_from(offset, _LOG_CHUNK)
+                if not data:
+                    break
+                offset += len(data)
+                yield Output(data)
+            if state.step == DONE:
+                yield Ended(job.id, state.outcome, generation, state.previous, state.current, state.reason)
+                return
+            if not alive:
+                yield _died(app, job, generation, state)
+                return
+            changes.wait()
 
 
 def _died(app: App, job: Job, generation: int, state: JobState) -> Ended:

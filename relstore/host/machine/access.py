@@ -7,6 +7,7 @@ import os
 import pwd
 import stat
 from collections.abc import Sequence
+from typing import Optional
 
 
 def barrier(path: str, account: str, groups: Sequence[str] = ()) -> str:
@@ -33,6 +34,30 @@ def barrier(path: str, account: str, groups: Sequence[str] = ()) -> str:
         if not may_enter(status, entry.pw_uid if entry else -1, numbers):
             return directory.rstrip("/") or "/"
     return ""
+
+
+def may_use(
+    status: os.stat_result, account: str, groups: Sequence[str] = (), *, write: bool
+) -> Optional[bool]:
+    """Whether ``account`` may read what has this ``status``, and with ``write`` also change what is in the
+    directory. None for an account that does not exist. The arguments are those of ``barrier``.
+    """
+    try:
+        entry = pwd.getpwnam(account) if account else None
+    except KeyError:
+        return None
+    numbers = {number for name in groups for number in _group_number(name)}
+    if entry:
+        numbers |= _groups(account, entry.pw_gid)
+    if entry and entry.pw_uid == 0:
+        return True
+    bits = status.st_mode
+    if entry and status.st_uid == entry.pw_uid:
+        bits >>= 6
+    elif status.st_gid in numbers:
+        bits >>= 3
+    needed = 0o7 if write else 0o4
+    return bits & needed == needed
 
 
 def _group_number(name: str) -> set[int]:

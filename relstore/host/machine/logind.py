@@ -9,7 +9,6 @@ import os
 import re
 from typing import NamedTuple
 
-from relstore.host.machine import tools
 from relstore.store.root import account
 
 _SESSION = re.compile(r"/session-[^/]+\.scope(/|\Z)")
@@ -24,6 +23,11 @@ class Logout(NamedTuple):
     lingers: bool
     """Whether the account's own manager outlives the session."""
     account: str
+
+
+def is_systemd_here() -> bool:
+    """Whether the host runs systemd (sd_booted(3))."""
+    return os.path.isdir("/run/systemd/system")
 
 
 def at_logout() -> Logout:
@@ -63,6 +67,8 @@ def _kills(name: str) -> bool:
 
 def _property(name: str) -> list[str]:
     """A property of logind's manager as words; no words if it does not answer."""
+    from relstore.host.machine import tools  # only in a session of logind's
+
     words = ["busctl", "get-property", _BUS, "/org/freedesktop/login1", f"{_BUS}.Manager", name]
     result = tools.run(words, seconds=5)
     if result.code != 0:

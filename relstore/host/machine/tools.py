@@ -42,18 +42,23 @@ def run(words: Sequence[str], *, seconds: float, given: bytes = b"", terminal: b
     return _run(words, seconds, given, None)
 
 
+def environment() -> dict[str, str]:
+    """What the tools run with."""
+    variables = {**os.environ, "LC_ALL": "C", "SYSTEMD_COLORS": "0", "SYSTEMD_PAGER": ""}  # noqa: TID251
+    if os.geteuid() != 0:
+        # Without pam_systemd a session lacks it, and the tools do not find the account's own manager.
+        variables.setdefault("XDG_RUNTIME_DIR", f"/run/user/{os.geteuid()}")
+    return variables
+
+
 def _run(
     words: Sequence[str], seconds: float, given: bytes, prepare: Callable[[], None] | None
 ) -> ToolResult:
     """``prepare`` runs in the new process, which then leads a session of its own."""
-    environment = {**os.environ, "LC_ALL": "C", "SYSTEMD_COLORS": "0", "SYSTEMD_PAGER": ""}  # noqa: TID251
-    if os.geteuid() != 0:
-        # Without pam_systemd a session lacks it, and the tools do not find the account's own manager.
-        environment.setdefault("XDG_RUNTIME_DIR", f"/run/user/{os.geteuid()}")
     try:
         process = subprocess.run(
             list(words),
-            env=environment,
+            env=environment(),
             cwd="/",
             input=given,
             capture_output=True,

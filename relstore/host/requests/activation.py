@@ -16,11 +16,13 @@ from relstore.formats import generation as generation_format
 from relstore.formats import journal
 from relstore.host import helpers
 from relstore.host.helpers import Bundle
-from relstore.host.job import closing, rejection, remark, watch, withdrawal
+from relstore.host.job import closing, rejection, remark, survival, watch, withdrawal
 from relstore.host.job import directory as jobs
 from relstore.host.job import start as detach
+from relstore.host.job.build_proof import BuildProof
 from relstore.host.job.directory import Job
-from relstore.host.job.process import BUSY, HELD, INSTANT_S, SUPERSEDED, describe_hold, holder
+from relstore.host.job.occupied import describe_hold, holder
+from relstore.host.job.process import BUSY, HELD, INSTANT_S, SUPERSEDED
 from relstore.host.job.start import Helper
 from relstore.host.job.values import JobRequest
 from relstore.host.job.withdrawal import Withdrawal
@@ -57,6 +59,8 @@ class Asides(NamedTuple):
     """Whether it waits for no connection of the slot that it needs."""
     withdrawn: Optional[Withdrawal] = None
     """What a rollout takes back by it; None where it is no rollout's way back."""
+    proof: Optional[BuildProof] = None
+    """That the build which this session published was proved; it counts for that build alone."""
 
 
 NO_ASIDES = Asides()
@@ -91,7 +95,7 @@ def _run_job(
     """``restart``: of the current generation, and of no other."""
     reserve.release_if_full(store.root)
     helper = Helper(helpers.install(store.root, bundle, store.durability), password)
-    way = detach.method()
+    way = survival.method()
     with store.app(request.app) as app:
         # Shared, so that the collector cannot remove the generation before the job needs it.
         with store.shared():
@@ -132,8 +136,11 @@ def _run_job(
             withdrawal.write(job, asides.withdrawn)
             if asides.cut_old:
                 closing.ask_at_once(job)
+            if asides.proof is not None and asides.proof.build == row.generation.build:
+                asides.proof.write(job)
         detach.start(helper, store.root.path, app.name, job, lock, way)
         yield Accepted(job.id, number, current, job.method())
+        helpers.keep_bytecode(helper.path)  # now, while the job works
         yield from _follow(app, job)
 
 

@@ -21,7 +21,7 @@ from relstore.host.adopt import intake, live_path, old_tree
 from relstore.host.adopt.find import find
 from relstore.host.adopt.layout import Layout, OldRelease, chosen
 from relstore.host.adopt.old_tree import OldTree
-from relstore.host.job.process import holder
+from relstore.host.job.occupied import holder
 from relstore.protocol import Adopt, Adopted, AdoptedOut, GiveBack, GivenBack, Step
 from relstore.store import adoption as adoptions
 from relstore.store import journal, locks

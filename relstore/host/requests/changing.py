@@ -25,7 +25,7 @@ _ALWAYS = (
     protocol.Mark,
     protocol.Verify,
 )
-_UNLESS_DRY = (protocol.Collect, protocol.Delete, protocol.Adopt, protocol.GiveBack)
+_UNLESS_DRY = (protocol.Collect, protocol.Delete, protocol.RemoveApp, protocol.Adopt, protocol.GiveBack)
 
 
 def is_change(request: Any) -> bool:

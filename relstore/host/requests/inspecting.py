@@ -13,7 +13,7 @@ from relstore.formats.names import AppName
 from relstore.formats.recipe import RELOAD, Recipe
 from relstore.gc import processes
 from relstore.host.job.log import JobLog
-from relstore.host.job.process import holder
+from relstore.host.job.occupied import holder
 from relstore.host.machine.privilege import Privilege
 from relstore.host.service.health import HealthCheck, Subject
 from relstore.host.service.services import Services

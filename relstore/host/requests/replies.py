@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from relstore import protocol
 from relstore.formats import pack
-from relstore.gc.leftovers import Leftover
-from relstore.gc.measure import Measure
-from relstore.gc.plan import Plan
 from relstore.protocol import fields
-from relstore.store.history import Row
+
+if TYPE_CHECKING:
+    from relstore.gc.leftovers import Leftover
+    from relstore.gc.measure import Measure
+    from relstore.gc.plan import Plan
+    from relstore.store.history import Row
 
 
 def row_out(row: Row) -> protocol.RowOut:

@@ -8,14 +8,14 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from relstore.protocol import Activate, Inspect, Preflight, Restart
+from relstore.protocol import Activate, CheckHost, Inspect, Preflight, Restart
 
 _SYSTEM = "/run"
 
 
 def filled_in(request: Any) -> Any:
     """``request``, with the runtime directory of the manager that its recipe's units belong to."""
-    if not isinstance(request, (Activate, Inspect, Preflight, Restart)):
+    if not isinstance(request, (Activate, CheckHost, Inspect, Preflight, Restart)):
         return request
     units = request.recipe.units
     runtime = f"/run/user/{os.geteuid()}" if units.user else _SYSTEM

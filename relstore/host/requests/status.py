@@ -37,7 +37,7 @@ def status(store: Store, request: Status) -> StatusOut:
     """The state of one app. Raises NotFoundError, DamagedError."""
     with store.app(request.app) as app:
         number, link_drift = _current(app)
-        recipe = _last_recipe(app)
+        recipe = last_recipe(app)
         unfit = [*filter(None, [link_drift]), *drift.of_units(store.root.path, app.name, recipe)]
         running = _under_way(app)
         table = app.table_with(number)
@@ -112,7 +112,8 @@ def _units(recipe: Recipe, table: Table, current: Row | None) -> Iterator[UnitOu
         yield UnitOut(unit, words, runs[-1] if runs else 0, running_build.program(state.main_pid))
 
 
-def _last_recipe(app: App) -> Recipe:
+def last_recipe(app: App) -> Recipe:
+    """How the last activation of the app was done; an empty recipe where that is not known."""
     try:
         job = jobs.open_job(app, None)
     except NotFoundError:

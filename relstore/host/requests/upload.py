@@ -7,19 +7,29 @@ of what was on its way is dropped. Not for what the bytes mean (``receiving``), 
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, Optional, Union
 
 from relstore import protocol
-from relstore.errors import NoStoreError, NotFoundError, ProtocolError, RefusedError, RelstoreError
+from relstore.errors import (
+    DamagedError,
+    NoStoreError,
+    NotFoundError,
+    ProtocolError,
+    RefusedError,
+    RelstoreError,
+)
+from relstore.formats.entries import MAX_DIFFERENCE_BYTES
 from relstore.formats.generation import FAILED, NEVER_ACTIVE, Description, Generation
 from relstore.formats.manifest import MAX_BYTES, File, Manifest, ObjectRef, contents
 from relstore.formats.names import AppName, Digest
 from relstore.formats.retention import Policy
 from relstore.host.connection import Wire
+from relstore.host.job.build_proof import BuildProof, Instant
 from relstore.host.requests import replies
-from relstore.host.upload import decoders, delta_bases
+from relstore.host.upload import decoders, delta_bases, manifest_difference
 from relstore.host.upload.receiving import Receiving
 from relstore.store import damage, publish, repair
 from relstore.store.app import NewBuild
@@ -34,6 +44,8 @@ class _Compared(NamedTuple):
     build: Digest
     raw: bytes
     manifest: Manifest
+    missing: Optional[list[Missing]]
+    """None where it was not looked for, since the build is there."""
     bases: dict[Digest, ObjectRef]
 
 
@@ -47,6 +59,9 @@ class Uploading:
         self._compared: Optional[_Compared] = None
         self._upload: Optional[Upload] = None
         self._receiving: Optional[Receiving] = None
+        self.proof: Optional[BuildProof] = None
+        """Of the build that was published last."""
+        self._began = Instant.now()
         self._failed = False
         self._lacks = False
         """Whether the build under way was repaired as far as its contents arrived."""
@@ -62,7 +77,12 @@ class Uploading:
         self._wire.send(self._found(request.app, request.build))
 
     def compare(self, request: protocol.Compare) -> None:
-        raw = self._wire.whole_body(MAX_BYTES)
+        self._compared = None
+        raw = self._manifest_of(request)
+        if raw is None:
+            found = self._found(request.app, request.build)
+            self._wire.send(protocol.Compared(found, 0, (), send_whole=True))
+            return
         manifest = Manifest.parse(raw)
         link = None if request.allow_outside_links else manifest.way_out()
         if link is not None:
@@ -71,18 +91,37 @@ class Uploading:
                 state="Nothing was changed.",
                 hint="Make it point inside, or allow it with --allow-outside-links.",
             )
-        check_manifest_name(raw, request.build)
+        if request.base is None:
+            check_manifest_name(raw, request.build)
         probed = self._found(request.app, request.build)
         wanted = contents(manifest)
-        missing = self._missing(request.build, wanted, probed) if _must_be_sent(probed, request.build) else []
+        sent = _must_be_sent(probed, request.build)
+        missing = self._missing(request.build, wanted, probed) if sent else []
         alike = self._alike(request.app, manifest, [wanted[item.content] for item in missing])
-        self._compared = _Compared(
-            request.build, raw, manifest, {ref.blake3: ref for refs in alike.values() for ref in refs}
-        )
+        bases = {ref.blake3: ref for refs in alike.values() for ref in refs}
+        self._compared = _Compared(request.build, raw, manifest, missing if sent else None, bases)
         body = replies.stream([_wanted(item, alike.get(wanted[item.content].blake3, ())) for item in missing])
         self._wire.send(
             protocol.Compared(probed, len(missing), decoders.available() if missing else ()), body
         )
+
+    def _manifest_of(self, request: protocol.Compare) -> Optional[bytes]:
+        """The manifest that a request brings; from a difference it is already that of its build.
+
+        None for a difference that cannot be undone here. Raises ProtocolError.
+        """
+        if request.base is None:
+            return self._wire.whole_body(MAX_BYTES)
+        difference = self._wire.whole_body(MAX_DIFFERENCE_BYTES)
+        store = self._store_or_none()
+        if store is None:
+            return None
+        raw = manifest_difference.undo(store, request.base, difference, request.size or 0)
+        if raw is not None:
+            with contextlib.suppress(DamagedError):  # of a base that rotted, for example
+                check_manifest_name(raw, request.build)
+                return raw
+        return None
 
     def begin(self, request: protocol.Begin) -> None:
         self._unless_failed(self._begin)
@@ -99,7 +138,8 @@ class Uploading:
         if arrived is None:
             return
         upload, survey = arrived
-        publish.publish(upload, survey)
+        fingerprint = publish.publish(upload, survey)
+        self.proof = BuildProof(upload.build, fingerprint, self._began) if fingerprint is not None else None
         recorded = self._record(request.app, upload.build, said, upload.manifest)
         self._wire.send(protocol.Published(recorded.number, (), recorded.encode()))
         self._end(upload)
@@ -158,9 +198,13 @@ class Uploading:
             raise ProtocolError("an upload is under way already")
         if self._compared is None:
             raise ProtocolError("an upload of a build that was not compared")
-        build, raw, manifest, offered = self._compared
+        build, raw, manifest, missing, offered = self._compared
+        self._began = Instant.now()
         self._upload = Upload.begin(self._open_store(True), build, raw, manifest)
-        self._upload.missing()
+        if missing is None:
+            self._upload.missing()
+        else:
+            self._upload.require_room(missing)
         self._receiving = Receiving(self._upload, offered)
 
     def _put(self) -> None:

@@ -7,7 +7,7 @@ what was seen of a unit (``unit_health``).
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from relstore.formats.names import Digest, UnitName
@@ -27,6 +27,7 @@ from relstore.host.service.unit_health import (
     judge_bystander,
 )
 
+_TELL_EVERY_S = 1.0
 _PROBE_S = 5.0
 """How long one probe waits for its answer; the next one may get one sooner."""
 
@@ -46,13 +47,24 @@ class Subject(NamedTuple):
 class HealthCheck:
     """Checks a release as its recipe says."""
 
-    def __init__(self, recipe: Recipe, services: Services, *, directory: str, output: OutputSink) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        services: Services,
+        *,
+        directory: str,
+        output: OutputSink,
+        tell: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """``tell`` is told, now and then, what keeps the release from being healthy."""
         self._recipe = recipe
         self._health = recipe.health
         self._services = services
         self._directory = directory
         self._output = output
         self._notes: dict[UnitName, str] = {}
+        self._tell = tell
+        self._told = ("", 0.0)
 
     @property
     def is_empty(self) -> bool:
@@ -81,6 +93,7 @@ class HealthCheck:
             left = deadline - time.monotonic()
             if left <= 0:
                 return f"not healthy within {self._health.timeout / 1000:g} s: {reason}"
+            self._say_answer(reason)
             time.sleep(min(self._health.interval / 1000, left))
 
     def stays(self, subject: Subject, seconds: float) -> str:
@@ -119,6 +132,19 @@ class HealthCheck:
             if verdict.state != HEALTHY:
                 return verdict.state, verdict.reason
         return self._probe(subject, deadline)
+
+    def _say_answer(self, reason: str) -> None:
+        said, at = self._told
+        now = time.monotonic()
+        if reason == said or now < at + _TELL_EVERY_S:
+            return
+        self._told = reason, now
+        probed = [*map(probes.name, self._health.http), *self._health.tcp]
+        named = next((f"{name}: " for name in probed if reason.startswith(f"{name}: ")), None)
+        if named is None:
+            self._tell(reason)
+        else:
+            self._tell(f"last answer: {reason[len(named) :].removeprefix('status ')}")
 
     def _probe(self, subject: Subject, deadline: float) -> tuple[HealthState, str]:
         """Run the probes until one fails."""

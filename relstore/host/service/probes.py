@@ -23,13 +23,17 @@ _QUOTED = 200
 
 def http(probe: Http, seconds: float) -> str:
     """Send the request once; all of it may take ``seconds``."""
-    name = f"{probe.url}{f' over {probe.socket}' if probe.socket else ''}"
     try:
         with http_client.get(probe, time.monotonic() + seconds) as response:
             problem = _judge(probe, response)
     except (OSError, ValueError, UsageError) as error:
         problem = _why(error)
-    return f"{name}: {problem}" if problem else ""
+    return f"{name(probe)}: {problem}" if problem else ""
+
+
+def name(probe: Http) -> str:
+    """How a problem with it begins."""
+    return f"{probe.url}{f' over {probe.socket}' if probe.socket else ''}"
 
 
 def tcp(address: str, seconds: float) -> str:

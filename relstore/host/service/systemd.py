@@ -6,19 +6,25 @@ text of unit files (``client.unit_text``).
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from relstore.formats import systemctl
 from relstore.formats.names import UnitName
 from relstore.formats.recipe import Units
-from relstore.host.machine import tools
+from relstore.host.machine import logind, tools
 from relstore.host.machine.privilege import Privilege
 from relstore.host.machine.tools import ToolResult
 from relstore.host.service import timespan
 
 _SHOW_S = 10
+_DIRECTORIES = {
+    "StateDirectory": "/var/lib",
+    "CacheDirectory": "/var/cache",
+    "LogsDirectory": "/var/log",
+    "RuntimeDirectory": "/run",
+}
+"""Of a system unit, below which it has some of its own."""
 _PROPERTIES = (
     "LoadState", "ActiveState", "SubState", "Result", "Type", "MainPID", "NRestarts", "ExecMainStatus",
     "ExecMainCode", "ExecMainStartTimestampMonotonic", "TriggeredBy", "User", "DynamicUser",
@@ -27,7 +33,7 @@ _PROPERTIES = (
     "NeedDaemonReload", "Environment", "BindPaths", "BindReadOnlyPaths", "Group",
     "SupplementaryGroups",
     "ConsistsOf", "RequiredBy", "BoundBy", "Wants", "Requires", "BindsTo", "Upholds", "Triggers",
-    "InvocationID", "NonBlocking",
+    "InvocationID", "NonBlocking", "ProtectSystem", "ReadWritePaths", *_DIRECTORIES,
 )  # fmt: skip
 _PLACES = (
     "ExecStart", "WorkingDirectory", "RootDirectory", "Environment", "BindPaths", "BindReadOnlyPaths",
@@ -77,6 +83,9 @@ class UnitState(NamedTuple):
     """Names its present or last run."""
     non_blocking: bool
     """Whether systemd passes it sockets that do not block."""
+    protect_system: str
+    writable: tuple[str, ...]
+    """The paths that it may write to in spite of that."""
 
     @classmethod
     def parse(cls, text: str) -> UnitState:
@@ -112,6 +121,8 @@ class UnitState(NamedTuple):
             _words(values, "Triggers"),
             values.get("InvocationID", ""),
             values.get("NonBlocking", "") == "yes",
+            values.get("ProtectSystem", ""),
+            _writable(values),
         )
 
 
@@ -126,7 +137,7 @@ class Systemd:
     @staticmethod
     def is_here() -> bool:
         """Whether the host runs systemd (sd_booted(3))."""
-        return os.path.isdir("/run/systemd/system")
+        return logind.is_systemd_here()
 
     def state(self, unit: UnitName) -> UnitState:
         """The state of the unit now; an empty one if the manager does not answer."""
@@ -173,6 +184,11 @@ def _first(result: ToolResult) -> str:
 
 def _words(values: Mapping[str, str], *keys: str) -> tuple[str, ...]:
     return tuple(word for key in keys for word in values.get(key, "").split())
+
+
+def _writable(values: Mapping[str, str]) -> tuple[str, ...]:
+    own = (f"{top}/{name}" for key, top in _DIRECTORIES.items() for name in _words(values, key))
+    return (*(path.lstrip("-+") for path in _words(values, "ReadWritePaths")), *own)
 
 
 def _number(values: Mapping[str, str], key: str) -> int:

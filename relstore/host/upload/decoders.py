@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Any, Optional, Protocol
 
 from relstore.errors import FormatError, ProtocolError
-from relstore.formats.codecs import PATCH_LZMA, PATCH_ZLIB, PATCHES, RAW, XZ, ZLIB, ZSTD
+from relstore.formats.codecs import PATCH_LZMA, PATCH_ZLIB, PATCH_ZSTD, PATCHES, RAW, XZ, ZLIB, ZSTD
 from relstore.host.upload import libzstd
 from relstore.host.upload.base_file import PatchBase
 from relstore.host.upload.libzstd import PIECE_BYTES, ZstdDecoder
@@ -50,7 +50,7 @@ class StreamDecoder(Protocol):
 @lru_cache(maxsize=1)
 def available() -> tuple[str, ...]:
     """The codecs that this host can decode, the best first."""
-    codecs = [ZSTD] if libzstd.usable() else []
+    codecs = [ZSTD, PATCH_ZSTD] if libzstd.usable() else []
     for codec, modules in _NEEDS:
         with contextlib.suppress(ImportError):
             for module in modules:

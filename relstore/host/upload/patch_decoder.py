@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from typing import NamedTuple, Optional, Union
 
 from relstore.errors import FormatError
-from relstore.formats import patch
 from relstore.formats.patch import (
     FIELD_BYTES,
     GRAIN_BITS,
@@ -24,8 +23,10 @@ from relstore.formats.patch import (
     SEGMENT_HEAD_BYTES,
     Head,
     SegmentHead,
+    max_base_bytes,
 )
 from relstore.host.upload.base_file import PatchBase
+from relstore.host.upload.patch_columns import decompress
 
 PIECE_BYTES = 256 * 1024
 
@@ -55,7 +56,7 @@ class PatchDecoder:
 
     def __init__(self, codec: str, base: PatchBase, size: int) -> None:
         """Raises FormatError for a base that is too large."""
-        if len(base) > patch.MAX_BASE_BYTES:
+        if len(base) > max_base_bytes(codec):
             raise FormatError("the base is too large for a patch")
         self._codec, self._left = codec, size
         self._base: PatchBase = base
@@ -110,7 +111,7 @@ class PatchDecoder:
 
     def _begin(self, head: Head, columns: list[bytes]) -> None:
         skips, lengths, turns = (
-            _numbers(code, patch.decompress(self._codec, column, 4 * head.covers))
+            _numbers(code, decompress(self._codec, column, 4 * head.covers))
             for code, column in zip("IIi", columns)
         )
         at = move = 0
@@ -134,7 +135,7 @@ class PatchDecoder:
         extra_bytes = segment.size - sum(cut.end - cut.start for cut in cuts)
         sizes = (extra_bytes, fields, fields, fields, FIELD_BYTES * segment.values)
         extra, low, high, kinds, values = (
-            patch.decompress(self._codec, column, size) for column, size in zip(columns, sizes)
+            decompress(self._codec, column, size) for column, size in zip(columns, sizes)
         )
         draft = self._draft(cuts, extra)
         try:
@@ -213,11 +214,9 @@ def _moved(covers: _Covers, size: int) -> array[int]:
     sources = [start + move for start, move in zip(covers.starts, covers.moves)]
     order = sorted(range(len(sources)), key=sources.__getitem__)
     grains = (size >> GRAIN_BITS) + 1
-    moved = array("i", bytes(4 * grains))
     at = [-(-sources[index] >> GRAIN_BITS) for index in order]
     at.append(grains)
+    moved = array("i", [0]) * min(at[0], grains)
     for number, index in enumerate(order):
-        count = at[number + 1] - at[number]
-        if count > 0:
-            moved[at[number] : at[number + 1]] = array("i", [-covers.moves[index]]) * count
+        moved += array("i", [-covers.moves[index]]) * (at[number + 1] - at[number])
     return moved

@@ -256,8 +256,8 @@ def test_as_deep_as_a_build_may_be(tmp_path: Path) -> None:
 def test_what_vanishes_during_the_scan_is_named(build: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     find = scanning._find
 
-    def and_remove(artifact: Path) -> list[scanning._Item]:
-        items = list(find(artifact))
+    def and_remove(artifact: Path, exclude: None) -> list[scanning._Item]:
+        items = list(find(artifact, exclude))
         (build / "small").unlink()
         return items
 
@@ -273,8 +273,8 @@ def test_what_becomes_something_else_during_the_scan(
 ) -> None:
     find = scanning._find
 
-    def and_change(artifact: Path) -> list[scanning._Item]:
-        items = list(find(artifact))
+    def and_change(artifact: Path, exclude: None) -> list[scanning._Item]:
+        items = list(find(artifact, exclude))
         (build / "small").unlink()
         if kind == "fifo":
             os.mkfifo(build / "small")

@@ -218,7 +218,7 @@ def test_names_and_groups_narrow_a_run(
 @pytest.mark.parametrize(
     ("names", "groups", "failed", "what"),
     [
-        (["web4"], [], [], "there is no host 'web4'"),
+        (["web4"], [], [], "no host 'web4' among the targets"),
         ([], ["asia"], [], "no host is in the group 'asia'"),
         (["web2"], ["eu"], [], "no host is in all"),
         (["failed"], [], [], "no host failed"),

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relstore.client.coding import Coding
-from relstore.client.transfer.cost_model import MAX_DELTA_BYTES, Case, Sample, best, options
-from relstore.formats.codecs import PATCH_LZMA, RAW, XZ, ZLIB, ZSTD
+from relstore.client.transfer.cost_model import MAX_DELTA_BYTES, Case, PatchSample, Sample, best, options
+from relstore.formats.codecs import PATCH_LZMA, PATCH_ZSTD, RAW, XZ, ZLIB, ZSTD
+from relstore.formats.patch import MAX_BASE_BYTES
 
 MB = 1e6
 CODECS = (ZSTD, XZ, ZLIB, RAW)
@@ -46,7 +47,7 @@ def test_what_cannot_be_made_smaller_goes_as_it_is() -> None:
 def test_what_was_compressed_before_is_not_compared_with_its_base(link: float) -> None:
     """zstd passes over it at gigabytes a second, which says nothing about level 19."""
     archive = PROGRAM._replace(
-        sample=Sample(1.0, 3000 * MB, 0.97), link=link * MB, codecs=(*CODECS, PATCH_LZMA), patch=True
+        sample=Sample(1.0, 3000 * MB, 0.97, patch_of(0.97)), link=link * MB, codecs=(*CODECS, PATCH_LZMA)
     )
     assert (best(archive).coding.codec, best(archive).delta) == (RAW, False)
 
@@ -62,17 +63,47 @@ def test_what_does_not_compress_but_is_like_its_base_is_sent_as_a_difference() -
 def test_what_is_more_like_its_base_makes_smaller_differences() -> None:
     """And what is hardly like it is not worth one: the content alone is as small."""
     sizes = {}
-    for likeness in (0.1, 0.46, 0.9):
-        case = PROGRAM._replace(
-            sample=Sample(0.4, 170 * MB, likeness), codecs=(*CODECS, PATCH_LZMA), patch=True
-        )
+    for on_base in (0.04, 0.2, 0.36):
+        sample = Sample(0.4, 170 * MB, on_base, patch_of(on_base / 2))
+        case = PROGRAM._replace(sample=sample, codecs=(*CODECS, PATCH_LZMA, PATCH_ZSTD))
         for option in options(case):
             sizes.setdefault((option.coding, option.delta), []).append(option.bytes)
     for (coding, delta), found in sizes.items():
         assert found == sorted(found), coding
         assert (len(set(found)) == 3) == delta
-    unlike = PROGRAM._replace(link=2.5 * MB, sample=Sample(0.4, 170 * MB, 1.0))
-    assert best(unlike).bytes > best(unlike._replace(sample=Sample(0.4, 170 * MB, 0.3))).bytes
+    unlike = PROGRAM._replace(link=2.5 * MB, sample=Sample(0.4, 170 * MB, 0.4))
+    assert best(unlike).bytes > best(unlike._replace(sample=Sample(0.4, 170 * MB, 0.1))).bytes
+
+
+def patch_of(ratio: float) -> PatchSample:
+    return PatchSample(ratio, min(2.5 * ratio, 1.0), 0.02, 0.001, 0.9e-9, 1e-9)
+
+
+@pytest.mark.parametrize(
+    ("link", "codec"), [(0.6, PATCH_LZMA), (2.5, PATCH_LZMA), (12.5, PATCH_ZSTD), (50, PATCH_ZSTD)]
+)
+def test_the_columns_of_a_patch_are_compressed_as_fast_as_the_link_needs(link: float, codec: str) -> None:
+    sample = Sample(0.4, 170 * MB, 0.21, patch_of(0.12))
+    case = PROGRAM._replace(sample=sample, link=link * MB, codecs=(*CODECS, PATCH_LZMA, PATCH_ZSTD))
+    patches = [option for option in options(case) if option.coding.codec.startswith("patch")]
+    assert min(patches, key=lambda option: option.seconds).coding.codec == codec
+
+
+def test_a_base_that_is_larger_than_older_hosts_take_goes_only_to_those_that_know_patch_zstd() -> None:
+    sample = Sample(0.4, 170 * MB, 0.21, patch_of(0.12))
+    case = PROGRAM._replace(sample=sample, base=MAX_BASE_BYTES + 1, codecs=(*CODECS, PATCH_LZMA))
+    assert PATCH_LZMA not in {option.coding.codec for option in options(case)}
+    newer = case._replace(codecs=(*CODECS, PATCH_LZMA, PATCH_ZSTD))
+    found = {option.coding.codec for option in options(newer)}
+    assert PATCH_ZSTD in found
+    assert PATCH_LZMA not in found
+
+
+def test_fewer_bytes_are_worth_little_more_time() -> None:
+    for link in (0.6, 2.5, 12.5, 25):
+        case = PROGRAM._replace(link=link * MB)
+        fastest = min(option.seconds for option in options(case))
+        assert best(case).seconds <= 1.05 * fastest
 
 
 def test_a_host_is_sent_only_what_it_can_undo() -> None:

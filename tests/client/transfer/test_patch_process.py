@@ -14,7 +14,10 @@ from relstore.client.transfer.patch_process import PatchOrder, PatchProcess, ava
 from relstore.formats.codecs import PATCH_LZMA
 from relstore.formats.names import Digest
 from relstore.host.upload.patch_decoder import PatchDecoder
+from tests.support.matcher import needs_matcher
 from tests.support.moved_programs import release
+
+pytestmark = needs_matcher
 
 PREVIOUS, NEXT = release(1), release(2)
 CODING = Coding(PATCH_LZMA, 1)

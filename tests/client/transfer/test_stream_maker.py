@@ -19,6 +19,7 @@ from relstore.client.transfer.stream_plan import Receiver, SendOptions, not_as_a
 from relstore.formats.codecs import PATCH_LZMA, RAW, XZ, ZLIB, ZSTD
 from relstore.formats.names import AppName
 from relstore.protocol import Base, Wanted
+from tests.support.matcher import needs_matcher
 from tests.support.moved_programs import release
 
 APP = AppName("app")
@@ -57,6 +58,7 @@ def host(name: str = "web1", codecs: tuple[str, ...] = (ZSTD, PATCH_LZMA, RAW)) 
     return Receiver(name, local=False, round_trip=None, codecs=codecs)
 
 
+@needs_matcher
 def test_a_slow_link_gets_a_patch_and_a_fast_one_none(
     options: SendOptions, makers: tuple[StreamMaker, Wanted]
 ) -> None:
@@ -152,4 +154,28 @@ def test_a_difference_that_cannot_be_made_is_said(
     patched = replace(options, compression=Coding(PATCH_LZMA, 0))
     assert not_as_asked(patched, web1, plans).startswith("the cache here has no base for it")
     monkeypatch.setattr(patch_process, "available", lambda: False)
-    assert not_as_asked(patched, web1, plans).startswith("numpy is not installed here")
+    assert not_as_asked(patched, web1, plans).startswith("this installation has no compiled matcher")
+
+
+def test_without_a_matcher_differences_are_zstds_and_that_is_said_once(
+    options: SendOptions, makers: tuple[StreamMaker, Wanted], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maker, wanted = makers
+    options.links.learn("web1", SLOW)
+    monkeypatch.setattr(patch_process, "available", lambda: False)
+    plans = maker.plans([wanted], host(), 0)
+    assert [(plan.option.coding.codec, plan.option.delta) for plan in plans] == [(ZSTD, True)]
+    assert "no compiled matcher" in maker.notice(host(), plans)
+    assert maker.notice(host("web2"), plans) == ""
+
+
+def test_nothing_is_said_of_a_matcher_that_would_not_help(
+    options: SendOptions, makers: tuple[StreamMaker, Wanted], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maker, wanted = makers
+    options.links.learn("web1", SLOW)
+    assert maker.notice(host(), maker.plans([wanted], host(), 0)) == ""
+    monkeypatch.setattr(patch_process, "available", lambda: False)
+    for codecs in ((ZSTD, RAW), (ZLIB, RAW)):  # the host cannot undo patches, or there is no difference
+        web1 = host("web1", codecs)
+        assert maker.notice(web1, maker.plans([wanted], web1, 0)) == ""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
 from relstore.formats import journal
+from relstore.host.job import changes, watch
 from relstore.host.job import directory as jobs
-from relstore.host.job import watch
 from relstore.host.job.directory import Job
 from relstore.host.job.values import QUEUED, JobState
 from relstore.protocol import Ended, Output, Step
@@ -68,6 +69,24 @@ def test_one_that_runs_is_followed_as_it_goes(helper: str, app: App) -> None:
     assert rest[-1] == Ended(job.id, journal.ACTIVE, 2, 1, 2, "")
 
 
+@pytest.mark.skipif(not hasattr(signal, "sigtimedwait"), reason="PyPy cannot wait for a signal")
+def test_the_end_of_a_job_of_another_session_is_noticed_by_its_files(
+    helper: str, app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing but what the kernel tells of the directory ends a wait here."""
+    monkeypatch.setattr(changes, "_LAST_S", 3600.0)
+    gate = Gate(root_of(app).parent / "gate")
+    job, lock = create(app, 2, gate.line)
+    with started_job(helper, root_of(app), job, lock):
+        events = watch.follow(app, job)
+        while next(events) != Step("restarting", 0, 0):
+            pass
+        with gate.reached():
+            pass
+        *_, last = events
+    assert last == Ended(job.id, journal.ACTIVE, 2, 1, 2, "")
+
+
 def test_two_may_watch(helper: str, app: App) -> None:
     job = run(helper, app, 2)
     assert follow(app, job) == follow(app, jobs.open_job(app, job.id))
@@ -115,6 +134,40 @@ def test_one_that_died_and_was_resolved_tells_how(helper: str, app: App) -> None
     assert follow(app, job)[2].outcome == journal.INTERRUPTED
     run(helper, app, 1)
     assert follow(app, job)[2] == Ended(job.id, journal.ACTIVE, 2, 1, 2, "")
+
+
+def test_what_it_waits_for_is_told_while_that_lasts(app: App) -> None:
+    job, lock = create(app, 2)
+    job.write_state(JobState("checking", 1, "", 2, ""))
+    events = watch.follow(app, job)
+    assert next(events) == Step("checking", 0, 0)
+    job.tell("last answer: 404" + "x" * 5000)
+    told = next(events)
+    assert isinstance(told, Step)
+    assert told.text is not None
+    assert told.text.startswith("last answer: 404")
+    assert len(told.text) == 200
+    job.tell("last answer: 503")
+    assert next(events) == Step("checking", 0, 0, "last answer: 503")
+    job.tell("")
+    assert next(events) == Step("checking", 0, 0, "")
+    job.tell("old")
+    job.write_state(JobState("returning", 1, "", 2, ""))
+    assert next(events) == Step("returning", 0, 0)
+    os.close(lock)
+
+
+def test_an_answer_that_cannot_be_told_stops_nothing(app: App) -> None:
+    job, lock = create(app, 2)
+    os.close(lock)
+    Path(job.directory.path, "answer").symlink_to("/etc/passwd")
+    job.tell("x")
+    assert job.answer() == ""
+    Path(job.directory.path, "answer").unlink()
+    Path(job.directory.path, "answer").mkdir()
+    job.tell("x")
+    job.tell("")
+    assert job.answer() == ""
 
 
 def test_it_makes_no_difference_that_nobody_watches(helper: str, app: App) -> None:

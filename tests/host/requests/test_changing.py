@@ -37,11 +37,16 @@ CHANGES: list[Any] = [
     protocol.Pin(WEB, PinName("kept"), "1"),
     protocol.Unpin(WEB, PinName("kept")),
     protocol.Delete(WEB, ("2",), "me", False),
+    protocol.Adopt(WEB, "/srv/old", None, None, (), (), 5, "me", False),
+    protocol.GiveBack(WEB, False),
     protocol.Hold(WEB, "me", "why"),
     protocol.Unhold(WEB),
     protocol.Mark(WEB, "1", False, "me", ""),
     protocol.Verify(),
     protocol.Collect(WEB, None, None, "me", False),
+    protocol.RemoveApp(WEB, "me", False),
+    protocol.Adopt(WEB, "/srv/old", None, None, (), (), 5, "me", False),
+    protocol.GiveBack(WEB, False),
 ]
 READS: list[Any] = [
     protocol.Probe(WEB, BUILD),
@@ -53,10 +58,12 @@ READS: list[Any] = [
     protocol.Past(WEB, 0),
     protocol.Status(WEB),
     protocol.Delete(WEB, ("2",), "me", True),
+    protocol.RemoveApp(WEB, "me", True),
 ]
 OTHERS = {
     protocol.Compare, protocol.Open, protocol.Put, protocol.Preflight, protocol.Become, protocol.Reject, protocol.Watch,
-    protocol.CutOld, protocol.Inspect, protocol.InstallUnit, protocol.Supervisor, protocol.Collect,
+    protocol.CutOld, protocol.Inspect, protocol.InstallUnit, protocol.Supervisor, protocol.Collect, protocol.CheckHost,
+    protocol.Logs, protocol.Export, protocol.Withdraw,
 }  # fmt: skip
 """They change nothing in a store, or need what was refused before."""
 

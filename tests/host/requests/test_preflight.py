@@ -14,7 +14,7 @@ from relstore.errors import RefusedError
 from relstore.formats.executable import Executable
 from relstore.formats.names import UnitName
 from relstore.formats.recipe import Recipe
-from relstore.host.job import start as detach
+from relstore.host.job import survival
 from relstore.host.machine import access, logind, selinux
 from relstore.host.machine.logind import Logout
 from relstore.host.requests import preflight, preflight_programs, preflight_units
@@ -111,22 +111,22 @@ def test_a_loader_and_an_interpreter_that_are_missing() -> None:
 @pytest.mark.parametrize(
     ("systemd", "root", "logout", "way"),
     [
-        (True, True, Logout(False, False, "root"), detach.SCOPE),
-        (True, True, Logout(True, False, "root"), detach.SCOPE),
-        (True, False, Logout(False, False, "deploy"), detach.NOHUP),
-        (True, False, Logout(False, True, "deploy"), detach.NOHUP),
-        (True, False, Logout(True, True, "deploy"), detach.USER_SCOPE),
-        (False, False, Logout(False, False, "deploy"), detach.NOHUP),
-        (False, True, Logout(False, False, "root"), detach.NOHUP),
+        (True, True, Logout(False, False, "root"), survival.SCOPE),
+        (True, True, Logout(True, False, "root"), survival.SCOPE),
+        (True, False, Logout(False, False, "deploy"), survival.SESSION),
+        (True, False, Logout(False, True, "deploy"), survival.SESSION),
+        (True, False, Logout(True, True, "deploy"), survival.USER_SCOPE),
+        (False, False, Logout(False, False, "deploy"), survival.SESSION),
+        (False, True, Logout(False, False, "root"), survival.SESSION),
     ],
 )
 def test_how_a_job_is_kept_alive(systemd: bool, root: bool, logout: Logout, way: str) -> None:
-    assert detach.choose(systemd=systemd, root=root, logout=logout) == way
+    assert survival.choose(systemd=systemd, root=root, logout=logout) == way
 
 
 def test_where_it_would_die_it_is_refused() -> None:
     with pytest.raises(RefusedError, match="ends all processes of deploy") as caught:
-        detach.choose(systemd=True, root=False, logout=Logout(True, False, "deploy"))
+        survival.choose(systemd=True, root=False, logout=Logout(True, False, "deploy"))
     assert "loginctl enable-linger deploy" in caught.value.hint
 
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 import time
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
 from relstore.formats.cut_over import SOCKET, CutOver, trial_unit
 from relstore.formats.names import Digest, TemplateName, UnitName
-from relstore.formats.recipe import Health, Recipe, Units
+from relstore.formats.recipe import Health, Http, Recipe, Units
 from relstore.gc import processes
 from relstore.host.job.log import JobLog
 from relstore.host.machine import tools
@@ -94,3 +96,29 @@ def test_what_nobody_sees_needs_a_probe(age: float, exec_start: str, pid: int, c
         problem, log = check(started=started, exec_start=exec_start, pid=pid, tcp=(address,), type_="forking")
     assert problem == ""
     assert "only its probes say that web.service is healthy" in log
+
+
+class _Refusing(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_error(404)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_what_keeps_it_from_being_healthy_is_told(tmp_path: Path) -> None:
+    told: list[str] = []
+    log = os.open(tmp_path / "log", os.O_RDWR | os.O_CREAT)
+    with HTTPServer(("127.0.0.1", 0), _Refusing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            url = f"http://127.0.0.1:{server.server_port}/health"
+            recipe = Recipe(health=Health(timeout=300, interval=50, http=(Http(url),)))
+            services = Services(recipe, Privilege(), directory="/", output=JobLog(log))
+            checker = HealthCheck(recipe, services, directory="/", output=JobLog(log), tell=told.append)
+            assert "status 404" in checker.check(Subject(BUILD, LINK, 0.0, {}), restarted=False)
+        finally:
+            server.shutdown()
+            os.close(log)
+    (answer,) = told
+    assert answer.startswith("last answer: 404")

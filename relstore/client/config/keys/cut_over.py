@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from relstore.client.config.http_reader import read_socket
-from relstore.client.config.keys.service import RUNNING
+from relstore.client.config.keys.service import ASKING, RUNNING
 from relstore.client.config.readers import (
     BOOLEAN,
     COMMAND,
@@ -96,7 +96,7 @@ CUT_OVER = Setting(
     '`{ command = "…" }`: a command that moves the traffic, on the host (see docs/cut-over.md).',
     example="link",
     absent="link for a template of units",
-    commands=(*RUNNING, "unit", "sudoers"),
+    commands=(*ASKING, "unit", "sudoers"),
 )
 SHARES = Setting(
     "shares",
@@ -110,7 +110,7 @@ SHARES = Setting(
     more="It must stay healthy for `watch` with each. For haproxy and a command only. A release that was "
     "active before gets all at once, so that going back is quick.",
     example=[10, 50],
-    commands=RUNNING,
+    commands=ASKING,
 )
 HAPROXY_SOCKET = DefaultedSetting(
     "haproxy-socket",
@@ -118,7 +118,7 @@ HAPROXY_SOCKET = DefaultedSetting(
     help="The socket of HAProxy's runtime API, with `level admin`.",
     example="/run/haproxy/admin.sock",
     default="/run/haproxy/admin.sock",
-    commands=RUNNING,
+    commands=ASKING,
 )
 HAPROXY_BACKEND = Setting(
     "haproxy-backend",
@@ -126,7 +126,7 @@ HAPROXY_BACKEND = Setting(
     help="The backend of HAProxy's that has the servers `live` and `next`.",
     example="web",
     absent="NAME for the template NAME@",
-    commands=RUNNING,
+    commands=ASKING,
 )
 SLOT_SOCKET = Setting(
     "slot-socket",
@@ -137,7 +137,7 @@ SLOT_SOCKET = Setting(
     "directory, /run/user/UID.",
     example="/run/web-{slot}/sock",
     absent="{runtime}/NAME-{slot}/sock for the template NAME@",
-    commands=(*RUNNING, "unit"),
+    commands=(*ASKING, "unit"),
 )
 SLOT_PORT = Setting(
     "slot-port",

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from relstore.client.config.keys.service import ACTIVATING
-from relstore.client.config.readers import COMMAND, SECONDS, seconds
+from relstore.client.config.readers import ARGUMENTS, COMMAND, SECONDS, seconds
 from relstore.client.config.setting import DefaultedSetting, PathBase, Setting, ValueType
 from relstore.errors import UsageError
 
 TITLE = "Hooks and confirmation"
-INTRO = "Hooks are commands that run on the host, as lines for `sh -c` or as lists."
+INTRO = (
+    "Hooks are commands that run on the host, as lines for `sh -c` or as lists. Local hooks run on this "
+    "machine; they are lists of a program and its arguments."
+)
 
 _MAX_CONFIRM_S = 24 * 3600
 
@@ -49,6 +52,39 @@ HOOK_TIMEOUT = DefaultedSetting(
     help="How long each of the hooks before, after and on-failure may take, and a command of `cut-over`.",
     example="5m",
     default="5m",
+    commands=ACTIVATING,
+)
+LOCAL_BEFORE = Setting(
+    "local-before",
+    ARGUMENTS,
+    help="Run this program on this machine before anything is sent.",
+    more="If it fails, nothing is deployed. Local hooks run once for all hosts, in the directory of "
+    "relstore.toml, with `RELSTORE_*` variables and a JSON document on standard input.",
+    example=["bin/deploy-allowed"],
+    commands=ACTIVATING,
+)
+LOCAL_AFTER = Setting(
+    "local-after",
+    ARGUMENTS,
+    help="Run this program on this machine after the deployment has succeeded everywhere.",
+    more="The document has the result. If it fails, that is said, and changes no exit code.",
+    example=["bin/notify"],
+    commands=ACTIVATING,
+)
+LOCAL_ON_FAILURE = Setting(
+    "local-on-failure",
+    ARGUMENTS,
+    help="Run this program on this machine after the deployment has failed.",
+    more="It runs when `local-before` fails, too. The document has the result or the error.",
+    example=["bin/notify", "--urgent"],
+    commands=ACTIVATING,
+)
+LOCAL_HOOK_TIMEOUT = DefaultedSetting(
+    "local-hook-timeout",
+    SECONDS,
+    help="How long each of the local hooks may take.",
+    example="30s",
+    default="60s",
     commands=ACTIVATING,
 )
 CONFIRM = Setting(

@@ -14,6 +14,10 @@ INTRO = "If a restart or a health check fails, the host rolls back to the previo
 ACTIVATING = ("push", "switch-generation", "rollback")
 RUNNING = (*ACTIVATING, "restart")
 """The commands that restart the service and check it. Hooks and confirmation belong to a switch."""
+ASKING = (*RUNNING, "check")
+"""Those, and the one that asks whether the others could."""
+READING = (*ASKING, "logs")
+"""Those, and the one that only has to know which units there are."""
 
 
 def _units(value: object, base: PathBase) -> tuple[UnitName, ...]:
@@ -49,7 +53,7 @@ UNIT = Setting(
     more="The host checks that it stays up and executes the release. There may be several. "
     "`relstore unit --install` makes a hardened one. A template, `web@`, has two slots (see cut-over).",
     example="web.service",
-    commands=(*RUNNING, "sudoers"),
+    commands=(*READING, "sudoers"),
 )
 USER = DefaultedSetting(
     "user",
@@ -57,7 +61,7 @@ USER = DefaultedSetting(
     help="The units belong to the account's own manager (systemctl --user).",
     example=False,
     default=False,
-    commands=(*RUNNING, "unit"),
+    commands=(*READING, "unit"),
 )
 UNIT_ACTION = DefaultedSetting(
     "unit-action",
@@ -65,7 +69,7 @@ UNIT_ACTION = DefaultedSetting(
     help=f"What to do with the units: {', '.join(ACTIONS)}.",
     example="restart",
     default=RESTART,
-    commands=(*RUNNING, "sudoers"),
+    commands=(*ASKING, "sudoers"),
 )
 UNIT_RUNS_BUILD = Setting(
     "unit-runs-build",
@@ -73,7 +77,7 @@ UNIT_RUNS_BUILD = Setting(
     help="Require that the units' main processes execute the new build.",
     example=True,
     absent="true, unless the units are only reloaded",
-    commands=RUNNING,
+    commands=ASKING,
 )
 BECOME = Setting(
     "become",
@@ -81,7 +85,7 @@ BECOME = Setting(
     help="Manage the units through sudo.",
     more="`relstore sudoers` prints the rule that the account needs.",
     example=SUDO,
-    commands=(*RUNNING, "unit"),
+    commands=(*ASKING, "unit"),
 )
 ASK_BECOME_PASS = DefaultedSetting(
     "ask-become-pass",
@@ -89,7 +93,7 @@ ASK_BECOME_PASS = DefaultedSetting(
     help="Ask for sudo's password, once for all hosts.",
     example=False,
     default=False,
-    commands=(*RUNNING, "unit"),
+    commands=(*ASKING, "unit"),
 )
 RESTART_COMMAND = Setting(
     "restart",
@@ -127,5 +131,5 @@ IGNORE_PREFLIGHT = Setting(
     help="Continue in spite of preflight findings of these kinds; this is recorded.",
     more="Every finding shows its kind in brackets.",
     example=["unit-needs-root"],
-    commands=RUNNING,
+    commands=ASKING,
 )

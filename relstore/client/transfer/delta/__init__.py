@@ -1,1 +1,1 @@
-"""Add-block deltas: what a new file is made of, given an old one. Only this needs numpy."""
+"""Add-block deltas: what a new file is made of, given an old one. ``matcher.c`` finds it, compiled."""

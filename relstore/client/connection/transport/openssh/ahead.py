@@ -6,11 +6,12 @@ Not for taking over what was started (``connect``).
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from relstore.client.connection.head_start import HeadStart
 from relstore.client.connection.transport.address import Address
-from relstore.client.connection.transport.openssh.process import SSHProcess
+from relstore.client.connection.transport.openssh.process import SSHProcess, plan_of
+from relstore.client.connection.transport.openssh.spawn import SpawnedSSH, SSHPlan
 from relstore.client.ssh_program import OpenSSH
 from relstore.client.target import Target
 
@@ -22,10 +23,26 @@ def begin(
     command: str,
     paths: tuple[str, ...],
     home: str,
-) -> None:
-    """Have ssh run ``command`` at the targets. What cannot be started now fails where it is waited for."""
+    started: Sequence[SpawnedSSH] = (),
+) -> list[SSHPlan]:
+    """Have ssh run ``command`` at the targets; how it was started.
+
+    What runs already as it is ``started`` is taken. What cannot be started now fails where it is waited for.
+    """
+    plans = []
+    running = list(started)
     for target in targets:
         if target.host is not None:
             address = Address(target.host, target.user, target.port)
+            plan = plan_of(how, address, command, paths, home)
+            plans.append(plan)
+            taken = next((each for each in running if each.plan == plan), None)
+            if taken is not None:
+                running.remove(taken)
+                head_start.put((address, command), SSHProcess(taken))
+                continue
             with contextlib.suppress(OSError):
-                head_start.put((address, command), SSHProcess.start(how, address, command, paths, home))
+                head_start.put((address, command), SSHProcess.start(plan))
+    for unwanted in running:
+        unwanted.abandon()
+    return plans

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 
 from relstore.client.connection.transport.base import Exit
-from relstore.client.connection.transport.exchange import CLOSE_GRACE, PIECE, Exchange
+from relstore.client.connection.transport.exchange import CLOSE_GRACE, Exchange
 from relstore.client.connection.transport.login_errors import Stage
 from relstore.client.connection.transport.openssh import errors
 from relstore.client.connection.transport.openssh.errors import SSH_FAILED, SSHAttempt
@@ -31,8 +31,8 @@ _UNSAID = 3.0
 """Seconds after the login, after which the command is taken to run though the log does not say so."""
 
 
-class OpenSSHChannel(asyncio.BaseProtocol):
-    """The command, and what asyncio reports to about ssh's standard input."""
+class OpenSSHChannel:
+    """The command, and the login before it."""
 
     def __init__(
         self, label: str, ssh: SSHProcess, attempt: Callable[[SSHLog, str, int], SSHAttempt]
@@ -49,7 +49,6 @@ class OpenSSHChannel(asyncio.BaseProtocol):
         """Something was logged, or ssh has ended."""
         self._code: int | None = None
         self._gone = asyncio.Event()
-        self._input_ended = asyncio.Event()
         self._output_ended = False
         self._closed = False
         self._is_ended = False
@@ -58,13 +57,11 @@ class OpenSSHChannel(asyncio.BaseProtocol):
 
     async def attach(self) -> None:
         """Begin to listen to ssh, which runs already."""
-        for stream in (self._ssh.stdout, self._ssh.stderr):
+        for stream in (self._ssh.stdin, self._ssh.stdout, self._ssh.stderr):
             os.set_blocking(stream.fileno(), False)
         self._loop.add_reader(self._ssh.log, self._read_log)
         self._loop.add_reader(self._ssh.stderr.fileno(), self._read_errors)
         self._loop.add_reader(self._ssh.stdout.fileno(), self._read_output)
-        transport, _ = await self._loop.connect_write_pipe(lambda: self, self._ssh.stdin)
-        self._stdin = transport
         threading.Thread(target=self._wait, daemon=True).start()
 
     async def logged_in(self, connect_timeout: float, *, prompts: bool) -> None:
@@ -96,16 +93,22 @@ class OpenSSHChannel(asyncio.BaseProtocol):
         return await self._exchange.output.read(limit)
 
     async def write(self, data: bytes) -> None:
-        for start in range(0, len(data), PIECE):
-            if self._exchange.ended or self._stdin.is_closing():
+        # Straight into the pipe, as much as it takes each time: to copy it into a buffer first takes longer.
+        left = memoryview(data)
+        while left:
+            if self._exchange.ended or self._closed:
                 raise self._exchange.write_error(self._label)
-            self._stdin.write(data[start : start + PIECE])
-            await self._exchange.room()
+            try:
+                left = left[os.write(self._ssh.stdin.fileno(), left) :]
+            except BlockingIOError:
+                await self._room()
+            except OSError:  # ssh has ended
+                raise self._exchange.write_error(self._label) from None
 
     async def close(self) -> Exit:
         if not self._closed:
             self._closed = True
-            self._stdin.close()
+            self._end_input()
             if self.log.is_running:
                 await self._exchange.wait_over(CLOSE_GRACE)
                 await _within(CLOSE_GRACE if self._output_ended else 0, self._gone)
@@ -115,17 +118,24 @@ class OpenSSHChannel(asyncio.BaseProtocol):
     def stderr(self) -> bytes:
         return bytes(self._exchange.errors)
 
-    # --- called by asyncio ---
+    # --- what ssh is given ---
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._input_ended.set()
-        self._exchange.release_writer()
-
-    def pause_writing(self) -> None:
+    async def _room(self) -> None:
+        """Return when the pipe has room, or when ssh has ended."""
+        pipe = self._ssh.stdin.fileno()
         self._exchange.hold_writer()
+        self._loop.add_writer(pipe, self._exchange.release_writer)
+        try:
+            await self._exchange.room()
+        finally:
+            if not self._ssh.stdin.closed:
+                self._loop.remove_writer(pipe)
 
-    def resume_writing(self) -> None:
-        self._exchange.release_writer()
+    def _end_input(self) -> None:
+        if not self._ssh.stdin.closed:
+            self._loop.remove_writer(self._ssh.stdin.fileno())
+            self._ssh.stdin.close()
+            self._exchange.release_writer()
 
     # --- what ssh says ---
 
@@ -233,10 +243,6 @@ class OpenSSHChannel(asyncio.BaseProtocol):
             self._loop.remove_reader(fd)
         self._released = True
         self._exchange.closed(None)
-        # Whatever was not sent yet is dropped with the pipe.
-        if not await _within(_TERM_GRACE, self._input_ended):
-            self._stdin.abort()
-            await self._input_ended.wait()
         self._ssh.release()
 
 

@@ -17,7 +17,7 @@ from relstore.client.connection.transport.openssh import errors
 from relstore.client.connection.transport.openssh.channel import OpenSSHChannel
 from relstore.client.connection.transport.openssh.errors import SSHAttempt
 from relstore.client.connection.transport.openssh.log import SSHLog
-from relstore.client.connection.transport.openssh.process import SSHProcess
+from relstore.client.connection.transport.openssh.process import SSHProcess, plan_of
 from relstore.client.connection.transport.patience import pauses
 from relstore.client.ssh_program import OpenSSH
 from relstore.errors import ConnectError
@@ -90,7 +90,7 @@ class OpenSSHTransport:
             ssh: SSHProcess | None = account.head_start.take((target, command))
             if ssh is None:
                 paths = account.ssh_config_paths
-                ssh = SSHProcess.start(self._how, target, command, paths, account.home)
+                ssh = SSHProcess.start(plan_of(self._how, target, command, paths, account.home))
         except OSError as exc:
             raise capacity.explain(exc) or ConnectError(
                 f"ssh cannot be started: {exc.strerror or exc}",

@@ -7,20 +7,25 @@ the event loop (``channel``).
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
-import shutil
 import signal
-import subprocess
+import sys
 import tempfile
-from collections.abc import Sequence
+import threading
+import time
 
 from relstore.client.connection.transport import config_files
 from relstore.client.connection.transport.address import SSHTarget
 from relstore.client.connection.transport.openssh.arguments import arguments
+from relstore.client.connection.transport.openssh.spawn import CONFIG, LOG, SpawnedSSH, SSHPlan, remove, spawn
 from relstore.client.ssh_program import OpenSSH
 
+_PIPE_BYTES = 256 * 1024
+"""Of its standard input. More makes it no faster, and on a slow link it is sent later than progress shows."""
 _END_S = 2.0
 """Seconds to end by itself."""
+_POLL_S = 0.01
 
 _DEFAULTS = """\
 Match all
@@ -37,61 +42,48 @@ Match all
 class SSHProcess:
     """ssh, started. ``release`` it when it has ended."""
 
-    def __init__(self, process: subprocess.Popen[bytes], log: int, directory: str, *, leads: bool) -> None:
-        if process.stdin is None or process.stdout is None or process.stderr is None:
-            raise OSError("ssh has no standard streams")
-        self.stdin, self.stdout, self.stderr = process.stdin, process.stdout, process.stderr
-        self.log = log
+    def __init__(self, spawned: SpawnedSSH) -> None:
+        self.stdin = open(spawned.stdin, "wb", buffering=0)  # noqa: SIM115 - until ``release``
+        self.stdout = open(spawned.stdout, "rb", buffering=0)  # noqa: SIM115
+        self.stderr = open(spawned.stderr, "rb", buffering=0)  # noqa: SIM115
+        self.log = spawned.log
         """A descriptor from which its log is read; reading does not wait."""
-        self._process = process
-        self._directory = directory
-        self._leads = leads
+        self._pid = spawned.pid
+        self._leads = spawned.plan.leads
+        self._directory = spawned.directory
+        self._code: int | None = None
+        self._reaping = threading.Lock()
+        """Until it is reaped, its number is nobody else's."""
+        _widen(spawned.stdin)
 
     @classmethod
-    def start(
-        cls,
-        how: OpenSSH,
-        target: SSHTarget,
-        command: str,
-        paths: tuple[str, ...],
-        home: str,
-    ) -> SSHProcess:
-        """``paths``: the files of the account's ssh_config. Raises OSError."""
-        directory = tempfile.mkdtemp(prefix="relstore-ssh-")
-        with contextlib.ExitStack() as failed:
-            failed.callback(shutil.rmtree, directory, ignore_errors=True)
-            fifo = os.path.join(directory, "log")
-            os.mkfifo(fifo, 0o600)
-            # For writing too: otherwise it would look ended until ssh opens it.
-            log = os.open(fifo, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-            failed.callback(os.close, log)
-            configuration = _configuration(paths, home, os.path.join(directory, "config"))
-            words = arguments(target, command, configuration, fifo, prompts=how.prompts)
-            process = _start([how.program, *words], leads=not how.prompts)
-            failed.pop_all()
-        return cls(process, log, directory, leads=not how.prompts)
+    def start(cls, plan: SSHPlan) -> SSHProcess:
+        """Raises OSError."""
+        return cls(spawn(plan, dict(os.environ)))  # noqa: TID251 - it is the person's own ssh
 
     def wait(self) -> int:
         """Its exit code, when it has ended; for a thread."""
-        return self._process.wait()
+        while self._code is None:
+            with contextlib.suppress(ChildProcessError):  # reaped meanwhile, by ``end``
+                os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOWAIT)
+            self._reap()
+        return self._code
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal; nothing where it has ended."""
-        if self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                if self._leads:
-                    os.killpg(self._process.pid, number)
-                else:
-                    self._process.send_signal(number)
+        with self._reaping:
+            if self._code is None:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    (os.killpg if self._leads else os.kill)(self._pid, number)
 
     def end(self) -> None:
         """End it when nobody wants it any more."""
         self.signal(signal.SIGTERM)
-        try:
-            self._process.wait(_END_S)
-        except subprocess.TimeoutExpired:
-            self.signal(signal.SIGKILL)
-            self._process.wait()
+        deadline = time.monotonic() + _END_S
+        while not self._reap() and time.monotonic() < deadline:
+            time.sleep(_POLL_S)
+        self.signal(signal.SIGKILL)
+        self.wait()
         self.release()
 
     def release(self) -> None:
@@ -101,38 +93,44 @@ class SSHProcess:
                 with contextlib.suppress(OSError):
                     stream.close()
             os.close(self.log)
-            shutil.rmtree(self._directory, ignore_errors=True)
+            remove(self._directory)
             self._directory = ""
 
-
-def _start(words: Sequence[str], *, leads: bool) -> subprocess.Popen[bytes]:
-    """``leads``: in a session of its own. Without one it can ask at the terminal, where Ctrl-C is for us."""
-    # Blocked here, SIGINT is blocked in ssh and in what it starts; one that comes meanwhile is not lost.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, () if leads else (signal.SIGINT,))
-    try:
-        return subprocess.Popen(
-            words,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            start_new_session=leads,
-        )
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    def _reap(self) -> bool:
+        """Whether it has ended."""
+        with self._reaping:
+            if self._code is None:
+                ended, status = os.waitpid(self._pid, os.WNOHANG)
+                if ended:
+                    self._code = os.waitstatus_to_exitcode(status)
+            return self._code is not None
 
 
-def _configuration(paths: tuple[str, ...], home: str, file: str) -> list[str]:
+def plan_of(how: OpenSSH, target: SSHTarget, command: str, paths: tuple[str, ...], home: str) -> SSHPlan:
+    """``paths``: the files of the account's ssh_config."""
+    written: list[str] = []
+
     def write(text: str) -> str:
-        with open(file, "x", encoding="utf-8", errors="surrogateescape") as opened:
-            opened.write(text)
-        return file
+        written.append(text)
+        return CONFIG
 
     try:
         defaults = "" if config_files.ssh_home() == home else _DEFAULTS.format(home=_quoted(home))
-        return config_files.arguments(paths, write, defaults)
+        configuration = config_files.arguments(paths, write, defaults)
     except KeyError:
-        return []  # ssh says itself that it does not run for such an account
+        configuration = []  # ssh says itself that it does not run for such an account
+    words = arguments(target, command, configuration, LOG, prompts=how.prompts)
+    return SSHPlan((how.program, *words), "".join(written), tempfile.gettempdir(), leads=not how.prompts)
+
+
+def _widen(pipe: int) -> None:
+    """Let more wait in the pipe, so that bulk bytes pass with fewer switches between ssh and this process.
+
+    Where the system does not know that, or the account has many such pipes, it stays as it is.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
 def _quoted(path: str) -> str:
