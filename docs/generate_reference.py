@@ -26,7 +26,8 @@ from relstore.cli.main import main
 from relstore.cli.options import common_options
 from relstore.client.config import table
 from relstore.client.config.environments import DEFAULT_ENV, TABLES_EXAMPLE, TABLES_HELP
-from relstore.client.config.setting import EVERY_COMMAND, DefaultedSetting, Setting, toml
+from relstore.client.config.hosts import HOSTS_HELP
+from relstore.client.config.setting import EVERY_COMMAND, TOP, DefaultedSetting, Setting, toml
 from relstore.client.fleet import result
 from relstore.client.target import Target
 from relstore.formats import generation, journal
@@ -46,7 +47,15 @@ TARGETS = (
 )
 """One of each form; the program itself says what it means."""
 
-CLIENT_OUTCOMES = (result.UNCHANGED, result.STAGED, result.SKIPPED, result.UNREACHABLE, "error")
+CLIENT_OUTCOMES = (
+    result.UNCHANGED,
+    result.STAGED,
+    result.SKIPPED,
+    result.WITHDRAWN,
+    result.SUPERSEDED,
+    result.UNREACHABLE,
+    "error",
+)
 KEY_COLUMNS = ("key", "type", "default", "meaning", "example", "a flag of")
 
 
@@ -177,11 +186,13 @@ def configuration() -> list[str]:
     """The keys of relstore.toml: for each section its title, what holds for all of it, and a table."""
     parts = []
     for section in table.SECTIONS:
-        parts += [f"### {section.title}", section.intro] if section.intro else [f"### {section.title}"]
+        title = section.title + (f": `[{section.table}]`" if section.table != TOP else "")
+        parts += [f"### {title}", section.intro] if section.intro else [f"### {title}"]
         parts.append(_table(KEY_COLUMNS, map(_key, section.settings)))
     environments = [
         (*_key(DEFAULT_ENV)[:-1], "`--env`"),
         ("`env.NAME`", "table", "", TABLES_HELP, f"`{TABLES_EXAMPLE.splitlines()[0]}`", "`--env`"),
+        ("`hosts`, `group.NAME`", "table", "", HOSTS_HELP, "[Rollouts](rollouts.md)", "`--hosts`, `--group`"),
     ]
     return [*parts, "### Environments", _table(KEY_COLUMNS, environments)]
 
@@ -195,7 +206,7 @@ def _key(setting: Setting[object]) -> tuple[str, ...]:
         setting.commands if setting.commands == EVERY_COMMAND else map(_quoted, setting.commands)
     )
     return (
-        f"`{setting.name}`",
+        f"`{setting.key}`",
         setting.kind.name,
         default,
         f"{setting.help} {setting.more}".rstrip(),

@@ -96,6 +96,14 @@ class ConnectionLostError(ConnectError):
     )
 
 
+class LostJobError(ConnectError):
+    """The connection broke off while the host works on ``job``, and it cannot be reached again for now."""
+
+    def __init__(self, what: str, *, job: str = "", state: str = "", hint: str = "") -> None:
+        super().__init__(what, state=state, hint=hint)
+        self.job = job
+
+
 class DetachedError(RelstoreError):
     """Somebody pressed Ctrl-C. The host continues with ``job``, empty when it had not accepted one yet."""
 
@@ -222,6 +230,10 @@ class UnfitReleaseError(RefusedError):
         return made
 
 
+class SupersededError(RefusedError):
+    """What was to be taken back is not current any more: somebody has switched since."""
+
+
 class BusyError(StoreError):
     """Another activation or command holds the lock that this needs."""
 
@@ -267,6 +279,10 @@ class SomeHostsFailedError(RelstoreError):
     """A command for several hosts failed on some of them, or on all."""
 
 
+class RolloutFailedError(SomeHostsFailedError):
+    """A rollout failed, and every host runs what it ran before."""
+
+
 # --- relstore itself ------------------------------------------------------------------------------
 
 
@@ -292,6 +308,7 @@ WIRE_KINDS = {
         NotFoundError,
         RefusedError,
         UnfitReleaseError,
+        SupersededError,
         BusyError,
         ReleaseFailedError,
         UnexpectedError,

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from relstore.cli import completers
 from relstore.cli.options import Duration
-from relstore.client.config.keys.rollout import MAX_UNREACHABLE
 from relstore.client.config.keys.service import ASK_BECOME_PASS, IGNORE_PREFLIGHT
 from relstore.errors import UsageError
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def activation_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add ``--lock-wait``, ``--override-hold`` and ``--cut-old``."""
+    """Add ``--lock-wait``, ``--override-hold``, ``--cut-old`` and ``--events``."""
     wait = click.option(
         "--lock-wait",
         type=Duration(),
@@ -34,7 +35,19 @@ def activation_options(command: Callable[..., Any]) -> Callable[..., Any]:
         default=0,
         help="Wait up to TIME for another activation to finish.  [default: do not wait]",
     )
-    return wait(override_hold_option(cut_old_option(command)))
+    return wait(override_hold_option(cut_old_option(events_option(command))))
+
+
+def events_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--events``."""
+    option = click.option(
+        "--events",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help="With several hosts: append to FILE what happens to each, as lines of JSON.",
+        shell_complete=completers.files,
+    )
+    return option(command)
 
 
 def override_hold_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -92,7 +105,7 @@ def access_of(invocation: Invocation, reporter: Reporter, interrupts: Interrupts
     """How the hosts of an activation are reached."""
     from relstore.client.operations.access import Access
 
-    return Access(invocation.account, reporter, interrupts, invocation.settings.get(MAX_UNREACHABLE))
+    return Access(invocation.account, reporter, interrupts)
 
 
 def ask_password() -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from relstore.cli.hosts import hosts_of, with_targets
 from relstore.cli.invocation import Invocation, openssh_of
 from relstore.cli.layers import variable_values
 from relstore.client.config.keys.target import CONNECT_TIMEOUT, PYTHON, TO
@@ -34,8 +35,10 @@ def in_each_environment(invocation: Invocation) -> Mapping[str, Invocation]:
 def _within(invocation: Invocation, path: Path, name: str) -> Invocation:
     home = invocation.account.home
     config = load(path, name, home)
-    variables = variable_values(os.environ, PathBase(Path(), home))
-    settings = layered(config.values, variables, invocation.flags)
+    base = PathBase(Path(), home)
+    said = layered(variable_values(os.environ, base), invocation.flags)
+    hosts = hosts_of(config, said, base, runs_command=True)
+    settings = with_targets(layered(config.values, said), hosts)
     account = replace(
         invocation.account,
         connect_timeout=settings.get(CONNECT_TIMEOUT),
@@ -43,4 +46,4 @@ def _within(invocation: Invocation, path: Path, name: str) -> Invocation:
         openssh=openssh_of(settings),
         shared=SharedState(),
     )
-    return replace(invocation, config=config, settings=settings, account=account)
+    return replace(invocation, config=config, said=said, settings=settings, account=account, hosts=hosts)

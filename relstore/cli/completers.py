@@ -20,6 +20,7 @@ from relstore.errors import RelstoreError
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+    from relstore.client.config.hosts import Host
     from relstore.client.local_state.seen_generations import SeenApp
 
 COMPLETE_VARIABLE = "_RELSTORE_COMPLETE"
@@ -79,22 +80,6 @@ def _targets(ctx: click.Context) -> Iterator[tuple[str, str]]:
         yield name, "a host of ssh_config"
 
 
-def _hosts(ctx: click.Context) -> Iterator[tuple[str, str]]:
-    from relstore.cli.given import ENVIRONMENT, given
-    from relstore.cli.host_choice import spellings
-    from relstore.cli.invocation import layers_of
-    from relstore.client.config.keys.target import TO
-
-    flags = given(ctx)
-    flags.pop("host", None)  # those that were named already say nothing about the others
-    if ctx.args and any(parameter.name == ENVIRONMENT for parameter in ctx.command.params):
-        flags.setdefault(
-            ENVIRONMENT, ctx.args[0]
-        )  # with an option that lacks its value, click stops before it
-    for target in layers_of(ctx).settings.get(TO) or ():
-        yield next(spellings(target)), str(target)
-
-
 def _apps(ctx: click.Context) -> Iterator[tuple[str, str]]:
     for seen in _meant(ctx, any_app=True):
         yield seen.app, f"at {seen.store}"
@@ -139,15 +124,44 @@ def _meant(ctx: click.Context, *, any_app: bool = False) -> list[SeenApp]:
     from relstore.cli.invocation import layers_of
     from relstore.client.config.keys.target import APP, TO
 
-    settings = layers_of(ctx).settings
+    settings = layers_of(ctx, runs_command=False).settings
     stores = {target.store_label for target in settings.get(TO) or ()}
     app = None if any_app else settings.get(APP)
     return [seen for seen in _seen() if (not stores or seen.store in stores) and app in (None, seen.app)]
 
 
+def _hosts(ctx: click.Context) -> Iterator[tuple[str, str]]:
+    from relstore.client.config.chosen_hosts import spellings
+    from relstore.client.config.keys.hosts import FAILED_HOSTS
+
+    known = _all_hosts(ctx)
+    for host in known:
+        yield next(spellings(host)), ", ".join(host.groups) or str(host.target)
+    if len(known) > 1:
+        yield FAILED_HOSTS, "those on which the last rollout failed"
+
+
+def _groups(ctx: click.Context) -> Iterator[tuple[str, str]]:
+    for host in _all_hosts(ctx):
+        for group in host.groups:
+            yield group, ""
+
+
+def _all_hosts(ctx: click.Context) -> tuple[Host, ...]:
+    """Those that were named already say nothing about the others."""
+    from relstore.cli.given import ENVIRONMENT, given
+    from relstore.cli.invocation import layers_of
+
+    if ctx.args and any(parameter.name == ENVIRONMENT for parameter in ctx.command.params):
+        # With an option that lacks its value, click stops before it.
+        given(ctx).setdefault(ENVIRONMENT, ctx.args[0])
+    return layers_of(ctx, runs_command=False, narrows=False).hosts
+
+
 environments = completer(_environments)
 targets = completer(_targets)
 hosts = completer(_hosts)
+groups = completer(_groups)
 apps = completer(_apps)
 generations = completer(_generations)
 pins = completer(_pins)

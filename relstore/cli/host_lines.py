@@ -5,6 +5,7 @@ Not for drawing them (``live_area``), nor for the clock, which the caller reads.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -14,6 +15,9 @@ CONNECTING = "connecting"
 SENDING = "sending"
 CHECKING = "checking"
 STORED = "has the build"
+FEW = 12
+"""So many hosts have a line each. With more there is one for all, and lines of those that work."""
+_WORKING = 10
 
 
 @dataclass
@@ -39,6 +43,12 @@ class HostLines:
 
     def __init__(self, hosts: Iterable[str], now: float) -> None:
         self._of = {host: HostLine(CONNECTING, now) for host in hosts}
+        self.head = ""
+        """Where a rollout is; empty where there is none, or not yet."""
+
+    @property
+    def are_many(self) -> bool:
+        return len(self._of) > FEW
 
     def step(self, host: str, step: str, now: float) -> None:
         """The host has begun with ``step``."""
@@ -60,6 +70,8 @@ class HostLines:
         from relstore.cli.wrap import cut  # only a terminal needs it
 
         room = max(rows - 2, 1)
+        if self.are_many:
+            return [cut(line, columns, "...") for line in self._block(now)[:room]]
         names = list(self._of)
         if len(names) > room:
             busy = [name for name in names if not self._of[name].is_done]
@@ -71,3 +83,20 @@ class HostLines:
         if len(names) < len(self._of):
             lines.append(f"and {text.plural(len(self._of) - len(names), 'more host')}")
         return [cut(line, columns, "...") for line in lines]
+
+    def _block(self, now: float) -> list[str]:
+        """One line for all hosts, and those of a few that work."""
+        busy = [name for name, line in self._of.items() if not line.is_done]
+        head = self.head or ", ".join(
+            f"{count} {step}" for step, count in Counter(line.step for line in self._of.values()).items()
+        )
+        shown = busy[:_WORKING]
+        width = max(map(len, shown), default=0)
+        lines = [f"{text.plural(len(self._of), 'host')}: {text.one_line(head)}"]
+        lines += [
+            f"  {text.one_line(name).ljust(width)}  {text.one_line(self._of[name].says(now))}"
+            for name in shown
+        ]
+        if len(busy) > len(shown):
+            lines.append(f"  and {len(busy) - len(shown)} more that work")
+        return lines

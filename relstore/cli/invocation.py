@@ -18,7 +18,9 @@ import click
 from relstore.cli.console import Console, console_of
 from relstore.cli.early import EARLY
 from relstore.cli.given import chosen_environment, given
+from relstore.cli.hosts import asks_command, hosts_of, narrowed, with_targets
 from relstore.cli.layers import flag_values, variable_values
+from relstore.client.config.keys.hosts import FAILED_HOSTS
 from relstore.client.config.keys.service import ASK_BECOME_PASS
 from relstore.client.config.keys.target import APP, CONNECT_TIMEOUT, PYTHON, SSH, TO
 from relstore.client.config.setting import PathBase
@@ -27,11 +29,13 @@ from relstore.errors import UsageError
 from relstore.formats.names import AppName
 
 if TYPE_CHECKING:
+    from relstore.client.config.hosts import Host
     from relstore.client.config.load import Config
     from relstore.client.connection.account import Account
     from relstore.client.connection.head_start import HeadStart
     from relstore.client.connection.transport.openssh.process import SSHProcess
     from relstore.client.connection.transport.openssh.spawn import SSHPlan
+    from relstore.client.local_state.failed_hosts import FailedHosts
     from relstore.client.local_state.seen_generations import SeenGenerations
     from relstore.client.ssh_program import OpenSSH
     from relstore.client.target import Target
@@ -45,6 +49,8 @@ class Invocation:
     """relstore.toml alone."""
     flags: Values
     """The flags alone."""
+    said: Values
+    """The flags and the variables."""
     settings: Values
     """All layers: what holds."""
     console: Console
@@ -52,6 +58,10 @@ class Invocation:
     who: str
     seen: SeenGenerations
     """What was seen of hosts, for completion."""
+    hosts: tuple[Host, ...] = ()
+    """Those of this run, in the order of ``targets``."""
+    place: str = ""
+    """Which configuration and environment this run is of, for what is remembered of it."""
 
     @property
     def app(self) -> AppName | None:
@@ -65,6 +75,15 @@ class Invocation:
     def labels(self) -> list[str]:
         """How messages name the hosts."""
         return [target.label for target in self.targets]
+
+    @property
+    def failed_hosts(self) -> FailedHosts:
+        """On which hosts the last rollout failed."""
+        return _failed_hosts()
+
+    def settings_at(self, host: Host) -> Values:
+        """What holds at one host: flags override it, it overrides its groups, and they what holds for all."""
+        return layered(self.settings, host.values, self.said)
 
     def need_targets(self) -> tuple[Target, ...]:
         """Raises UsageError when there is no target."""
@@ -81,25 +100,50 @@ class Layers:
 
     config: Config
     flags: Values
+    said: Values
+    """The flags and the variables."""
     settings: Values
+    hosts: tuple[Host, ...]
+    place: str
+    stays: bool
+    """Whether the same words, variables and relstore.toml lead to the same hosts again."""
 
 
-def layers_of(context: click.Context) -> Layers:
-    """Read relstore.toml, the environment and the flags. Raises ConfigError, TargetError, UsageError."""
+def layers_of(context: click.Context, *, runs_command: bool = True, narrows: bool = True) -> Layers:
+    """Read relstore.toml, the environment and the flags. Raises ConfigError, TargetError, UsageError.
+
+    ``runs_command``: whether `hosts-command` is run where hosts are needed. ``narrows``: whether ``--hosts``
+    and ``--group`` count.
+    """
     config = _config(context)
     base = PathBase(Path(), os.path.expanduser("~"))
     flags = flag_values(given(context), base)
-    settings = layered(config.values, variable_values(os.environ, base), flags)
-    return Layers(config, flags, _of_hosts(settings, given(context).get("host")))
+    said = layered(variable_values(os.environ, base), flags)
+    hosts = hosts_of(config, said, base, runs_command=runs_command)
+    place = f"{config.path or _working_directory()} {config.env or ''}".rstrip()
+    names, groups = _given_words(context, "hosts"), _given_words(context, "group")
+    if narrows:
+        failed = _failed_hosts().get(place) if FAILED_HOSTS in names else []
+        hosts = narrowed(hosts, names, groups, failed)
+    settings = with_targets(layered(config.values, said), hosts)
+    stays = not (asks_command(config, said) or (narrows and FAILED_HOSTS in names))
+    return Layers(config, flags, said, settings, hosts, place, stays)
 
 
-def _of_hosts(settings: Values, names: object) -> Values:
-    """With the targets that --host names. Raises UsageError."""
-    if not isinstance(names, tuple):
-        return settings
-    from relstore.cli.host_choice import chosen
+def _given_words(context: click.Context, option: str) -> list[str]:
+    value = given(context).get(option)
+    words: list[str] = []
+    for text in value if isinstance(value, tuple) else ():
+        # One that is empty stays, and names nothing: it must not mean all hosts.
+        words += [word.strip() for word in str(text).split(",") if word.strip()] or [""]
+    return words
 
-    return layered(settings, Values({TO.name: chosen(settings.get(TO) or (), [str(name) for name in names])}))
+
+def _failed_hosts() -> FailedHosts:
+    from relstore.cli.directories import state_directory
+    from relstore.client.local_state.failed_hosts import FailedHosts
+
+    return FailedHosts(state_directory() / "failed-hosts.json")
 
 
 def at_once(settings: Values) -> bool:
@@ -126,7 +170,7 @@ def invocation_of(
     context.call_on_close(head_start.end)
     if openssh is not None and begins_with_hosts(layers.settings):
         plans = _begin(head_start, openssh, layers.settings.get(TO) or (), ssh_config, home)
-        EARLY.remember(plans, str(config_file(context) or ""))
+        EARLY.remember(plans if layers.stays else [], str(config_file(context) or ""))
     else:
         EARLY.abandon()
         EARLY.remember([], "")
@@ -143,6 +187,7 @@ def invocation_of(
     return Invocation(
         layers.config,
         layers.flags,
+        layers.said,
         layers.settings,
         console_of(context),
         Account(
@@ -158,6 +203,8 @@ def invocation_of(
         ),
         f"{user}@{os.uname().nodename}"[:255],
         seen,
+        layers.hosts,
+        layers.place,
     )
 
 

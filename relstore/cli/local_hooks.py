@@ -24,6 +24,9 @@ from relstore.errors import RelstoreError
 from relstore.formats.names import AppName
 
 _ACTIVE = "active"
+_WITHDRAWN = "withdrawn"
+_WITHOUT_FAILURE = (_ACTIVE, "unchanged", "skipped", _WITHDRAWN)
+"""The outcomes of hosts on which nothing failed; what is withdrawn there is, for the sake of others."""
 _OF_ALL = ("generation", "build", "commit")
 """What a result has that is a variable too, where all hosts have the same."""
 
@@ -59,8 +62,9 @@ class LocalHooks:
         if well:
             self._after(LOCAL_AFTER, document, _ACTIVE if _ACTIVE in outcomes else "unchanged")
         else:
-            failures = (each for each in outcomes if each not in (_ACTIVE, "unchanged", "skipped"))
-            self._after(LOCAL_ON_FAILURE, document, next(failures, "error"))
+            failures = [each for each in outcomes if each not in _WITHOUT_FAILURE]
+            failures += [each for each in outcomes if each == _WITHDRAWN]
+            self._after(LOCAL_ON_FAILURE, document, next(iter(failures), "error"))
         return self._reports
 
     def _before(self) -> None:

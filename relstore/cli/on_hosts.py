@@ -11,7 +11,7 @@ from typing import TypeVar
 from relstore.cli.invocation import Invocation
 from relstore.cli.outcome import Outcome
 from relstore.cli.progress import ConsoleReporter
-from relstore.client.config.keys.rollout import MAX_UNREACHABLE
+from relstore.client.config.keys.hosts import MAX_UNREACHABLE
 from relstore.client.connection.connect import connected
 from relstore.client.connection.session import Session
 from relstore.client.fleet import agreement

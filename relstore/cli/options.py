@@ -50,9 +50,14 @@ def common_options() -> list[click.Option]:
             shell_complete=completers.environments,
         ),
         option(
-            "--host", metavar="NAME", multiple=True,
-            help="Only this host of the targets. Repeatable.",
+            "--hosts", "--host", metavar="NAME[,NAME]", multiple=True,
+            help="Only these hosts; `failed` means those where the last rollout failed. Repeatable.",
             shell_complete=completers.hosts,
+        ),
+        option(
+            "--group", metavar="NAME[,NAME]", multiple=True,
+            help="Only the hosts of this group of relstore.toml. Repeatable.",
+            shell_complete=completers.groups,
         ),
         option("--json", is_flag=True, default=None, help="Print one JSON document instead of text."),
         option("-v", "--verbose", is_flag=True, default=None, help="Print more details."),

@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import click
 
 from relstore.cli import text
 from relstore.cli.console import error_fields
 from relstore.cli.each_host import finish
+from relstore.cli.exit_codes import exit_code
+from relstore.cli.host_lines import FEW
 from relstore.cli.invocation import Invocation
 from relstore.cli.local_hooks import LocalHooks
+from relstore.cli.rollout_lines import counted, several
+from relstore.cli.rollout_view import RolloutView, sum_of
 from relstore.cli.table import Column
-from relstore.client.fleet.result import ERROR, SKIPPED, STAGED, UNCHANGED, UNREACHABLE, HostResult
+from relstore.client.fleet.result import (
+    ERROR,
+    SKIPPED,
+    STAGED,
+    SUPERSEDED,
+    UNCHANGED,
+    UNREACHABLE,
+    WITHDRAWN,
+    HostResult,
+)
+from relstore.client.rollout import states
+from relstore.client.rollout.machine import Rollout
+from relstore.client.target import Target
 from relstore.client.transfer.upload import Stream
+from relstore.errors import DetachedError, RelstoreError, RolloutFailedError, SomeHostsFailedError
 from relstore.formats.generation import short_commit
 from relstore.formats.journal import ACTIVE
 from relstore.formats.names import AppName
@@ -23,6 +42,8 @@ _STYLES = {
     ERROR: "red",
     UNREACHABLE: "red",
     SKIPPED: "yellow",
+    WITHDRAWN: "yellow",
+    SUPERSEDED: "yellow",
     STAGED: "cyan",
 }
 
@@ -42,18 +63,23 @@ def show_results(
     app: AppName | None,
     results: Sequence[HostResult],
     invocation: Invocation,
+    view: RolloutView | None = None,
     hooks: LocalHooks | None = None,
-    **head: list[str],
+    **head: Any,
 ) -> None:
     """Print what each host recorded, and end the program when one failed. ``app``: None if unknown.
 
-    ``hooks``: those of this machine that run first. ``head``: what else the command's document has.
+    ``view``: of the rollout, if there was one. ``hooks``: those of this machine that run first.
+    ``head``: what else the command's document has.
     """
     screen = invocation.console
-    document: dict[str, Any] = {"app": app, **head, "hosts": [_fields(result) for result in results]}
+    names = _names(invocation)
+    rollout = sum_of(view) if view is not None and len(results) > 1 else None
+    if view is not None:
+        head["rollout"] = rollout
+    document = {"app": app, **head, "hosts": [_fields(result, names) for result in results]}
     if hooks is not None:
-        well = all(result.done for result in results)
-        document["local_hooks"] = hooks.ended(document, well=well)
+        document["local_hooks"] = hooks.ended(document, well=_ended_well(results, view))
     screen.document(command, **document)
     if len(results) == 1:
         if results[0].error is None:
@@ -61,27 +87,105 @@ def show_results(
         if results[0].freed:
             screen.say(f"{results[0].target.label}: freed {text.size(results[0].freed)}")
     else:
-        screen.table(
-            _COLUMNS,
-            [
-                [
-                    str(result.target),
-                    result.outcome,
-                    str(result.generation or "-"),
-                    result.build.short if result.build else "-",
-                    short_commit(result.commit, dirty=result.dirty),
-                    str(result.current or "-"),
-                    text.size(result.sent),
-                ]
-                for result in results
-            ],
-        )
+        shown = [each for each in results if not each.done] if len(results) > FEW else results
+        if len(shown) < len(results):
+            screen.say(f"{len(results) - len(shown)} of {len(results)} hosts run {_release(results)}")
+        if shown:
+            screen.table(_COLUMNS, [_row(result, names) for result in shown])
     for result in results:
         if result.ignored_findings and result.error is None:
             screen.say(f"{result.target.label}: ignored in preflight: {', '.join(result.ignored_findings)}")
         if result.went_back and result.left:
             screen.say(_left_sentence(result, several=len(results) > 1))
-    finish([result.error for result in results], invocation)
+    if rollout is None or view is None:
+        finish([result.error for result in results], invocation)
+    else:
+        _finish_rollout(results, names, view, invocation)
+
+
+def _ended_well(results: Sequence[HostResult], view: RolloutView | None) -> bool:
+    """Whether every host runs the release, and a rollout found nothing wrong with that afterwards."""
+    rollout = view.rollout if view is not None else None
+    return all(result.done for result in results) and (rollout is None or rollout.verdict == "released")
+
+
+def _names(invocation: Invocation) -> dict[Target, str]:
+    return {host.target: host.name for host in invocation.hosts}
+
+
+def _row(result: HostResult, names: Mapping[Target, str]) -> list[str]:
+    return [
+        names.get(result.target, str(result.target)),
+        result.outcome,
+        str(result.generation or "-"),
+        result.build.short if result.build else "-",
+        short_commit(result.commit, dirty=result.dirty),
+        str(result.current or "-"),
+        text.size(result.sent),
+    ]
+
+
+def _release(results: Sequence[HostResult]) -> str:
+    """The build and the commit of those that are done."""
+    done = next((result for result in results if result.done), None)
+    if done is None or done.build is None:
+        return "the release"
+    commit = f", commit {short_commit(done.commit, dirty=done.dirty)}" if done.commit else ""
+    return f"build {done.build.short}{commit}"
+
+
+def _finish_rollout(
+    results: Sequence[HostResult], names: Mapping[Target, str], view: RolloutView, invocation: Invocation
+) -> None:
+    """Show the errors, those with the same reason once, and how the rollout ended; end with its code."""
+    rollout = view.rollout
+    if rollout is None:
+        return
+    failed = [result for result in results if result.error is not None]
+    view.keep_failed([names.get(result.target, str(result.target)) for result in failed])
+    same: dict[tuple[str, ...], list[HostResult]] = {}
+    for result in failed:
+        if result.error is not None:
+            error = result.error
+            same.setdefault((type(error).__name__, error.what, error.state, error.hint), []).append(result)
+    for results_of_one in same.values():
+        shown = results_of_one[0].error
+        if shown is None:
+            continue
+        if len(results_of_one) > 1:
+            hosts = [names.get(result.target, str(result.target)) for result in results_of_one]
+            what = f"{len(hosts)} hosts, same reason: {several(hosts)}: {shown.what}"
+            shown = RelstoreError(what, state=shown.state, hint=shown.hint)
+        invocation.console.error(shown)
+    summary = _summary(rollout, len(failed), len(results))
+    if summary is not None:
+        invocation.console.error(summary)
+        raise click.exceptions.Exit(exit_code(summary))
+
+
+def _summary(rollout: Rollout, failed: int, total: int) -> RelstoreError | None:
+    """How it ended; None where all hosts run the release."""
+    if rollout.verdict == "released":
+        return None
+    why = f": {rollout.why}" if rollout.why and rollout.phase != states.ABORTED else ""
+    state = f"Of the hosts, {counted(rollout)}."
+    if rollout.phase == states.ABORTED:
+        return DetachedError(
+            "the rollout was left, and no other host is switched",
+            state=f"{state} A host that works ends by itself.",
+            hint="Run the command again: it goes on from what each host runs by then.",
+        )
+    if rollout.verdict == "former":
+        return RolloutFailedError(
+            f"{failed} of {total} hosts failed{why}",
+            state=f"Every host runs what it ran before. {state}",
+            hint="The message of each host says what to do there. Then run the command again.",
+        )
+    return SomeHostsFailedError(
+        f"{failed} of {total} hosts failed{why}",
+        state=f"The hosts differ. {state}",
+        hint="The message of each host says what to do there. Then run the command again.",
+    )
 
 
 def _sentence(app: str, result: HostResult) -> str:
@@ -112,9 +216,10 @@ def _left_sentence(result: HostResult, *, several: bool) -> str:
     )
 
 
-def _fields(result: HostResult) -> dict[str, Any]:
+def _fields(result: HostResult, names: Mapping[Target, str]) -> dict[str, Any]:
     return {
         "target": str(result.target),
+        "name": names.get(result.target, str(result.target)),
         "outcome": result.outcome,
         "generation": result.generation or None,
         "build": result.build,

@@ -15,7 +15,7 @@ from relstore.cli.each_host import finish, on_each, the_app
 from relstore.cli.invocation import Invocation
 from relstore.cli.progress import ConsoleReporter
 from relstore.cli.table import Column
-from relstore.client.config.keys.rollout import MAX_UNREACHABLE
+from relstore.client.config.keys.hosts import MAX_UNREACHABLE
 from relstore.client.connection.session import Session
 from relstore.client.fleet.result import is_unreachable
 from relstore.errors import DetachedError, NotFoundError, UsageError

@@ -54,13 +54,22 @@ class ConsoleReporter(Reporter):
         if error is not None:
             say_accepted(error, self._accepted)
 
+    def where(self, line: str) -> None:
+        """Where the rollout is, with the numbers of its hosts."""
+        self._lines.head = line
+
+    def rollout_line(self, line: str, *, stays: bool) -> None:
+        """What happened in a rollout of several hosts. ``stays``: a terminal keeps it, above what changes."""
+        if not self._console.quiet and (self._area is None or (stays and self._lines.are_many)):
+            self._write(line)
+
     def notice(self, line: str) -> None:
         self._console.note(line)
 
     def step(self, host: str, line: str) -> None:
         self._changes_something = True
         self._lines.step(host, line, time.monotonic())
-        if self._area is None and not self._console.quiet:
+        if self._area is None and not self._console.quiet and not self._lines.are_many:
             self._write(f"{host}: {line}")
 
     def waits(self, host: str, step: str, text: str) -> None:
@@ -71,8 +80,8 @@ class ConsoleReporter(Reporter):
             self._write(f"{host}: {line}")
 
     def output(self, host: str, data: bytes) -> None:
-        if self._console.quiet:
-            return
+        if self._console.quiet or (host and self._lines.are_many and not self._console.verbose):
+            return  # the host's record keeps what matters of it
         prefix = f"{host} | " if len(self._hosts) > 1 and host else "  | " if host else ""
         for line in data.decode("utf-8", "replace").splitlines():
             self._write(prefix + line)
@@ -95,7 +104,7 @@ class ConsoleReporter(Reporter):
         self._changes_something = True
         self._sent[host] = self._sent.get(host, 0) + sent
         self._lines.end(host, host_lines.STORED, time.monotonic())
-        if self._area is not None or self._console.quiet:
+        if self._area is not None or self._console.quiet or self._lines.are_many:
             return
         what = text.size(sent)
         if text.size(total) != what:
@@ -106,7 +115,7 @@ class ConsoleReporter(Reporter):
     def _now_and_then(self, host: str, step: str, line: str) -> None:
         now = time.monotonic()
         self._lines.remark(host, step, line, now)
-        if self._area is not None or self._console.quiet:
+        if self._area is not None or self._console.quiet or self._lines.are_many:
             return
         if now - self._last_line.setdefault(host, now) >= _PLAIN_EVERY_S:
             self._last_line[host] = now

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from relstore.cli import text
 from relstore.cli.activation_options import access_of, activation_of, advise
 from relstore.cli.artifact_source import Source, source
+from relstore.cli.course import Way, way_of
 from relstore.cli.each_host import on_each, report
 from relstore.cli.interruptible import run_interruptible
 from relstore.cli.invocation import Invocation
 from relstore.cli.local_hooks import LocalHooks
 from relstore.cli.local_state import send_options
+from relstore.cli.outcome import Outcome
 from relstore.cli.outcome_view import show_results
 from relstore.cli.progress import ConsoleReporter
+from relstore.cli.rollout_plan import show_plan, state_of
+from relstore.cli.rollout_view import rollout_view
 from relstore.client.artifact.executables import programs
 from relstore.client.artifact.git import describe
 from relstore.client.artifact.scan import Scan, Selection, scan
@@ -52,6 +58,7 @@ class Wish(NamedTuple):
     cut_old: bool
     switch: bool
     dry_run: bool
+    events: Path | None
 
 
 def push_as_asked(invocation: Invocation, wish: Wish) -> None:
@@ -66,9 +73,10 @@ def push_as_asked(invocation: Invocation, wish: Wish) -> None:
     activation = (
         activation_of(invocation, wish.lock_wait, wish.override_hold, wish.cut_old) if activates else None
     )
+    way = way_of(invocation, activation)
     with source(invocation) as (artifact, app):
         if wish.dry_run:
-            _dry_run(invocation, app, _scan(artifact, invocation, scans), transfer)
+            _dry_run(invocation, app, _scan(artifact, invocation, scans), transfer, way)
             return
 
         def plan() -> Push:
@@ -93,13 +101,13 @@ def push_as_asked(invocation: Invocation, wish: Wish) -> None:
         warnings = advise(activation, invocation) if activation is not None else []
         hooks = LocalHooks("push", app, invocation) if activation is not None else None
         around = hooks.around() if hooks is not None else nullcontext()
-        with around, ConsoleReporter(invocation.console, invocation.labels) as reporter:
+        with around, rollout_view(invocation, wish.events) as view:
             results = run_interruptible(
                 lambda interrupts: push_to_all(
-                    plan, invocation.targets, access_of(invocation, reporter, interrupts)
+                    plan, way.targets, access_of(invocation, view.reporter, interrupts), way.told_to(view)
                 )
             )
-    show_results("push", app, results, invocation, hooks, warnings=warnings)
+    show_results("push", app, results, invocation, view, hooks, warnings=warnings, plan=None)
 
 
 def _scan(artifact: Source, invocation: Invocation, cache: ScanCache) -> Scan:
@@ -123,7 +131,7 @@ def _scan(artifact: Source, invocation: Invocation, cache: ScanCache) -> Scan:
     return scanned
 
 
-def _dry_run(invocation: Invocation, app: AppName, scanned: Scan, transfer: SendOptions) -> None:
+def _dry_run(invocation: Invocation, app: AppName, scanned: Scan, transfer: SendOptions, way: Way) -> None:
     settings = invocation.settings
     outside = settings.get(ALLOW_OUTSIDE_LINKS) or bool(settings.get(LINK))
     differences = ManifestDifferences(transfer, app, scanned)
@@ -152,4 +160,13 @@ def _dry_run(invocation: Invocation, app: AppName, scanned: Scan, transfer: Send
             "missing_bytes": answer.bytes,
         }
 
-    report("push", on_each(invocation, at_host), invocation, show, fields, app=app, dry_run=True)
+    outcomes = on_each(invocation, at_host)
+    plan = _plan(way, outcomes, invocation) if len(outcomes) > 1 else None
+    report("push", outcomes, invocation, show, fields, app=app, dry_run=True, plan=plan, rollout=None)
+
+
+def _plan(way: Way, outcomes: Sequence[Outcome[Preview]], invocation: Invocation) -> dict[str, Any]:
+    by_target = {outcome.target: outcome for outcome in outcomes}
+    names = [host.name for host in way.hosts]
+    staged = [state_of(by_target[host.target]) for host in way.hosts]
+    return show_plan(way.course.strategy, names, staged, invocation.console)

@@ -6,6 +6,7 @@ Not for reading and appending on a host (``store.journal``).
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from typing import Any, Final, Literal, NamedTuple
 
@@ -23,8 +24,8 @@ _SUM_BYTES = 32
 Outcome = Literal["active", "rolled-back", "failed", "stuck", "interrupted"]
 """How an activation ended."""
 
-Judgement = Literal[Outcome, "marked-good", "marked-bad"]
-"""What says whether a generation is good: an outcome, or a person's mark."""
+Judgement = Literal[Outcome, "marked-good", "marked-bad", "withdrawn"]
+"""What says whether a generation is good: an outcome, a person's mark, or that a rollout took it back."""
 
 EventKind = Literal["switching", Judgement, "deleted"]
 
@@ -40,16 +41,23 @@ INTERRUPTED: Final = "interrupted"
 DELETED: Final = "deleted"
 MARKED_GOOD: Final = "marked-good"
 MARKED_BAD: Final = "marked-bad"
+WITHDRAWN: Final = "withdrawn"
+"""On disk it is a mark of bad by the job ``rollout/ID``, which an older relstore understands."""
 CONNECTIONS_CLOSED: Final = "connections-closed"
 """No event of the journal."""
 OUTCOMES: tuple[Outcome, ...] = (ACTIVE, ROLLED_BACK, FAILED, STUCK, INTERRUPTED)
-JUDGEMENTS: tuple[Judgement, ...] = (*OUTCOMES, MARKED_GOOD, MARKED_BAD)
-EVENTS: tuple[EventKind, ...] = (SWITCHING, *OUTCOMES, DELETED, MARKED_GOOD, MARKED_BAD)
+JUDGEMENTS: tuple[Judgement, ...] = (*OUTCOMES, MARKED_GOOD, MARKED_BAD, WITHDRAWN)
+EVENTS: tuple[EventKind, ...] = (SWITCHING, *OUTCOMES, DELETED, MARKED_GOOD, MARKED_BAD, WITHDRAWN)
+"""Those that this relstore knows. It keeps and shows any other, which says nothing to it: a later relstore
+whose events must be respected puts that into the store's ``needs``."""
+
+_KIND = re.compile(r"[a-z][a-z0-9-]{0,39}\Z")
+_ROLLOUT = "rollout/"
 
 
 class Event(NamedTuple):
     """One entry. ``switching`` is the intent, which an outcome ends; ``deleted`` records the removal of a
-    generation; the marks are a person's judgement of one."""
+    generation; the marks are a person's judgement of one, and ``withdrawn`` is a rollout's."""
 
     time: int
     """Seconds since 1970, by the host's clock."""
@@ -58,6 +66,7 @@ class Event(NamedTuple):
     previous: int
     """The generation to go back to, or 0 if there was none."""
     job: str
+    """Of ``withdrawn``: the rollout's id."""
     who: str
     reason: str
 
@@ -68,17 +77,20 @@ class Event(NamedTuple):
         if not isinstance(value, list) or [type(item) for item in value] != _TYPES:
             raise FormatError("a journal entry with the wrong fields")
         entry = cls(*value)
-        if entry.event not in EVENTS:
-            raise FormatError(f"a journal entry of unknown kind {entry.event[:40]!r}")
+        if not _KIND.match(entry.event):
+            raise FormatError(f"a journal entry of the impossible kind {entry.event[:40]!r}")
         if not (1 <= entry.generation <= MAX_GENERATION and 0 <= entry.previous <= MAX_GENERATION):
             raise FormatError("a journal entry about an impossible generation")
+        if entry.event == MARKED_BAD and entry.job.startswith(_ROLLOUT):
+            return entry._replace(event=WITHDRAWN, job=entry.job[len(_ROLLOUT) :])
         return entry
 
     def encode(self) -> bytes:
         """Texts that are too long are cut: the outcome of a job must not be lost because of its reason."""
-        return pack.encode(
-            list(self._replace(who=as_text(self.who)[:MAX_WHO], reason=as_text(self.reason)[:MAX_REASON]))
-        )
+        written = self._replace(who=as_text(self.who)[:MAX_WHO], reason=as_text(self.reason)[:MAX_REASON])
+        if written.event == WITHDRAWN:
+            written = written._replace(event=MARKED_BAD, job=_ROLLOUT + written.job)
+        return pack.encode(list(written))
 
 
 _TYPES = [int, str, int, int, str, str, str]

@@ -27,6 +27,7 @@ TRY_RELOAD: Final = "try-reload-or-restart"
 ACTIONS: tuple[UnitAction, ...] = (RESTART, RELOAD, TRY_RELOAD)
 SUDO: Final = "sudo"
 MAX_MILLISECONDS = 24 * 3600 * 1000
+VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}\Z")
 
 
 _URL = re.compile(r"http://(\[[0-9A-Fa-f:.]+\]|[^/:?#@\[\]\s]+)(?::([0-9]{1,5}))?([/?][^#\s]*)?\Z")
@@ -98,6 +99,22 @@ class Health(NamedTuple):
     commands: tuple[Command, ...] = ()
 
 
+class Variable(NamedTuple):
+    """What a host's commands are told beside what relstore tells them."""
+
+    name: str
+    """As in relstore.toml; the commands get it as ``RELSTORE_VAR_`` and this."""
+    text: str
+
+    @property
+    def variable(self) -> str:
+        return f"RELSTORE_VAR_{self.name}"
+
+    @property
+    def is_usable(self) -> bool:
+        return VARIABLE_NAME.match(self.name) is not None and "\0" not in self.text
+
+
 class Recipe(NamedTuple):
     """All of it. The default restarts nothing and checks nothing."""
 
@@ -116,6 +133,8 @@ class Recipe(NamedTuple):
     """Seconds within which the deployer must reconnect and confirm; 0: no confirmation is needed."""
     cut_over: Optional[CutOver] = None
     """How the traffic moves between two slots; then there are no ``units`` and no ``restart``."""
+    variables: Optional[tuple[Variable, ...]] = None
+    """For all commands on this host; None where it has none."""
 
     def for_slot(self, slot: Place) -> Recipe:
         """What starts and checks one slot: its unit, and the probes with its name in them.
@@ -159,6 +178,11 @@ class Recipe(NamedTuple):
                 )
             ),
         )
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables, as the commands get them; without what no environment can hold."""
+        return {each.variable: each.text for each in self.variables or () if each.is_usable}
 
     @property
     def unit_names(self) -> tuple[UnitName, ...]:

@@ -18,6 +18,7 @@ from relstore.store.store import Store
 
 if TYPE_CHECKING:
     from relstore.formats.names import AppName
+    from relstore.host.job.withdrawal import Withdrawal
     from relstore.host.requests.activation import Asides
     from relstore.host.requests.upload import Uploading
 
@@ -38,12 +39,14 @@ class Answers:
         self._password = ""
         self._rejection: str | None = None
         self._cut_old = False
+        self._withdrawal: Withdrawal | None = None
         self._findings: dict[AppName, tuple[protocol.Problem, ...]] = {}
         """What preflight found for an app: whoever activates it afterwards lets that pass."""
         self._handlers: Handlers = {
             protocol.Become: self._become,
             protocol.Reject: self._reject,
             protocol.CutOld: self._cut,
+            protocol.Withdraw: self._withdraw,
         }
 
     def of(self, request: type) -> Handler:
@@ -121,7 +124,7 @@ class Answers:
             self._send_all(activation.activate(self.store(), self._bundle, request, self._password, asides))
 
         def restart(request: protocol.Restart) -> None:
-            asides = self._asides(request.app)._replace(rejected=None)
+            asides = self._asides(request.app)._replace(rejected=None, withdrawn=None)
             self._send_all(activation.restart(self.store(), self._bundle, request, self._password, asides))
 
         return {
@@ -254,8 +257,8 @@ class Answers:
 
         passed = remark.of_findings(self._findings.get(app, ()))
         proof = None if self._uploading is None else self._uploading.proof
-        asides = Asides(passed, self._rejection, self._cut_old, proof)
-        self._rejection, self._cut_old = None, False
+        asides = Asides(passed, self._rejection, self._cut_old, self._withdrawal, proof)
+        self._rejection, self._cut_old, self._withdrawal = None, False, None
         return asides
 
     def _become(self, request: protocol.Become) -> None:
@@ -268,6 +271,12 @@ class Answers:
 
     def _cut(self, _: protocol.CutOld) -> None:
         self._cut_old = True
+        self._wire.send(protocol.Done())
+
+    def _withdraw(self, request: protocol.Withdraw) -> None:
+        from relstore.host.job.withdrawal import Withdrawal
+
+        self._withdrawal = Withdrawal(request.generation, request.rollout, request.reason)
         self._wire.send(protocol.Done())
 
 

@@ -22,6 +22,7 @@ from relstore.protocol.activation import (
     Supervisor,
     SupervisorOut,
     Watch,
+    Withdraw,
 )
 from relstore.protocol.adopting import Adopt, Adopted, AdoptedOut, GiveBack, GivenBack
 from relstore.protocol.checking import DamagedBuild, FindingOut, Verified, Verify
@@ -184,6 +185,7 @@ __all__ = [
     "Verify",
     "Wanted",
     "Watch",
+    "Withdraw",
     "WrongReplyError",
     "answers_to",
     "decode",

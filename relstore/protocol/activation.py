@@ -61,6 +61,16 @@ class Reject(NamedTuple):
     reason: str
 
 
+class Withdraw(NamedTuple):
+    """The next activation of this session is a rollout's way back: it happens only while ``generation`` is
+    current, and records it as withdrawn together with its outcome. Reply: Done."""
+
+    generation: int
+    rollout: str
+    """The rollout's id."""
+    reason: str
+
+
 class CutOld(NamedTuple):
     """The next activation of this session does not wait for the connections of the slot that it needs.
     Reply: Done."""

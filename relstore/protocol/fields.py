@@ -37,7 +37,7 @@ MAX_INT = (1 << 63) - 1
 
 _GREW: Mapping[type, int] = MappingProxyType(
     {
-        Recipe: 1,
+        Recipe: 2,
         CutOver: 2,
         SlotOut: 1,
         StatusOut: 1,

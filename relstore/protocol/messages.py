@@ -35,6 +35,7 @@ from relstore.protocol.activation import (
     Supervisor,
     SupervisorOut,
     Watch,
+    Withdraw,
 )
 from relstore.protocol.adopting import Adopt, Adopted, GiveBack, GivenBack
 from relstore.protocol.checking import Verified, Verify
@@ -93,6 +94,7 @@ REPLY_OF: dict[Any, Any] = {
     CheckHost: HostChecked,
     Become: Done,
     Reject: Done,
+    Withdraw: Done,
     CutOld: Done,
     Activate: Ended,
     Restart: Ended,

@@ -25,7 +25,7 @@ SPEC_HELP = (
 _PREFIX = 6
 """The digits that a build's prefix has at least."""
 _SAY_GOOD = (journal.ACTIVE, journal.MARKED_GOOD)
-_SAY_BAD = (journal.ROLLED_BACK, journal.MARKED_BAD)
+_SAY_BAD = (journal.ROLLED_BACK, journal.MARKED_BAD, journal.WITHDRAWN)
 """Not ``stuck``: if the previous generation does not start again either, more is wrong than the release."""
 
 

@@ -100,6 +100,25 @@ def test_values(words: list[str], incomplete: str, offered: list[str]) -> None:
     assert [item.value for item in completion.get_completions(words, incomplete)] == offered
 
 
+def test_hosts_and_groups_are_those_of_the_file_and_no_command_is_run(home: Path) -> None:
+    completion = ShellComplete(main, {}, "relstore", COMPLETE_VARIABLE)
+
+    def offered(words: list[str], incomplete: str) -> list[str]:
+        return [item.value for item in completion.get_completions(words, incomplete)]
+
+    (home / "relstore.toml").write_text(
+        '[hosts]\nweb1 = "web1"\nweb2 = { to = "web2", groups = ["eu", "canary"] }\n'
+        '[env.cloud]\nhosts-command = "touch ran; echo {}"\n'
+    )
+    assert offered(["push", "--hosts"], "") == ["web1", "web2", "failed"]
+    assert offered(["status", "--hosts", "web1", "--group"], "") == ["eu", "canary"]
+    assert offered(["status", "--rollout-on-failure"], "st") == []
+    assert offered(["push", "--rollout-on-failure"], "st") == ["stop"]
+    assert offered(["show", "--env", "cloud", "--group"], "") == []
+    offered(["show", "--env", "cloud"], "")
+    assert not (home / "ran").exists()
+
+
 def test_what_is_wrong_completes_nothing(home: Path) -> None:
     (home / "relstore.toml").write_text("to = [")
     completion = ShellComplete(main, {}, "relstore", COMPLETE_VARIABLE)

@@ -12,6 +12,7 @@ import pytest
 
 from relstore.cli.early import EarlyStart
 from relstore.client.connection.transport.openssh.spawn import LOG, SSHPlan, spawn
+from relstore.client.local_state.failed_hosts import FailedHosts
 
 PLAN = SSHPlan(("/bin/sh", "-c", "exec sleep 600", "-E", LOG), "Host *\n", "/tmp", leads=True)
 WORDS = ["push", "web", "-m", "one", "--to", "web1:/srv/web"]
@@ -222,3 +223,35 @@ def test_an_ssh_that_is_not_the_one_is_ended(environment: dict[str, str], tmp_pa
     assert len(first.read_text().split()) == 1
     if second.exists():  # it may have been ended before it could write that
         assert not Path(f"/proc/{second.read_text().strip()}").exists()
+
+
+@pytest.mark.parametrize(
+    ("hosts", "words", "kept"),
+    [
+        ('[hosts]\na = "nosuch.invalid:/srv"\nb = "nosuch2.invalid:/srv"\n', ["--hosts", "a"], True),
+        ('[hosts]\na = "nosuch.invalid:/srv"\nb = "nosuch2.invalid:/srv"\n', ["--hosts", "failed"], False),
+        ('hosts-command = ["./hosts.sh"]\n', [], False),
+    ],
+)
+def test_hosts_that_may_be_others_the_next_time_are_not_remembered(
+    hosts: str, words: list[str], kept: bool, environment: dict[str, str], tmp_path: Path
+) -> None:
+    """A command says which hosts there are, or the last rollout does."""
+    pids = ssh_that_says_its_number(tmp_path / "first")
+    script = tmp_path / "hosts.sh"
+    script.write_text('#!/bin/sh\necho \'{"a": "nosuch.invalid:/srv"}\'\n')
+    script.chmod(0o755)
+    config = tmp_path / "relstore.toml"
+    config.write_text(f'ssh = "openssh"\n{hosts}')
+    FailedHosts(tmp_path / "state" / "failed-hosts.json").keep(str(config), ["a"])
+    run = subprocess.run(
+        [sys.executable, "-m", "relstore", "status", *words],
+        env=environment,
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+    )
+    assert (run.returncode, len(pids.read_text().split())) == (6, 1), run.stderr
+    assert bool(list((tmp_path / "state").glob("early/*"))) == kept

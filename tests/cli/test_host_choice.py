@@ -1,4 +1,4 @@
-"""``--host``: which of the targets a command goes to."""
+"""``--host`` and ``--hosts``: which of the targets a command goes to."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from relstore.cli.host_choice import chosen
 from relstore.cli.main import main
+from relstore.client.config.chosen_hosts import chosen
+from relstore.client.config.hosts import Host
 from relstore.client.target import Target
 from relstore.errors import UsageError
 
 TARGETS = [
-    Target.parse(text)
+    Host(str(Target.parse(text)), Target.parse(text))
     for text in (
         "deploy@web1:/srv/web",
         "deploy@web2:2222:/srv/web",
@@ -39,19 +40,19 @@ TARGETS = [
     ],
 )
 def test_a_name_means_a_host(names: list[str], expected: list[int]) -> None:
-    assert chosen(TARGETS, names) == tuple(TARGETS[index] for index in expected)
+    assert chosen(TARGETS, names, [], []) == tuple(TARGETS[index] for index in expected)
 
 
 @pytest.mark.parametrize("name", ["wbe1", "web", "", "WEB1", "web1:/srv/web", "-x"])
 def test_a_name_of_no_host_is_refused(name: str) -> None:
     with pytest.raises(UsageError, match=r"no host .* among the targets") as caught:
-        chosen(TARGETS, ["web2", name])
+        chosen(TARGETS, ["web2", name], [], [])
     assert "They are web1, web2, 2001:db8::1, this machine." in caught.value.hint
 
 
 def test_what_may_have_been_meant_is_suggested() -> None:
     with pytest.raises(UsageError) as caught:
-        chosen(TARGETS, ["wbe1"])
+        chosen(TARGETS, ["wbe1"], [], [])
     assert caught.value.hint.startswith("Do you mean 'web1'?")
 
 

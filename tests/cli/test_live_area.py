@@ -77,3 +77,20 @@ def test_the_lines_are_gone_at_the_end_and_a_sum_is_left(tmp_path: Path) -> None
     assert total.startswith("1 host, 100 B, ")
     assert total.endswith(" s")
     assert active.startswith("generation 1 is active: web on this machine")
+
+
+def test_many_hosts_have_one_line_and_those_that_work() -> None:
+    lines = HostLines([f"web{number}" for number in range(40)], 0.0)
+    shown = lines.shown(1.0, 80, 24)
+    assert shown[0] == "40 hosts: 40 connecting"
+    assert len(shown) == 12
+    assert shown[-1] == "  and 30 more that work"
+    for number in range(40):
+        lines.end(f"web{number}", "has the build", 1.0)
+    lines.step("web7", "restarting", 1.0)
+    lines.head = "wave 2 of 4: 3 active, 1 activating, 36 staged"
+    assert lines.shown(4.0, 80, 24) == [
+        "40 hosts: wave 2 of 4: 3 active, 1 activating, 36 staged",
+        "  web7  restarting 3 s",
+    ]
+    assert lines.shown(4.0, 20, 2) == ["40 hosts: wave 2..."]

@@ -101,7 +101,9 @@ def test_every_environment_is_on_one_page(user: User, store: Path, tmp_path: Pat
     config = work / "relstore.toml"
     config.write_text(f'app = "web"\nto = "{store}"\n')
     assert "has no environments" in user.run(*words, cwd=work).err
-    config.write_text(f'app = "web"\n[env.live]\nto = "{store}"\n[env.tests]\nto = "{tmp_path / "none"}"\n')
+    config.write_text(
+        f'app = "web"\n[env.live]\nto = "{store}"\n[env.tests.hosts]\nnone = "{tmp_path / "none"}"\n'
+    )
     ran = user.run(*words, "--json", cwd=work)
     assert ran.code == 4
     (host,) = ran.document["hosts"]

@@ -113,7 +113,7 @@ def test_one_after_that_fails_changes_no_exit_code(user: User, project: Path) ->
     make_site(project / "site", "two")
     bad = ["--restart", "! grep -q two $RELSTORE_PATH/index.html", "--local-on-failure", "/no/such/program"]
     ran = user.run("push", *bad, cwd=project)
-    assert ran.code == 4
+    assert ran.code == 3
     assert "note: the local-on-failure command failed: `/no/such/program` cannot be run" in ran.err
 
 

@@ -1,4 +1,4 @@
-"""Several targets: uploads side by side, activation one after the other, a stop at the first failure."""
+"""Several targets: uploads side by side, activation in waves, and back together at the first failure."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ def test_an_upload_that_fails_stops_everything_before_any_activation(
     bad.mkdir()
     (bad / "something").write_text("else")
     ran = user.run("push", site, *targets(good, bad), "--json")
-    assert ran.code == 4
+    assert ran.code == 3
+    assert ran.document["rollout"]["ended"] == "stopped"
     first, second = ran.document["hosts"]
     assert (first["outcome"], second["outcome"]) == ("skipped", "error")
     assert "is not a store" in second["error"]["what"]
@@ -38,16 +39,22 @@ def test_an_upload_that_fails_stops_everything_before_any_activation(
     assert "generation 1 is active" in again.out
 
 
-def test_an_activation_that_fails_stops_the_rest(user: User, site: Path, tmp_path: Path) -> None:
+def test_after_an_activation_that_fails_every_host_is_on_the_former_release(
+    user: User, site: Path, tmp_path: Path
+) -> None:
     stores = [tmp_path / name for name in ("a", "b", "c")]
     user.does("push", site, *targets(*stores))
     make_site(site, "two")
     fails_on_b = f'case "$RELSTORE_PATH" in {stores[1]}/*) grep -q one "$RELSTORE_PATH/index.html";; esac'
     ran = user.run("push", site, *targets(*stores), "--restart", fails_on_b, "--json")
-    assert ran.code == 4
-    assert [host["outcome"] for host in ran.document["hosts"]] == ["active", "rolled-back", "skipped"]
+    assert ran.code == 3
+    assert [host["outcome"] for host in ran.document["hosts"]] == ["withdrawn", "rolled-back", "skipped"]
+    assert ran.document["rollout"]["ended"] == "reverted"
     links = [os.readlink(store / "apps/site/current") for store in stores]
-    assert links == ["generations/2", "generations/1", "generations/1"]
+    assert links == ["generations/1", "generations/1", "generations/1"]
+    (log,) = user.does("log", "--to", stores[0], "--json").document["hosts"]
+    assert [event["event"] for event in log["events"]][-3:] == ["switching", "active", "withdrawn"]
+    assert ran.document["rollout"]["id"] in log["events"][-1]["reason"]
 
 
 def test_a_switch_that_fails_stops_the_rest(user: User, site: Path, tmp_path: Path) -> None:
@@ -143,7 +150,7 @@ def test_a_number_that_one_host_does_not_have_switches_nothing(
 ) -> None:
     stores = after_a_hotfix(user, site, tmp_path)
     ran = user.run("switch-generation", "3", *targets(*stores), "--json")
-    assert ran.code == 4
+    assert ran.code == 3
     assert [host["outcome"] for host in ran.document["hosts"]] == ["error", "skipped"]
     assert live(*stores) == ["two", "hotfix"]
 
@@ -174,7 +181,7 @@ def test_the_others_go_on_without_a_host_that_cannot_be_reached(
     stores = [tmp_path / "a", tmp_path / "b"]
     everywhere = ["--to", UNREACHABLE, *targets(*stores)]
     ran = user.run("push", site, *everywhere, "--json")
-    assert ran.code == 4
+    assert ran.code == 3
     assert [host["outcome"] for host in ran.document["hosts"]] == ["unreachable", "skipped", "skipped"]
     ran = user.run("push", site, *everywhere, "--max-unreachable", "1", "--json")
     assert ran.code == 4
@@ -189,6 +196,7 @@ def test_the_others_go_on_without_a_host_that_cannot_be_reached(
     assert [line.split()[1] for line in ran.out.splitlines()[1:4]] == ["unreachable", "active", "active"]
     assert "refuses the connection" in ran.err
     assert "1 of 3 hosts failed" in ran.err
+    assert "The hosts differ. Of the hosts, 1 unreachable, 2 active." in ran.err
     assert live(*stores) == ["two", "two"]
     for words in (["rollback"], ["restart", "--restart", "true"], ["mark", "good", "2"]):
         assert user.run(*words, *everywhere).code == 4

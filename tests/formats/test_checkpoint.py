@@ -87,7 +87,7 @@ def resealed(raw: bytes, at: int, new: bytes) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("at", "new"), [(-51, b"\x13"), (-51, b"\xff"), (-10, b"\x08"), (-9, b"\xff")], ids=str
+    ("at", "new"), [(-51, b"\x13"), (-51, b"\xff"), (-10, b"\x09"), (-9, b"\xff")], ids=str
 )
 def test_a_row_that_no_generation_has_is_refused(at: int, new: bytes) -> None:
     raw = made_of([Facts(Digest("a" * 64), Digest("b" * 64), None, 5)], 3).encode()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from relstore.errors import DamagedError, FormatError
 from relstore.formats import journal as journal_format
 from relstore.formats import pack
-from relstore.formats.journal import EVENTS, HEADER, MAX_REASON, Event, Journal
+from relstore.formats.journal import EVENTS, HEADER, MAX_REASON, WITHDRAWN, Event, Journal
 from relstore.store import journal
 from relstore.store.directory import Dir
 from tests.support.host_side import need_strace, program, strace
@@ -155,7 +155,10 @@ def test_an_event_that_is_written_is_read(event: Event) -> None:
         [1, "active", 1, 0, "", ""],
         [1, "active", 1, 0, "", "", "", ""],
         ["1", "active", 1, 0, "", "", ""],
-        [1, "won", 1, 0, "", "", ""],
+        [1, "Won", 1, 0, "", "", ""],
+        [1, "", 1, 0, "", "", ""],
+        [1, "\x1b[31m", 1, 0, "", "", ""],
+        [1, "w" * 41, 1, 0, "", "", ""],
         [1, "active", 0, 0, "", "", ""],
         [1, "active", 1, -1, "", "", ""],
         [1, "active", 2**31, 0, "", "", ""],
@@ -166,6 +169,28 @@ def test_an_event_that_is_written_is_read(event: Event) -> None:
 def test_an_entry_that_none_would_write_is_refused(values: pack.Value) -> None:
     with pytest.raises(FormatError):
         Event.parse(pack.encode(values))
+
+
+def test_an_event_of_a_later_relstore_is_kept_and_says_nothing(directory: Dir) -> None:
+    later = Event.parse(pack.encode([7, "adopted", 3, 0, "j", "ada@laptop", "by hand"]))
+    journal.append(directory, EVENT, later, EVENT._replace(generation=2))
+    assert journal.read(directory).events[1] == later
+    assert (later.event, later.generation) == ("adopted", 3)
+
+
+def test_a_withdrawal_is_a_mark_of_bad_to_an_older_relstore(directory: Dir) -> None:
+    event = Event(7, WITHDRAWN, 3, 0, "20261201T094500Z-0a1b2c3d", "ada@laptop", "1 host failed")
+    assert pack.decode(event.encode(), what="entry", limit=1000) == [
+        7,
+        "marked-bad",
+        3,
+        0,
+        "rollout/20261201T094500Z-0a1b2c3d",
+        "ada@laptop",
+        "1 host failed",
+    ]
+    journal.append(directory, event)
+    assert journal.read(directory).events == [event]
 
 
 def test_a_long_reason_is_cut_and_not_refused(directory: Dir) -> None:
@@ -179,7 +204,7 @@ def test_a_text_that_is_too_long_or_not_utf_8_leaves_the_journal_readable(direct
     assert (event.who, event.reason) == ("w" * 255, "caf\\xe9")
 
 
-@pytest.mark.parametrize("wrong", [{"event": "won"}, {"generation": 0}, {"job": "j" * 70_000}])
+@pytest.mark.parametrize("wrong", [{"event": "Won"}, {"generation": 0}, {"job": "j" * 70_000}])
 def test_what_could_not_be_read_again_is_not_written(
     directory: Dir, here: Path, wrong: dict[str, str | int]
 ) -> None:

@@ -12,13 +12,14 @@ from typing import NamedTuple
 from relstore.formats import journal as journal_format
 from relstore.formats.command import Command
 from relstore.formats.journal import Event
-from relstore.formats.recipe import Recipe
+from relstore.formats.recipe import Recipe, Variable
 from relstore.host.job import directory as jobs
-from relstore.host.job import rejection
+from relstore.host.job import rejection, withdrawal
 from relstore.host.job.activation import Activation
 from relstore.host.job.directory import Job
 from relstore.host.job.record import Ending
 from relstore.host.job.values import JobRequest, JobState
+from relstore.host.job.withdrawal import Withdrawal
 from relstore.store import journal
 from relstore.store.app import App
 from relstore.store.store import Store
@@ -27,15 +28,27 @@ from tests.support.host_side import NOW, run_job
 _MICROS = itertools.count()
 
 
-def request(generation: int, restart: str = "", seconds: int = 20) -> JobRequest:
+def request(
+    generation: int,
+    restart: str = "",
+    seconds: int = 20,
+    variables: tuple[Variable, ...] | None = None,
+) -> JobRequest:
     """``restart``: a shell line, or nothing."""
-    recipe = Recipe(restart=Command(("sh", "-c", restart), seconds) if restart else None)
+    command = Command(("sh", "-c", restart), seconds) if restart else None
+    recipe = Recipe(restart=command, variables=variables)
     return JobRequest(generation, "me@desk", NOW, recipe)
 
 
-def create(app: App, generation: int, restart: str = "", seconds: int = 20) -> tuple[Job, int]:
+def create(
+    app: App,
+    generation: int,
+    restart: str = "",
+    seconds: int = 20,
+    variables: tuple[Variable, ...] | None = None,
+) -> tuple[Job, int]:
     """A job and the descriptor of its lock, a microsecond after the one before."""
-    return jobs.create(app, request(generation, restart, seconds), next(_MICROS))
+    return jobs.create(app, request(generation, restart, seconds, variables), next(_MICROS))
 
 
 class Ran(NamedTuple):
@@ -54,10 +67,13 @@ def activate_here(
     seconds: int = 20,
     *,
     rejected: str | None = None,
+    withdrawn: Withdrawal | None = None,
+    variables: tuple[Variable, ...] | None = None,
 ) -> Ran:
     """Run an activation in this process, without the lock and the state's last word that its job sees to."""
-    job, lock = create(app, generation, restart, seconds)
+    job, lock = create(app, generation, restart, seconds, variables)
     rejection.write(job, rejected)
+    withdrawal.write(job, withdrawn)
     log = os.open(f"{job.directory.path}/log", os.O_RDWR | os.O_APPEND)
     try:
         ending = Activation(store, app, job, job.request(), log).run()

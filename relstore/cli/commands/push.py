@@ -5,6 +5,7 @@ Only the command line is here, so that ssh can be started before the rest (``cli
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     "relstore push ./target/release/web --to deploy@web1:/srv/web",
     "relstore push -m 'new checkout'          # artifact and target from relstore.toml",
     "relstore push ./site --dry-run",
+    "relstore push --waves 10%,50%,100% --bake 30s     # several hosts, a canary first",
+    "relstore push --hosts failed                      # where the last one failed",
     "relstore push site.tar.gz --unpack       # what CI made",
     "tar -c -C dist . | relstore push - --app web",
 )
@@ -38,6 +41,7 @@ def push(
     lock_wait: int,
     override_hold: bool,
     cut_old: bool,
+    events: Path | None,
     switch: bool,
     dry_run: bool,
 ) -> None:
@@ -48,7 +52,7 @@ def push(
     invocation = invocation_of(ctx, _begins_with_hosts)
     from relstore.cli.pushing import Wish, push_as_asked
 
-    push_as_asked(invocation, Wish(note, lock_wait, override_hold, cut_old, switch, dry_run))
+    push_as_asked(invocation, Wish(note, lock_wait, override_hold, cut_old, switch, dry_run, events))
 
 
 def _begins_with_hosts(settings: Values) -> bool:

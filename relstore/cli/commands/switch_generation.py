@@ -5,6 +5,8 @@ Only the command lines are here, so that ssh can be started before the rest (``c
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from relstore.cli.activation_options import activation_of, activation_options
@@ -35,6 +37,7 @@ def switch_generation(
     lock_wait: int,
     override_hold: bool,
     cut_old: bool,
+    events: Path | None,
     each_its_own: bool,
 ) -> None:
     """Make GENERATION current: a number, -1 or +1 (counting good generations only), the beginning of a
@@ -53,7 +56,7 @@ def switch_generation(
 
     options = activation_of(invocation, lock_wait, override_hold, cut_old)
     generation = generation or _picked(invocation, back=False)
-    switch_as_asked("switch-generation", generation, options, invocation, each_its_own=each_its_own)
+    switch_as_asked("switch-generation", generation, options, invocation, events, each_its_own=each_its_own)
 
 
 @example(
@@ -81,6 +84,7 @@ def rollback(
     lock_wait: int,
     override_hold: bool,
     cut_old: bool,
+    events: Path | None,
     each_its_own: bool,
 ) -> None:
     """Go back to the previous good generation, like `switch-generation -1`, and mark the one that is left
@@ -99,7 +103,9 @@ def rollback(
     options = activation_of(invocation, lock_wait, override_hold, cut_old)
     why = message if mark else None
     generation = _picked(invocation, back=True) if pick else "-1"
-    switch_as_asked("rollback", generation, options, invocation, each_its_own=each_its_own, rejected=why)
+    switch_as_asked(
+        "rollback", generation, options, invocation, events, each_its_own=each_its_own, rejected=why
+    )
 
 
 def _picked(invocation: Invocation, *, back: bool) -> str:

@@ -18,7 +18,7 @@ from relstore.formats.generation import short_commit
 from relstore.protocol import LogRow, RowOut
 
 _LOOKS = {
-    **dict.fromkeys((*FAILURES, journal.MARKED_BAD, states.FAILED), "bad"),
+    **dict.fromkeys((*FAILURES, journal.MARKED_BAD, journal.WITHDRAWN, states.FAILED), "bad"),
     **dict.fromkeys((journal.ACTIVE, journal.MARKED_GOOD, states.CURRENT), "good"),
     **dict.fromkeys((journal.INTERRUPTED, "no outcome", states.NEVER_ACTIVE), "doubtful"),
 }

@@ -18,6 +18,10 @@ EVERY_COMMAND = ("every command",)
 """For the settings of ``keys.target``, whose flags are common options."""
 
 
+TOP = ""
+"""The top level of relstore.toml, among the tables in which a key may stand."""
+
+
 class PathBase(NamedTuple):
     """What relative paths and ``~/`` in a value stand for."""
 
@@ -66,6 +70,15 @@ class Setting(Generic[T_co]):
     """Whether these commands take it as their argument instead."""
     variable: str = ""
     """The environment variable that sets it, if there is one."""
+    tables: tuple[str, ...] = (TOP,)
+    """The tables of relstore.toml in which it may stand; the first one is where it belongs."""
+    written: str = ""
+    """The key in its table, where another table has a key of that name too; empty: as the flag."""
+
+    @property
+    def key(self) -> str:
+        """What it is called in relstore.toml."""
+        return self.written or self.name
 
     @property
     def default_text(self) -> str:
@@ -93,12 +106,14 @@ class Section:
     title: str
     intro: str
     settings: tuple[Setting[object], ...]
+    table: str = TOP
+    """The table of relstore.toml that they belong to."""
 
     @classmethod
     def of(cls, module: ModuleType) -> Section:
         """The settings that a module of ``keys`` declares, in their order."""
         settings = tuple(value for value in vars(module).values() if isinstance(value, Setting))
-        return cls(module.TITLE, module.INTRO, settings)
+        return cls(module.TITLE, module.INTRO, settings, settings[0].tables[0])
 
 
 def toml(value: object) -> str:

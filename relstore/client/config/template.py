@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping
 
 from relstore.client.config import table
 from relstore.client.config.environments import DEFAULT_ENV, TABLES_EXAMPLE, TABLES_HELP
-from relstore.client.config.setting import DefaultedSetting, Section, Setting, toml
+from relstore.client.config.hosts import HOSTS_EXAMPLE, HOSTS_HELP
+from relstore.client.config.setting import TOP, DefaultedSetting, Section, Setting, toml
 
 _HEAD = (
     "relstore.toml: what `relstore push` sends, and where to. Every key is optional, and a flag on the "
@@ -42,9 +43,13 @@ def template(*, slots: bool = False, live: Mapping[str, object] | None = None) -
     live = live or {}
     environments = Section("Environments", "", (DEFAULT_ENV,))
     examples = _SLOT_EXAMPLES if slots else {}
-    sections = [_section(section, examples, live) for section in (*table.SECTIONS, environments)]
+    # A table ends what stands above it, so the top level comes first.
+    top = [section for section in table.SECTIONS if section.table == TOP]
+    tables = [section for section in table.SECTIONS if section.table != TOP]
+    sections = [_section(section, examples, live) for section in (*top, environments, *tables)]
     parts = [_comment(_HEAD), *_live(live), _comment(_START_SLOTS if slots else _START), *sections]
-    return "\n\n".join([*parts, f"{_comment(TABLES_HELP)}\n{_disabled(TABLES_EXAMPLE)}"])
+    hosts = f"# --- The table [hosts]\n#\n{_comment(HOSTS_HELP)}\n#\n{_shown(HOSTS_EXAMPLE)}"
+    return "\n\n".join([*parts, hosts, f"{_comment(TABLES_HELP)}\n{_disabled(TABLES_EXAMPLE)}"])
 
 
 def _live(live: Mapping[str, object]) -> Iterator[str]:
@@ -69,6 +74,8 @@ def _section(section: Section, examples: Mapping[str, str], live: Mapping[str, o
     head = f"# --- {section.title}"
     if section.intro:
         head += f"\n#\n{_comment(section.intro)}"
+    if section.table != TOP:
+        head += f"\n\n{_disabled(f'[{section.table}]')}"
     return "\n\n".join(
         [
             head,
@@ -90,7 +97,7 @@ def _setting(setting: Setting[object], example: object | None) -> str:
     if example is None:
         return _comment(" ".join(filter(None, [f"{setting.name}, set above:", *sentences])))
     text = " ".join(filter(None, sentences))
-    return f"{_comment(text)}\n{_disabled(f'{setting.name} = {toml(example)}')}"
+    return f"{_comment(text)}\n{_disabled(f'{setting.key} = {toml(example)}')}"
 
 
 def _comment(text: str) -> str:
@@ -102,6 +109,11 @@ def _comment(text: str) -> str:
         break_long_words=False,
         break_on_hyphens=False,
     )
+
+
+def _shown(text: str) -> str:
+    """An example that stays one."""
+    return re.sub(r"(?m)^(?=.)", "#     ", text)
 
 
 def _disabled(text: str) -> str:

@@ -1,28 +1,37 @@
 """The last part of a push and of a switch at one host: activate, and where nothing is to be done, inspect.
 
-Every error of that host ends up in its HostResult. Not for the order of hosts (``sequence``).
+Every error of that host ends up in its HostResult. Not for the order of hosts (``conductor``).
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from relstore import protocol
 from relstore.client.connection.session import Session
 from relstore.client.fleet.result import UNCHANGED, HostResult, from_ended, from_error
 from relstore.client.operations import activate as operations
 from relstore.client.operations.access import HostAccess
 from relstore.client.operations.inspect import complaint
 from relstore.client.operations.plan import ActivationOptions
-from relstore.errors import RelstoreError
-from relstore.formats.names import AppName
+from relstore.errors import BusyError, ConnectError, RelstoreError, UnhealthyError
+from relstore.formats.names import AppName, JobId
 
 
 async def activate(
-    session: Session, access: HostAccess, app: AppName, spec: str, options: ActivationOptions
+    session: Session,
+    access: HostAccess,
+    app: AppName,
+    spec: str,
+    options: ActivationOptions,
+    withdrawn: protocol.Withdraw | None = None,
 ) -> HostResult:
-    """Make ``spec`` current; where it is already, the service is inspected."""
+    """Make ``spec`` current; where it is already, the service is inspected.
+
+    ``withdrawn``: what a rollout takes back by it.
+    """
     try:
-        ended = await operations.activate(session, access, app, spec, options)
+        ended = await operations.activate(session, access, app, spec, options, withdrawn)
     except RelstoreError as error:
         return from_error(access.target, error, app)
     return await inspected(session, from_ended(access.target, app, ended), options)
@@ -37,6 +46,44 @@ async def restart(
     except RelstoreError as error:
         return from_error(access.target, error, app)
     return from_ended(access.target, app, ended)
+
+
+async def found_again(session: Session, access: HostAccess, lost: HostResult) -> HostResult:
+    """How the job ended of a host that was lost while it worked. Raises as ``operations.follow``."""
+    if lost.app is None:
+        return lost
+    job = getattr(lost.error, "job", "")
+    ended = await operations.follow(session, access, lost.app, JobId(job) if job else None)
+    if ended.generation != lost.generation:  # the newest job is another's: the host never accepted ours
+        what = f"generation {lost.generation} was not activated: the connection broke off before"
+        error = RelstoreError(what, state="Nothing was switched there.", hint="Run the command again.")
+        return from_error(access.target, error, lost.app)
+    return from_ended(access.target, lost.app, ended)
+
+
+async def watched(session: Session, result: HostResult, options: ActivationOptions) -> RelstoreError | None:
+    """What is wrong with a host that was switched; None where all is well. Raises ConnectError.
+
+    While another activation is under way there, or a check cannot be made, nothing is wrong yet.
+    """
+    if result.app is None:
+        return None
+    try:
+        reply, _ = await session.ask(protocol.Inspect(result.app, options.recipe), protocol.Inspected)
+    except ConnectError:
+        raise
+    except BusyError:
+        return None
+    except RelstoreError as error:
+        return error
+    state = f"Generation {reply.generation} is current."
+    if reply.generation != result.generation:
+        what = f"generation {reply.generation} is current by now, not {result.generation}"
+    elif reply.problem:
+        what = f"generation {result.generation} was active, and is not healthy any more: {reply.problem}"
+    else:
+        return None
+    return UnhealthyError(what, app=result.app, generation=result.generation, state=state)
 
 
 async def inspected(session: Session, result: HostResult, options: ActivationOptions | None) -> HostResult:

@@ -1,6 +1,6 @@
 """What a push does at one host. Every error of that host ends up in its HostResult.
 
-Not for the order of hosts, nor for what one host's failure means for the others (``sequence``).
+Not for the order of hosts, nor for what one host's failure means for the others (``conductor``).
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from relstore import protocol
 from relstore.client.connection.connect import connected, reached, session_over
 from relstore.client.connection.session import Ahead, Session
 from relstore.client.fleet import go_live
-from relstore.client.fleet.result import STAGED, UNCHANGED, HostResult, from_error, not_begun
+from relstore.client.fleet.course import Course
+from relstore.client.fleet.result import STAGED, UNCHANGED, HostResult, not_begun
 from relstore.client.operations import chain_check, preflight, stage
 from relstore.client.operations.access import HostAccess
 from relstore.client.operations.plan import ActivationOptions, Push
@@ -48,7 +49,7 @@ class PushedHost:
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
-    async def stage(self, preparing: asyncio.Future[Preparation]) -> HostResult:
+    async def stage(self, preparing: asyncio.Future[Preparation], course: Course) -> HostResult:
         """Upload what is missing and record the generation, without activating it.
 
         The connection is made while the artifact is read; the errors of ``preparing`` are raised.
@@ -61,6 +62,8 @@ class PushedHost:
         except RelstoreError as error:
             return not_begun(access.target, error)
         push, stream_maker, differences = await asyncio.shield(preparing)  # the other hosts share it
+        if push.activation is not None:
+            push = push.with_activation(course.options_at(access.target, push.activation))
         try:
             store = store_label(transport.label, access.target.path)
             questions = _Questions.of(push, differences, store, access)
@@ -80,25 +83,17 @@ class PushedHost:
     async def activate(self, push: Push, options: ActivationOptions, staged: HostResult) -> HostResult:
         """Make the generation that was ``staged`` here current."""
         try:
-            session = await self._connected(push)
+            session = await self.connected(push)
         except RelstoreError as error:
-            return from_error(self.access.target, error, push.app)
-        ended = await go_live.activate(session, self.access, push.app, str(staged.generation), options)
-        return replace(
-            ended,
-            build=staged.build,
-            commit=staged.commit,
-            dirty=staged.dirty,
-            streams=staged.streams,
-            ignored_findings=staged.ignored_findings,
-        )
+            return not_begun(self.access.target, error, push.app)
+        return await go_live.activate(session, self.access, push.app, str(staged.generation), options)
 
     async def collect(self, push: Push, result: HostResult) -> HostResult:
         """Remove what is no longer kept. A failure is only a notice, since the release is live anyway."""
         label, reporter = self.access.target.label, self.access.reporter
         request = protocol.Collect(push.app, None, push.retention, push.description.who, dry_run=False)
         try:
-            collected, _ = await (await self._connected(push)).ask(request, protocol.Collected)
+            collected, _ = await (await self.connected(push)).ask(request, protocol.Collected)
         except RelstoreError as error:
             reporter.notice(f"{label}: nothing was collected: {error.what}")
             return result
@@ -106,7 +101,7 @@ class PushedHost:
             reporter.detail(label, warning)
         return replace(result, freed=collected.bytes)
 
-    async def _connected(self, push: Push) -> Session:
+    async def connected(self, push: Push) -> Session:
         """The session of ``stage``, or a new one after ``hang_up``. Raises as ``connected``."""
         if self._session is None:
             access = self.access

@@ -1,7 +1,7 @@
-"""One push at one or several hosts: uploads side by side, then activation host by host.
+"""One push at one or several hosts: uploads side by side, then activation in waves.
 
 What happened at each host is in its HostResult, the last word of which is what that host recorded. Not for
-what is done at each (``one_host``), nor for deciding which is next (``sequence``).
+what is done at each (``one_host``), nor for the course of the activations (``conductor``).
 """
 
 from __future__ import annotations
@@ -11,19 +11,22 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
-from relstore.client.fleet import sequence
+from relstore.client.fleet.conductor import RolloutHost, conduct
+from relstore.client.fleet.course import ONE_HOST, Course
 from relstore.client.fleet.one_host import Preparation, PushedHost
 from relstore.client.fleet.result import HostResult
 from relstore.client.fleet.turns import Turns
 from relstore.client.operations.access import Access
-from relstore.client.operations.plan import Push
+from relstore.client.operations.plan import ActivationOptions, Push
 from relstore.client.target import Target
 from relstore.client.transfer.manifest_difference import ManifestDifferences
 from relstore.client.transfer.stream_maker import StreamMaker
 
 
-async def push(read: Callable[[], Push], targets: Sequence[Target], access: Access) -> list[HostResult]:
-    """Push to all targets. Errors of hosts are in the results, except cancellation.
+async def push(
+    read: Callable[[], Push], targets: Sequence[Target], access: Access, course: Course = ONE_HOST
+) -> list[HostResult]:
+    """Push to all targets, as a rollout. Errors of hosts are in the results, except cancellation.
 
     ``read`` reads the artifact, in a thread, while the connections are made. Its errors are raised.
     """
@@ -37,15 +40,12 @@ async def push(read: Callable[[], Push], targets: Sequence[Target], access: Acce
         return Preparation(plan, stream_maker, differences)
 
     turns = Turns(targets, access.account)
-    tolerated = access.max_unreachable.of(len(targets))
     preparing = asyncio.ensure_future(asyncio.to_thread(prepare))
     try:
         async with access.account.shared.lasting(), AsyncExitStack() as stack:
             hosts = [await stack.enter_async_context(PushedHost(access.to(target))) for target in targets]
-            results = await _stage_all(hosts, preparing, turns)
-            if not sequence.may_begin(results, tolerated):
-                return sequence.ended(results, tolerated)
-            return await _go_live(hosts, results, await preparing, turns, tolerated)
+            results = await _stage_all(hosts, preparing, turns, course)
+            return await _go_live(hosts, results, await preparing, turns, course)
     finally:
         await asyncio.wait([preparing])
         if preparing.exception() is None:
@@ -53,11 +53,11 @@ async def push(read: Callable[[], Push], targets: Sequence[Target], access: Acce
 
 
 async def _stage_all(
-    hosts: Sequence[PushedHost], preparing: asyncio.Future[Preparation], turns: Turns
+    hosts: Sequence[PushedHost], preparing: asyncio.Future[Preparation], turns: Turns, course: Course
 ) -> list[HostResult]:
     async def stage(host: PushedHost) -> HostResult:
         async with turns:
-            result = await host.stage(preparing)
+            result = await host.stage(preparing, course)
             host.access.reporter.ended(result.target.label, result.outcome)
             if turns.are_scarce:
                 await host.hang_up()
@@ -82,23 +82,39 @@ async def _go_live(
     results: list[HostResult],
     preparation: Preparation,
     turns: Turns,
-    tolerated: int,
+    course: Course,
 ) -> list[HostResult]:
     plan = preparation.push
     keeping = asyncio.ensure_future(asyncio.to_thread(preparation.stream_maker.keep))
+
+    async def collect(host: PushedHost, result: HostResult) -> HostResult:
+        if not result.done:
+            return result
+        async with turns:
+            collected = await host.collect(plan, result)
+            if turns.are_scarce:
+                await host.hang_up()
+            return collected
+
     try:
         if plan.activation is not None:
-            while (index := sequence.next_host(results, tolerated)) is not None:
-                result = results[index] = await hosts[index].activate(plan, plan.activation, results[index])
-                hosts[index].access.reporter.ended(result.target.label, result.outcome)
-                if turns.are_scarce:
-                    await hosts[index].hang_up()
-            results = sequence.ended(results, tolerated)
+            usual = plan.activation
+            going = [_going(host, plan, course.options_at(host.access.target, usual)) for host in hosts]
+            results = await conduct(going, results, course, turns)
         if plan.collect:
-            for index in sequence.to_collect(results):
-                results[index] = await hosts[index].collect(plan, results[index])
-                if turns.are_scarce:
-                    await hosts[index].hang_up()
+            return list(await asyncio.gather(*map(collect, hosts, results)))
         return results
     finally:
         await asyncio.wait([keeping])
+
+
+def _going(host: PushedHost, plan: Push, options: ActivationOptions) -> RolloutHost:
+    """The host, as a rollout goes through it."""
+    plan_here = plan.with_activation(options)
+    return RolloutHost(
+        host.access,
+        options,
+        lambda staged: host.activate(plan_here, options, staged),
+        lambda: host.connected(plan_here),
+        host.hang_up,
+    )

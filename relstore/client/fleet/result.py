@@ -28,13 +28,19 @@ WAITING: Final = "waiting"
 STAGED: Final = "staged"
 UNCHANGED: Final = "unchanged"
 SKIPPED: Final = "skipped"
+WITHDRAWN: Final = "withdrawn"
+"""The host was on the release, and went back because the rollout failed."""
+SUPERSEDED: Final = "superseded"
+"""The host was on the release, and was to go back; but somebody had switched it by then."""
 UNREACHABLE: Final = "unreachable"
 """The host could not be reached before anything was activated on it."""
 ERROR: Final = "error"
 
 Recorded = Literal["active", "rolled-back", "failed", "stuck", "interrupted", "unchanged"]
 """The outcomes that a host reports: those of its journal, and that there was nothing to do."""
-Outcome = Recorded | Literal["waiting", "staged", "skipped", "unreachable", "error"]
+Outcome = (
+    Recorded | Literal["waiting", "staged", "skipped", "withdrawn", "superseded", "unreachable", "error"]
+)
 """Those, and how far a host came that reported none."""
 
 

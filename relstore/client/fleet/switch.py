@@ -1,7 +1,7 @@
-"""Making a generation current, or restarting what is, at several hosts: one after the other, until one fails.
+"""Making a generation current, or restarting what is, at several hosts, in waves.
 
 All hosts are asked first what is meant, and nothing is done before they agree. Not for what a meaning is
-(``resolved_host``), nor for deciding which host is next (``sequence``).
+(``resolved_host``), nor for the course of the activations (``conductor``).
 """
 
 from __future__ import annotations
@@ -12,9 +12,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 
 from relstore import protocol
-from relstore.client.fleet import agreement, go_live, sequence
+from relstore.client.connection.session import Session
+from relstore.client.fleet import agreement, go_live
+from relstore.client.fleet.conductor import RolloutHost, conduct
+from relstore.client.fleet.course import ONE_HOST, Course
 from relstore.client.fleet.resolved_host import ResolvedHost
-from relstore.client.fleet.result import WAITING, HostResult, from_error, not_begun
+from relstore.client.fleet.result import UNREACHABLE, WAITING, HostResult, from_error, not_begun
 from relstore.client.fleet.turns import Turns
 from relstore.client.operations.access import Access
 from relstore.client.operations.plan import ActivationOptions, Rejection
@@ -40,9 +43,9 @@ class Switch:
 
 
 async def switch(
-    order: Switch, targets: Sequence[Target], access: Access
+    order: Switch, targets: Sequence[Target], access: Access, course: Course = ONE_HOST
 ) -> tuple[AppName | None, list[HostResult]]:
-    """Make the generation current at one target after the other, until one fails. Errors are in the results.
+    """Make the generation current at all targets, in the order of a rollout. Errors are in the results.
 
     Returns the app as well, None when no store could say. Raises DifferentBuildsError.
     """
@@ -55,25 +58,31 @@ async def switch(
                 await host.session.ask(protocol.Reject(reason), protocol.Done)
             except RelstoreError as error:
                 return from_error(host.access.target, error, host.app)
-        result = await go_live.activate(host.session, host.access, host.app, spec, order.options)
+        options = course.options_at(host.access.target, order.options)
+        result = await go_live.activate(host.session, host.access, host.app, spec, options)
         return _left(resolved, result, order.rejection)
 
-    async with _resolved(order.spec, order.app, order.options, targets, access) as fleet:
-        if not order.each_its_own and sequence.may_begin(fleet.results, fleet.tolerated):
+    async with _resolved(order.spec, order.app, order.options, targets, access, course) as fleet:
+        if not order.each_its_own and fleet.may_begin(course):
             agreement.check(order.spec, [host.meaning(resolved) for host, resolved in fleet.hosts.values()])
-        return await _in_turn(fleet, order.options, at_host)
+        return await _in_waves(fleet, order.options, at_host, course)
 
 
 async def restart(
-    app: AppName | None, options: ActivationOptions, targets: Sequence[Target], access: Access
+    app: AppName | None,
+    options: ActivationOptions,
+    targets: Sequence[Target],
+    access: Access,
+    course: Course = ONE_HOST,
 ) -> tuple[AppName | None, list[HostResult]]:
     """Restart what is current, as ``switch``."""
 
     async def at_host(host: ResolvedHost, resolved: Resolved) -> HostResult:
-        return await go_live.restart(host.session, host.access, host.app, resolved.row.number, options)
+        here = course.options_at(host.access.target, options)
+        return await go_live.restart(host.session, host.access, host.app, resolved.row.number, here)
 
-    async with _resolved(None, app, options, targets, access) as fleet:
-        return await _in_turn(fleet, options, at_host)
+    async with _resolved(None, app, options, targets, access, course) as fleet:
+        return await _in_waves(fleet, options, at_host, course)
 
 
 @dataclass(frozen=True)
@@ -83,10 +92,13 @@ class _Fleet:
     hosts: dict[int, tuple[ResolvedHost, Resolved]]
     """Those that answered, by their index in ``results``, with what is meant at each."""
     results: list[HostResult]
-    tolerated: int
-    """How many hosts that cannot be reached stop nothing."""
-    are_scarce: bool
-    """Whether hosts are connected to only while something is done there."""
+    turns: Turns
+
+    def may_begin(self, course: Course) -> bool:
+        """Whether every host that counts has answered."""
+        unreachable = sum(result.outcome == UNREACHABLE for result in self.results)
+        failed = sum(result.error is not None for result in self.results)
+        return failed == unreachable <= course.strategy.max_unreachable.of(len(self.results))
 
 
 @asynccontextmanager
@@ -96,6 +108,7 @@ async def _resolved(
     options: ActivationOptions,
     targets: Sequence[Target],
     access: Access,
+    course: Course,
 ) -> AsyncIterator[_Fleet]:
     """All hosts after they were asked what is meant."""
     turns = Turns(targets, access.account)
@@ -103,7 +116,8 @@ async def _resolved(
     async def resolve(host: ResolvedHost) -> Resolved | HostResult:
         async with turns:
             try:
-                return (await host.resolve(app, [spec], options))[0]
+                here = course.options_at(host.access.target, options)
+                return (await host.resolve(app, [spec], here))[0]
             except RelstoreError as error:
                 return not_begun(host.access.target, error, app or host.known_app)
             finally:
@@ -122,7 +136,7 @@ async def _resolved(
                 pairs[index] = (host, answer)
                 results.append(_waiting(host, answer))
             host.access.reporter.ended(results[-1].target.label, results[-1].outcome)
-        yield _Fleet(pairs, results, access.max_unreachable.of(len(targets)), turns.are_scarce)
+        yield _Fleet(pairs, results, turns)
 
 
 def _waiting(host: ResolvedHost, resolved: Resolved) -> HostResult:
@@ -140,33 +154,33 @@ def _waiting(host: ResolvedHost, resolved: Resolved) -> HostResult:
     )
 
 
-async def _in_turn(
+async def _in_waves(
     fleet: _Fleet,
     options: ActivationOptions,
     at_host: Callable[[ResolvedHost, Resolved], Awaitable[HostResult]],
+    course: Course,
 ) -> tuple[AppName | None, list[HostResult]]:
-    results = list(fleet.results)
-    while (index := sequence.next_host(results, fleet.tolerated)) is not None:
-        waiting = results[index]
-        host, resolved = fleet.hosts[index]
-        try:
-            await host.reconnect(options)
-        except RelstoreError as error:
-            result = from_error(host.access.target, error, host.app)
-        else:
-            result = await at_host(host, resolved)
-        if fleet.are_scarce:
-            await host.hang_up()
-        host.access.reporter.ended(result.target.label, result.outcome)
-        results[index] = replace(
-            result,
-            build=waiting.build,
-            commit=waiting.commit,
-            dirty=waiting.dirty,
-            ignored_findings=waiting.ignored_findings,
-        )
-    app = next((result.app for result in results if result.app), None)
-    return app, sequence.ended(results, fleet.tolerated)
+    def going(host: ResolvedHost, resolved: Resolved) -> RolloutHost:
+        here = course.options_at(host.access.target, options)
+
+        async def session() -> Session:
+            await host.reconnect(here)
+            return host.session
+
+        async def activate(_: HostResult) -> HostResult:
+            try:
+                await host.reconnect(here)
+            except RelstoreError as error:
+                return not_begun(host.access.target, error, host.app)
+            return await at_host(host, resolved)
+
+        return RolloutHost(host.access, here, activate, session, host.hang_up)
+
+    hosts = [
+        going(*fleet.hosts[index]) if index in fleet.hosts else None for index in range(len(fleet.results))
+    ]
+    results = await conduct(hosts, fleet.results, course, fleet.turns)
+    return next((result.app for result in results if result.app), None), results
 
 
 def _left(resolved: Resolved, result: HostResult, rejection: Rejection | None) -> HostResult:

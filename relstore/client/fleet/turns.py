@@ -1,6 +1,6 @@
 """Turns of hosts, where a command has more of them than it can be connected to at once.
 
-Not for which host is next in an activation (``sequence``).
+Not for which host is next in an activation (``conductor``).
 """
 
 from __future__ import annotations

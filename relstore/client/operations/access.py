@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from relstore.client.config.share import NONE, Share
 from relstore.client.connection.account import Account
 from relstore.client.operations.interrupt import Interrupts
 from relstore.client.reporter import Reporter
@@ -21,8 +20,6 @@ class Access:
     account: Account
     reporter: Reporter
     interrupts: Interrupts
-    max_unreachable: Share = NONE
-    """How many hosts a command may go on without."""
 
     def to(self, target: Target) -> HostAccess:
         return HostAccess(target, self.account, self.reporter, self.interrupts)

@@ -19,7 +19,7 @@ from relstore.client.connection.session import Session
 from relstore.client.operations.access import HostAccess
 from relstore.client.operations.interrupt import Interrupted
 from relstore.client.operations.plan import ActivationOptions
-from relstore.errors import ConnectError, DetachedError, HelperError, RelstoreError
+from relstore.errors import ConnectError, DetachedError, HelperError, LostJobError, RelstoreError
 from relstore.formats.names import AppName, JobId
 from relstore.protocol import Accepted, Ended
 
@@ -31,13 +31,20 @@ _PAUSE_S = 1.0
 
 
 async def activate(
-    session: Session, access: HostAccess, app: AppName, spec: str, options: ActivationOptions
+    session: Session,
+    access: HostAccess,
+    app: AppName,
+    spec: str,
+    options: ActivationOptions,
+    withdrawn: protocol.Withdraw | None = None,
 ) -> Ended:
-    """Make ``spec`` current and follow that to what the host recorded.
+    """Make ``spec`` current and follow that to what the host recorded. ``withdrawn``: what a rollout takes
+    back by that.
 
-    Raises what the host refuses, ConnectionLostError when it cannot be reached again, DetachedError after
-    Ctrl-C.
+    Raises what the host refuses, LostJobError when it cannot be reached again, DetachedError after Ctrl-C.
     """
+    if withdrawn is not None:
+        await session.ask(withdrawn, protocol.Done)
     token = secrets.token_bytes(32) if options.recipe.confirm else b""
     return await _run(session, access, options, token, _request(app, spec, options, token))
 
@@ -200,9 +207,10 @@ def _left(job: JobId | None) -> DetachedError:
     )
 
 
-def _out_of_reach(error: RelstoreError, job: JobId | None) -> RelstoreError:
-    return type(error)(
+def _out_of_reach(error: RelstoreError, job: JobId | None) -> LostJobError:
+    return LostJobError(
         error.what,
+        job=job or "",
         state=f"The host continues with job {job} by itself and ends on a version that runs.",
         hint=f"Once it can be reached again, follow the job with `relstore attach {job}`.",
     ).on(error.host)

@@ -21,11 +21,16 @@ class Interrupted(Exception):  # noqa: N818 - not an error: somebody wants to le
 
 
 class Interrupts:
-    """The signal handler calls ``press``; ``armed`` says that somebody listens."""
+    """The signal handler calls ``press`` while ``armed``."""
 
     def __init__(self) -> None:
-        self.armed = False
+        self._listeners = 0
         self._pressed = asyncio.Event()
+
+    @property
+    def armed(self) -> bool:
+        """Whether somebody listens: one host that works, or several at the same time."""
+        return self._listeners > 0
 
     def press(self) -> None:
         self._pressed.set()
@@ -34,27 +39,35 @@ class Interrupts:
         """Do ``work``; raises Interrupted, and drops it, when Ctrl-C is pressed meanwhile."""
         task = asyncio.ensure_future(work)
         pressed = asyncio.ensure_future(self._pressed.wait())
-        self.armed = True
+        self._listeners += 1
         try:
             await asyncio.wait({task, pressed}, return_when=asyncio.FIRST_COMPLETED)
             if task.done():
                 return task.result()
             raise Interrupted
         finally:
-            self.armed = False
+            self._listeners -= 1
             for waiter in (task, pressed):
                 waiter.cancel()
             await asyncio.gather(task, pressed, return_exceptions=True)
 
+    async def wait(self) -> None:
+        """Until Ctrl-C is pressed."""
+        self._listeners += 1
+        try:
+            await self._pressed.wait()
+        finally:
+            self._listeners -= 1
+
     async def again(self) -> bool:
         """Whether Ctrl-C is pressed once more within SECOND_S."""
         self._pressed.clear()
-        self.armed = True
+        self._listeners += 1
         try:
             async with asyncio.timeout(SECOND_S):
                 await self._pressed.wait()
         except TimeoutError:
             return False
         finally:
-            self.armed = False
+            self._listeners -= 1
         return True

@@ -5,7 +5,7 @@ Not for doing it (``stage``, ``activate``).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from relstore import protocol
 from relstore.client.artifact.scan import Scan
@@ -40,6 +40,10 @@ class Push:
     """What of the build is declared to lead to data outside of it."""
     collect: bool = False
     """Whether each host collects garbage after a successful push."""
+
+    def with_activation(self, activation: ActivationOptions | None) -> Push:
+        """As it is for a host that goes live in another way."""
+        return replace(self, activation=activation)
 
     @property
     def publish(self) -> protocol.Publish:

@@ -56,7 +56,7 @@ class Activation:
         self._target = self._generations[request.generation]
         root = store.root.path
         self._link = f"{app.directory.path}/{CURRENT}"
-        self._hooks = Hooks(root, app.name, self._link, self._log)
+        self._hooks = Hooks(root, app.name, self._link, self._log, self._recipe.environment)
         privilege = Privilege(self._recipe.units.become, password)
         self._services = Services(self._recipe, privilege, directory=root, output=self._log)
         units = self._recipe.units

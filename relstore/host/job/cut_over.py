@@ -63,7 +63,13 @@ class SlotActivation:
             in_slots = self._slots.all_generations()
         self._generations = app.generations_of({*app.in_play(), *in_slots, request.generation})
         self._target = self._generations[request.generation]
-        self._hooks = Hooks(store.root.path, app.name, f"{app.directory.path}/{CURRENT}", self._log)
+        self._hooks = Hooks(
+            store.root.path,
+            app.name,
+            f"{app.directory.path}/{CURRENT}",
+            self._log,
+            request.recipe.environment,
+        )
         self._privilege = Privilege(self._recipe.units.become, password)
         self._record = Record(store, app, job, request, self._log)
         self._preparation = JobPreparation(store, job, self._recipe, self._hooks, self._log, self._record)

@@ -15,11 +15,20 @@ from relstore.host.service import commands
 class Hooks:
     """Runs them in the build that they are about."""
 
-    def __init__(self, root: str, app: AppName, link: str, log: JobLog) -> None:
+    def __init__(
+        self,
+        root: str,
+        app: AppName,
+        link: str,
+        log: JobLog,
+        environment: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """``environment``: the variables that the deployer gave this host."""
         self._root = root
         self._app = app
         self._link = link
         self._log = log
+        self._environment = environment
 
     def run(
         self,
@@ -43,6 +52,7 @@ class Hooks:
     def variables(self, generation: Generation, other: Generation | None) -> dict[str, str]:
         """What a command is told of ``generation``, which takes the place of ``other``."""
         return {
+            **self._environment,
             "RELSTORE_APP": self._app,
             "RELSTORE_GENERATION": str(generation.number),
             "RELSTORE_BUILD": generation.build,

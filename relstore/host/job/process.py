@@ -11,11 +11,11 @@ import os
 import signal
 from typing import Final
 
-from relstore.errors import NewerStoreError, RelstoreError
+from relstore.errors import NewerStoreError, RelstoreError, SupersededError
 from relstore.formats import journal
 from relstore.formats.names import AppName, JobId
 from relstore.host.job import directory as jobs
-from relstore.host.job import drain, recovery, remark, survival
+from relstore.host.job import drain, recovery, remark, survival, withdrawal
 from relstore.host.job.activation import Activation
 from relstore.host.job.cut_over import SlotActivation
 from relstore.host.job.directory import Job
@@ -31,6 +31,7 @@ from relstore.store.store import Store
 
 BUSY: Final = "busy"
 HELD: Final = "held"
+SUPERSEDED: Final = "superseded"
 WAITING = "waiting"
 INSTANT_S = 0.3
 _LOG = 2
@@ -100,6 +101,10 @@ def _locked(store: Store, app: App, job: Job, password: str) -> Ending:
         if hold is not None and not request.override_hold:
             return Ending(HELD, 0, describe_hold(app, hold))
         recovered = recovery.recover(store, app, _LOG, password)
+        try:
+            withdrawal.check(app, withdrawal.read(job))
+        except SupersededError as error:
+            return Ending(SUPERSEDED, 0, error.what)
         if recovered and recovered.outcome == journal.ACTIVE and app.current() == request.generation:
             return recovered  # what the dead job had begun is what is asked for, and is done now
         overridden = f"in spite of a hold: {describe_hold(app, hold)}" if hold else ""

@@ -12,8 +12,8 @@ import time
 from typing import Literal, NamedTuple
 
 from relstore.errors import RelstoreError, StoreError
-from relstore.formats.journal import ACTIVE, MARKED_BAD, Event, EventKind
-from relstore.host.job import rejection
+from relstore.formats.journal import ACTIVE, MARKED_BAD, WITHDRAWN, Event, EventKind
+from relstore.host.job import rejection, withdrawal
 from relstore.host.job.directory import Job
 from relstore.host.job.log import JobLog
 from relstore.host.job.values import JobRequest, JobState
@@ -29,8 +29,8 @@ RECORDING = "recording"
 class Ending(NamedTuple):
     """How an activation ended."""
 
-    outcome: Literal[EventKind, "busy", "held"]
-    """``busy`` and ``held``: it did not begin, which the journal does not record."""
+    outcome: Literal[EventKind, "busy", "held", "superseded"]
+    """``busy``, ``held`` and ``superseded``: it did not begin, which the journal does not record."""
     previous: int
     reason: str
 
@@ -76,7 +76,7 @@ class Record:
     def write(self, ending: Ending) -> Ending:
         """Append to the app's journal what the job does or did. Raises OSError, RelstoreError."""
         kind = ending.outcome
-        if kind == "busy" or kind == "held":
+        if kind == "busy" or kind == "held" or kind == "superseded":
             raise ValueError(f"{kind} is not an event of the journal")
         event = Event(
             int(time.time()),
@@ -87,22 +87,25 @@ class Record:
             self._request.who,
             ending.reason,
         )
-        journal.append(self._app.directory, event, *self._rejected(event))
+        journal.append(self._app.directory, event, *self._judged(event))
         return ending
 
-    def _rejected(self, event: Event) -> list[Event]:
-        """The mark of what is left, where the deployer rejected it: one append with the outcome."""
+    def _judged(self, event: Event) -> list[Event]:
+        """What is left, where the deployer or a rollout said that it is bad: one append with the outcome."""
         if event.event != ACTIVE or not event.previous or event.previous == event.generation:
             return []
+        left = event._replace(generation=event.previous, previous=0, job="")
+        judged = []
         try:
             reason = rejection.read(self._job)
+            if reason is not None:
+                judged.append(left._replace(event=MARKED_BAD, reason=reason))
+            back = withdrawal.read(self._job)
+            if back is not None and back.generation == left.generation:
+                judged.append(left._replace(event=WITHDRAWN, job=back.rollout, reason=back.reason))
         except (OSError, RelstoreError) as error:  # the outcome is worth more than the mark
             self._log.say(f"generation {event.previous} was not marked as bad: {error}")
-            return []
-        if reason is None:
-            return []
-        left = event.previous
-        return [event._replace(event=MARKED_BAD, generation=left, previous=0, job="", reason=reason)]
+        return judged
 
     def end(self, ending: Ending) -> Ending:
         """The outcome, after the switch. Raises UnrecordedError."""

@@ -32,6 +32,9 @@ _SLOTS_VERSION = 3
 """Of a request with slots, which an older relstore must not take for one without."""
 _FRONT_VERSION = 4
 """Of one with a way that an older relstore does not know, and would take for a link."""
+_VARIABLES_VERSION = 5
+"""Of one whose commands have variables of the host, without which they would do something else."""
+_VERSIONS = (_VERSION, _SLOTS_VERSION, _FRONT_VERSION, _VARIABLES_VERSION)
 
 QUEUED = "queued"
 STARTED = "started"
@@ -80,7 +83,7 @@ def encode(value: Any) -> bytes:
 
 def decode(raw: bytes, name: str, kind: type[T]) -> T:
     """``name``: of which file of which job, for the errors. Raises DamagedError, NewerStoreError."""
-    *earlier, last = (_VERSION, _SLOTS_VERSION, _FRONT_VERSION) if kind is JobRequest else (_VERSION,)
+    *earlier, last = _VERSIONS if kind is JobRequest else (_VERSION,)
     try:
         for version in earlier:
             with contextlib.suppress(NewerFormatError):
@@ -93,6 +96,8 @@ def decode(raw: bytes, name: str, kind: type[T]) -> T:
 
 
 def _version(value: Any) -> int:
+    if isinstance(value, JobRequest) and value.recipe.variables is not None:
+        return _VARIABLES_VERSION
     cut_over = value.recipe.cut_over if isinstance(value, JobRequest) else None
     if cut_over is None:
         return _VERSION

@@ -11,20 +11,21 @@ import time
 from collections.abc import Iterator
 from typing import NamedTuple, Optional, Union
 
-from relstore.errors import BusyError, RefusedError
+from relstore.errors import BusyError, RefusedError, SupersededError
 from relstore.formats import generation as generation_format
 from relstore.formats import journal
 from relstore.host import helpers
 from relstore.host.helpers import Bundle
-from relstore.host.job import closing, rejection, remark, survival, watch
+from relstore.host.job import closing, rejection, remark, survival, watch, withdrawal
 from relstore.host.job import directory as jobs
 from relstore.host.job import start as detach
 from relstore.host.job.build_proof import BuildProof
 from relstore.host.job.directory import Job
 from relstore.host.job.occupied import describe_hold, holder
-from relstore.host.job.process import BUSY, HELD, INSTANT_S
+from relstore.host.job.process import BUSY, HELD, INSTANT_S, SUPERSEDED
 from relstore.host.job.start import Helper
 from relstore.host.job.values import JobRequest
+from relstore.host.job.withdrawal import Withdrawal
 from relstore.protocol import (
     Accepted,
     Activate,
@@ -56,6 +57,8 @@ class Asides(NamedTuple):
     """Why what it leaves is bad; None where that stays as it is."""
     cut_old: bool = False
     """Whether it waits for no connection of the slot that it needs."""
+    withdrawn: Optional[Withdrawal] = None
+    """What a rollout takes back by it; None where it is no rollout's way back."""
     proof: Optional[BuildProof] = None
     """That the build which this session published was proved; it counts for that build alone."""
 
@@ -102,6 +105,7 @@ def _run_job(
             _check_hold(app, request)
             if not request.lock_wait:
                 _check_free(app)
+            withdrawal.check(app, asides.withdrawn)
             current = app.current() or 0
             if restart and number != current:
                 raise RefusedError(
@@ -129,6 +133,7 @@ def _run_job(
             job, lock = jobs.create(app, job_request, now % 10**9 // 1000)
             remark.write(job, asides.passed)
             rejection.write(job, asides.rejected)
+            withdrawal.write(job, asides.withdrawn)
             if asides.cut_old:
                 closing.ask_at_once(job)
             if asides.proof is not None and asides.proof.build == row.generation.build:
@@ -184,6 +189,8 @@ def _follow(app: App, job: Job) -> Iterator[Reported]:
                 raise BusyError(event.reason, state=_STATE, hint=_WAIT)
             if isinstance(event, Ended) and event.outcome == HELD:
                 raise RefusedError(event.reason, state=_STATE, hint=_UNHOLD)
+            if isinstance(event, Ended) and event.outcome == SUPERSEDED:
+                raise SupersededError(event.reason, state=_STATE, hint=_LOG)
             yield event
     finally:
         job.close()
@@ -207,5 +214,6 @@ def _check_hold(app: App, request: Activate) -> None:
 
 _AGAIN = "`relstore status` shows what is; run the command again to restart that."
 _STATE = "Nothing was switched."
+_LOG = "`relstore log` shows who switched this host."
 _WAIT = "Wait for it (`relstore attach` follows it) and try again, or give --lock-wait 5m."
 _UNHOLD = "Ask whoever holds it; then `relstore unhold`, or --override-hold for this once."

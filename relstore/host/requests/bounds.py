@@ -22,6 +22,7 @@ _BOUNDS = {
     "who": MAX_WHO,
     "note": MAX_NOTE,
     "reason": MAX_REASON,
+    "rollout": 64,
     "message": MAX_MESSAGE,
     "password": 1024,
     "spec": 255,

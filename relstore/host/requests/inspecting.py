@@ -42,6 +42,7 @@ def inspect(store: Store, request: Inspect) -> Inspected:
                 return Inspected(generation.number, "no slot has the traffic")
             recipe, link = recipe.for_slot(live), slots.path(live)
         variables = {
+            **recipe.environment,
             "RELSTORE_APP": app.name,
             "RELSTORE_GENERATION": str(generation.number),
             "RELSTORE_BUILD": generation.build,

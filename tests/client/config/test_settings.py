@@ -142,7 +142,11 @@ def test_the_template_has_every_key_and_its_example() -> None:
     document = tomllib.loads(enabled(template()))
     environments = document.pop("env")
     assert set(environments) == {"staging", "production"}
-    assert document == {setting.name: setting.example for setting in (*SETTINGS, NAP, DEFAULT_ENV)}
+    inner = {section.table: section for section in table.SECTIONS if section.table}
+    for name, section in inner.items():
+        assert document.pop(name) == {setting.key: setting.example for setting in section.settings}
+    top = [setting for section in table.SECTIONS if not section.table for setting in section.settings]
+    assert document == {setting.key: setting.example for setting in (*top, DEFAULT_ENV)}
     assert '\n# How long to nap. Default: "3s".\n#nap = "5s"\n' in template()
 
 

@@ -11,8 +11,10 @@ import pytest
 from relstore.formats import journal
 from relstore.formats.journal import MAX_REASON
 from relstore.formats.names import AppName
+from relstore.formats.recipe import Variable
 from relstore.host.job import activation
 from relstore.host.job.record import UnrecordedError
+from relstore.host.job.withdrawal import Withdrawal
 from relstore.store import durable
 from relstore.store.app import App
 from relstore.store.directory import Dir
@@ -67,6 +69,13 @@ def test_what_a_restart_is_told(store: Store, app: App, top: Path, monkeypatch: 
         "generations/2",
         "2",
     ]
+
+
+def test_commands_are_told_the_variables_of_the_host(store: Store, app: App) -> None:
+    variables = (Variable("REGION", "$(eu)"), Variable("A=B", "x"), Variable("NUL", "\0"), Variable("E", ""))
+    ran = activate_here(store, app, 2, "env | grep ^RELSTORE_VAR_ | sort", variables=variables)
+    assert ran.log.splitlines()[1:] == ["RELSTORE_VAR_E=", "RELSTORE_VAR_REGION=$(eu)"]
+    assert ran.ending.outcome == journal.ACTIVE
 
 
 def test_the_restart_finds_the_intent_recorded_and_no_outcome_yet(store: Store, app: App, top: Path) -> None:
@@ -277,6 +286,20 @@ def test_what_is_left_is_marked_with_the_outcome_where_it_was_rejected(store: St
     marked = app.events()[-1]
     assert (marked.reason, marked.who, marked.job) == ("it ate the data", "me@desk", "")
     assert ran.ending.outcome == journal.ACTIVE
+
+
+def test_a_rollouts_way_back_records_what_was_withdrawn_with_the_outcome(store: Store, app: App) -> None:
+    back = Withdrawal(1, "20261201T094500Z-0a1b2c3d", "2 hosts failed")
+    activate_here(store, app, 2, withdrawn=back)
+    assert outcomes(app)[1:] == [("switching", 2), ("active", 2), ("withdrawn", 1)]
+    event = app.events()[-1]
+    assert (event.job, event.reason, event.who) == (back.rollout, back.reason, "me@desk")
+    assert {row.generation.number: row.state for row in app.rows()} == {1: "failed", 2: "current"}
+
+
+def test_a_way_back_that_fails_withdraws_nothing(store: Store, app: App) -> None:
+    activate_here(store, app, 2, NEW_IS_BROKEN, withdrawn=Withdrawal(1, "r", "because"))
+    assert outcomes(app)[1:] == [("switching", 2), ("rolled-back", 2)]
 
 
 def test_one_that_fails_leaves_nothing_and_marks_nothing(store: Store, app: App) -> None:

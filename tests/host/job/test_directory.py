@@ -15,7 +15,7 @@ from relstore.formats.command import Command
 from relstore.formats.cut_over import COMMAND, HAPROXY, LINK, NONE, SOCKET, CutOver
 from relstore.formats.front import Front, HaproxyApi
 from relstore.formats.names import BackendName, JobId, TemplateName, UnitName
-from relstore.formats.recipe import Recipe
+from relstore.formats.recipe import Recipe, Variable
 from relstore.host.job import directory as jobs
 from relstore.host.job.values import DONE, QUEUED, JobRequest, JobState
 from relstore.store import locks
@@ -120,7 +120,7 @@ def test_a_new_job_is_alive_however_often_somebody_looks(app: App) -> None:
 CREATE = """
 from relstore.host.job import directory as jobs
 from relstore.host.job.values import JobRequest
-from relstore.formats.recipe import Recipe
+from relstore.formats.recipe import Recipe, Variable
 from relstore.formats.names import AppName
 from relstore.store.store import Store
 with Store.open(sys.argv[1]) as store, store.app(AppName("web")) as app:
@@ -274,4 +274,14 @@ def test_a_request_has_the_version_that_knows_its_way_to_cut_over(
     os.close(lock)
     assert job.request() == request
     assert job.directory.read("request", 10_000)[14] == version
+    job.close()
+
+
+def test_a_request_with_variables_has_a_version_that_knows_them(app: App) -> None:
+    """An older relstore must not run its commands without them."""
+    request = REQUEST._replace(recipe=Recipe(variables=(Variable("REGION", "eu"),), cut_over=SLOTS))
+    job, lock = jobs.create(app, request)
+    os.close(lock)
+    assert job.request() == request
+    assert job.directory.read("request", 10_000)[14] == 5
     job.close()

@@ -8,7 +8,14 @@ from typing import Any
 
 import pytest
 
-from relstore.errors import BusyError, NotFoundError, RefusedError, RelstoreError, UsageError
+from relstore.errors import (
+    BusyError,
+    NotFoundError,
+    RefusedError,
+    RelstoreError,
+    SupersededError,
+    UsageError,
+)
 from relstore.formats import journal
 from relstore.formats.command import Command
 from relstore.formats.hold import AppHold
@@ -16,8 +23,11 @@ from relstore.formats.names import AppName, JobId
 from relstore.formats.recipe import Recipe
 from relstore.host.helpers import Bundle
 from relstore.host.job import directory as jobs
+from relstore.host.job import withdrawal
 from relstore.host.job.values import DONE, JobState
+from relstore.host.job.withdrawal import Withdrawal
 from relstore.host.requests import activation, status
+from relstore.host.requests.activation import Asides
 from relstore.host.requests.upload import probe
 from relstore.protocol import Accepted, Activate, Ended, Probed, Status, Watch
 from relstore.store.app import App
@@ -32,6 +42,7 @@ from tests.support.host_side import (
     push_build,
     record,
     release,
+    run_job,
     snapshot,
 )
 from tests.support.jobs_by_hand import Gate, create, leave_half_done
@@ -103,6 +114,28 @@ def test_what_is_not_there_starts_nothing(
     with pytest.raises(kind):
         activate(store, bundle, spec)
     assert snapshot(top / "apps") == before
+
+
+def test_a_way_back_happens_only_while_what_it_leaves_is_current(
+    store: Store, app: App, bundle: Bundle
+) -> None:
+    asides = Asides(withdrawn=Withdrawal(2, "r1", "it failed elsewhere"))
+    with pytest.raises(SupersededError, match="generation 2 was not taken back: generation 1 is current"):
+        list(activation.activate(store, bundle, ask("1"), "", asides))
+    assert (jobs.names(app), outcomes(app)) == ([], [("active", 1)])
+    activate(store, bundle, "2")
+    *_, ended = activation.activate(store, bundle, ask("1"), "", asides)
+    assert isinstance(ended, Ended)
+    assert (ended.outcome, outcomes(app)[-1]) == (journal.ACTIVE, ("withdrawn", 2))
+
+
+def test_the_job_compares_again_under_the_lock(app: App, top: Path, helper: str) -> None:
+    """Somebody switched between the session's look and the job's turn."""
+    job, lock = create(app, 1)
+    withdrawal.write(job, Withdrawal(2, "r1", "it failed elsewhere"))
+    assert run_job(helper, top, job, lock) == 0
+    assert (job.state().step, job.state().outcome) == (DONE, "superseded")
+    assert outcomes(app) == [("active", 1)]
 
 
 def test_an_app_that_is_not_there(store: Store, bundle: Bundle) -> None:

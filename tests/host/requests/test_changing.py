@@ -63,7 +63,7 @@ READS: list[Any] = [
 OTHERS = {
     protocol.Compare, protocol.Open, protocol.Put, protocol.Preflight, protocol.Become, protocol.Reject, protocol.Watch,
     protocol.CutOld, protocol.Inspect, protocol.InstallUnit, protocol.Supervisor, protocol.Collect, protocol.CheckHost,
-    protocol.Logs, protocol.Export,
+    protocol.Logs, protocol.Export, protocol.Withdraw,
 }  # fmt: skip
 """They change nothing in a store, or need what was refused before."""
 

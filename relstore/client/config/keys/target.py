@@ -27,9 +27,14 @@ def _app(value: object, base: PathBase) -> AppName:
     return AppName.parse(string(value))
 
 
-def _targets(value: object, base: PathBase) -> tuple[Target, ...]:
+def read_target(value: object, base: PathBase) -> Target:
+    """One target. Raises UsageError, TargetError."""
     from relstore.client.target import Target  # start-up can do without
 
+    return Target.parse(string(value), base.home).beneath(base.directory.absolute())
+
+
+def _targets(value: object, base: PathBase) -> tuple[Target, ...]:
     if isinstance(value, str):
         value = [value]
     if not isinstance(value, list):
@@ -41,7 +46,7 @@ def _targets(value: object, base: PathBase) -> tuple[Target, ...]:
         raise UsageError("has no target", hint="Name at least one, or remove the key.")
     targets: list[Target] = []
     for item in value:
-        target = Target.parse(string(item), base.home).beneath(base.directory.absolute())
+        target = read_target(item, base)
         if target in targets:
             raise UsageError(f"names {str(target)!r} twice", hint="Remove one of the two.")
         targets.append(target)

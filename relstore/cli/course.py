@@ -1,0 +1,144 @@
+"""How the hosts of this run are gone through, as ``[rollout]`` and the flags say.
+
+Not for going through them (``client.fleet``), nor for showing it (``rollout_view``).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import cast
+
+from relstore.cli.invocation import Invocation
+from relstore.client.config.hosts import Host
+from relstore.client.config.keys import rollout as keys
+from relstore.client.config.keys.hosts import MAX_UNREACHABLE
+from relstore.client.config.keys.service import IGNORE_PREFLIGHT
+from relstore.client.config.recipe import recipe
+from relstore.client.config.share import Share
+from relstore.client.fleet.course import ONE_HOST, SILENT, Course, Observer, OutsideCheck
+from relstore.client.operations.plan import ActivationOptions
+from relstore.client.rollout.order import OrderedHost, arranged, of_group
+from relstore.client.rollout.strategy import STOP, OnFailure, Strategy
+from relstore.client.target import Target
+from relstore.errors import UsageError
+from relstore.formats.recipe import SUDO, Variable
+
+_SHORT_S = 15 * 60.0
+_WIDE = 20
+"""So many hosts at once, where the waves say how many go together."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """The hosts in their order, and how they are gone through."""
+
+    hosts: tuple[Host, ...]
+    course: Course
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        return tuple(host.target for host in self.hosts)
+
+    def told_to(self, observer: Observer) -> Course:
+        """The course, with who is told what happens. With a single host there is nothing to tell."""
+        return self.course if len(self.hosts) < 2 else replace(self.course, observer=observer)
+
+
+def way_of(invocation: Invocation, options: ActivationOptions | None, *, reverts: bool = True) -> Way:
+    """``options``: what holds for hosts that set nothing of their own, or None where nothing is activated.
+
+    ``reverts``: whether a command goes back on failure at all. Raises UsageError.
+    """
+    settings = invocation.settings
+    members = [OrderedHost(host.name, host.groups) for host in invocation.hosts]
+    order = settings.get(keys.ORDER) or ()
+    hosts = tuple(invocation.hosts[index] for index in arranged(members, order))
+    upto, batch = settings.get(keys.WAVES), settings.get(keys.BATCH)
+    if upto and batch:
+        raise UsageError("waves beside batch", hint="Both say how many hosts go together: remove one.")
+    if len(hosts) < 2:
+        # A canary alone is no canary, and there is nobody to compare it with.
+        return Way(hosts, replace(ONE_HOST, options=_options(invocation, hosts, options)))
+    members = [OrderedHost(host.name, host.groups) for host in hosts]
+    on_failure = cast(OnFailure, settings.get(keys.ON_FAILURE))
+    strategy = Strategy(
+        _canary(settings.get(keys.CANARY), members),
+        upto or (),
+        batch,
+        settings.get(keys.MAX_PARALLEL) or (_WIDE if upto or batch else 1),
+        settings.get(keys.MAX_FAILURES),
+        settings.get(MAX_UNREACHABLE),
+        on_failure if reverts or on_failure != "revert" else STOP,
+    )
+    config = invocation.config.path
+    check = OutsideCheck(
+        settings.get(keys.CHECK_HTTP) or "",
+        settings.get(keys.CHECK_COMMAND) or (),
+        str(config.parent) if config else None,
+        dict(os.environ),
+    )
+    course = Course(
+        strategy,
+        settings.get(keys.BAKE) / 1000,
+        check,
+        settings.get(keys.WAVE_DEADLINE) or _patience(options),
+        SILENT,
+        _options(invocation, hosts, options),
+        {host.target: host.name for host in hosts},
+    )
+    return Way(hosts, course)
+
+
+def _patience(options: ActivationOptions | None) -> float:
+    """For how long the hosts that go at the same time may work, in seconds."""
+    if options is None:
+        return _SHORT_S
+    steps = options.recipe
+    commands = (steps.before, steps.after, steps.on_failure)
+    seconds = _SHORT_S + options.lock_wait + steps.confirm + 2 * steps.restart_timeout
+    seconds += 2 * steps.health.timeout / 1000 + sum(each.timeout for each in commands if each)
+    if steps.cut_over is not None:
+        shares = steps.cut_over.front.shares if steps.cut_over.front else ()
+        seconds += steps.cut_over.drain + (len(shares) + 1) * steps.cut_over.watch / 1000
+    return seconds
+
+
+def _canary(value: Share | str, members: list[OrderedHost]) -> Share | frozenset[int]:
+    if isinstance(value, Share):
+        return value
+    found = of_group(members, value)
+    if not found:
+        raise UsageError(
+            f"canary: {value!r} is neither a host nor a group of this run",
+            hint="Name one of relstore.toml, or write a number.",
+        )
+    return found
+
+
+def _options(
+    invocation: Invocation, hosts: tuple[Host, ...], usual: ActivationOptions | None
+) -> Mapping[Target, ActivationOptions]:
+    """Those of hosts that set something of their own. Raises UsageError."""
+    if usual is None:
+        return {}
+    return {
+        host.target: _options_at(invocation, host, usual)
+        for host in hosts
+        if host.values.by_name or host.variables
+    }
+
+
+def _options_at(invocation: Invocation, host: Host, usual: ActivationOptions) -> ActivationOptions:
+    settings = invocation.settings_at(host)
+    try:
+        steps = recipe(settings)
+    except UsageError as error:
+        raise UsageError(f"the host {host.name}: {error.what}", hint=error.hint) from None
+    if usual.password and steps.units.names:
+        steps = steps._replace(units=steps.units._replace(become=SUDO))
+    variables = tuple(Variable(name, text) for name, text in sorted(host.variables.items()))
+    if variables:
+        steps = steps._replace(variables=variables)
+    return replace(usual, recipe=steps, ignored_findings=settings.get(IGNORE_PREFLIGHT) or ())
