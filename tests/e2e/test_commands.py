@@ -316,7 +316,7 @@ def test_a_pipe_that_closes(user: User, store: Path) -> None:
 def test_configuration_and_environments(user: User, site: Path, tmp_path: Path) -> None:
     work = tmp_path / "work"
     (work / "sub").mkdir(parents=True)
-    assert user.does("init", work).out.endswith("  relstore push\n")
+    assert "\n  relstore check " in user.does("init", work).out
     assert user.run("init", work).code == 2
     assert "--front 80" in user.does("init", work / "sub", "--slots").out
     (work / "sub/relstore.toml").unlink()

@@ -33,7 +33,17 @@ class Tmux:
         self._tmux("new-session", "-d", "-s", "work", *size, "-c", str(directory), *words)
 
     def resize(self, columns: int, rows: int) -> None:
+        """Return when the program could see it: tmux tells a terminal's new size a moment later."""
         self._tmux("resize-window", "-t", "work", "-x", str(columns), "-y", str(rows))
+        name = self._tmux("display-message", "-p", "-t", "work", "#{pane_tty}").strip()
+        fd = os.open(name, os.O_RDONLY | os.O_NOCTTY)
+        try:
+            until = time.monotonic() + _PATIENCE_S
+            while os.get_terminal_size(fd) != (columns, rows):
+                assert time.monotonic() < until, f"the terminal is not {columns} x {rows}"
+                time.sleep(0.01)
+        finally:
+            os.close(fd)
 
     def screen(self) -> str:
         """The lines that stand there, without the empty ones at the end."""
