@@ -92,7 +92,7 @@ def test_what_is_sent_can_be_read(size: int) -> None:
             Client().say(protocol.Done()).bytes, ProtocolError, "'Done' is not expected", id="a reply"
         ),
         pytest.param(
-            frame(b"M", b"\x93\xa4List\x90\x00"), ProtocolError, "without its 1 field", id="no fields"
+            frame(b"M", b"\x93\xa6Status\x90\x00"), ProtocolError, "without its 1 field", id="no fields"
         ),
         pytest.param(
             frame(b"M", b"\x93\xa4List\x91\xa3Web\x00"), RelstoreError, "name of an app", id="a bad name"

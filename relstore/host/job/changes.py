@@ -11,6 +11,7 @@ import contextlib
 import fcntl
 import os
 import signal
+import struct
 import time
 from types import TracebackType
 from typing import Optional
@@ -19,6 +20,8 @@ from relstore.store.directory import Dir
 
 _SIGNAL = signal.SIGURG
 """One that does nothing where nobody waits for it."""
+_F_SETOWN_EX, _F_OWNER_TID = 15, 0
+"""Of fcntl(2), which Python does not name."""
 _FIRST_S = 0.005
 _LAST_S = 0.1
 """Also how soon a process is found dead, of which no file tells."""
@@ -38,6 +41,8 @@ class Changes:
             signal.sigtimedwait((_SIGNAL,), 0)  # PyPy does not know it
             self._fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY, dir_fd=self._directory.fd)
             fcntl.fcntl(self._fd, fcntl.F_SETSIG, _SIGNAL)
+            # To the main thread, which waits and has the process's id: another would take it, and drop it.
+            fcntl.fcntl(self._fd, _F_SETOWN_EX, struct.pack("ii", _F_OWNER_TID, os.getpid()))
         return self
 
     def __exit__(

@@ -6,6 +6,7 @@ import fcntl
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,6 +49,24 @@ def test_a_change_by_another_process_ends_the_wait(
         noticed.expect()
         by_another_process(code.replace("new", "state").replace("'state')", "'again')"), tmp_path)
         noticed.wait()
+
+
+@pytest.mark.skipif(not hasattr(signal, "sigtimedwait"), reason="PyPy cannot wait for a signal")
+def test_another_thread_does_not_take_the_notice(
+    directory: Dir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changes, "_LAST_S", FOR_EVER)
+    ended = threading.Event()
+    other = threading.Thread(target=ended.wait)
+    other.start()
+    try:
+        with Changes(directory) as noticed:
+            noticed.expect()
+            by_another_process("open('log', 'a').write('x')", tmp_path)
+            noticed.wait()
+    finally:
+        ended.set()
+        other.join()
 
 
 def test_nothing_is_waited_for_long_when_nothing_changes(directory: Dir) -> None:
