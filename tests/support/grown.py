@@ -11,9 +11,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from blake3 import blake3
 
 from relstore.formats import journal as journal_format
+from relstore.formats.blake3 import digest
 from relstore.formats.generation import Description, Generation
 from relstore.formats.journal import HEADER, Event, encode_entries, first_sum
 from relstore.formats.manifest import File, Manifest, ObjectRef
@@ -51,7 +51,7 @@ def grow(top: Path, name: AppName, count: int, *, kept: int | None = None) -> No
         file = place / apps.RECORDS / str(number)
         file.write_bytes(raw)
         file.chmod(0o444)
-        parent = Digest(blake3(raw).hexdigest())
+        parent = Digest.from_bytes(digest(raw))
         if number in linked:
             os.symlink(apps.link_target(build), place / apps.GENERATIONS / str(number))
     last = _write_journal(place / "journal", count)
@@ -88,10 +88,10 @@ def _events(number: int, previous: int, *, fails: bool) -> Iterator[Event]:
 def _build(top: Path, name: AppName, number: int, *, exists: bool) -> Digest:
     """The build of one small file; made unless it is gone."""
     data = f"{name} {number}".encode().ljust(SIZE, b".")
-    content = Digest(blake3(data).hexdigest())
+    content = Digest.from_bytes(digest(data))
     ref = ObjectRef(content, hashlib.sha256(data).digest(), len(data), False)
     raw = Manifest.from_entries([File("file", ref)]).encode()
-    build = Digest(blake3(raw).hexdigest())
+    build = Digest.from_bytes(digest(raw))
     if exists:
         tree = top / "builds" / build / TREE_NAME
         tree.mkdir(parents=True)
