@@ -11,7 +11,6 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-
 from relstore.formats import journal as journal_format
 from relstore.formats.blake3 import digest
 from relstore.formats.generation import Description, Generation
