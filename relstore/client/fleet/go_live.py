@@ -62,7 +62,7 @@ async def found_again(session: Session, access: HostAccess, lost: HostResult) ->
 
 
 async def watched(session: Session, result: HostResult, options: ActivationOptions) -> RelstoreError | None:
-    """What is wrong with a host that was switched; None where all is well. Raises ConnectError.
+    """What is wrong with a host that was switched; None where nothing is. Raises ConnectError.
 
     While another activation is under way there, or a check cannot be made, nothing is wrong yet.
     """

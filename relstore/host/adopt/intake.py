@@ -9,10 +9,9 @@ from __future__ import annotations
 import os
 
 from relstore.errors import DamagedError, RefusedError
-from relstore.formats.blake3 import digest as blake3_digest
 from relstore.formats.generation import MAX_WHO, Description, Generation
 from relstore.formats.manifest import ObjectRef
-from relstore.formats.names import Digest, as_text
+from relstore.formats.names import as_text
 from relstore.host.adopt.layout import OldRelease
 from relstore.host.adopt.old_tree import OldTree, Progress
 from relstore.store import publish
@@ -25,18 +24,11 @@ _PIECE_BYTES = 1 << 20
 _ADOPTED = "adopted from "
 
 
-def build_id(tree: OldTree) -> Digest:
-    """The name that the release gets in the store."""
-    return Digest.from_bytes(blake3_digest(tree.manifest.encode()))
-
-
-def import_build(store: Store, release: OldRelease, tree: OldTree, copied: Progress) -> Digest:
+def import_build(store: Store, release: OldRelease, tree: OldTree, copied: Progress) -> None:
     """Make a build of the release, unless the store has it. Raises RefusedError, NoSpaceError, OSError."""
-    raw = tree.manifest.encode()
-    build = Digest.from_bytes(blake3_digest(raw))
-    if store.builds.has(build):
-        return build
-    upload = Upload.begin(store, build, raw, tree.manifest)
+    if store.builds.has(tree.build):
+        return
+    upload = Upload.begin(store, tree.build, tree.raw, tree.manifest)
     done = False
     try:
         top = release.path if os.path.isdir(release.path) else os.path.dirname(release.path)
@@ -55,10 +47,9 @@ def import_build(store: Store, release: OldRelease, tree: OldTree, copied: Progr
         done = True
     finally:
         upload.close(done=done)
-    return build
 
 
-def record(app: App, release: OldRelease, tree: OldTree, build: Digest, who: str) -> Generation:
+def record(app: App, release: OldRelease, tree: OldTree, who: str) -> Generation:
     """The generation of the release: the one that an earlier attempt recorded, else the next one.
 
     The store's lock must be held.
@@ -66,10 +57,14 @@ def record(app: App, release: OldRelease, tree: OldTree, build: Digest, who: str
     manifest = tree.manifest
     said = Description(as_text(release.who or who)[:MAX_WHO], release.commit, False, note(release))
     for generation in app.generations():
-        if (generation.build, generation.created, generation.description) == (build, release.created, said):
+        if (generation.build, generation.created, generation.description) == (
+            tree.build,
+            release.created,
+            said,
+        ):
             app.ensure_link(generation)
             return generation
-    new = NewBuild(build, manifest.size, sum(1 for _ in manifest.files()))
+    new = NewBuild(tree.build, manifest.size, sum(1 for _ in manifest.files()))
     return app.append(new, said, release.created)
 
 

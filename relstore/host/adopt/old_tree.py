@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from relstore.errors import FormatError, UnfitReleaseError
 from relstore.formats.blake3 import Hasher
+from relstore.formats.blake3 import digest as blake3_digest
 from relstore.formats.manifest import Directory, Entry, File, Manifest, ObjectRef, Symlink
 from relstore.formats.names import Digest
 from relstore.formats.paths import check_path, check_target
@@ -34,6 +35,10 @@ class OldTree(NamedTuple):
     """The entries of a release, and where each content is below its top."""
 
     manifest: Manifest
+    raw: bytes
+    """The manifest, encoded."""
+    build: Digest
+    """The name that the release gets in the store."""
     sources: dict[Digest, tuple[str, ...]]
     """By content, the names that lead to a file with it; one name for a release that is a single file."""
 
@@ -53,7 +58,9 @@ def read(release: OldRelease, program: str, exclude: Sequence[str], read_bytes: 
                 reading.directory(top, ())
         if reading.problems:
             raise UnfitReleaseError.of(release.name, reading.problems)
-        return OldTree(Manifest.from_entries(reading.entries), reading.sources)
+        manifest = Manifest.from_entries(reading.entries)
+        raw = manifest.encode()
+        return OldTree(manifest, raw, Digest.from_bytes(blake3_digest(raw)), reading.sources)
     except FormatError as error:
         raise UnfitReleaseError.of(release.name, [error.what]) from None
 

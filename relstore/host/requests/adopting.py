@@ -63,7 +63,8 @@ def adopt(
         target, numbers = _carry_out(store, layout, read, request, steps)
     live = next(one.release for one in read if one.release.path == layout.running)
     reply = Adopted(layout.kind, layout.live, target, numbers.get(live.path, 0), left_over)
-    everything = sorted([*left, *read], key=lambda one: layout.releases.index(_original(layout, one)))
+    order = [release.path for release in layout.releases]
+    everything = sorted([*left, *read], key=lambda one: order.index(one.release.path))
     return reply, [_row(one, layout, numbers) for one in everything]
 
 
@@ -129,9 +130,9 @@ def _carry_out(
             if tree is None:
                 continue
             steps.begin(f"importing {release.name}")
-            build = intake.import_build(store, release, tree, steps.count)
+            intake.import_build(store, release, tree, steps.count)
             with store.shared():
-                numbers[release.path] = intake.record(app, release, tree, build, request.who).number
+                numbers[release.path] = intake.record(app, release, tree, request.who).number
         _mark_good(app, [(numbers[one.release.path], one.release) for one in read if one.tree], request.who)
         adoption = _adoption(store, app, layout, numbers)
         if app.current() != numbers[layout.running]:
@@ -230,10 +231,6 @@ def _left_over(layout: Layout) -> str:
     return layout.running if layout.kind == DIRECTORY else os.path.dirname(layout.running)
 
 
-def _original(layout: Layout, one: _Read) -> OldRelease:
-    return next(release for release in layout.releases if release.path == one.release.path)
-
-
 def _row(one: _Read, layout: Layout, numbers: dict[str, int]) -> AdoptedOut:
     release, tree, problem = one
     return AdoptedOut(
@@ -244,7 +241,7 @@ def _row(one: _Read, layout: Layout, numbers: dict[str, int]) -> AdoptedOut:
         release.path == layout.running,
         release.is_good,
         numbers.get(release.path, 0),
-        None if tree is None else intake.build_id(tree),
+        None if tree is None else tree.build,
         0 if tree is None else tree.manifest.size,
         problem[:1000],
     )

@@ -32,7 +32,7 @@ def tree(tmp_path: Path) -> Path:
 
 
 def test_its_entries(tree: Path) -> None:
-    manifest, sources = read(tree)
+    manifest, _, _, sources = read(tree)
     assert [entry.path for entry in manifest.entries] == ["bin", "bin/web", "uploads", "version"]
     directory, program, link, version = manifest.entries
     assert isinstance(directory, Directory)
@@ -83,7 +83,7 @@ def test_it_can_be_left_out(tree: Path) -> None:
     (tree / "log/deep/now").write_text("writing")
     with pytest.raises(UnfitReleaseError):
         read(tree)
-    manifest, _ = read(tree, "log/", "version")
+    manifest = read(tree, "log/", "version").manifest
     assert [entry.path for entry in manifest.entries] == ["bin", "bin/web", "uploads"]
 
 
@@ -99,7 +99,7 @@ def test_a_single_file_and_a_half_copied_one(tmp_path: Path) -> None:
     for path, is_whole in ((whole, True), (half, False)):
         one = release(path, path.name.rpartition("-")[2])
         if is_whole:
-            manifest, sources = old_tree.read(one, "example", (), lambda _: None)
+            manifest, _, _, sources = old_tree.read(one, "example", (), lambda _: None)
             assert [entry.path for entry in manifest.entries] == ["example"]
             assert list(sources.values()) == [(path.name,)]
         else:
