@@ -113,9 +113,9 @@ def _newest(store: Store, app: Optional[AppName]) -> Iterator[int]:
     for name in store.app_names():
         if name == app:
             with store.app(name) as opened:
-                rows = opened.rows()
-                if rows:
-                    yield rows[-1].generation.size + room.RESERVE_BYTES
+                table = opened.table()
+                if table:
+                    yield opened.row(table, table[-1]).generation.size + room.RESERVE_BYTES
 
 
 def _could_be_made(real: str, there: str, error: NoStoreError) -> Iterator[Problem]:
