@@ -1,9 +1,10 @@
 """The first code that runs on the host: finds the unpacked helper or asks for its bundle, and starts it.
 
-The client sends the source of this file and then one line, ``nonce digest root ahead``. The answer to the
-nonce proves that relstore is speaking and not a chatty shell; ``digest`` is the bundle's SHA-256, ``root``
-the store's path in hexadecimal, and ``ahead`` the number of bytes of requests that follow, which the client
-sends before the answer to save a round trip. The reply is ``relstore-helper 1 PROOF have``, or ``need``;
+The client sends the source of this file and then two lines. The first, ``digest root``, comes as soon as the
+connection is there, so that the helper is loaded meanwhile: the bundle's SHA-256, and the store's path in
+hexadecimal. The second is ``nonce ahead``. The answer to the nonce proves that relstore is speaking and not
+a chatty shell, and ``ahead`` is the number of bytes of requests that follow, which the client sends before
+the answer to save a round trip. The reply is ``relstore-helper 1 PROOF have``, or ``need``;
 after that the client sends a line with the bundle's compressed length, and the bundle.
 
 This file runs alone, before the rest of relstore is there, on any python3 that passed the version check, so
@@ -28,13 +29,20 @@ MAX_AHEAD_BYTES = 2 * 1024 * 1024
 
 
 def main(source: BinaryIO) -> None:
-    nonce, name, root, count = source.readline(16384).split()
-    ahead = source.read(min(int(count), MAX_AHEAD_BYTES))
+    name, root = source.readline(16384).split()
     path = os.fsdecode(bytes.fromhex(root.decode("ascii")))
     digest = name.decode("ascii")
-    proof = hashlib.sha256(nonce).hexdigest()
     helper = os.path.join(os.path.realpath(path), "helpers", digest)
-    if is_trusted(helper):
+    is_there = is_trusted(helper)
+    if is_there:
+        load(helper)
+    line = source.readline(16384).split()
+    if not line:  # the client went away before it asked for anything
+        return
+    nonce, count = line
+    ahead = source.read(min(int(count), MAX_AHEAD_BYTES))
+    proof = hashlib.sha256(nonce).hexdigest()
+    if is_there:
         answer(proof, "have")
     else:
         answer(proof, "need")
@@ -43,14 +51,20 @@ def main(source: BinaryIO) -> None:
         if hashlib.sha256(bundle).hexdigest() != digest:
             sys.exit("relstore: the helper did not arrive whole")
         helper = in_memory(bundle)
+        load(helper)
+    from relstore.remote_helper import serve
+
+    serve(path, digest, helper, io.BytesIO(ahead), source)
+
+
+def load(helper: str) -> None:
+    """Import what every session needs."""
     sys.path.insert(0, helper)
     if hasattr(gc, "set_threshold"):  # PyPy has its own collector
         # What is imported stays, as do the entries of a large manifest: to look for garbage among them takes
         # a third of the time of reading it.
         gc.set_threshold(100000)
-    from relstore.remote_helper import serve
-
-    serve(path, digest, helper, io.BytesIO(ahead), source)
+    import relstore.remote_helper  # noqa: F401 - for ``serve`` later
 
 
 def answer(proof: str, word: str) -> None:

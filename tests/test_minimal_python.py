@@ -17,7 +17,8 @@ from typing import NamedTuple
 
 import pytest
 
-from relstore.client.connection.bundle import bundle, stage_source
+from relstore.client.connection.bundle import bundle
+from relstore.client.connection.opening import stage_source
 
 HERE = Path(__file__).parent
 MINIMAL = frozenset((HERE / "minimal_python_modules.txt").read_text().split())

@@ -17,7 +17,6 @@ from relstore.cli.invocation import Invocation
 from relstore.cli.temporary import private_directory
 from relstore.client.artifact.app_name import suggest
 from relstore.client.artifact.archive.names import is_archive_name, suggest_from
-from relstore.client.artifact.archive.unpack import unpack_file, unpack_stream
 from relstore.client.config.keys.release import ARTIFACT, BUILD, STANDARD_INPUT, UNPACK
 from relstore.client.config.values import Values
 from relstore.errors import ArtifactError, UsageError
@@ -47,6 +46,8 @@ def source(invocation: Invocation) -> Iterator[tuple[Source, AppName]]:
     if path == STANDARD_INPUT:
         app = _app_of_stream(invocation)
         with private_directory() as directory:
+            from relstore.client.artifact.archive.unpack import unpack_stream
+
             unpack_stream(str(_STREAM), sys.stdin.buffer, directory)
             yield Source(directory, Path.cwd(), _STREAM), app
         return
@@ -65,6 +66,8 @@ def source(invocation: Invocation) -> Iterator[tuple[Source, AppName]]:
             hint="Push it without --unpack; a tar from a pipe is `-`.",
         )
     with private_directory() as directory:
+        from relstore.client.artifact.archive.unpack import unpack_file
+
         unpack_file(path, directory)
         yield Source(directory, real.parent, path), app
 

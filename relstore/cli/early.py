@@ -19,11 +19,11 @@ try:
 except ImportError:
     from hashlib import blake2b
 
-_MAGIC = "relstore-early 1"
+_MAGIC = "relstore-early 2"
 _END = "end"
 _FILE_NAME = "relstore.toml"
 _STATE_VARIABLE = "RELSTORE_STATE_DIR"
-_MAX_BYTES = 64 * 1024
+_MAX_BYTES = 256 * 1024
 _MESSAGES = ("-m", "--message", "--note")
 """The word after these changes with each run, and nothing depends on it."""
 _VARIABLES = ("HOME", "PATH", "TMPDIR", "TEMP", "TMP", "XDG_CONFIG_HOME", "USER", "LOGNAME")
@@ -124,7 +124,8 @@ def _keep(path: str, circumstances: str, plans: list[SSHPlan], configuration: st
         return
     fields = [_MAGIC, circumstances, configuration, _stamp(configuration)]
     for plan in plans:
-        fields += ["leads" if plan.leads else "", plan.configuration, plan.temporary, str(len(plan.words))]
+        fields += ["leads" if plan.leads else "", plan.configuration, plan.temporary]
+        fields += [plan.opening.decode("latin-1"), str(len(plan.words))]
         fields += plan.words
     fields.append(_END)
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
@@ -148,7 +149,7 @@ def _recall(path: str, circumstances: str) -> tuple[SSHPlan, ...]:
         return ()
     plans = []
     while rest:
-        leads, text, temporary, count, *rest = rest
+        leads, text, temporary, opening, count, *rest = rest
         words, rest = tuple(rest[: int(count)]), rest[int(count) :]
-        plans.append(SSHPlan(words, text, temporary, leads=bool(leads)))
+        plans.append(SSHPlan(words, text, temporary, leads=bool(leads), opening=opening.encode("latin-1")))
     return tuple(plans)

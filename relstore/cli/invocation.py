@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from relstore.client.connection.account import Account
     from relstore.client.connection.head_start import HeadStart
     from relstore.client.connection.transport.openssh.process import SSHProcess
-    from relstore.client.connection.transport.openssh.spawn import SSHPlan
     from relstore.client.local_state.failed_hosts import FailedHosts
     from relstore.client.local_state.seen_generations import SeenGenerations
     from relstore.client.ssh_program import OpenSSH
@@ -159,7 +158,12 @@ def invocation_of(
     Raises ConfigError, TargetError, UsageError.
     """
     # Not at the top: `--help`, `--version` and completion need none of it.
+    from relstore.cli.directories import state_directory
+    from relstore.client.connection.command_line import COMMAND
     from relstore.client.connection.head_start import HeadStart
+    from relstore.client.connection.opening import opening
+    from relstore.client.connection.transport.openssh.ahead import begin
+    from relstore.client.local_state.helper_digest import helper_digest
     from relstore.client.ssh_program import SYSTEM_SSH_CONFIG
 
     home = os.path.expanduser("~")
@@ -168,14 +172,26 @@ def invocation_of(
     openssh = openssh_of(layers.settings)
     head_start: HeadStart[SSHProcess] = HeadStart()
     context.call_on_close(head_start.end)
+    digest = helper_digest(state_directory() / "helper.json")
     if openssh is not None and begins_with_hosts(layers.settings):
-        plans = _begin(head_start, openssh, layers.settings.get(TO) or (), ssh_config, home)
+        python = layers.settings.get(PYTHON)
+        targets = layers.settings.get(TO) or ()
+        plans = begin(
+            head_start,
+            openssh,
+            targets,
+            COMMAND,
+            lambda target: opening(python, digest, target.path),
+            ssh_config,
+            home,
+            EARLY.take(),
+        )
         EARLY.remember(plans if layers.stays else [], str(config_file(context) or ""))
     else:
         EARLY.abandon()
         EARLY.remember([], "")
     # Only now, while ssh logs in.
-    from relstore.cli.directories import seen_generations, state_directory
+    from relstore.cli.directories import seen_generations
     from relstore.client.connection.account import Account
     from relstore.client.local_state.chain_heads import Heads
 
@@ -198,6 +214,7 @@ def invocation_of(
             layers.settings.get(CONNECT_TIMEOUT),
             layers.settings.get(PYTHON),
             heads,
+            digest,
             openssh,
             head_start,
         ),
@@ -206,19 +223,6 @@ def invocation_of(
         layers.hosts,
         layers.place,
     )
-
-
-def _begin(
-    head_start: HeadStart[SSHProcess],
-    openssh: OpenSSH,
-    targets: tuple[Target, ...],
-    ssh_config: tuple[str, ...],
-    home: str,
-) -> list[SSHPlan]:
-    from relstore.client.connection.command_line import COMMAND
-    from relstore.client.connection.transport.openssh.ahead import begin
-
-    return begin(head_start, openssh, targets, COMMAND, ssh_config, home, EARLY.take())
 
 
 def openssh_of(settings: Values) -> OpenSSH | None:

@@ -14,7 +14,7 @@ from relstore.client.config.keys.release import COMPRESSION, DELTA
 from relstore.client.local_state.cache import DEFAULT_LIMIT_BYTES, Cache
 from relstore.client.local_state.last_push import Recent
 from relstore.client.local_state.link_speeds import Links
-from relstore.client.transfer.stream_plan import SendOptions
+from relstore.client.transfer.send_options import SendOptions
 
 LIMIT_VARIABLE = "RELSTORE_CACHE_LIMIT"
 

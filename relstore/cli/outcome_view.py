@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -30,11 +30,13 @@ from relstore.client.fleet.result import (
 from relstore.client.rollout import states
 from relstore.client.rollout.machine import Rollout
 from relstore.client.target import Target
-from relstore.client.transfer.upload import Stream
 from relstore.errors import DetachedError, RelstoreError, RolloutFailedError, SomeHostsFailedError
 from relstore.formats.generation import short_commit
 from relstore.formats.journal import ACTIVE
 from relstore.formats.names import AppName
+
+if TYPE_CHECKING:
+    from relstore.client.transfer.upload import Stream
 
 _STYLES = {
     ACTIVE: "green",

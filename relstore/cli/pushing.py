@@ -20,7 +20,6 @@ from relstore.cli.local_state import send_options
 from relstore.cli.outcome import Outcome
 from relstore.cli.outcome_view import show_results
 from relstore.cli.progress import ConsoleReporter
-from relstore.cli.rollout_plan import show_plan, state_of
 from relstore.cli.rollout_view import rollout_view
 from relstore.client.artifact.executables import programs
 from relstore.client.artifact.git import describe
@@ -43,7 +42,7 @@ from relstore.client.local_state.scan_cache import ScanCache
 from relstore.client.operations.plan import Push
 from relstore.client.operations.stage import Preview, Question, check_executable, preview
 from relstore.client.transfer.manifest_difference import ManifestDifferences
-from relstore.client.transfer.stream_plan import SendOptions
+from relstore.client.transfer.send_options import SendOptions
 from relstore.errors import UsageError
 from relstore.formats.generation import MAX_NOTE, Description
 from relstore.formats.names import AppName
@@ -166,6 +165,8 @@ def _dry_run(invocation: Invocation, app: AppName, scanned: Scan, transfer: Send
 
 
 def _plan(way: Way, outcomes: Sequence[Outcome[Preview]], invocation: Invocation) -> dict[str, Any]:
+    from relstore.cli.rollout_plan import show_plan, state_of
+
     by_target = {outcome.target: outcome for outcome in outcomes}
     names = [host.name for host in way.hosts]
     staged = [state_of(by_target[host.target]) for host in way.hosts]

@@ -12,7 +12,6 @@ import os
 import re
 from dataclasses import dataclass
 
-from relstore.client.connection.bundle import bundle, stage_source
 from relstore.client.connection.command_line import COMMAND
 from relstore.client.connection.diagnosis import diagnose
 from relstore.client.connection.transport.base import Channel, Transport
@@ -35,18 +34,17 @@ class Started:
     """What the login shell printed before it."""
 
 
-async def start(transport: Transport, path: str, python: str | None, ahead: bytes = b"") -> Started:
-    """Run the helper for the store at ``path`` with the interpreter ``python`` (None: find one).
+async def start(transport: Transport, opening: bytes, ahead: bytes = b"") -> Started:
+    """Run the helper that ``opening`` (``opening.opening``) asks for.
 
     ``ahead``: frames for it to read first, at most MAX_AHEAD_BYTES; they cost no round trip.
 
     Raises HelperError with a diagnosis, ConnectionLostError.
     """
-    bundle()  # made while ssh may still be logging in, and kept
-    channel = await transport.open(COMMAND)
+    channel = await transport.open(COMMAND, opening)
     try:
         async with asyncio.timeout(HANDSHAKE_TIMEOUT_S):
-            return await _greet(channel, transport.label, path, python, ahead)
+            return await _greet(channel, transport.label, ahead)
     except TimeoutError:
         await channel.close()
         raise HelperError(
@@ -59,13 +57,9 @@ async def start(transport: Transport, path: str, python: str | None, ahead: byte
         raise
 
 
-async def _greet(channel: Channel, label: str, path: str, python: str | None, ahead: bytes) -> Started:
+async def _greet(channel: Channel, label: str, ahead: bytes) -> Started:
     nonce = os.urandom(16).hex()
-    packed = bundle()
-    stage = stage_source()
-    root = os.fsencode(path).hex()
-    header = f"{nonce} {packed.digest} {root} {len(ahead)}\n"
-    await channel.write(f"{python or ''}\n{len(stage):08d}\n".encode() + stage + header.encode() + ahead)
+    await channel.write(f"{nonce} {len(ahead)}\n".encode() + ahead)
     proof = hashlib.sha256(nonce.encode()).hexdigest().encode()
     greeting = re.compile(rb"relstore-helper ([0-9]+) " + proof + rb" (have|need)\n")
     received = b""
@@ -85,5 +79,8 @@ async def _greet(channel: Channel, label: str, path: str, python: str | None, ah
                 hint="Does the account have a real login shell? Try by hand: ssh HOST python3 --version",
             ).on(label)
     if match[2] == b"need":
+        from relstore.client.connection.bundle import bundle
+
+        packed = bundle()
         await channel.write(b"%d\n" % len(packed.compressed) + packed.compressed)
     return Started(channel, received[match.end() :], received[: match.start()])

@@ -51,11 +51,6 @@ def bundle() -> HelperBundle:
     return HelperBundle(data, hashlib.sha256(data).hexdigest())
 
 
-def stage_source() -> bytes:
-    """The source of the first code that runs on the host."""
-    return resources.files("relstore").joinpath("remote_stage.py").read_bytes()
-
-
 def _files() -> dict[str, bytes]:
     ours = resources.files("relstore")
     files = {"__main__.py": _MAIN}

@@ -47,7 +47,7 @@ async def session_over(
     ahead: Sequence[Ahead] = (),
 ) -> AsyncIterator[Session]:
     """A session over a connection; ``ahead``: see ``Session.start``. Raises HelperError, ConnectError."""
-    session = await Session.start(transport, target.path, account.python, reporter, ahead)
+    session = await Session.start(transport, target.path, account.opening(target.path), reporter, ahead)
     try:
         yield session
     finally:
@@ -61,7 +61,9 @@ async def _transport(target: Target, account: Account, reporter: Reporter) -> Tr
     if account.openssh is not None:
         from relstore.client.connection.transport.openssh import connect as openssh
 
-        return await openssh.connect(address, account, account.openssh, reporter.notice, COMMAND)
+        return await openssh.connect(
+            address, account, account.openssh, reporter.notice, COMMAND, account.opening(target.path)
+        )
     # asyncssh takes longer to import than most commands take to run.
     from relstore.client.connection.transport.ssh import connect as ssh
 

@@ -67,16 +67,17 @@ class Session:
         cls,
         transport: Transport,
         path: str,
-        python: str | None,
+        opening: bytes,
         reporter: Reporter,
         ahead: Sequence[Ahead] = (),
     ) -> Session:
         """Start the helper, read its handshake. Raises HelperError, ConnectionLostError, ProtocolError.
 
-        ``ahead``: the requests that will be asked first, in this order; they travel with the start.
+        ``opening``: what starts the helper for the store at ``path``. ``ahead``: the requests that will be
+        asked first, in this order; they travel with the start.
         """
         frames = b"".join(frame for early in ahead for frame in _frames(early.request, early.body))
-        started = await bootstrap.start(transport, path, python, frames)
+        started = await bootstrap.start(transport, opening, frames)
         session = cls(started.channel, transport, path, started.rest, ahead, reporter)
         if started.chatter.strip():
             reporter.notice(

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import secrets
+import os
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 
 from relstore import protocol
 from relstore.client.connection.session import Session
-from relstore.client.fleet import ending, go_live, outside_check
+from relstore.client.fleet import ending, go_live
 from relstore.client.fleet.course import Course
 from relstore.client.fleet.result import SKIPPED, HostResult, from_error
 from relstore.client.fleet.turns import Turns
@@ -57,7 +57,7 @@ async def conduct(
 
 
 def new_rollout_id() -> str:
-    return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(4)}"
+    return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.urandom(4).hex()}"
 
 
 class _Conductor:
@@ -289,6 +289,8 @@ class _Conductor:
             return ""
         names = [self._course.name_of(self._results[host].target) for host in self._switched()]
         reporter = self._host(self._rollout.waves[wave][0]).access.reporter
+        from relstore.client.fleet import outside_check  # http.client takes 7 ms to load
+
         return await outside_check.problem(self._course.check, self._id, wave + 1, names, reporter)
 
     def _switched(self) -> list[int]:

@@ -21,7 +21,7 @@ from relstore.client.operations.access import HostAccess
 from relstore.client.operations.plan import ActivationOptions, Push
 from relstore.client.target import store_label
 from relstore.client.transfer.manifest_difference import ManifestDifferences
-from relstore.client.transfer.stream_maker import StreamMaker
+from relstore.client.transfer.stream_source import StreamSource
 from relstore.errors import RelstoreError
 
 
@@ -29,7 +29,7 @@ class Preparation(NamedTuple):
     """What all hosts of a push share: what is pushed, and what makes the streams for it."""
 
     push: Push
-    stream_maker: StreamMaker
+    source: StreamSource
     differences: ManifestDifferences
 
 
@@ -61,7 +61,7 @@ class PushedHost:
             )
         except RelstoreError as error:
             return not_begun(access.target, error)
-        push, stream_maker, differences = await asyncio.shield(preparing)  # the other hosts share it
+        push, source, differences = await asyncio.shield(preparing)  # the other hosts share it
         if push.activation is not None:
             push = push.with_activation(course.options_at(access.target, push.activation))
         try:
@@ -71,7 +71,7 @@ class PushedHost:
             self._session = await self._stack.enter_async_context(
                 session_over(transport, access.target, access.account, access.reporter, ahead)
             )
-            return await self._stage(self._session, push, stream_maker, questions)
+            return await self._stage(self._session, push, source, questions)
         except RelstoreError as error:
             return not_begun(access.target, error)
 
@@ -113,7 +113,7 @@ class PushedHost:
         return self._session
 
     async def _stage(
-        self, session: Session, push: Push, stream_maker: StreamMaker, questions: _Questions
+        self, session: Session, push: Push, source: StreamSource, questions: _Questions
     ) -> HostResult:
         access = self.access
         heads = access.account.heads
@@ -123,7 +123,7 @@ class PushedHost:
         self._findings = questions.preflight if ignored else None
         await chain_check.check(session, questions.history, heads, access.reporter.notice)
         prepared = await stage.prepare(
-            session, questions.build, push.scan, push.publish, stream_maker, access.reporter
+            session, questions.build, push.scan, push.publish, source, access.reporter
         )
         if prepared.record:
             chain_check.remember(session.store_label, push.app, prepared.record, heads)

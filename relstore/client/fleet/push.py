@@ -19,8 +19,9 @@ from relstore.client.fleet.turns import Turns
 from relstore.client.operations.access import Access
 from relstore.client.operations.plan import ActivationOptions, Push
 from relstore.client.target import Target
+from relstore.client.transfer.keep import keep
 from relstore.client.transfer.manifest_difference import ManifestDifferences
-from relstore.client.transfer.stream_maker import StreamMaker
+from relstore.client.transfer.stream_source import StreamSource
 
 
 async def push(
@@ -33,11 +34,12 @@ async def push(
 
     def prepare() -> Preparation:
         plan = read()
-        stream_maker = StreamMaker(plan.transfer, plan.app, plan.scan)
-        stream_maker.begin([target.label for target in targets])
+        source = StreamSource(plan.transfer, plan.app, plan.scan)
+        if plan.transfer.recent.build(plan.app) != plan.scan.build:  # otherwise the hosts most likely have it
+            source.maker.begin([target.label for target in targets])
         differences = ManifestDifferences(plan.transfer, plan.app, plan.scan)
         differences.to(differences.likely)  # made here, in the thread
-        return Preparation(plan, stream_maker, differences)
+        return Preparation(plan, source, differences)
 
     turns = Turns(targets, access.account)
     preparing = asyncio.ensure_future(asyncio.to_thread(prepare))
@@ -49,7 +51,7 @@ async def push(
     finally:
         await asyncio.wait([preparing])
         if preparing.exception() is None:
-            preparing.result().stream_maker.close()
+            preparing.result().source.close()
 
 
 async def _stage_all(
@@ -85,7 +87,7 @@ async def _go_live(
     course: Course,
 ) -> list[HostResult]:
     plan = preparation.push
-    keeping = asyncio.ensure_future(asyncio.to_thread(preparation.stream_maker.keep))
+    keeping = asyncio.ensure_future(asyncio.to_thread(keep, plan.transfer, plan.app, plan.scan))
 
     async def collect(host: PushedHost, result: HostResult) -> HostResult:
         if not result.done:

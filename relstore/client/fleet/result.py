@@ -6,11 +6,10 @@ Pure: from what the host recorded to a HostResult. Not for showing one (``cli.ou
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Final, Literal, cast, get_args
+from typing import TYPE_CHECKING, Final, Literal, cast, get_args
 
 from relstore import protocol
 from relstore.client.target import Target
-from relstore.client.transfer.upload import Stream
 from relstore.errors import (
     ConnectError,
     HelperError,
@@ -22,6 +21,9 @@ from relstore.errors import (
 )
 from relstore.formats.journal import ACTIVE
 from relstore.formats.names import AppName, Digest
+
+if TYPE_CHECKING:
+    from relstore.client.transfer.upload import Stream
 
 WAITING: Final = "waiting"
 """Nothing was done there yet; never the last word."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from relstore import protocol
 from relstore.client.artifact.scan import Scan
-from relstore.client.transfer.stream_plan import SendOptions
+from relstore.client.transfer.send_options import SendOptions
 from relstore.formats.data_link import DataLink
 from relstore.formats.executable import Executable
 from relstore.formats.finding import Guess

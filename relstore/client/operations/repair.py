@@ -18,8 +18,9 @@ from relstore.client.operations.fetch import fetch
 from relstore.client.operations.sources import sources
 from relstore.client.reporter import Reporter
 from relstore.client.transfer import upload
+from relstore.client.transfer.compare import Comparison, compare
+from relstore.client.transfer.send_options import SendOptions
 from relstore.client.transfer.stream_maker import StreamMaker
-from relstore.client.transfer.stream_plan import SendOptions
 from relstore.errors import DamagedError
 from relstore.formats.manifest import Manifest, contents
 from relstore.formats.names import AppName
@@ -51,7 +52,7 @@ async def from_this_machine(
     refs = contents(manifest)
     scan = Scan(Path(), manifest, manifest.encode(), damaged.build, {})
     request = protocol.Compare(damaged.app, damaged.build, allow_outside_links=True)
-    compared = await upload.compare(session, request, scan)
+    compared = await compare(session, request, scan)
     if not compared.probed.damaged:
         return _NOTHING
     with ExitStack() as stack:
@@ -61,12 +62,12 @@ async def from_this_machine(
         available = [wanted for wanted in compared.wanted if refs[wanted.content].blake3 in files]
         stream_maker = StreamMaker(options, damaged.app, scan)
         try:
-            to_send = upload.Comparison(compared.probed, available, compared.codecs)
+            to_send = Comparison(compared.probed, available, compared.codecs)
             await upload.send(session, scan, to_send, protocol.Restore(), stream_maker, reporter)
         finally:
             stream_maker.close()
     # What is repaired is for the host to say.
-    now = await upload.compare(session, request, scan)
+    now = await compare(session, request, scan)
     if not now.probed.damaged:
         return Result(whole=True)
     lacked = {refs[wanted.content].blake3 for wanted in compared.wanted}

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from relstore.client.artifact.read_file import read_file
 from relstore.client.local_state.cache import MIN_BYTES
 from relstore.client.local_state.small_contents import SmallContents
-from relstore.client.transfer.stream_plan import SendOptions
+from relstore.client.transfer.send_options import SendOptions
 from relstore.errors import ArtifactError
 from relstore.formats.manifest import ObjectRef
 from relstore.formats.names import AppName, Digest

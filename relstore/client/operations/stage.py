@@ -6,18 +6,21 @@ Not for making it current (``activate``) nor for several hosts at once (``fleet`
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from relstore import protocol
 from relstore.client.artifact.scan import Scan
 from relstore.client.connection.session import Ahead, Session
 from relstore.client.reporter import Reporter
-from relstore.client.transfer import upload
+from relstore.client.transfer.compare import Comparison, compare
 from relstore.client.transfer.manifest_difference import ManifestDifference, ManifestDifferences
-from relstore.client.transfer.stream_maker import StreamMaker
-from relstore.client.transfer.upload import Comparison, Stream
+from relstore.client.transfer.stream_source import StreamSource
 from relstore.errors import NotFoundError, RefusedError
 from relstore.formats.manifest import contents
 from relstore.formats.names import AppName
+
+if TYPE_CHECKING:
+    from relstore.client.transfer.upload import Stream
 
 _AHEAD_BYTES = 256 * 1024
 """What is larger of a manifest is sent only when the host does not have the build."""
@@ -81,19 +84,19 @@ class Question:
             if (probed.present or probed.waiting) and not probed.damaged:
                 return Comparison(probed, [], ())
         elif first is self._compare:
-            return await upload.compare(session, self._compare, self._scan)
+            return await compare(session, self._compare, self._scan)
         else:
-            compared = await upload.compare(session, first, self._scan, body)
+            compared = await compare(session, first, self._scan, body)
             if not compared.send_whole:
                 return compared
             probed = compared.probed
         difference = self._differences.to(probed.current_build)
         if difference is not None and difference.data != body:
             request = self._compare_by(difference)
-            compared = await upload.compare(session, request, self._scan, difference.data)
+            compared = await compare(session, request, self._scan, difference.data)
             if not compared.send_whole:
                 return compared
-        return await upload.compare(session, self._compare, self._scan)
+        return await compare(session, self._compare, self._scan)
 
 
 async def preview(session: Session, question: Question, scan: Scan) -> Preview:
@@ -110,7 +113,7 @@ async def prepare(
     question: Question,
     scan: Scan,
     publish: protocol.Publish,
-    stream_maker: StreamMaker,
+    source: StreamSource,
     reporter: Reporter,
 ) -> Prepared:
     """Upload what is missing, publish, record the generation; do nothing for a build that is current."""
@@ -118,7 +121,9 @@ async def prepare(
     compared = await question.ask(session)
     probed = compared.probed
     if probed.damaged:
-        restored = await upload.send(session, scan, compared, protocol.Restore(), stream_maker, reporter)
+        from relstore.client.transfer import upload
+
+        restored = await upload.send(session, scan, compared, protocol.Restore(), source.maker, reporter)
         reporter.notice(f"{session.label}: {upload.repaired(scan.build, restored)}")
     if probed.waiting:
         return Prepared(probed.waiting, probed.current)
@@ -134,7 +139,9 @@ async def prepare(
             compared = await question.ask(session)
         else:
             return Prepared(released.number, probed.current, released.record)
-    sent = await upload.send(session, scan, compared, publish, stream_maker, reporter)
+    from relstore.client.transfer import upload
+
+    sent = await upload.send(session, scan, compared, publish, source.maker, reporter)
     return Prepared(sent.number, probed.current, sent.record, sent.streams)
 
 

@@ -9,7 +9,7 @@ from relstore import protocol
 from relstore.client.connection.session import Session, rows
 from relstore.client.operations import repair
 from relstore.client.reporter import Reporter
-from relstore.client.transfer.stream_plan import SendOptions
+from relstore.client.transfer.send_options import SendOptions
 from relstore.errors import RelstoreError
 from relstore.protocol import FindingOut, Verified
 

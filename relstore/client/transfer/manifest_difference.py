@@ -14,7 +14,7 @@ from typing import NamedTuple
 from relstore.client.artifact.scan import Scan
 from relstore.client.coding import Coding
 from relstore.client.transfer.encoders import encode
-from relstore.client.transfer.stream_plan import SendOptions
+from relstore.client.transfer.send_options import SendOptions
 from relstore.formats.codecs import ZSTD
 from relstore.formats.entries import MAX_DIFFERENCE_BYTES
 from relstore.formats.names import AppName, Digest

@@ -15,15 +15,14 @@ from typing import NamedTuple
 
 from relstore.client.artifact.scan import Scan
 from relstore.client.coding import Coding
-from relstore.client.local_state.cache import MIN_BYTES
-from relstore.client.local_state.small_contents import SmallContents
 from relstore.client.transfer import patch_process, stream_plan, streams
 from relstore.client.transfer.chunks import Chunk, Counted, Shared, plain
 from relstore.client.transfer.cost_model import Sample
 from relstore.client.transfer.encoders import encode
 from relstore.client.transfer.patch_process import PatchOrder, PatchProcess
 from relstore.client.transfer.sampling import take_sample
-from relstore.client.transfer.stream_plan import Receiver, SendOptions, StreamPlan
+from relstore.client.transfer.send_options import SendOptions
+from relstore.client.transfer.stream_plan import Receiver, StreamPlan
 from relstore.client.transfer.streams import Payload
 from relstore.errors import ArtifactError
 from relstore.formats.codecs import PATCH_LZMA, PATCH_ZSTD, RAW, ZSTD
@@ -116,24 +115,6 @@ class StreamMaker:
         chunks = self._source(plan)
         first = next(chunks, None)
         return Made(plan, chain([first], chunks)) if first is not None else self.open(plan.otherwise())
-
-    def keep(self) -> None:
-        """Put into the cache what the next release may build on, and a repair may need.
-
-        Never raises OSError.
-        """
-        cache, scan = self.options.cache, self._scan
-        for ref in self._refs:
-            if ref.size >= MIN_BYTES:
-                cache.add(ref.blake3, scan.sources[ref.blake3], ref.size)
-        SmallContents(cache).keep(
-            {ref.blake3: scan.sources[ref.blake3] for ref in self._refs if ref.size < MIN_BYTES}
-        )
-        cache.add_manifest(scan.build, scan.raw)
-        cache.trim()
-        self.options.recent.keep(self._app, scan.manifest)
-        if scan.lasts:
-            self.options.recent.keep_artifact(self._app, scan.artifact, scan.build)
 
     def close(self) -> None:
         """Stop what is still being made."""

@@ -10,12 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from relstore import protocol
-from relstore.client.coding import Coding
-from relstore.client.local_state.cache import Cache
-from relstore.client.local_state.last_push import Recent
-from relstore.client.local_state.link_speeds import LOCAL, SSH, Links, guess
+from relstore.client.local_state.link_speeds import LOCAL, SSH, guess
 from relstore.client.transfer import cost_model, patch_process
 from relstore.client.transfer.cost_model import Case, Option, Sample
+from relstore.client.transfer.send_options import SendOptions
 from relstore.client.transfer.streams import Payload
 from relstore.formats.codecs import PATCHES, RAW
 from relstore.protocol import Base
@@ -23,19 +21,6 @@ from relstore.protocol import Base
 _NOT_WORTH_BYTES = 10 * 1448
 """TCP sends this much at once, without waiting for an answer (RFC 6928): less would arrive no sooner."""
 _FIRST, _WHOLE = 0, 1
-
-
-@dataclass(frozen=True)
-class SendOptions:
-    """What decides how one push sends. ``compression`` and ``delta``: None lets ``cost_model`` choose."""
-
-    cache: Cache
-    links: Links
-    recent: Recent
-    compression: Coding | None = None
-    delta: bool | None = None
-    hosts: int = 1
-    """How many hosts are sent to at the same time, over one uplink as far as anyone knows."""
 
 
 @dataclass(frozen=True)

@@ -15,14 +15,15 @@ from dataclasses import dataclass
 
 from relstore import protocol
 from relstore.client.artifact.scan import Scan
-from relstore.client.connection.session import Session, rows
+from relstore.client.connection.session import Session
 from relstore.client.reporter import Reporter
 from relstore.client.transfer import streams
 from relstore.client.transfer.chunks import Chunk
+from relstore.client.transfer.compare import Comparison
 from relstore.client.transfer.meter import Meter
 from relstore.client.transfer.stream_maker import StreamMaker
 from relstore.client.transfer.stream_plan import Receiver, StreamPlan, not_as_asked
-from relstore.errors import FormatError, ProtocolError, RelstoreError
+from relstore.errors import ProtocolError, RelstoreError
 from relstore.formats.manifest import contents
 from relstore.formats.names import Digest
 from relstore.protocol import Wanted
@@ -31,17 +32,6 @@ _TOGETHER_BYTES = 1024 * 1024
 _AT_ONCE_S = 0.005
 _ATTEMPTS = 3
 """By the best plan, then without bases, then uncompressed."""
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """What a host has of a build, and what it lacks."""
-
-    probed: protocol.Probed
-    wanted: list[Wanted]
-    codecs: tuple[str, ...]
-    send_whole: bool = False
-    """Whether nothing was compared, since the host needs the manifest itself."""
 
 
 @dataclass(frozen=True)
@@ -64,24 +54,6 @@ class Sent:
     repaired: int
     """How many entries of a damaged build were repaired."""
     streams: tuple[Stream, ...]
-
-
-async def compare(
-    session: Session, request: protocol.Compare, scan: Scan, difference: bytes | None = None
-) -> Comparison:
-    """Ask what is missing. Changes nothing. ``difference``: sent in the place of the manifest."""
-    reply, body = await session.ask(
-        request, protocol.Compared, scan.raw if difference is None else difference
-    )
-    if reply.send_whole and difference is not None:
-        return Comparison(reply.found, [], reply.codecs, send_whole=True)
-    try:
-        wanted = streams.check(rows(body, Wanted), contents(scan.manifest))
-    except (FormatError, ProtocolError) as error:
-        raise error.on(session.label) from None
-    if len(wanted) != reply.missing:
-        raise ProtocolError("the host contradicts itself about what it lacks").on(session.label)
-    return Comparison(reply.found, wanted, reply.codecs)
 
 
 async def send(

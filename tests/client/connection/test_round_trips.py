@@ -21,7 +21,7 @@ from relstore.client.operations.interrupt import Interrupts
 from relstore.client.operations.plan import ActivationOptions, Push
 from relstore.client.reporter import Reporter
 from relstore.client.target import Target
-from relstore.client.transfer.stream_plan import SendOptions
+from relstore.client.transfer.send_options import SendOptions
 from relstore.formats.generation import Description
 from relstore.formats.names import AppName
 from relstore.formats.recipe import Recipe
@@ -64,8 +64,8 @@ class CountedTransport:
         self.close = self._transport.close
         self.opened: list[Turns] = []
 
-    async def open(self, command: str) -> Channel:
-        self.opened.append(Turns(await self._transport.open(command)))
+    async def open(self, command: str, opening: bytes = b"") -> Channel:
+        self.opened.append(Turns(await self._transport.open(command, opening)))
         return self.opened[-1]
 
 

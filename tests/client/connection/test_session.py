@@ -29,7 +29,7 @@ class ScriptedHost:
         self._unread = b"".join(frame for value, body in said for frame in conversation.frames(value, body))
         self.written: list[bytes] = []
 
-    async def open(self, command: str) -> ScriptedHost:
+    async def open(self, command: str, opening: bytes = b"") -> ScriptedHost:
         return self
 
     async def read(self, limit: int) -> bytes:

@@ -13,7 +13,7 @@ from relstore.client.local_state.last_push import Recent
 from relstore.client.local_state.link_speeds import Links
 from relstore.client.operations.stage import Question
 from relstore.client.transfer.manifest_difference import ManifestDifferences
-from relstore.client.transfer.stream_plan import SendOptions
+from relstore.client.transfer.send_options import SendOptions
 from relstore.formats.names import AppName, Digest
 from relstore.host.upload.libzstd import ZstdDecoder
 from tests.support.host_side import artifact

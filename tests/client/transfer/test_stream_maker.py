@@ -14,8 +14,10 @@ from relstore.client.local_state.cache import Cache
 from relstore.client.local_state.last_push import Recent
 from relstore.client.local_state.link_speeds import Links
 from relstore.client.transfer import patch_process
+from relstore.client.transfer.keep import keep
+from relstore.client.transfer.send_options import SendOptions
 from relstore.client.transfer.stream_maker import StreamMaker
-from relstore.client.transfer.stream_plan import Receiver, SendOptions, not_as_asked
+from relstore.client.transfer.stream_plan import Receiver, not_as_asked
 from relstore.formats.codecs import PATCH_LZMA, RAW, XZ, ZLIB, ZSTD
 from relstore.formats.names import AppName
 from relstore.protocol import Base, Wanted
@@ -45,9 +47,7 @@ def built(tmp_path: Path, number: int) -> Scan:
 def makers(options: SendOptions, tmp_path: Path) -> Iterator[tuple[StreamMaker, Wanted]]:
     """What makes the streams of release 2 after release 1 was pushed, and what a host wants of it."""
     previous, following = built(tmp_path, 1), built(tmp_path, 2)
-    before = StreamMaker(options, APP, previous)
-    before.keep()
-    before.close()
+    keep(options, APP, previous)
     (file,) = previous.manifest.files()
     maker = StreamMaker(options, APP, following)
     yield maker, Wanted(0, 0, (Base(file.content.blake3, file.content.size),))
@@ -96,7 +96,7 @@ def test_nothing_is_begun_without_a_reason(
     if reason == "never pushed":
         maker._app = AppName("other")
     if reason == "the same again":
-        maker.keep()
+        keep(options, APP, maker._scan)
     maker.begin(["web1"])
     assert not maker._shared
 

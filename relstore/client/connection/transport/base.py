@@ -43,8 +43,11 @@ class Transport(Protocol):
     is_local: bool
     """Whether the host is this machine."""
 
-    async def open(self, command: str) -> Channel:
-        """Run ``command`` (a constant) with the account's login shell, in its login directory."""
+    async def open(self, command: str, opening: bytes = b"") -> Channel:
+        """Run ``command`` (a constant) with the account's login shell, in its login directory.
+
+        ``opening``: what it is to read first, which some transports send while they log in.
+        """
 
     def link(self) -> LinkState | None:
         """What is known about the link to the host; None when nothing is known."""

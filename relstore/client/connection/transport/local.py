@@ -36,8 +36,11 @@ class LocalTransport:
     def link(self) -> None:
         """There is none."""
 
-    async def open(self, command: str) -> LocalChannel:
-        """Run ``command``. Raises ConnectError when no process can be started."""
+    async def open(self, command: str, opening: bytes = b"") -> LocalChannel:
+        """Run ``command``, which reads ``opening`` first.
+
+        Raises ConnectError when no process can be started, ConnectionLostError.
+        """
         try:
             _, channel = await asyncio.get_running_loop().subprocess_exec(
                 LocalChannel,
@@ -55,6 +58,8 @@ class LocalTransport:
                 hint=f"It is started with /bin/sh in {self._home}.",
             ).on(LABEL) from None
         self._channels.append(channel)
+        if opening:
+            await channel.write(opening)
         return channel
 
     async def close(self) -> None:

@@ -6,7 +6,7 @@ Not for taking over what was started (``connect``).
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from relstore.client.connection.head_start import HeadStart
 from relstore.client.connection.transport.address import Address
@@ -21,11 +21,12 @@ def begin(
     how: OpenSSH,
     targets: Iterable[Target],
     command: str,
+    opening: Callable[[Target], bytes],
     paths: tuple[str, ...],
     home: str,
     started: Sequence[SpawnedSSH] = (),
 ) -> list[SSHPlan]:
-    """Have ssh run ``command`` at the targets; how it was started.
+    """Have ssh run ``command`` at the targets, which reads ``opening`` first; how it was started.
 
     What runs already as it is ``started`` is taken. What cannot be started now fails where it is waited for.
     """
@@ -34,15 +35,16 @@ def begin(
     for target in targets:
         if target.host is not None:
             address = Address(target.host, target.user, target.port)
-            plan = plan_of(how, address, command, paths, home)
+            first = opening(target)
+            plan = plan_of(how, address, command, first, paths, home)
             plans.append(plan)
             taken = next((each for each in running if each.plan == plan), None)
             if taken is not None:
                 running.remove(taken)
-                head_start.put((address, command), SSHProcess(taken))
+                head_start.put((address, command, first), SSHProcess(taken))
                 continue
             with contextlib.suppress(OSError):
-                head_start.put((address, command), SSHProcess.start(plan))
+                head_start.put((address, command, first), SSHProcess.start(plan))
     for unwanted in running:
         unwanted.abandon()
     return plans

@@ -94,7 +94,8 @@ class OpenSSHChannel:
 
     async def write(self, data: bytes) -> None:
         # Straight into the pipe, as much as it takes each time: to copy it into a buffer first takes longer.
-        left = memoryview(data)
+        left = memoryview(self._ssh.unsent + data if self._ssh.unsent else data)
+        self._ssh.unsent = b""
         while left:
             if self._exchange.ended or self._closed:
                 raise self._exchange.write_error(self._label)

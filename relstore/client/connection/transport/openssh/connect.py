@@ -24,15 +24,22 @@ from relstore.errors import ConnectError
 
 
 async def connect(
-    target: Address, account: Account, how: OpenSSH, notice: Callable[[str], None], command: str
+    target: Address,
+    account: Account,
+    how: OpenSSH,
+    notice: Callable[[str], None],
+    command: str,
+    opening: bytes = b"",
 ) -> OpenSSHTransport:
     """Have ssh log in to ``target`` and run ``command``, without waiting for either: ``open`` does.
 
-    ``notice`` is called when a new host key was accepted. Raises ConnectError, TargetError.
+    ``opening``: what the command reads first. ``notice`` is called when a new host key was accepted.
+
+    Raises ConnectError, TargetError.
     """
     check_address(target)
     transport = OpenSSHTransport(target, account, how, notice)
-    await transport.begin(command)
+    await transport.begin(command, opening)
     return transport
 
 
@@ -49,21 +56,21 @@ class OpenSSHTransport:
         self._account = account
         self._how = how
         self._notice = notice
-        self._begun: dict[str, OpenSSHChannel] = {}
+        self._begun: dict[tuple[str, bytes], OpenSSHChannel] = {}
         self._channels: list[OpenSSHChannel] = []
 
     def link(self) -> None:
         """Nothing is known: the socket is ssh's."""
 
-    async def begin(self, command: str) -> None:
+    async def begin(self, command: str, opening: bytes) -> None:
         """Raises ConnectError when ssh cannot be started."""
-        self._begun[command] = await self._start(command)
+        self._begun[command, opening] = await self._start(command, opening)
 
-    async def open(self, command: str) -> OpenSSHChannel:
+    async def open(self, command: str, opening: bytes = b"") -> OpenSSHChannel:
         """Run ``command``, when the login is done. Raises ConnectError, HostKeyError."""
         began = time.monotonic()
         for pause in (*pauses(), None):
-            channel = self._begun.pop(command, None) or await self._start(command)
+            channel = self._begun.pop((command, opening), None) or await self._start(command, opening)
             try:
                 await channel.logged_in(self._account.connect_timeout, prompts=self._how.prompts)
             except ConnectError as error:
@@ -84,13 +91,13 @@ class OpenSSHTransport:
         channels, self._channels = self._channels, []
         await asyncio.gather(*(channel.close() for channel in channels))
 
-    async def _start(self, command: str) -> OpenSSHChannel:
+    async def _start(self, command: str, opening: bytes) -> OpenSSHChannel:
         account, target = self._account, self._target
         try:
-            ssh: SSHProcess | None = account.head_start.take((target, command))
+            ssh: SSHProcess | None = account.head_start.take((target, command, opening))
             if ssh is None:
                 paths = account.ssh_config_paths
-                ssh = SSHProcess.start(plan_of(self._how, target, command, paths, account.home))
+                ssh = SSHProcess.start(plan_of(self._how, target, command, opening, paths, account.home))
         except OSError as exc:
             raise capacity.explain(exc) or ConnectError(
                 f"ssh cannot be started: {exc.strerror or exc}",

@@ -46,6 +46,8 @@ class SSHProcess:
         self.stdin = open(spawned.stdin, "wb", buffering=0)  # noqa: SIM115 - until ``release``
         self.stdout = open(spawned.stdout, "rb", buffering=0)  # noqa: SIM115
         self.stderr = open(spawned.stderr, "rb", buffering=0)  # noqa: SIM115
+        self.unsent = spawned.unsent
+        """What its command is still to read first."""
         self.log = spawned.log
         """A descriptor from which its log is read; reading does not wait."""
         self._pid = spawned.pid
@@ -106,8 +108,10 @@ class SSHProcess:
             return self._code is not None
 
 
-def plan_of(how: OpenSSH, target: SSHTarget, command: str, paths: tuple[str, ...], home: str) -> SSHPlan:
-    """``paths``: the files of the account's ssh_config."""
+def plan_of(
+    how: OpenSSH, target: SSHTarget, command: str, opening: bytes, paths: tuple[str, ...], home: str
+) -> SSHPlan:
+    """``opening``: what ``command`` reads first; ``paths``: the files of the account's ssh_config."""
     written: list[str] = []
 
     def write(text: str) -> str:
@@ -120,7 +124,13 @@ def plan_of(how: OpenSSH, target: SSHTarget, command: str, paths: tuple[str, ...
     except KeyError:
         configuration = []  # ssh says itself that it does not run for such an account
     words = arguments(target, command, configuration, LOG, prompts=how.prompts)
-    return SSHPlan((how.program, *words), "".join(written), tempfile.gettempdir(), leads=not how.prompts)
+    return SSHPlan(
+        (how.program, *words),
+        "".join(written),
+        tempfile.gettempdir(),
+        leads=not how.prompts,
+        opening=opening,
+    )
 
 
 def _widen(pipe: int) -> None:

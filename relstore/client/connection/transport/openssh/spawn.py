@@ -20,9 +20,17 @@ LOG, CONFIG = f"{PLACE}/log", f"{PLACE}/config"
 class SSHPlan:
     """How ssh is to be started: equal plans start equal processes."""
 
-    __slots__ = ("configuration", "leads", "temporary", "words")
+    __slots__ = ("configuration", "leads", "opening", "temporary", "words")
 
-    def __init__(self, words: tuple[str, ...], configuration: str, temporary: str, *, leads: bool) -> None:
+    def __init__(
+        self,
+        words: tuple[str, ...],
+        configuration: str,
+        temporary: str,
+        *,
+        leads: bool,
+        opening: bytes = b"",
+    ) -> None:
         self.words = words
         self.configuration = configuration
         """What the file CONFIG says; ``""`` without one."""
@@ -30,6 +38,8 @@ class SSHPlan:
         """Where the directory is made."""
         self.leads = leads
         """In a session of its own. Without one it can ask at the terminal, where Ctrl-C is for us."""
+        self.opening = opening
+        """What its command reads first."""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, SSHPlan) and self._values() == other._values()
@@ -38,22 +48,30 @@ class SSHPlan:
         return hash(self._values())
 
     def _values(self) -> tuple[object, ...]:
-        return self.words, self.configuration, self.temporary, self.leads
+        return self.words, self.configuration, self.temporary, self.leads, self.opening
 
 
 class SpawnedSSH:
     """A running ssh: its process, our ends of its streams, and its log, from which reading does not wait."""
 
-    __slots__ = ("directory", "log", "pid", "plan", "stderr", "stdin", "stdout")
+    __slots__ = ("directory", "log", "pid", "plan", "stderr", "stdin", "stdout", "unsent")
 
     def __init__(
-        self, plan: SSHPlan, pid: int, streams: tuple[int, int, int], log: int, directory: str
+        self,
+        plan: SSHPlan,
+        pid: int,
+        streams: tuple[int, int, int],
+        log: int,
+        directory: str,
+        unsent: bytes,
     ) -> None:
         self.plan = plan
         self.pid = pid
         self.stdin, self.stdout, self.stderr = streams
         self.log = log
         self.directory = directory
+        self.unsent = unsent
+        """The rest of the plan's opening, for which the pipe had no room."""
 
     def abandon(self) -> None:
         """End it, before anybody asked anything of it; wait a moment, since it may have to put the terminal
@@ -109,7 +127,16 @@ def spawn(plan: SSHPlan, environment: dict[str, str]) -> SpawnedSSH:
         raise
     for fd in (stdin, stdout, stderr):
         os.close(fd)
-    return SpawnedSSH(plan, pid, (ours, out, err), log, directory)
+    return SpawnedSSH(plan, pid, (ours, out, err), log, directory, _put(ours, plan.opening))
+
+
+def _put(pipe: int, data: bytes) -> bytes:
+    """Put as much into a pipe as it takes; the rest."""
+    os.set_blocking(pipe, False)
+    with contextlib.suppress(OSError):  # full, or ssh has ended, which whoever waits for it finds out
+        data = data[os.write(pipe, data) :]
+    os.set_blocking(pipe, True)
+    return data
 
 
 def remove(directory: str) -> None:

@@ -70,8 +70,11 @@ class SSHTransport:
         self._client = client
         self._stack = stack
 
-    async def open(self, command: str) -> SSHChannel:
-        """Run ``command``. Raises ConnectError when the host refuses, ConnectionLostError."""
+    async def open(self, command: str, opening: bytes = b"") -> SSHChannel:
+        """Run ``command``, which reads ``opening`` first.
+
+        Raises ConnectError when the host refuses, ConnectionLostError.
+        """
         # sshd's answer would wait until its last message is acknowledged, which takes 40 ms by default.
         asyncio.get_running_loop().call_soon(_acknowledge_at_once, self._connection)
         channel = SSHChannel(self.label)
@@ -81,6 +84,8 @@ class SSHTransport:
             if self._connection.is_closed() or not isinstance(exc, asyncssh.ChannelOpenError):
                 raise connection_lost(self._client.lost or exc).on(self.label) from None
             raise no_command(exc.reason).on(self.label) from None
+        if opening:
+            await channel.write(opening)
         return channel
 
     def link(self) -> LinkState | None:

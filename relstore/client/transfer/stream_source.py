@@ -1,0 +1,40 @@
+"""The stream maker of one push, made when something has to be sent: it and what it needs take longer to load
+than a push takes that finds everything there.
+
+Not for making streams (``stream_maker``).
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from relstore.client.artifact.scan import Scan
+    from relstore.client.transfer.send_options import SendOptions
+    from relstore.client.transfer.stream_maker import StreamMaker
+    from relstore.formats.names import AppName
+
+
+class StreamSource:
+    """``close`` it when everything has been sent."""
+
+    def __init__(self, options: SendOptions, app: AppName, scan: Scan) -> None:
+        self._options, self._app, self._scan = options, app, scan
+        self._lock = threading.Lock()
+        self._maker: StreamMaker | None = None
+
+    @property
+    def maker(self) -> StreamMaker:
+        """One for all hosts."""
+        with self._lock:
+            if self._maker is None:
+                from relstore.client.transfer.stream_maker import StreamMaker
+
+                self._maker = StreamMaker(self._options, self._app, self._scan)
+            return self._maker
+
+    def close(self) -> None:
+        """Stop what is still being made."""
+        if self._maker is not None:
+            self._maker.close()
