@@ -24,7 +24,7 @@ def start() -> None:
         signal.signal(signal.SIGINT, _end_at_once)
     # What is imported stays, as do the entries of a large tree: to look for garbage among them every 700
     # objects takes 5 % of the start, and a quarter of a scan's time.
-    gc.set_threshold(100_000)
+    gc.set_threshold(250_000)
     from relstore.cli.early import EARLY
 
     EARLY.begin(sys.argv[1:])

@@ -14,7 +14,13 @@ from relstore.cli.early import EarlyStart
 from relstore.client.connection.transport.openssh.spawn import LOG, SSHPlan, spawn
 from relstore.client.local_state.failed_hosts import FailedHosts
 
-PLAN = SSHPlan(("/bin/sh", "-c", "exec sleep 600", "-E", LOG), "Host *\n", "/tmp", leads=True)
+PLAN = SSHPlan(
+    ("/bin/sh", "-c", "exec sleep 600", "-E", LOG),
+    "Host *\n",
+    "/tmp",
+    leads=True,
+    opening=b"\xff\0\n\\n first",
+)
 WORDS = ["push", "web", "-m", "one", "--to", "web1:/srv/web"]
 
 

@@ -7,6 +7,7 @@ Light to import. Not for what follows it (``bootstrap``).
 from __future__ import annotations
 
 import os
+from functools import cache
 
 import relstore
 
@@ -23,6 +24,7 @@ def opening(python: str | None, digest: str, path: str) -> bytes:
     return f"{python or ''}\n{len(stage):08d}\n".encode() + stage + f"{digest} {root}\n".encode()
 
 
+@cache
 def stage_source() -> bytes:
     """The source of the first code that runs on the host."""
     loader = relstore.__spec__.loader if relstore.__spec__ else None

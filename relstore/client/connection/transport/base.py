@@ -46,7 +46,7 @@ class Transport(Protocol):
     async def open(self, command: str, opening: bytes = b"") -> Channel:
         """Run ``command`` (a constant) with the account's login shell, in its login directory.
 
-        ``opening``: what it is to read first, which some transports send while they log in.
+        ``opening``: what it is to read first, a few KiB, which some transports send while they log in.
         """
 
     def link(self) -> LinkState | None:

@@ -110,6 +110,18 @@ def test_bytes_arrive_as_they_were_sent(transport: Open) -> None:
     run(transport, body)
 
 
+@pytest.mark.parametrize("size", [1, 4000, 30_000])
+def test_a_command_reads_its_opening_first(size: int, transport: Open) -> None:
+    opening, more = os.urandom(size), os.urandom(size)
+
+    async def body(opened: Transport) -> None:
+        channel = await opened.open(f"head -c {2 * size}", opening)
+        echo, _ = await asyncio.gather(read_all(channel), channel.write(more))
+        assert echo == opening + more
+
+    run(transport, body)
+
+
 def test_a_read_is_never_longer_than_its_limit(transport: Open) -> None:
     async def body(opened: Transport) -> None:
         channel = await opened.open("printf 0123456789")
