@@ -161,9 +161,9 @@ def invocation_of(
     from relstore.cli.directories import state_directory
     from relstore.client.connection.command_line import COMMAND
     from relstore.client.connection.head_start import HeadStart
+    from relstore.client.connection.helper_digest import helper_digest
     from relstore.client.connection.opening import opening
     from relstore.client.connection.transport.openssh.ahead import begin
-    from relstore.client.local_state.helper_digest import helper_digest
     from relstore.client.ssh_program import SYSTEM_SSH_CONFIG
 
     home = os.path.expanduser("~")

@@ -17,7 +17,7 @@ import relstore
 DIGESTS = """
 import sys
 from pathlib import Path
-from relstore.client.local_state.helper_digest import helper_digest
+from relstore.client.connection.helper_digest import helper_digest
 remembered = helper_digest(Path(sys.argv[1]))
 made = "relstore.client.connection.bundle" in sys.modules
 from relstore.client.connection.bundle import bundle
@@ -74,7 +74,7 @@ def test_a_change_makes_another(
     change(file)
     # The changed program may not run; only what is remembered of it counts here.
     before = helper.read_text()
-    from relstore.client.local_state.helper_digest import _stamp
+    from relstore.client.connection.helper_digest import _stamp
 
     (entry,) = json.loads(before).values()
     assert _stamp(str(installation / "relstore")) != entry[0]
@@ -100,7 +100,7 @@ def test_without_a_place_to_remember_it(installation: Path) -> None:
 
 def test_in_a_zip_there_is_nothing_to_look_at(installation: Path, tmp_path: Path) -> None:
     archive = shutil.make_archive(str(tmp_path / "relstore"), "zip", installation)
-    code = "from relstore.client.local_state.helper_digest import _stamp; import relstore; print([_stamp(relstore.__path__[0])])"
+    code = "from relstore.client.connection.helper_digest import _stamp; import relstore; print([_stamp(relstore.__path__[0])])"
     environment = {**os.environ, "PYTHONPATH": archive}
     found = subprocess.run(
         [sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True, cwd="/"

@@ -1,7 +1,7 @@
 """The digest of this relstore's bundle for hosts, remembered as long as none of its source files changes.
 
 To make the bundle takes 30 ms, and nearly every run needs nothing of it but this name: most hosts have it.
-Not for the bundle (``connection.bundle``).
+Not for the bundle (``bundle``).
 """
 
 from __future__ import annotations
