@@ -31,6 +31,8 @@ class Preparation(NamedTuple):
     push: Push
     source: StreamSource
     differences: ManifestDifferences
+    is_kept: bool
+    """Whether this machine keeps already what it will need of it later."""
 
 
 class PushedHost:
@@ -61,7 +63,7 @@ class PushedHost:
             )
         except RelstoreError as error:
             return not_begun(access.target, error)
-        push, source, differences = await asyncio.shield(preparing)  # the other hosts share it
+        push, source, differences, _ = await asyncio.shield(preparing)  # the other hosts share it
         if push.activation is not None:
             push = push.with_activation(course.options_at(access.target, push.activation))
         try:

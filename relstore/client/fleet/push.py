@@ -35,11 +35,14 @@ async def push(
     def prepare() -> Preparation:
         plan = read()
         source = StreamSource(plan.transfer, plan.app, plan.scan)
-        if plan.transfer.recent.build(plan.app) != plan.scan.build:  # otherwise the hosts most likely have it
+        is_known = plan.transfer.recent.build(plan.app) == plan.scan.build
+        if is_known:  # the hosts most likely have it, and all that there is to keep of it is here
+            keep(plan.transfer, plan.app, plan.scan)
+        else:
             source.maker.begin([target.label for target in targets])
         differences = ManifestDifferences(plan.transfer, plan.app, plan.scan)
         differences.to(differences.likely)  # made here, in the thread
-        return Preparation(plan, source, differences)
+        return Preparation(plan, source, differences, is_kept=is_known)
 
     turns = Turns(targets, access.account)
     preparing = asyncio.ensure_future(asyncio.to_thread(prepare))
@@ -87,7 +90,7 @@ async def _go_live(
     course: Course,
 ) -> list[HostResult]:
     plan = preparation.push
-    keeping = asyncio.ensure_future(asyncio.to_thread(keep, plan.transfer, plan.app, plan.scan))
+    keeping = asyncio.ensure_future(_keep(preparation))
 
     async def collect(host: PushedHost, result: HostResult) -> HostResult:
         if not result.done:
@@ -108,6 +111,12 @@ async def _go_live(
         return results
     finally:
         await asyncio.wait([keeping])
+
+
+async def _keep(preparation: Preparation) -> None:
+    plan = preparation.push
+    if not preparation.is_kept:
+        await asyncio.to_thread(keep, plan.transfer, plan.app, plan.scan)
 
 
 def _going(host: PushedHost, plan: Push, options: ActivationOptions) -> RolloutHost:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple, Optional, Union
+from typing import TYPE_CHECKING, NamedTuple, Optional, Union
 
 from relstore import protocol
 from relstore.errors import (
@@ -29,8 +29,6 @@ from relstore.formats.retention import Policy
 from relstore.host.connection import Wire
 from relstore.host.job.build_proof import BuildProof, Instant
 from relstore.host.requests import replies
-from relstore.host.upload import decoders, delta_bases, manifest_difference
-from relstore.host.upload.receiving import Receiving
 from relstore.store import damage, publish, repair
 from relstore.store.app import NewBuild
 from relstore.store.builds import check_manifest_name
@@ -38,6 +36,10 @@ from relstore.store.publish import Survey
 from relstore.store.store import Store
 from relstore.store.table import Table
 from relstore.store.upload import Missing, Upload, lacking
+
+# What only an upload needs is imported there: most comparisons find everything in place.
+if TYPE_CHECKING:
+    from relstore.host.upload.receiving import Receiving
 
 
 class _Compared(NamedTuple):
@@ -101,9 +103,7 @@ class Uploading:
         bases = {ref.blake3: ref for refs in alike.values() for ref in refs}
         self._compared = _Compared(request.build, raw, manifest, missing if sent else None, bases)
         body = replies.stream([_wanted(item, alike.get(wanted[item.content].blake3, ())) for item in missing])
-        self._wire.send(
-            protocol.Compared(probed, len(missing), decoders.available() if missing else ()), body
-        )
+        self._wire.send(protocol.Compared(probed, len(missing), _codecs() if missing else ()), body)
 
     def _manifest_of(self, request: protocol.Compare) -> Optional[bytes]:
         """The manifest that a request brings; from a difference it is already that of its build.
@@ -116,6 +116,8 @@ class Uploading:
         store = self._store_or_none()
         if store is None:
             return None
+        from relstore.host.upload import manifest_difference
+
         raw = manifest_difference.undo(store, request.base, difference, request.size or 0)
         if raw is not None:
             with contextlib.suppress(DamagedError):  # of a base that rotted, for example
@@ -205,6 +207,8 @@ class Uploading:
             self._upload.missing()
         else:
             self._upload.require_room(missing)
+        from relstore.host.upload.receiving import Receiving
+
         self._receiving = Receiving(self._upload, offered)
 
     def _put(self) -> None:
@@ -244,6 +248,10 @@ class Uploading:
         self, app: AppName, manifest: Manifest, missing: Sequence[ObjectRef]
     ) -> dict[Digest, list[ObjectRef]]:
         """What the newest builds of the app have that may be like what is missing."""
+        if not missing:
+            return {}
+        from relstore.host.upload import delta_bases
+
         large = {ref.blake3 for ref in missing if ref.size >= delta_bases.MIN_BYTES}
         store = self._store_or_none()
         if store is None or not large or app not in store.app_names():
@@ -284,6 +292,12 @@ def _said(request: Union[protocol.Publish, protocol.Release]) -> _Said:
     """Raises FormatError."""
     policy = None if request.retention is None else request.retention.checked()
     return _Said(Description.parse(request.who, request.commit, request.dirty, request.note), policy)
+
+
+def _codecs() -> tuple[str, ...]:
+    from relstore.host.upload import decoders
+
+    return decoders.available()
 
 
 def _must_be_sent(probed: protocol.Probed, build: Digest) -> bool:
