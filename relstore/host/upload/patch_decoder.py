@@ -151,6 +151,12 @@ class PatchDecoder:
             (value,) = unpack(draft, at)
             if kind == PLAIN:
                 value += next(values)
+            elif kind == MOVED:
+                while at >= end:
+                    _, end, _, lift, shift = next(ahead)
+                target = at + lift + value
+                if 0 <= target < reach:
+                    value += moved[target >> GRAIN_BITS] - shift
             elif kind >= ANCHORED:
                 anchor, more = anchors[kind - ANCHORED]
                 target = anchor + value
@@ -159,14 +165,9 @@ class PatchDecoder:
             else:
                 while at >= end:
                     _, end, _, lift, shift = next(ahead)
-                if kind == MOVED:
-                    target = at + lift + value
-                    if 0 <= target < reach:
-                        value += moved[target >> GRAIN_BITS] - shift
-                else:
-                    target = at + lift - FIELD_BYTES - value
-                    if 0 <= target < reach:
-                        value += shift - moved[target >> GRAIN_BITS]
+                target = at + lift - FIELD_BYTES - value
+                if 0 <= target < reach:
+                    value += shift - moved[target >> GRAIN_BITS]
             pack(draft, at, value % _WORD)
             at += FIELD_BYTES
 
