@@ -27,6 +27,8 @@ from relstore.client.coding import Coding
 from relstore.client.local_state.cache import Cache
 from relstore.client.transfer import cost_model, streams
 from relstore.client.transfer.cost_model import Case, Option
+from relstore.client.transfer.delta.__main__ import with_layout
+from relstore.client.transfer.delta.arrangement import arranged
 from relstore.client.transfer.delta.matcher import Matcher, mapped
 from relstore.client.transfer.delta.patch import write
 from relstore.client.transfer.encoders import encode
@@ -194,7 +196,10 @@ def _patch(stack: contextlib.ExitStack, coding: Coding, base: Path, source: Path
     old, new = (stack.enter_context(mapped(path)) for path in (base, source))
     with Matcher(old) as matcher:
         covers = matcher.find(new)
-    return write(matcher, new, covers, coding, threads=1)
+    layout = None
+    if with_layout(coding):
+        covers, layout = arranged(matcher, old, new, covers)
+    return write(matcher, new, covers, coding, threads=1, layout=layout)
 
 
 def main() -> int:

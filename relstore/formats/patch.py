@@ -3,7 +3,7 @@
 A patch is a head, followed by segments until all bytes of the content are made. Each has *columns*: arrays of
 one kind of number, compressed one by one. All numbers are little-endian. Both sides use this module. Not for
 making a patch (``client.transfer.delta``), nor for applying it (``host.upload.patch_decoder``,
-``host.upload.patch_columns``).
+``host.upload.patch_columns``); where a patched program is in memory is in ``formats.patch_layout``.
 """
 
 from __future__ import annotations
@@ -14,8 +14,12 @@ from typing import Any, NamedTuple
 
 from relstore.errors import FormatError
 from relstore.formats.codecs import PATCH_ZSTD
+from relstore.formats.patch_layout import MAX_LAYOUT_BYTES
 
-MAGIC = b"RSPATCH\x01"
+VERSION = 2
+"""Of the format. Kept patches are named by it: an older relstore must not find what it cannot send."""
+
+MAGIC, MAGIC_WITH_LAYOUT = b"RSPATCH\x01", b"RSPATCH\x02"
 SEGMENT_BYTES = 4 * 1024 * 1024
 """The most bytes of the content that one segment makes."""
 
@@ -27,35 +31,41 @@ FIELD_BYTES = 4
 GRAIN_BITS = 4
 """The base is divided into grains of 2**GRAIN_BITS bytes; each has one move."""
 
-PLAIN, MOVED = 0, 1
-"""The kinds of a field: PLAIN has a value to add; MOVED is an address relative to the end of the field."""
+PLAIN, MOVED, BACK, ANCHORED = 0, 1, 2, 3
+"""The kinds of a field: PLAIN has a value to add; MOVED is an address relative to the end of the field. Only
+a patch with a layout has the others: BACK is the distance from an address to the start of the field; ANCHORED
+and above are addresses relative to the first anchor and those after it."""
 
-_HEAD, _SEGMENT = struct.Struct("<8sQI3I"), struct.Struct("<III5I")
+_HEAD, _SEGMENT = struct.Struct("<8sIII3I"), struct.Struct("<III5I")
 HEAD_BYTES, SEGMENT_HEAD_BYTES = _HEAD.size, _SEGMENT.size
 _SLACK = 1024
 _DICTIONARY_BYTES = 4 * 1024 * 1024
 
 
 class Head(NamedTuple):
-    """What a patch begins with. The columns of the covers follow: skip, length (u32), turn (i32)."""
+    """What a patch begins with. The covers' columns follow (skip, length: u32; turn: i32), then a layout."""
 
     start: int
     """The offset in the content at which the first segment begins."""
     covers: int
     sizes: tuple[int, ...]
-    """The compressed sizes of the columns, in bytes."""
+    """The compressed sizes of the columns, and that of the layout, in bytes."""
 
     @classmethod
     def parse(cls, data: bytes) -> Head:
         """From HEAD_BYTES bytes. Raises FormatError."""
-        magic, start, covers, *sizes = _HEAD.unpack(data)
-        if magic != MAGIC or covers > MAX_COVERS:
+        magic, start, layout, covers, *sizes = _HEAD.unpack(data)
+        if magic not in (MAGIC, MAGIC_WITH_LAYOUT) or covers > MAX_COVERS:
             raise FormatError("not a patch that this relstore can apply")
-        return cls(start, covers, _checked(sizes, (4 * covers,) * 3))
+        if bool(layout) != (magic == MAGIC_WITH_LAYOUT) or layout > MAX_LAYOUT_BYTES:
+            raise FormatError("the layout of a patch is larger than it may be, or missing")
+        return cls(start, covers, (*_checked(sizes, (4 * covers,) * 3), layout))
 
     def pack(self) -> bytes:
         """The head's bytes."""
-        return _HEAD.pack(MAGIC, self.start, self.covers, *self.sizes)
+        *sizes, layout = self.sizes
+        magic = MAGIC_WITH_LAYOUT if layout else MAGIC
+        return _HEAD.pack(magic, self.start, layout, self.covers, *sizes)
 
 
 class SegmentHead(NamedTuple):

@@ -91,13 +91,13 @@ def sync_directory(directory: Dir) -> None:
 
 def replace_file(directory: Dir, name: str, data: bytes, mode: int = 0o644) -> None:
     """``name`` has all of ``data`` or stays what it was, also across a power cut."""
-    temporary = _write_temporary(directory, data, mode)
-    try:
-        directory.rename(temporary, directory, name)
-    except OSError:
-        directory.unlink(temporary)
-        raise
+    _rename_temporary(directory, _write_temporary(directory, data, mode), name)
     sync_directory(directory)
+
+
+def put_file(directory: Dir, name: str, data: bytes, mode: int = 0o644) -> None:
+    """Whoever reads ``name`` finds all of ``data`` or what it was; after a power cut also nothing."""
+    _rename_temporary(directory, _write_temporary(directory, data, mode, sync=False), name)
 
 
 def create_file(directory: Dir, name: str, data: bytes, mode: int = 0o444) -> None:
@@ -142,13 +142,22 @@ def remove_names(directory: Dir, names: Iterable[str]) -> None:
         sync_directory(directory)
 
 
-def _write_temporary(directory: Dir, data: bytes, mode: int) -> str:
+def _rename_temporary(directory: Dir, temporary: str, name: str) -> None:
+    try:
+        directory.rename(temporary, directory, name)
+    except OSError:
+        directory.unlink(temporary)
+        raise
+
+
+def _write_temporary(directory: Dir, data: bytes, mode: int, *, sync: bool = True) -> str:
     temporary = TEMPORARY + random_suffix()
     fd = directory.create_file(temporary)
     try:
         write_all(fd, data)
         os.fchmod(fd, mode)
-        os.fsync(fd)
+        if sync:
+            os.fsync(fd)
     except OSError:
         directory.unlink(temporary)
         raise

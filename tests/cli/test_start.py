@@ -45,6 +45,17 @@ def test_a_store_on_this_machine_needs_no_ssh() -> None:
     assert "asyncio" in imported("status", "--to", "./nothing")
 
 
+def test_a_switch_loads_nothing_that_only_a_push_or_a_check_from_outside_needs() -> None:
+    there = imported("switch-generation", "1", "--to", "./nothing")
+    assert "relstore.client.fleet.switch" in there
+    assert not there & {
+        "urllib.request",
+        "email",
+        "relstore.client.transfer.upload",
+        "relstore.client.artifact.scan",
+    }
+
+
 def test_the_persons_own_ssh_needs_no_asyncssh() -> None:
     assert "asyncssh" not in imported("status", "--to", "nosuch.invalid:/srv", "--ssh", "openssh")
     assert "asyncssh" in imported("status", "--to", "nosuch.invalid:/srv", "--ssh", "asyncssh")

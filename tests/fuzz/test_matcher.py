@@ -44,12 +44,13 @@ def test_thousands_of_invented_files(target: Path) -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        b"\0\0\0",
-        b"\x08\x08\x00" + bytes(16),
-        b"\xff\xff\xff" + b"a" * 20_000,
-        b"\x03\x00\x40" + b"12345678same" * 2_500,
+        b"\0\0\0\0",
+        b"\x08\0\x08\0" + bytes(16),
+        b"\xff\0\xff\xff" + b"a" * 20_000,
+        b"\x03\0\0\x40" + b"12345678same" * 2_500,
+        b"\x03\xff\0\x40" + b"12345678same" * 2_500,
     ],
-    ids=["nothing", "zeros", "one byte", "a short period"],
+    ids=["nothing", "zeros", "one byte", "a short period", "a short period in memory"],
 )
 def test_odd_files(target: Path, tmp_path: Path, data: bytes) -> None:
     (tmp_path / "input").write_bytes(data)

@@ -25,6 +25,8 @@ batch = Durability(durable.load_syncfs("6.1.0") if sys.argv[3] == "syncfs" else 
 with Dir.open_path(sys.argv[1]) as directory:
     if sys.argv[2] == "replace_file":
         durable.replace_file(directory, "name", b"new")
+    elif sys.argv[2] == "put_file":
+        durable.put_file(directory, "name", b"new")
     elif sys.argv[2] == "create_file":
         durable.create_file(directory, "name", b"new")
     else:
@@ -59,6 +61,14 @@ def test_a_file_is_on_disk_before_it_has_its_name_and_the_name_before_anybody_is
     code, calls = trace(here, "replace_file", "fsync")
     assert code == 0
     assert calls == ["write TMP new", "fsync TMP", "rename . TMP . name", "fsync ."]
+
+
+def test_what_need_not_outlast_a_power_cut_is_whole_and_not_synced(directory: Dir, here: Path) -> None:
+    (here / "name").write_bytes(b"old")
+    code, calls = trace(here, "put_file", "fsync")
+    assert code == 0
+    assert calls == ["write TMP new", "rename . TMP . name"]
+    assert (here / "name").read_bytes() == b"new"
 
 
 def test_a_new_file_takes_its_name_by_link(directory: Dir, here: Path) -> None:

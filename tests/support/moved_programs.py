@@ -14,11 +14,7 @@ def release(number: int, functions: int = _FUNCTIONS) -> bytes:
     Each function is bytes of its own with calls in between: five bytes, the last four relative to what
     follows, as on x86-64.
     """
-    bodies = [_body(index, number) for index in range(functions)]
-    starts, at = [], 0
-    for body in bodies:
-        starts.append(at)
-        at += sum(len(part) + 5 for part in body)
+    bodies, starts = _bodies(number, functions)
     program = bytearray()
     for index, body in enumerate(bodies):
         for count, part in enumerate(body):
@@ -26,6 +22,20 @@ def release(number: int, functions: int = _FUNCTIONS) -> bytes:
             target = starts[(index * 7 + count * 13) % functions]
             program += struct.pack("<i", target - len(program) - 4)
     return bytes(program)
+
+
+def starts_of(number: int, functions: int = _FUNCTIONS) -> list[int]:
+    """Where each function of a release begins."""
+    return _bodies(number, functions)[1]
+
+
+def _bodies(number: int, functions: int) -> tuple[list[list[bytes]], list[int]]:
+    bodies = [_body(index, number) for index in range(functions)]
+    starts, at = [], 0
+    for body in bodies:
+        starts.append(at)
+        at += sum(len(part) + 5 for part in body)
+    return bodies, starts
 
 
 def _body(index: int, number: int) -> list[bytes]:

@@ -21,6 +21,7 @@ from blake3 import blake3
 from relstore.client.coding import Coding
 from relstore.client.local_state.state_file import replacing
 from relstore.formats.names import Digest
+from relstore.formats.patch import VERSION as PATCH_VERSION
 
 DEFAULT_LIMIT_BYTES = 2 * 1024**3
 MIN_BYTES = 16 * 1024
@@ -143,7 +144,7 @@ class Cache:
         return self.directory / "objects" / name[:2] / name
 
     def _patch_path(self, base: Digest, content: Digest, coding: Coding) -> Path:
-        name = f"{content}-{base}-{coding.codec}-{coding.level}"
+        name = f"{content}-{base}-{coding.codec}-{coding.level}-{PATCH_VERSION}"
         return self.directory / "patches" / name[:2] / name
 
     def _scan_path(self, key: str) -> Path:

@@ -6,10 +6,9 @@ Not for doing it (``stage``, ``activate``).
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from relstore import protocol
-from relstore.client.artifact.scan import Scan
-from relstore.client.transfer.send_options import SendOptions
 from relstore.formats.data_link import DataLink
 from relstore.formats.executable import Executable
 from relstore.formats.finding import Guess
@@ -17,6 +16,10 @@ from relstore.formats.generation import Description
 from relstore.formats.names import AppName
 from relstore.formats.recipe import Recipe
 from relstore.formats.retention import Policy
+
+if TYPE_CHECKING:  # a switch has no artifact and sends nothing
+    from relstore.client.artifact.scan import Scan
+    from relstore.client.transfer.send_options import SendOptions
 
 
 @dataclass(frozen=True)

@@ -75,8 +75,8 @@ class Job:
     @regained
     def set_aside(self, switching: Moment) -> None:
         """Before the switch: room for the last state, which may have to be written to a full disk, and the
-        moment that tells processes of the release from those before it."""
-        durable.replace_file(self.directory, SWITCHED, f"{switching}\n".encode())
+        moment that tells processes of the release from those before it, which counts in this boot only."""
+        durable.put_file(self.directory, SWITCHED, f"{switching}\n".encode())
         with contextlib.suppress(FileExistsError):  # a file system may not know how to allocate; write then
             fd = self.directory.create_file(SPARE)
             try:
@@ -166,7 +166,7 @@ class Job:
 
     def begin(self, method: str) -> None:
         """The job's first word: it runs."""
-        durable.replace_file(self.directory, METHOD, method.encode())
+        durable.put_file(self.directory, METHOD, method.encode())
         self.write_state(JobState(STARTED, 0, "", 0, ""))
 
     @regained

@@ -242,7 +242,7 @@ def parsed(codec: str, data: bytes) -> tuple[Head, list[bytes], list[Columns]]:
     """The head of a patch with its columns, and those of its segments."""
     head = Head.parse(data[:HEAD_BYTES])
     columns, segments, at = [], [], HEAD_BYTES
-    for size in head.sizes:
+    for size in head.sizes[:3]:
         columns.append(decompress(codec, data[at : at + size], 4 * head.covers))
         at += size
     while at < len(data):

@@ -23,17 +23,21 @@ from relstore.formats.patch import (
     Head,
     SegmentHead,
 )
+from relstore.formats.patch_layout import MAX_LAYOUT_BYTES, Anchor, MemoryLayout, Region
 from relstore.host.upload import decoders
 from relstore.host.upload.patch_columns import decompress
 from relstore.host.upload.patch_decoder import PIECE_BYTES, PatchDecoder
+from tests.support.elf_programs import elf_release
 from tests.support.moved_programs import release
 
 BASE_RELEASE, CONTENT_RELEASE = 3, 4
 GOLDEN = {codec: Path(__file__).parents[2] / "golden" / f"{codec}-1.bin" for codec in PATCHES}
+GOLDEN_ELF = {codec: Path(__file__).parents[2] / "golden" / f"{codec}-2.bin" for codec in PATCHES}
 ZSTD_BEGIN = bytes.fromhex("28b52ffd0038")  # a frame with a window of 128 KiB
 ZSTD_BLOCK = bytes.fromhex("02001000")  # a block that repeats the byte 0 so often
 ZSTD_END = bytes.fromhex("010000")
 BASE, CONTENT = release(BASE_RELEASE), release(CONTENT_RELEASE)
+ELF_BASE, ELF_CONTENT = elf_release(BASE_RELEASE), elf_release(CONTENT_RELEASE)
 BOMBS = {
     PATCH_LZMA: lambda data: lzma.compress(data, lzma.FORMAT_RAW, filters=[patch.lzma_filter(lzma, 1)]),
     PATCH_ZLIB: zlib.compress,
@@ -41,8 +45,10 @@ BOMBS = {
 }
 
 
-def undone(codec: str, data: bytes, size: int = len(CONTENT), step: int = 1 << 20) -> bytes:
-    decoder = PatchDecoder(codec, memoryview(BASE), size)
+def undone(
+    codec: str, data: bytes, size: int = len(CONTENT), step: int = 1 << 20, base: bytes = BASE
+) -> bytes:
+    decoder = PatchDecoder(codec, memoryview(base), size)
     found = b""
     for start in range(0, len(data), step):
         for piece in decoder.decode(data[start : start + step]):
@@ -62,10 +68,19 @@ def test_the_golden_files(codec: str, step: int) -> None:
     assert undone(codec, GOLDEN[codec].read_bytes(), step=step) == CONTENT
 
 
-def head(covers: int = 0, *columns: bytes, magic: bytes = patch.MAGIC, start: int = 0) -> bytes:
+@pytest.mark.parametrize("step", [1, 37, 1 << 20])
+@pytest.mark.parametrize("codec", PATCHES)
+def test_the_golden_files_with_a_layout(codec: str, step: int) -> None:
+    if codec not in decoders.available():
+        pytest.skip(f"this Python cannot undo {codec}")
+    made = undone(codec, GOLDEN_ELF[codec].read_bytes(), len(ELF_CONTENT), step, base=ELF_BASE)
+    assert made == ELF_CONTENT
+
+
+def head(covers: int = 0, *columns: bytes, magic: bytes = b"", start: int = 0, layout: bytes = b"") -> bytes:
     packed = [zlib.compress(column) if column else b"" for column in columns] or [b""] * 3
-    raw = Head(start, covers, tuple(map(len, packed))).pack()
-    return magic + raw[len(magic) :] + b"".join(packed)
+    raw = Head(start, covers, (*map(len, packed), len(layout))).pack()
+    return (magic or raw[: len(patch.MAGIC)]) + raw[len(patch.MAGIC) :] + b"".join(packed) + layout
 
 
 def segment(size: int, fields: int, values: int, *columns: bytes) -> bytes:
@@ -79,13 +94,21 @@ def numbers(*values: int) -> bytes:
 
 FOUR = segment(4, 0, 0, b"four", b"", b"", b"", b"")
 WHOLE = head(1, numbers(0), numbers(4), numbers(0))
+LAYOUT = MemoryLayout(0, 4096, (Region(0, 4, 0),), (Region(0, 4, 64),), (Anchor(0, 0),)).pack()
+AT_HOME = head(1, numbers(0), numbers(4), numbers(0), layout=LAYOUT)
 
 HOSTILE = {
-    "another format": head(magic=b"RSPATCH\x02") + FOUR,
+    "another format": head(magic=b"RSPATCH\x03") + FOUR,
+    "no layout where there should be one": head(magic=patch.MAGIC_WITH_LAYOUT) + FOUR,
+    "a layout where there should be none": head(magic=patch.MAGIC, layout=LAYOUT) + FOUR,
+    "a layout that is garbage": head(layout=b"\xff" * 40) + FOUR,
+    "a layout that is too large": head(layout=bytes(MAX_LAYOUT_BYTES + 1)) + FOUR,
+    "a layout that is cut off": head(layout=LAYOUT[:-1]) + FOUR,
+    "an anchor that is not there": AT_HOME + segment(4, 1, 0, b"", b"\0", b"\0", b"\x04", b""),
     "too many covers": head(MAX_COVERS + 1),
     "covers that are not there": head(5, b"", b"", b"") + FOUR,
     "fewer covers than announced": head(2, numbers(0), numbers(4), numbers(0)) + FOUR,
-    "columns larger than they can be": Head(0, 1, (1 << 31, 0, 0)).pack(),
+    "columns larger than they can be": Head(0, 1, (1 << 31, 0, 0, 0)).pack(),
     "a cover before the base": head(1, numbers(0), numbers(4), numbers(-1)) + FOUR,
     "a cover behind the base": head(1, numbers(0), numbers(4), numbers(len(BASE) - 3)) + FOUR,
     "a cover of nothing": head(1, numbers(0), numbers(0), numbers(0)) + FOUR,
@@ -119,10 +142,11 @@ def test_a_small_one_that_is_right() -> None:
     assert undone(PATCH_ZLIB, WHOLE + moved, size=4) == BASE[:4]
 
 
-@given(st.data())
-@settings(max_examples=150)
-def test_changed_anywhere_it_fails_or_is_as_long_as_announced(data: st.DataObject) -> None:
-    golden = GOLDEN[PATCH_ZLIB].read_bytes()
+@given(st.data(), st.booleans())
+@settings(max_examples=300, deadline=None)
+def test_changed_anywhere_it_fails_or_is_as_long_as_announced(data: st.DataObject, in_memory: bool) -> None:
+    golden = (GOLDEN_ELF if in_memory else GOLDEN)[PATCH_ZLIB].read_bytes()
+    base, content = (ELF_BASE, ELF_CONTENT) if in_memory else (BASE, CONTENT)
     at = data.draw(st.integers(0, len(golden) - 1))
     changed = (
         golden[:at]
@@ -130,10 +154,25 @@ def test_changed_anywhere_it_fails_or_is_as_long_as_announced(data: st.DataObjec
         + golden[at + data.draw(st.integers(0, 8)) :]
     )
     try:
-        found = undone(PATCH_ZLIB, changed)
+        found = undone(PATCH_ZLIB, changed, len(content), base=base)
     except FormatError:
         return
-    assert len(found) == len(CONTENT)
+    assert len(found) == len(content)
+
+
+@given(st.binary(max_size=200), st.integers(0, 40), st.binary(min_size=1, max_size=60))
+@settings(max_examples=200, deadline=None)
+def test_any_layout_fails_or_makes_what_was_announced(layout: bytes, at: int, kinds: bytes) -> None:
+    """Also one that is nearly right, with fields of all kinds."""
+    for one in (layout, LAYOUT[:at] + layout[:4] + LAYOUT[at + 4 :]):
+        begin = head(1, numbers(0), numbers(4 * len(kinds)), numbers(7), layout=one)
+        count, plain = len(kinds), kinds.count(0)
+        fields = segment(4 * count, count, plain, b"", bytes(count), bytes(count), kinds, bytes(4 * plain))
+        try:
+            found = undone(PATCH_ZLIB, begin + fields, 4 * count)
+        except FormatError:
+            continue
+        assert len(found) == 4 * count
 
 
 class _Huge:

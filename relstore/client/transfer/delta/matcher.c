@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ABI 1
+#define ABI 2
 enum { OK = 0, NO_MEMORY = -1, TOO_MANY = -2, WRONG = -3 };
 
 #define WORD 8                    /* bytes that must be equal where a cover begins */
@@ -29,10 +29,26 @@ enum { OK = 0, NO_MEMORY = -1, TOO_MANY = -2, WRONG = -3 };
 #define FIELD 4
 #define MAX_GAP 65535
 #define GRAIN_BITS 4
+#define MOST_ADDRESS ((int64_t)1 << 31)
+#define MOST_REGIONS 32
+#define MOST_ANCHORS 8
+enum { PLAIN, MOVED, BACK, ANCHORED };
 
 typedef struct { int64_t start, end, move; } cover; /* old position = new position + move */
 typedef struct { const uint8_t *old; int64_t size; uint32_t *slots; int bits, log; } table;
-typedef struct { int64_t source, number; } origin;
+typedef struct { int64_t source, shift, number; } origin;
+typedef struct { int64_t offset, size, address; } region;
+typedef struct { int64_t old, new; } anchor;
+
+/* Where both files are in memory (docs/formats/patch.md); Python fills it in. Without one, positions are addresses. */
+typedef struct {
+    int64_t old_count, new_count, anchor_count, low, high;
+    region old_regions[MOST_REGIONS], new_regions[MOST_REGIONS];
+    anchor anchors[MOST_ANCHORS];
+} layout;
+
+/* How the bytes of a cover move in memory: old address = new position + lift; new address = old address + shift. */
+typedef struct { int64_t lift, shift; } motion;
 
 static uint64_t word(const uint8_t *at) {
     uint64_t value;
@@ -59,6 +75,67 @@ static size_t bucket(uint64_t hashed, int log) {
 }
 
 static int64_t least_of(int64_t one, int64_t other) { return one < other ? one : other; }
+
+static int is_address(int64_t number) { return number >= 0 && number < MOST_ADDRESS; }
+
+static int are_regions(const region *regions, int64_t count) {
+    if (count < 0 || count > MOST_REGIONS) return 0;
+    for (int64_t i = 0; i < count; i++)
+        if (!is_address(regions[i].offset) || !is_address(regions[i].size) || !is_address(regions[i].address) ||
+            regions[i].address > MOST_ADDRESS - regions[i].size) return 0;
+    return 1;
+}
+
+static int is_layout(const layout *map) {
+    if (!are_regions(map->old_regions, map->old_count) || !are_regions(map->new_regions, map->new_count)) return 0;
+    if (map->anchor_count < 0 || map->anchor_count > MOST_ANCHORS) return 0;
+    for (int64_t i = 0; i < map->anchor_count; i++)
+        if (!is_address(map->anchors[i].old) || !is_address(map->anchors[i].new)) return 0;
+    return is_address(map->low) && is_address(map->high) && map->low <= map->high;
+}
+
+static const region *region_of(const region *regions, int64_t count, int64_t at) {
+    for (int64_t i = 0; i < count; i++)
+        if (at >= regions[i].offset && at - regions[i].offset < regions[i].size) return &regions[i];
+    return NULL;
+}
+
+/* What is in no region is not in memory: its position counts. */
+static int64_t address_of(const region *regions, int64_t count, int64_t at) {
+    const region *in = region_of(regions, count, at);
+    return in ? at - in->offset + in->address : at;
+}
+
+static motion motion_of(const cover *one, const layout *map) {
+    if (!map) return (motion){one->move, -one->move};
+    int64_t old = address_of(map->old_regions, map->old_count, one->start + one->move);
+    return (motion){old - one->start, address_of(map->new_regions, map->new_count, one->start) - old};
+}
+
+/* How far what is at an address moved; 0 with no such address. */
+static int is_known(const layout *map, int64_t old_size, const int32_t *moved, int64_t at, uint32_t *shift) {
+    int64_t low = map ? map->low : 0, high = map ? map->high : old_size;
+    if (at < low || at >= high) return 0;
+    *shift = (uint32_t)moved[(at - low) >> GRAIN_BITS];
+    return 1;
+}
+
+/* The kind of a field whose end has the old address `end`, and that was `before` and is `after`. */
+static int kind_of(
+    const layout *map, int64_t old_size, const int32_t *moved, int64_t end, int64_t own, uint32_t before, uint32_t after
+) {
+    int64_t value = (int32_t)before;
+    uint32_t shift;
+    if (is_known(map, old_size, moved, end + value, &shift) && before + shift - (uint32_t)own == after) return MOVED;
+    if (!map) return PLAIN;
+    if (is_known(map, old_size, moved, end - FIELD - value, &shift) && before + (uint32_t)own - shift == after) return BACK;
+    for (int64_t i = 0; i < map->anchor_count; i++) {
+        uint32_t less = (uint32_t)(map->anchors[i].new - map->anchors[i].old);
+        if (is_known(map, old_size, moved, map->anchors[i].old + value, &shift) && before + shift - less == after)
+            return ANCHORED + (int)i;
+    }
+    return PLAIN;
+}
 
 /* How far the bytes at new_at and old_at agree: up to the best score. */
 static int64_t forward(const table *in, const uint8_t *new, int64_t size, int64_t new_at, int64_t old_at, int64_t *best) {
@@ -186,19 +263,24 @@ static int by_source(const void *one, const void *other) {
     return a->number < b->number ? -1 : a->number > b->number;
 }
 
-/* How far each grain of the old file moves: like the last cover that starts at its first byte or before. moved has room
-   for (size >> GRAIN_BITS) + 1 numbers. */
-int matcher_moved(const cover *covers, int64_t count, int64_t size, int32_t *moved) {
-    if (count < 0 || size < 0 || size > MOST_BYTES) return WRONG;
+/* How far each grain of the old file moves, in memory: like the last cover that starts at its first byte or before. moved has room
+   for a number for each grain between the lowest and the highest address, and one more. */
+int matcher_moved(const cover *covers, int64_t count, int64_t size, const layout *map, int32_t *moved) {
+    if (count < 0 || size < 0 || size > MOST_BYTES || (map && !is_layout(map))) return WRONG;
+    int64_t low = map ? map->low : 0, high = map ? map->high : size, known = 0, next = 0;
     origin *origins = malloc(sizeof *origins * (size_t)(count + 1));
     if (!origins) return NO_MEMORY;
-    for (int64_t i = 0; i < count; i++) origins[i] = (origin){covers[i].start + covers[i].move, i};
-    qsort(origins, (size_t)count, sizeof *origins, by_source);
-    int64_t next = 0;
+    for (int64_t i = 0; i < count; i++) {
+        if (map && !region_of(map->old_regions, map->old_count, covers[i].start + covers[i].move)) continue;
+        if (map && !region_of(map->new_regions, map->new_count, covers[i].start)) continue;
+        motion how = motion_of(&covers[i], map);
+        origins[known++] = (origin){covers[i].start + how.lift, how.shift, i};
+    }
+    qsort(origins, (size_t)known, sizeof *origins, by_source);
     int32_t move = 0;
-    for (int64_t grain = 0; grain <= size >> GRAIN_BITS; grain++) {
-        for (; next < count && origins[next].source <= grain << GRAIN_BITS; next++)
-            move = (int32_t)-covers[origins[next].number].move;
+    for (int64_t grain = 0; grain <= (high - low) >> GRAIN_BITS; grain++) {
+        for (; next < known && origins[next].source <= low + (grain << GRAIN_BITS); next++)
+            move = (int32_t)origins[next].shift;
         moved[grain] = move;
     }
     free(origins);
@@ -209,9 +291,10 @@ int matcher_moved(const cover *covers, int64_t count, int64_t size, int32_t *mov
    bytes each) for one number more than a field for each FIELD bytes of it. counts: of extra bytes, fields and values. */
 int matcher_columns(
     const uint8_t *old, int64_t old_size, const uint8_t *part, int64_t begin, int64_t end, const cover *covers, int64_t count,
-    const int32_t *moved, uint8_t *extra, uint8_t *low, uint8_t *high, uint8_t *kinds, uint8_t *values, int64_t *counts
+    const layout *map, const int32_t *moved, uint8_t *extra, uint8_t *low, uint8_t *high, uint8_t *kinds, uint8_t *values, int64_t *counts
 ) {
     if (old_size < 0 || old_size > MOST_BYTES || begin < 0 || begin > end || end > MOST_BYTES || count < 0) return WRONG;
+    if (map && !is_layout(map)) return WRONG;
     int64_t size = end - begin, used = 0, fields = 0, plain = 0, first = 0, at = 0;
     uint8_t *both = malloc(2 * (size_t)(size + WORD)); /* mapped bytes may change, so each is read once */
     if (!both) return NO_MEMORY;
@@ -240,28 +323,36 @@ int matcher_columns(
         if (is_last) break;
     }
     memset(draft + size, 0, WORD);
-    int64_t last = 0, in = first; /* the end of the field before, and the cover that contains the position */
+    int64_t last = 0, in = first, known = -1; /* the end of the field before; the cover that contains the position */
+    motion how = {0, 0};
     for (at = 0; at < size;) {
         if (word(draft + at) == word(target + at)) {
             at += WORD;
             continue;
         }
         while (draft[at] == target[at]) at++; /* one of these eight differs, and none does behind the end */
+        while (in + 1 < count && covers[in + 1].start <= begin + at) in++;
+        if (known != in) how = motion_of(&covers[in], map), known = in;
+        int kind = PLAIN;
+        uint32_t before = 0, after = 0;
+        /* The lowest bytes of an address may be the same, so it may begin up to three bytes earlier. */
+        for (int64_t back = 0; !kind && back < (map ? FIELD : 1); back++) {
+            int64_t place = at - back;
+            if (back && (place < last || begin + place < covers[in].start)) break;
+            uint32_t one = (uint32_t)field(draft + place), other = (uint32_t)field(target + place);
+            kind = kind_of(map, old_size, moved, begin + place + how.lift + FIELD, how.shift, one, other);
+            if (kind || !back) before = one, after = other;
+            if (kind) at = place;
+        }
         int64_t gap = at - last;
         for (; gap > MAX_GAP; fields++) { /* too long for one: fields between that change nothing */
             int64_t step = least_of(MAX_GAP, gap - FIELD);
-            low[fields] = (uint8_t)(step & 0xFF), high[fields] = (uint8_t)(step >> 8), kinds[fields] = 0;
+            low[fields] = (uint8_t)(step & 0xFF), high[fields] = (uint8_t)(step >> 8), kinds[fields] = PLAIN;
             memset(values + FIELD * plain++, 0, FIELD);
             gap -= step + FIELD;
         }
-        while (in + 1 < count && covers[in + 1].start <= begin + at) in++;
-        uint32_t before = (uint32_t)field(draft + at), after = (uint32_t)field(target + at);
-        /* Where the field points to, if it is relative to its end; that moved, and so did the field. */
-        int64_t address = begin + at + covers[in].move + FIELD + (int32_t)before;
-        int is_moved = address >= 0 && address < old_size &&
-            before + (uint32_t)moved[address >> GRAIN_BITS] + (uint32_t)covers[in].move == after;
-        low[fields] = (uint8_t)(gap & 0xFF), high[fields] = (uint8_t)(gap >> 8), kinds[fields++] = (uint8_t)is_moved;
-        if (!is_moved) {
+        low[fields] = (uint8_t)(gap & 0xFF), high[fields] = (uint8_t)(gap >> 8), kinds[fields++] = (uint8_t)kind;
+        if (!kind) {
             uint32_t value = after - before;
             for (int i = 0; i < FIELD; i++) values[FIELD * plain + i] = (uint8_t)(value >> 8 * i);
             plain++;

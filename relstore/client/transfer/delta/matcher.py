@@ -12,16 +12,18 @@ import mmap
 from array import array
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from relstore.errors import RelstoreError
 from relstore.formats.patch import FIELD_BYTES, GRAIN_BITS, MAX_COVERS
+from relstore.formats.patch_layout import MAX_ANCHORS, MAX_REGIONS, MemoryLayout
 
 LIBRARY = Path(__file__).with_name("libmatcher.so.1")
 """Where the compiled matcher lies, on every platform; a name that Python does not take for a module's."""
 
-_ABI = 1
+_ABI = 2
 _NO_MEMORY, _TOO_MANY = -1, -2
 _LEAST_SCORE, _HIGHEST_SCORE = 64, 64 << 16
 _LARGE_BYTES = ((192 << 20, 5), (64 << 20, 4))
@@ -103,11 +105,39 @@ class Covers:
         numbers = array("q", bytes(memoryview(self.numbers).cast("B")[: 8 * _WORDS_OF_COVER * self.count]))
         return numbers[0::3], numbers[1::3], numbers[2::3]
 
+    @classmethod
+    def from_list(cls, covers: Sequence[tuple[int, int, int]]) -> Covers:
+        """The start, the end and the move of each."""
+        numbers = array("q", chain.from_iterable(covers))
+        return cls((_long * len(numbers)).from_buffer(numbers), len(covers))
+
     @property
     def size(self) -> int:
         """Bytes of the new file that are covered."""
         starts, ends, _ = self.columns()
         return sum(ends) - sum(starts)
+
+
+class _Map(ctypes.Structure):
+    """A layout as C has it."""
+
+    _fields_ = (
+        *((name, _long) for name in ("old_count", "new_count", "anchor_count", "low", "high")),
+        ("old_regions", _long * (3 * MAX_REGIONS)),
+        ("new_regions", _long * (3 * MAX_REGIONS)),
+        ("anchors", _long * (2 * MAX_ANCHORS)),
+    )
+
+    @classmethod
+    def of(cls, layout: MemoryLayout | None) -> Any:
+        """What C is given; nothing without a layout."""
+        if layout is None:
+            return None
+        parts = (layout.base, layout.content, layout.anchors)
+        made = cls(*map(len, parts), layout.low, layout.high)
+        for numbers, part in zip((made.old_regions, made.new_regions, made.anchors), parts, strict=True):
+            numbers[: sum(map(len, part))] = [number for one in part for number in one]
+        return ctypes.byref(made)
 
 
 class Matcher:
@@ -145,13 +175,17 @@ class Matcher:
             least *= 2  # fewer, and each worth more
         return Covers((_long * 0)(), 0)
 
-    def moved(self, covers: Covers) -> Any:
+    def moved(self, covers: Covers, layout: MemoryLayout | None = None) -> Any:
         """How far each grain of the old file moves."""
-        moved = (ctypes.c_int32 * ((self._size >> GRAIN_BITS) + 1))()
-        _checked(_library().matcher_moved(covers.numbers, covers.count, self._size, moved))
+        reach = layout.high - layout.low if layout else self._size
+        moved = (ctypes.c_int32 * ((reach >> GRAIN_BITS) + 1))()
+        found = _library().matcher_moved(covers.numbers, covers.count, self._size, _Map.of(layout), moved)
+        _checked(found)
         return moved
 
-    def columns(self, part: Mapped, begin: int, covers: Covers, moved: Any) -> Columns:
+    def columns(
+        self, part: Mapped, begin: int, covers: Covers, moved: Any, layout: MemoryLayout | None = None
+    ) -> Columns:
         """The segment of a new file whose bytes, from ``begin`` on, are ``part``."""
         size = len(part)
         fields = -(-size // FIELD_BYTES) + 1
@@ -160,8 +194,8 @@ class Matcher:
         counts = (_long * 3)()
         _checked(
             _library().matcher_columns(
-                self._old, self._size, part, begin, begin + size, covers.numbers, covers.count, moved,
-                *bytes_of, values, counts,
+                self._old, self._size, part, begin, begin + size, covers.numbers, covers.count,
+                _Map.of(layout), moved, *bytes_of, values, counts,
             )
         )  # fmt: skip
         extra, count, plain = counts
@@ -187,11 +221,11 @@ def _library() -> Any:
         ("matcher_index", _pointer, (_pointer, _long, _int)),
         ("matcher_free", None, (_pointer,)),
         ("matcher_find", _long, (_pointer, _pointer, _long, _long, _long, _pointer, _long)),
-        ("matcher_moved", _int, (_pointer, _long, _long, _pointer)),
+        ("matcher_moved", _int, (_pointer, _long, _long, _pointer, _pointer)),
         (
             "matcher_columns",
             _int,
-            (_pointer, _long, _pointer, _long, _long, _pointer, _long, *[_pointer] * 7),
+            (_pointer, _long, _pointer, _long, _long, _pointer, _long, *[_pointer] * 8),
         ),
     ):
         function = getattr(library, name)

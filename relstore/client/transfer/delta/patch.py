@@ -19,6 +19,7 @@ from relstore.client.transfer.delta.matcher import Covers, Mapped, Matcher, part
 from relstore.client.zstd_library import zstd_module
 from relstore.formats.codecs import PATCH_ZLIB, PATCH_ZSTD
 from relstore.formats.patch import FIELD_BYTES, SEGMENT_BYTES, Head, SegmentHead, lzma_filter
+from relstore.formats.patch_layout import MemoryLayout
 
 _THREADS = 2
 _ZLIB_LEVEL = 9
@@ -32,14 +33,15 @@ def write(
     start: int = 0,
     step: int = SEGMENT_BYTES,
     threads: int = _THREADS,
+    layout: MemoryLayout | None = None,
 ) -> Iterator[bytes]:
     """The patch for everything from ``start`` on: its head, then each segment as soon as it is ready."""
-    yield _head(covers, coding, start)
-    moved = matcher.moved(covers)
+    yield _head(covers, coding, start, layout)
+    moved = matcher.moved(covers, layout)
 
     def segment(begin: int) -> bytes:
         part = part_of(new, begin, begin + step)
-        columns = matcher.columns(part, begin, covers, moved)
+        columns = matcher.columns(part, begin, covers, moved, layout)
         packed = [compress(coding, column) for column in columns]
         fields, values = len(columns.kinds), len(columns.values) // FIELD_BYTES
         return b"".join([SegmentHead(len(part), fields, values, _sizes(packed)).pack(), *packed])
@@ -61,13 +63,13 @@ def compress(coding: Coding, data: bytes) -> bytes:
     return bytes(lzma.compress(data, lzma.FORMAT_RAW, filters=[lzma_filter(lzma, level)]))
 
 
-def _head(covers: Covers, coding: Coding, start: int) -> bytes:
+def _head(covers: Covers, coding: Coding, start: int, layout: MemoryLayout | None) -> bytes:
     starts, ends, moves = covers.columns()
     skips = (begin - end for begin, end in zip(starts, [0, *ends], strict=False))
     lengths = (end - begin for begin, end in zip(starts, ends, strict=True))
     turns = (move - before for move, before in zip(moves, [0, *moves], strict=False))
     columns = (_packed("I", skips), _packed("I", lengths), _packed("i", turns))
-    packed = [compress(coding, column) for column in columns]
+    packed = [*(compress(coding, column) for column in columns), layout.pack() if layout else b""]
     return b"".join([Head(start, len(covers), _sizes(packed)).pack(), *packed])
 
 
