@@ -123,7 +123,8 @@ def _listed(invocation: Invocation) -> list[Sequence[RowOut]]:
 
     async def at_host(session: Session, _: ConsoleReporter) -> Sequence[RowOut]:
         app = await the_app(session, invocation)
-        return (await generation_view.fetch_rows(session, invocation, app)).rows
+        (found,) = await generation_view.fetch_rows(session, invocation, [app])
+        return found.rows
 
     outcomes = on_each(invocation, at_host)
     errors = [outcome.error for outcome in outcomes if outcome.error is not None]

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from relstore.cli.generation_view import FetchedRows
     from relstore.cli.progress import ConsoleReporter
     from relstore.client.connection.session import Session
-    from relstore.formats.names import AppName
 
 _SCREENFUL = 20
 """So many a terminal gets unless more are asked for."""
@@ -45,11 +44,9 @@ def list_generations(ctx: click.Context, everything: bool, last: int | None) -> 
         most = _SCREENFUL
 
     async def at_host(session: Session, _: ConsoleReporter) -> list[FetchedRows]:
-        return [await of_app(session, app) for app in await the_apps(session, invocation)]
-
-    async def of_app(session: Session, app: AppName) -> FetchedRows:
-        fetched = await generation_view.fetch_rows(session, invocation, app, most, deleted=everything)
-        return fetched if last is None else replace(fetched, rows=fetched.rows[-last:])
+        apps = await the_apps(session, invocation)
+        found = await generation_view.fetch_rows(session, invocation, apps, most, deleted=everything)
+        return found if last is None else [replace(each, rows=each.rows[-last:]) for each in found]
 
     def show(_: str, fetched: FetchedRows) -> None:
         if fetched.left_out and last is None:

@@ -69,16 +69,18 @@ def log(ctx: click.Context, last: int | None, everything: bool) -> None:
         most = _SCREENFUL
 
     async def at_host(session: Session, _: ConsoleReporter) -> list[_AppLog]:
-        return [await of_app(session, app) for app in await the_apps(session, invocation)]
-
-    async def of_app(session: Session, app: AppName) -> _AppLog:
+        apps = await the_apps(session, invocation)
         # An activation has two events, of which the first may be before all others.
-        asked = protocol.Log(app) if most is None else protocol.Log(app, 2 * most + 1)
-        _done, body = await session.ask(asked, protocol.Done)
+        events = None if most is None else 2 * most + 1
+        asked = [protocol.Log(app, events) for app in apps]
+        answers = [of_app(body) async for _, body in session.ask_each(asked, protocol.Done)]
+        return [_AppLog(app, *answer) for app, answer in zip(apps, answers, strict=True)]
+
+    def of_app(body: bytes) -> tuple[list[LogRow], list[LogEntry]]:
         events = rows(body, LogRow)
         found = entries(events)[-most:] if most else entries(events)
         shown = {id(event) for entry in found for event in entry.events}
-        return _AppLog(app, [event for event in events if id(event) in shown], found)
+        return [event for event in events if id(event) in shown], found
 
     def show(_: str, answer: _AppLog) -> None:
         screen, found = invocation.console, answer.entries
