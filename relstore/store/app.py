@@ -286,6 +286,13 @@ class App:
         """The intent that has no outcome, or None. Raises DamagedError."""
         return self._ask(Ledger.intent)
 
+    def unresolved_in(self, table: Table) -> Event | None:
+        """As ``unresolved``, by what was read for the table. Raises DamagedError."""
+        try:
+            return table.ledger.intent()
+        except ContradictionError:
+            return self.unresolved()
+
     def last_switch(self) -> Event | None:
         """The last intent, whatever became of it. Raises DamagedError."""
         return self._ask(Ledger.last_switch)

@@ -16,9 +16,12 @@ from relstore.formats import journal as journal_format
 from relstore.formats.checkpoint import Checkpoint, Draft, Facts, empty
 from relstore.formats.generation import MAX_BYTES, Generation, record_digests
 from relstore.formats.journal import UNREAD, Event, Journal, JournalPart
-from relstore.formats.names import AppName, Digest, is_generation
+from relstore.formats.names import MAX_GENERATION, AppName, Digest, is_generation
 from relstore.store import history, journal
 from relstore.store.directory import Dir
+
+_TOO_LONG = len(str(MAX_GENERATION))
+"""A shorter row of digits cannot be too great a number."""
 
 
 class ContradictionError(Exception):
@@ -95,6 +98,8 @@ def numbers_in(directory: Dir) -> list[int]:
     """The generations that have a name in ``directory``, ascending. What else is there is passed over."""
     # There may be many: what looks like a number is quicker to tell than what is one.
     digits = [name for name in directory.all_names() if name.isdigit()]
+    if all(map(str.isascii, digits)) and max(map(len, digits), default=0) < _TOO_LONG:
+        return sorted(int(name) for name in digits if name[0] != "0")
     return sorted(int(name) for name in digits if is_generation(name))
 
 
