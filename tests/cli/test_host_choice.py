@@ -49,7 +49,9 @@ def test_a_name_means_a_host(names: list[str], expected: list[int]) -> None:
     assert chosen(TARGETS, names, [], []) == tuple(TARGETS[index] for index in expected)
 
 
-@pytest.mark.parametrize("name", ["wbe1", "web", "", ",", "WEB1", "web1:/srv/web", "-x", "/srv/one,three", "two"])
+@pytest.mark.parametrize(
+    "name", ["wbe1", "web", "", ",", "WEB1", "web1:/srv/web", "-x", "/srv/one,three", "two"]
+)
 def test_a_name_of_no_host_is_refused(name: str) -> None:
     with pytest.raises(UsageError, match=r"no host .* among the targets") as caught:
         chosen(TARGETS, ["web2", name], [], [])

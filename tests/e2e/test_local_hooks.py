@@ -217,7 +217,7 @@ def test_a_file_of_events_that_cannot_be_written_stops_it_before_anything_runs(
     user: User, project: Path, tmp_path: Path
 ) -> None:
     config = project / "relstore.toml"
-    config.write_text(f"build = \"touch built\"\n{config.read_text()}")
+    config.write_text(f'build = "touch built"\n{config.read_text()}')
     for words in (["push"], ["rollback"], ["switch-generation", "-1"], ["restart", "--restart", "true"]):
         ran = user.run(*words, "--events", "missing/events", cwd=project)
         assert ran.code == 2

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from relstore.cli.progress import ConsoleReporter
     from relstore.client.connection.session import Session
 
-_SCREENFUL = 20
-"""So many a terminal gets unless more are asked for."""
+_SCREENFUL, _OF_SEVERAL = 20, 10
+"""So many a terminal gets of an app, and of each of several, unless more are asked for."""
 
 
 @example(
@@ -33,18 +33,18 @@ def list_generations(ctx: click.Context, everything: bool, last: int | None) -> 
     """Show the generations: number, time, build, commit, who, size, state, note; newest last. Of the app, or
     without one of all apps of the store.
 
-    A terminal gets the last 20, and the current and pinned ones before them; a pipe and --json get all.
+    A terminal gets the last 20 (of several apps the last 10 each), and the current and pinned ones before
+    them; a pipe and --json get all.
     """
     invocation = invocation_of(ctx, at_once)
     from relstore.cli import generation_view  # once ssh was started
 
     screen = invocation.console
-    most = last
-    if most is None and screen.terminal and not (everything or screen.json):
-        most = _SCREENFUL
+    is_cut = last is None and screen.terminal and not (everything or screen.json)
 
     async def at_host(session: Session, _: ConsoleReporter) -> list[FetchedRows]:
         apps = await the_apps(session, invocation)
+        most = (_SCREENFUL if len(apps) == 1 else _OF_SEVERAL) if is_cut else last
         found = await generation_view.fetch_rows(session, invocation, apps, most, deleted=everything)
         return found if last is None else [replace(each, rows=each.rows[-last:]) for each in found]
 

@@ -27,7 +27,7 @@ T = TypeVar("T")
 _READ_BYTES = 64 * 1024
 _NAMED = 10
 _AT_ONCE = 64
-"""So many requests wait for their answers together. They are short, so any pipe holds all of them, and neither
+"""So many requests wait for their answers together. They are short, so a pipe holds all of them and neither
 side waits for the other to read."""
 
 
