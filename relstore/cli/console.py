@@ -145,8 +145,8 @@ def _fitting(line: str, hang: int, stream: TextIO) -> list[str]:
 
 
 def whole_lines(line: str, hang: int, stream: TextIO) -> list[str]:
-    """What a program wrote, a line: on a terminal in lines that fit. One with a word that is too wide for that
-    stays one line, or nobody could copy the word."""
+    """A line that a program wrote: on a terminal in lines that fit. One with a word that is too wide for that
+    stays as it is, or nobody could copy the word."""
     fitting = _fitting(line, hang, stream)
     is_whole = [word for each in fitting for word in each.split()] == text.escape(line).split()
     return fitting if is_whole else [text.escape(line)]
