@@ -48,8 +48,10 @@ def show_status(invocation: Invocation, *, check: bool, watch: bool) -> None:
     async def at_host(session: Session, _: ConsoleReporter) -> list[AppStatus]:
         return await _ask(session, invocation)
 
+    recipes = {host.target: recipe_at(invocation, host) for host in invocation.hosts} if check else {}
+
     async def checked_at_host(host: Host, session: Session, _: ConsoleReporter) -> list[AppStatus]:
-        recipe = recipe_at(invocation, host)
+        recipe = recipes[host.target]
         return [await _judged(session, found, recipe) for found in await _ask(session, invocation)]
 
     if watch:
@@ -117,7 +119,7 @@ def _check(outcomes: Sequence[Outcome[list[AppStatus]]], invocation: Invocation)
                 found.append((answer.verdict.level, line))
     level = worst(level for level, _ in found)
     for _, line in sorted(found, key=lambda pair: pair[0] != level):
-        invocation.console.report(line)
+        invocation.console.report(line, hang=2)
     invocation.console.document(
         "status",
         hosts=[

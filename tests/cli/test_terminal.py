@@ -52,7 +52,6 @@ COMMANDS = {
     "push": ("push", "site", "--app", "web", "--dry-run"),
     "verify": ("verify",),
     "check": ("check", "--app", "web"),
-    "check-all": ("check", "--app", "web", "-v"),
     "status-check": ("status", "--check"),
     "app-remove": ("app", "remove", "web", "--dry-run"),
     "cache": ("cache",),
