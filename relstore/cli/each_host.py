@@ -114,9 +114,9 @@ def report_all(
     for outcome in outcomes:
         for value in outcome.value or ():
             if headings and app_of is not None and len(outcome.value or ()) > 1:
-                invocation.console.report(f"{app_of(value)} on {outcome.target}:")
+                invocation.console.report(f"{app_of(value)} on {outcome.target}:", hang=2)
             elif headings and len(outcomes) > 1:
-                invocation.console.report(f"{outcome.target}:")
+                invocation.console.report(f"{outcome.target}:", hang=2)
             show(outcome.target.label, value)
             documents.append({"target": str(outcome.target), **fields(value)})
     failed = [
