@@ -50,7 +50,7 @@ class Console:
         """A line of what many write: ``lead`` says who, in the colour ``style``."""
         if not self.json:
             said = text.one_line(lead)
-            first, *others = whole_lines(said + text.one_line(line), len(said), sys.stdout)
+            first, *others = whole_lines(said + text.one_line(line), len(said) or 2, sys.stdout)
             sys.stdout.write(f"{self._paint(said, style)}{first.removeprefix(said)}\n")
             sys.stdout.write("".join(f"{other}\n" for other in others))
 
