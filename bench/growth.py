@@ -182,8 +182,8 @@ in it. `gc` plans to remove all but five, so it looks at each file that would go
 ALL_APPS = "## Long histories of all apps\n"
 PAGE_OF_ALL = f"""{ALL_APPS}
 `python -m bench.growth --all-apps --write` makes this part: all of the {OTHERS} apps of a store have the long
-history, of which the last {TEN} generations are still there. `show`, `diff` and `check` are about one app, the
-others about all. So many lines are shown whatever the length; with `--all`, in a pipe or on the page of
+history, of which the last {TEN} generations are still there. `show`, `diff` and `check` are about one app,
+the others about all. So many lines are shown whatever the length; with `--all`, in a pipe or on the page of
 `history`, everything is shown, and that takes as long as it is.
 
 """
