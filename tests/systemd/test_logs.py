@@ -107,12 +107,13 @@ def test_each_host_shows_the_units_that_it_is_set(reader: Deployer, tmp_path: Pa
     ran = subprocess.run(
         words, cwd=reader.user.home, env=reader.user.environment, capture_output=True, text=True, check=True
     )
-    lines = [json.loads(line) for line in ran.stdout.splitlines()]
-    units = {
-        line["target"]: {each["unit"] for each in lines if each["target"] == line["target"]} for line in lines
-    }
-    assert not any("@" in unit for unit in units["talks:/srv/web"])
-    assert all("talker@" in unit for unit in units["talks:/srv/two"])
+    said: dict[str, str] = {}
+    for line in map(json.loads, ran.stdout.splitlines()):
+        said[line["target"]] = said.get(line["target"], "") + f"{line['message']}\n"
+    assert "first line of talker.service" in said["talks:/srv/web"]
+    assert "talker@" not in said["talks:/srv/web"]
+    assert "first line of talker@a.service" in said["talks:/srv/two"]
+    assert "first line of talker.service" not in said["talks:/srv/two"]
 
 
 def test_a_closed_journal_says_what_opens_it(reader: Deployer) -> None:
