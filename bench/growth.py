@@ -3,7 +3,9 @@
 Two stores with 50 other apps of ten generations each, and an app of ten generations or of many. Commands run
 on both in turn, on a terminal, several times; what counts is the processor time of client and helper, as it
 does not depend on what else the machine does. ``--older PATH`` also runs another checkout, on a third store
-without checkpoints. Not for many files (``bench.scale``) nor for transfers (``python -m bench``).
+without checkpoints. ``--all-apps`` compares what reads all apps at once: a store with 50 apps of ten
+generations, and one with 50 apps of many each, all but the last ten of which were collected. Not for many
+files (``bench.scale``) nor for transfers (``python -m bench``).
 """
 
 from __future__ import annotations
@@ -48,15 +50,16 @@ class Place(NamedTuple):
     code: Path
     count: int
 
-    def run(self, words: Sequence[str]) -> Taken:
-        """Run relstore on a terminal; it must succeed."""
+    def run(self, words: Sequence[str], *, one_app: bool = True) -> Taken:
+        """Run relstore on a terminal; it must succeed. ``one_app``: or else what it does for all apps."""
         ours, theirs = pty.openpty()
         reader = threading.Thread(target=_drain, args=(ours,))
         reader.start()
         began = time.monotonic()
         environment = {**os.environ, "PYTHONPATH": str(self.code), "HOME": str(self.top.parent)}
+        app = ["--app", APP] if one_app else []
         process = subprocess.Popen(
-            [sys.executable, "-m", "relstore", *words, "--app", APP, "--to", str(self.top)],
+            [sys.executable, "-m", "relstore", *words, *app, "--to", str(self.top)],
             stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs, env=environment, cwd=self.top.parent,
         )  # fmt: skip
         os.close(theirs)
@@ -104,6 +107,41 @@ def commands(place: Place, turn: int) -> dict[str, list[str]]:
     }
 
 
+READING = {
+    "status": ["status"],
+    "status --check": ["status", "--check"],
+    "list-generations": ["list-generations"],
+    "log": ["log"],
+    "metrics": ["metrics"],
+    "show": ["show", "--app", f"{APP}-00"],
+    "diff": ["diff", "-1", "--app", f"{APP}-00"],
+    "check": ["check", "--app", f"{APP}-00"],
+}
+"""What reads all apps of a store, or one of many, and shows as much however long their histories are."""
+
+
+def make_equal(directory: Path, count: int) -> Place:
+    """A store with apps that all have ``count`` generations, of which the last ten are still there."""
+    place = Place(f"{OTHERS} apps of {count:,}", directory / f"all-{count}" / "store", ROOT, count)
+    for number in range(OTHERS):
+        grow(place.top, AppName(f"{APP}-{number:02}"), count, kept=TEN)
+    return place
+
+
+def measure_reading(places: Sequence[Place], turns: int) -> dict[str, dict[str, list[Taken]]]:
+    """As ``measure``, for what reads all apps; the first turn writes the checkpoints."""
+    taken: dict[str, dict[str, list[Taken]]] = defaultdict(lambda: defaultdict(list))
+    for turn in range(turns + 1):
+        for work, words in READING.items():
+            for place in places:
+                took = place.run(words, one_app=False)
+                if turn:
+                    taken[work][place.name].append(took)
+            last = {name: round(each[-1].processor, 2) for name, each in taken[work].items()}
+            print(turn, work, last, flush=True)
+    return taken
+
+
 def measure(places: Sequence[Place], turns: int) -> dict[str, dict[str, list[Taken]]]:
     """All commands on all places, one place after the other within a turn; the first turn does not count."""
     taken: dict[str, dict[str, list[Taken]]] = defaultdict(lambda: defaultdict(list))
@@ -141,31 +179,55 @@ in it. `gc` plans to remove all but five, so it looks at each file that would go
 """
 
 
+ALL_APPS = "## Long histories of all apps\n"
+PAGE_OF_ALL = f"""{ALL_APPS}
+`python -m bench.growth --all-apps --write` makes this part: all of the {OTHERS} apps of a store have the long
+history, of which the last {TEN} generations are still there. `show`, `diff` and `check` are about one app,
+the others about all. So many lines are shown whatever the length; with `--all`, in a pipe or on the page of
+`history`, everything is shown, and that takes as long as it is.
+
+"""
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.growth", description=__doc__)
     parser.add_argument("--generations", type=int, default=10_000)
     parser.add_argument("--turns", type=int, default=7)
     parser.add_argument("--write", action="store_true", help="write the part of docs/scale.md")
     parser.add_argument("--older", type=Path, help="another checkout to run as well")
+    parser.add_argument("--all-apps", action="store_true", help="what reads all apps at once")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="relstore-growth-") as directory:
         top = Path(directory)
-        places = [
-            make(top, f"{TEN} generations", TEN, ROOT),
-            make(top, f"{chosen.generations:,} generations", chosen.generations, ROOT),
-        ]
-        if chosen.older:
+        run = measure_reading if chosen.all_apps else measure
+        if chosen.all_apps:
+            places = [make_equal(top, TEN), make_equal(top, chosen.generations)]
+        else:
+            places = [
+                make(top, f"{TEN} generations", TEN, ROOT),
+                make(top, f"{chosen.generations:,} generations", chosen.generations, ROOT),
+            ]
+        if chosen.older and not chosen.all_apps:
             places.append(make(top, "an older relstore", chosen.generations, chosen.older.resolve()))
         try:
-            lines = table(measure(places, chosen.turns), places[0].name)
+            lines = table(run(places, chosen.turns), places[0].name)
             print(lines)
             if chosen.write:
-                page = ROOT / "docs" / "scale.md"
-                before = page.read_text().partition(GROWTH)[0].rstrip()
-                page.write_text(f"{before}\n\n{PAGE}{lines}\n")
+                _write(lines, all_apps=chosen.all_apps)
         finally:
             subprocess.run(["chmod", "-R", "u+w", directory], check=True)
     return 0
+
+
+def _write(lines: str, *, all_apps: bool) -> None:
+    """Into docs/scale.md, whose last two parts these are."""
+    page = ROOT / "docs" / "scale.md"
+    before, _, rest = page.read_text().partition(GROWTH)
+    one, _, every = rest.partition(ALL_APPS)
+    parts = [f"{GROWTH}{one}", f"{PAGE_OF_ALL}{lines}"] if all_apps else [f"{PAGE}{lines}"]
+    if every and not all_apps:
+        parts.append(f"{ALL_APPS}{every}")
+    page.write_text("\n\n".join(part.rstrip() for part in [before, *parts]) + "\n")
 
 
 if __name__ == "__main__":

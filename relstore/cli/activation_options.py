@@ -15,7 +15,7 @@ import click
 
 from relstore.cli import completers
 from relstore.cli.options import Duration
-from relstore.client.config.keys.service import ASK_BECOME_PASS, IGNORE_PREFLIGHT
+from relstore.client.config.keys.service import IGNORE_PREFLIGHT
 from relstore.errors import UsageError
 
 if TYPE_CHECKING:
@@ -68,35 +68,41 @@ def cut_old_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return option(command)
 
 
-def advise(options: ActivationOptions, invocation: Invocation) -> list[str]:
-    """Say what the recipe does not protect from; what was said, for the JSON document."""
+def advise(invocation: Invocation) -> list[str]:
+    """Say what the recipes do not protect from; what was said, for the JSON document."""
+    from relstore.cli.host_recipe import recipe_at, sets_its_own
     from relstore.client.operations.advice import advice
 
-    sentence = advice(options.recipe)
-    if not sentence:
-        return []
-    invocation.console.note(sentence)
-    return [sentence]
+    said: list[str] = []
+    for host in invocation.hosts:
+        sentence = advice(recipe_at(invocation, host))
+        if sentence and sets_its_own(host):
+            sentence = f"{host.name}: {sentence}"
+        if sentence and sentence not in said:
+            said.append(sentence)
+            invocation.console.note(sentence)
+    return said
 
 
 def activation_of(
     invocation: Invocation, lock_wait: int, override_hold: bool, cut_old: bool
 ) -> ActivationOptions:
     """What is asked of the hosts. The person may be asked for a password first. Raises UsageError."""
+    from relstore.cli.host_recipe import needs_password, recipe_at, through_sudo
     from relstore.client.config.recipe import recipe
     from relstore.client.operations.plan import ActivationOptions
-    from relstore.formats.recipe import SUDO
 
-    steps = recipe(invocation.settings)
-    if cut_old and steps.cut_over is None:
+    if (
+        cut_old
+        and invocation.hosts
+        and all(recipe_at(invocation, host).cut_over is None for host in invocation.hosts)
+    ):
         raise UsageError(
             "--cut-old is about the connections of an app with two slots",
             hint='Leave it out, or set `unit` to a template, "web@".',
         )
-    password = ""
-    if invocation.settings.get(ASK_BECOME_PASS) and steps.units.names:
-        steps = steps._replace(units=steps.units._replace(become=SUDO))
-        password = ask_password()
+    password = ask_password() if needs_password(invocation) else ""
+    steps = through_sudo(recipe(invocation.settings), password)
     ignored = invocation.settings.get(IGNORE_PREFLIGHT) or ()
     return ActivationOptions(invocation.who, steps, lock_wait, override_hold, password, ignored, cut_old)
 

@@ -8,12 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from relstore.cli.hosts import hosts_of, with_targets
-from relstore.cli.invocation import Invocation, openssh_of
+from relstore.cli.invocation import Invocation, openssh_of, place_of
 from relstore.cli.layers import variable_values
+from relstore.client.config.chosen_hosts import kept
 from relstore.client.config.keys.target import CONNECT_TIMEOUT, PYTHON, TO
 from relstore.client.config.load import environment_names, load
 from relstore.client.config.setting import PathBase
-from relstore.client.config.values import layered
+from relstore.client.config.values import Values, layered
 from relstore.client.connection.shared import SharedState
 from relstore.errors import UsageError
 
@@ -29,10 +30,12 @@ def in_each_environment(invocation: Invocation) -> Mapping[str, Invocation]:
     if path is None or not names:
         where = f"{path} has no environments" if path is not None else "there is no relstore.toml"
         raise UsageError(f"--all-envs: {where}", hint="Leave it out; `[env.NAME]` makes an environment.")
-    return {name: _within(invocation, path, name) for name in names}
+    environments = {name: _within(invocation, path, name) for name in names}
+    return _narrowed(environments) if any(invocation.narrowing) else environments
 
 
 def _within(invocation: Invocation, path: Path, name: str) -> Invocation:
+    """With all hosts of the environment."""
     home = invocation.account.home
     config = load(path, name, home)
     base = PathBase(Path(), home)
@@ -46,4 +49,26 @@ def _within(invocation: Invocation, path: Path, name: str) -> Invocation:
         openssh=openssh_of(settings),
         shared=SharedState(),
     )
-    return replace(invocation, config=config, said=said, settings=settings, account=account, hosts=hosts)
+    return replace(
+        invocation,
+        config=config,
+        said=said,
+        settings=settings,
+        account=account,
+        hosts=hosts,
+        place=place_of(path, name),
+    )
+
+
+def _narrowed(environments: Mapping[str, Invocation]) -> dict[str, Invocation]:
+    """What ``--hosts`` and ``--group`` leave; a name is one of some environment. Raises UsageError."""
+    failed = {name: inside.failed_hosts.get(inside.place) for name, inside in environments.items()}
+    narrowing = next(iter(environments.values())).narrowing
+    everywhere = [host for inside in environments.values() for host in inside.hosts]
+    narrowing.of(tuple(everywhere), [host for names in failed.values() for host in names])
+    found = {}
+    for name, inside in environments.items():
+        hosts = kept(inside.hosts, *narrowing, failed[name])
+        targets = Values({TO.name: tuple(host.target for host in hosts)})
+        found[name] = replace(inside, hosts=hosts, settings=layered(inside.settings, targets))
+    return found

@@ -47,9 +47,12 @@ class Console:
             self._write(line, hang)
 
     def stream(self, lead: str, style: str, line: str) -> None:
-        """A line of what many write: ``lead`` says who, in the colour ``style``. It stays one line."""
+        """A line of what many write: ``lead`` says who, in the colour ``style``."""
         if not self.json:
-            sys.stdout.write(f"{self._paint(text.one_line(lead), style)}{text.one_line(line)}\n")
+            said = text.one_line(lead)
+            first, *others = whole_lines(said + text.one_line(line), len(said) or 2, sys.stdout)
+            sys.stdout.write(f"{self._paint(said, style)}{first.removeprefix(said)}\n")
+            sys.stdout.write("".join(f"{other}\n" for other in others))
 
     def say(self, line: str, *, hang: int | None = 2) -> None:
         """A line about what happened, for a person who watches. ``hang``: see ``report``; None for a command
@@ -139,6 +142,14 @@ def _fitting(line: str, hang: int, stream: TextIO) -> list[str]:
 
     width, ellipsis = _width(stream), _ellipsis(stream)
     return [part for each in lines for part in wrap(each, width, hang=hang, ellipsis=ellipsis)]
+
+
+def whole_lines(line: str, hang: int, stream: TextIO) -> list[str]:
+    """A line that a program wrote: on a terminal in lines that fit. One with a word that is too wide for that
+    stays as it is, or nobody could copy the word."""
+    fitting = _fitting(line, hang, stream)
+    is_whole = [word for each in fitting for word in each.split()] == text.escape(line).split()
+    return fitting if is_whole else [text.escape(line)]
 
 
 def _width(stream: TextIO) -> int:

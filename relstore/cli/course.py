@@ -6,16 +6,16 @@ Not for going through them (``client.fleet``), nor for showing it (``rollout_vie
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import cast
 
+from relstore.cli.host_recipe import recipe_at, sets_its_own, through_sudo
 from relstore.cli.invocation import Invocation
 from relstore.client.config.hosts import Host
 from relstore.client.config.keys import rollout as keys
 from relstore.client.config.keys.hosts import MAX_UNREACHABLE
 from relstore.client.config.keys.service import IGNORE_PREFLIGHT
-from relstore.client.config.recipe import recipe
 from relstore.client.config.share import Share
 from relstore.client.fleet.course import ONE_HOST, SILENT, Course, Observer, OutsideCheck
 from relstore.client.operations.plan import ActivationOptions
@@ -23,7 +23,6 @@ from relstore.client.rollout.order import OrderedHost, arranged, of_group
 from relstore.client.rollout.strategy import STOP, OnFailure, Strategy
 from relstore.client.target import Target
 from relstore.errors import UsageError
-from relstore.formats.recipe import SUDO, Variable
 
 _SHORT_S = 15 * 60.0
 _WIDE = 20
@@ -40,6 +39,11 @@ class Way:
     @property
     def targets(self) -> tuple[Target, ...]:
         return tuple(host.target for host in self.hosts)
+
+    def changed(self, change: Callable[[ActivationOptions], ActivationOptions]) -> Way:
+        """With other options at the hosts that have their own."""
+        options = {target: change(own) for target, own in self.course.options.items()}
+        return replace(self, course=replace(self.course, options=options))
 
     def told_to(self, observer: Observer) -> Course:
         """The course, with who is told what happens. With a single host there is nothing to tell."""
@@ -123,22 +127,12 @@ def _options(
     """Those of hosts that set something of their own. Raises UsageError."""
     if usual is None:
         return {}
-    return {
-        host.target: _options_at(invocation, host, usual)
-        for host in hosts
-        if host.values.by_name or host.variables
-    }
+    return {host.target: _options_at(invocation, host, usual) for host in hosts if sets_its_own(host)}
 
 
 def _options_at(invocation: Invocation, host: Host, usual: ActivationOptions) -> ActivationOptions:
-    settings = invocation.settings_at(host)
-    try:
-        steps = recipe(settings)
-    except UsageError as error:
-        raise UsageError(f"the host {host.name}: {error.what}", hint=error.hint) from None
-    if usual.password and steps.units.names:
-        steps = steps._replace(units=steps.units._replace(become=SUDO))
-    variables = tuple(Variable(name, text) for name, text in sorted(host.variables.items()))
-    if variables:
-        steps = steps._replace(variables=variables)
-    return replace(usual, recipe=steps, ignored_findings=settings.get(IGNORE_PREFLIGHT) or ())
+    return replace(
+        usual,
+        recipe=through_sudo(recipe_at(invocation, host), usual.password),
+        ignored_findings=invocation.settings_at(host).get(IGNORE_PREFLIGHT) or (),
+    )

@@ -20,6 +20,7 @@ from relstore.errors import RelstoreError, SomeHostsFailedError
 if TYPE_CHECKING:
     from relstore.cli.invocation import Invocation
     from relstore.cli.progress import ConsoleReporter
+    from relstore.client.config.hosts import Host
     from relstore.client.connection.session import Session
     from relstore.client.fleet.resolved_host import ResolvedHost
     from relstore.formats.names import AppName
@@ -41,6 +42,15 @@ def what_each_gave(
     from relstore.cli.on_hosts import work_on_each
 
     return work_on_each(invocation, work)
+
+
+def what_each_host_gave(
+    invocation: Invocation, work: Callable[[Host, Session, ConsoleReporter], Awaitable[T]]
+) -> list[Outcome[T]]:
+    """As ``what_each_gave``, for work that depends on what is set for the host."""
+    from relstore.cli.on_hosts import work_at_each
+
+    return work_at_each(invocation, work)
 
 
 def on_each_agreed(
@@ -104,9 +114,9 @@ def report_all(
     for outcome in outcomes:
         for value in outcome.value or ():
             if headings and app_of is not None and len(outcome.value or ()) > 1:
-                invocation.console.report(f"{app_of(value)} on {outcome.target}:")
+                invocation.console.report(f"{app_of(value)} on {outcome.target}:", hang=2)
             elif headings and len(outcomes) > 1:
-                invocation.console.report(f"{outcome.target}:")
+                invocation.console.report(f"{outcome.target}:", hang=2)
             show(outcome.target.label, value)
             documents.append({"target": str(outcome.target), **fields(value)})
     failed = [
@@ -157,8 +167,8 @@ async def the_apps(session: Session, invocation: Invocation) -> list[AppName]:
     from relstore.client.operations import chain_check
 
     names: Sequence[AppName] = [invocation.app] if invocation.app else await _app_names(session)
-    heads, note = invocation.account.heads, invocation.console.note
-    return [await chain_check.find_app(session, name, heads, note) for name in names]
+    await chain_check.check_each(session, names, invocation.account.heads, invocation.console.note)
+    return list(names)
 
 
 async def _app_names(session: Session) -> Sequence[AppName]:

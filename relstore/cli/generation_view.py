@@ -87,34 +87,39 @@ class FetchedRows:
 async def fetch_rows(
     session: Session,
     invocation: Invocation,
-    app: AppName,
+    apps: Sequence[AppName],
     last: int | None = None,
     *,
     deleted: bool = True,
-) -> FetchedRows:
-    """Those of the app: all, or so many of the ``last`` and the current and pinned ones before.
+) -> list[FetchedRows]:
+    """Those of each app: all, or so many of the ``last`` and the current and pinned ones before.
 
     ``deleted``: whether those are wanted that were deleted.
     """
-    asked = protocol.List(app)
+    asked = [protocol.List(app) for app in apps]
     if last is not None:
         # Completion remembers some more than are shown.
-        asked = protocol.List(app, max(last, MAX_GENERATIONS), deleted)
-    reply, body = await session.ask(asked, protocol.Listed)
-    generations = rows(body, RowOut)
-    invocation.seen.keep(
-        session.store_label,
-        app,
-        [SeenGeneration(row.number, _words(row)) for row in generations if row.state != DELETED],
-        [pin for row in generations for pin in row.pins],
-    )
-    wanted = [row for row in generations if deleted or row.state != DELETED]
+        asked = [protocol.List(app, max(last, MAX_GENERATIONS), deleted) for app in apps]
+    found: list[FetchedRows] = []
+    async for reply, body in session.ask_each(asked, protocol.Listed):
+        app, generations = apps[len(found)], rows(body, RowOut)
+        invocation.seen.keep(
+            session.store_label,
+            app,
+            [SeenGeneration(row.number, _words(row)) for row in generations if row.state != DELETED],
+            [pin for row in generations for pin in row.pins],
+        )
+        wanted = [row for row in generations if deleted or row.state != DELETED]
+        found.append(_the_last(app, wanted, reply.left_out or 0, last))
+    return found
+
+
+def _the_last(app: AppName, wanted: Sequence[RowOut], left_out: int, last: int | None) -> FetchedRows:
     if last is None:
         return FetchedRows(app, wanted, 0)
     newest = wanted[-last:]
     before = [row for row in wanted[: -len(newest)] if row.state == CURRENT or row.pins] if newest else []
-    left_out = (reply.left_out or 0) + len(wanted) - len(newest) - len(before)
-    return FetchedRows(app, [*before, *newest], left_out)
+    return FetchedRows(app, [*before, *newest], left_out + len(wanted) - len(newest) - len(before))
 
 
 def _words(row: RowOut) -> str:

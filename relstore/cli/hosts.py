@@ -10,9 +10,9 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from relstore.client.config.keys.hosts import HOSTS_COMMAND
+from relstore.client.config.keys.hosts import FAILED_HOSTS, HOSTS_COMMAND
 from relstore.client.config.keys.target import TO
 from relstore.client.config.setting import PathBase
 from relstore.client.config.values import Values, layered
@@ -24,6 +24,29 @@ if TYPE_CHECKING:
 
 _MAX_BYTES = 4 * 1024 * 1024
 _TIMEOUT_S = 120.0
+
+
+class Narrowing(NamedTuple):
+    """What ``--hosts`` and ``--group`` were given, as it was typed; empty where they were not given."""
+
+    names: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+
+    @property
+    def asks_for_failed(self) -> bool:
+        """Whether one of the names is the one for the hosts that failed."""
+        return any(word.strip() == FAILED_HOSTS for text in self.names for word in text.split(","))
+
+    def of(self, hosts: tuple[Host, ...], failed: Sequence[str]) -> tuple[Host, ...]:
+        """What is left of ``hosts``. ``failed``: those that failed last. Raises UsageError."""
+        if not any(self):
+            return hosts
+        from relstore.client.config.chosen_hosts import chosen
+
+        return chosen(hosts, self.names, self.groups, failed)
+
+
+EVERYWHERE = Narrowing()
 
 
 def asks_command(config: Config, said: Values) -> bool:
@@ -49,17 +72,6 @@ def hosts_of(config: Config, said: Values, base: PathBase, *, runs_command: bool
 def with_targets(settings: Values, hosts: Sequence[Host]) -> Values:
     """What holds when a command goes to these hosts."""
     return layered(settings, Values({TO.name: tuple(host.target for host in hosts)})) if hosts else settings
-
-
-def narrowed(
-    hosts: tuple[Host, ...], names: Sequence[str], groups: Sequence[str], failed: Sequence[str]
-) -> tuple[Host, ...]:
-    """What ``--hosts`` and ``--group`` leave. ``failed``: those that failed last. Raises UsageError."""
-    if not (names or groups):
-        return hosts
-    from relstore.client.config.chosen_hosts import chosen
-
-    return chosen(hosts, names, groups, failed)
 
 
 def _printed(command: tuple[str, ...], config: Config, base: PathBase) -> tuple[Host, ...]:

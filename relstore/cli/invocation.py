@@ -18,9 +18,8 @@ import click
 from relstore.cli.console import Console, console_of
 from relstore.cli.early import EARLY
 from relstore.cli.given import chosen_environment, given
-from relstore.cli.hosts import asks_command, hosts_of, narrowed, with_targets
+from relstore.cli.hosts import EVERYWHERE, Narrowing, asks_command, hosts_of, with_targets
 from relstore.cli.layers import flag_values, variable_values
-from relstore.client.config.keys.hosts import FAILED_HOSTS
 from relstore.client.config.keys.service import ASK_BECOME_PASS
 from relstore.client.config.keys.target import APP, CONNECT_TIMEOUT, PYTHON, SSH, TO
 from relstore.client.config.setting import PathBase
@@ -59,6 +58,8 @@ class Invocation:
     """What was seen of hosts, for completion."""
     hosts: tuple[Host, ...] = ()
     """Those of this run, in the order of ``targets``."""
+    narrowing: Narrowing = EVERYWHERE
+    """What is to leave these of all hosts."""
     place: str = ""
     """Which configuration and environment this run is of, for what is remembered of it."""
 
@@ -103,6 +104,7 @@ class Layers:
     """The flags and the variables."""
     settings: Values
     hosts: tuple[Host, ...]
+    narrowing: Narrowing
     place: str
     stays: bool
     """Whether the same words, variables and relstore.toml lead to the same hosts again."""
@@ -119,23 +121,24 @@ def layers_of(context: click.Context, *, runs_command: bool = True, narrows: boo
     flags = flag_values(given(context), base)
     said = layered(variable_values(os.environ, base), flags)
     hosts = hosts_of(config, said, base, runs_command=runs_command)
-    place = f"{config.path or _working_directory()} {config.env or ''}".rstrip()
-    names, groups = _given_words(context, "hosts"), _given_words(context, "group")
+    place = place_of(config.path or _working_directory(), config.env)
+    narrowing = Narrowing(_given_texts(context, "hosts"), _given_texts(context, "group"))
     if narrows:
-        failed = _failed_hosts().get(place) if FAILED_HOSTS in names else []
-        hosts = narrowed(hosts, names, groups, failed)
+        failed = _failed_hosts().get(place) if narrowing.asks_for_failed else []
+        hosts = narrowing.of(hosts, failed)
     settings = with_targets(layered(config.values, said), hosts)
-    stays = not (asks_command(config, said) or (narrows and FAILED_HOSTS in names))
-    return Layers(config, flags, said, settings, hosts, place, stays)
+    stays = not (asks_command(config, said) or (narrows and narrowing.asks_for_failed))
+    return Layers(config, flags, said, settings, hosts, narrowing, place, stays)
 
 
-def _given_words(context: click.Context, option: str) -> list[str]:
+def place_of(directory: Path, env: str | None) -> str:
+    """A configuration and an environment, for what is remembered of them."""
+    return f"{directory} {env or ''}".rstrip()
+
+
+def _given_texts(context: click.Context, option: str) -> tuple[str, ...]:
     value = given(context).get(option)
-    words: list[str] = []
-    for text in value if isinstance(value, tuple) else ():
-        # One that is empty stays, and names nothing: it must not mean all hosts.
-        words += [word.strip() for word in str(text).split(",") if word.strip()] or [""]
-    return words
+    return tuple(map(str, value)) if isinstance(value, tuple) else ()
 
 
 def _failed_hosts() -> FailedHosts:
@@ -151,9 +154,13 @@ def at_once(settings: Values) -> bool:
 
 
 def invocation_of(
-    context: click.Context, begins_with_hosts: Callable[[Values], bool] = lambda _: False
+    context: click.Context,
+    begins_with_hosts: Callable[[Values], bool] = lambda _: False,
+    *,
+    narrows: bool = True,
 ) -> Invocation:
     """``begins_with_hosts``: whether nothing is to come before the hosts, so that ssh can be started at once.
+    ``narrows``: whether ``--hosts`` and ``--group`` count already.
 
     Raises ConfigError, TargetError, UsageError.
     """
@@ -168,7 +175,7 @@ def invocation_of(
 
     home = os.path.expanduser("~")
     ssh_config = os.path.join(home, ".ssh", "config"), SYSTEM_SSH_CONFIG
-    layers = layers_of(context)
+    layers = layers_of(context, narrows=narrows)
     openssh = openssh_of(layers.settings)
     head_start: HeadStart[SSHProcess] = HeadStart()
     context.call_on_close(head_start.end)
@@ -221,6 +228,7 @@ def invocation_of(
         f"{user}@{os.uname().nodename}"[:255],
         seen,
         layers.hosts,
+        layers.narrowing,
         layers.place,
     )
 

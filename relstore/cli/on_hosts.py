@@ -11,6 +11,7 @@ from typing import TypeVar
 from relstore.cli.invocation import Invocation
 from relstore.cli.outcome import Outcome
 from relstore.cli.progress import ConsoleReporter
+from relstore.client.config.hosts import Host
 from relstore.client.config.keys.hosts import MAX_UNREACHABLE
 from relstore.client.connection.connect import connected
 from relstore.client.connection.session import Session
@@ -30,10 +31,17 @@ T = TypeVar("T")
 def work_on_each(
     invocation: Invocation, work: Callable[[Session, ConsoleReporter], Awaitable[T]]
 ) -> list[Outcome[T]]:
-    """``each_host.on_each``, but for the error of a single target."""
-    targets = invocation.need_targets()
+    """``each_host.what_each_gave``."""
+    return work_at_each(invocation, lambda _host, session, reporter: work(session, reporter))
+
+
+def work_at_each(
+    invocation: Invocation, work: Callable[[Host, Session, ConsoleReporter], Awaitable[T]]
+) -> list[Outcome[T]]:
+    """``each_host.what_each_host_gave``."""
+    invocation.need_targets()
     with ConsoleReporter(invocation.console, invocation.labels) as reporter:
-        return asyncio.run(_gather(invocation, targets, reporter, work))
+        return asyncio.run(_gather(invocation, reporter, work))
 
 
 def work_on_each_agreed(
@@ -51,17 +59,17 @@ def work_on_each_agreed(
 
 async def _gather(
     invocation: Invocation,
-    targets: Sequence[Target],
     reporter: ConsoleReporter,
-    work: Callable[[Session, ConsoleReporter], Awaitable[T]],
+    work: Callable[[Host, Session, ConsoleReporter], Awaitable[T]],
 ) -> list[Outcome[T]]:
-    turns = Turns(targets, invocation.account)
+    turns = Turns(invocation.targets, invocation.account)
 
-    async def at_target(target: Target) -> Outcome[T]:
+    async def at_host(host: Host) -> Outcome[T]:
+        target = host.target
         async with turns:
             try:
                 async with connected(target, invocation.account, reporter) as session:
-                    value = await work(session, reporter)
+                    value = await work(host, session, reporter)
                 reporter.ended(target.label, "done")
                 return Outcome(target, value, None)
             except RelstoreError as error:
@@ -69,7 +77,7 @@ async def _gather(
                 return Outcome(target, None, error.on(target.label))
 
     async with invocation.account.shared.lasting():
-        return list(await asyncio.gather(*map(at_target, targets)))
+        return list(await asyncio.gather(*map(at_host, invocation.hosts)))
 
 
 async def _agree(

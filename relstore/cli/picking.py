@@ -123,7 +123,8 @@ def _listed(invocation: Invocation) -> list[Sequence[RowOut]]:
 
     async def at_host(session: Session, _: ConsoleReporter) -> Sequence[RowOut]:
         app = await the_app(session, invocation)
-        return (await generation_view.fetch_rows(session, invocation, app)).rows
+        (found,) = await generation_view.fetch_rows(session, invocation, [app])
+        return found.rows
 
     outcomes = on_each(invocation, at_host)
     errors = [outcome.error for outcome in outcomes if outcome.error is not None]
@@ -162,10 +163,10 @@ def _answer(found: Sequence[PickableBuild], invocation: Invocation) -> PickableB
         if len({choice.build for choice in meant}) == 1:
             if not meant[-1].is_current:
                 return meant[-1]
-            invocation.console.report(f"{meant[-1].numbers} is current already")
+            invocation.console.report(f"{meant[-1].numbers} is current already", hang=2)
         elif typed:
             problem = "means several of them" if meant else "is not in the list"
-            invocation.console.report(f"{typed[:40]!r} {problem}")
+            invocation.console.report(f"{typed[:40]!r} {problem}", hang=2)
 
 
 def _typed() -> str:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 
 from relstore.cli import host_lines, text
-from relstore.cli.console import Console
+from relstore.cli.console import Console, whole_lines
 from relstore.cli.host_lines import HostLines
 from relstore.cli.live_area import LiveArea
 from relstore.cli.unexpected import say_accepted
@@ -84,7 +84,8 @@ class ConsoleReporter(Reporter):
             return  # the host's record keeps what matters of it
         prefix = f"{host} | " if len(self._hosts) > 1 and host else "  | " if host else ""
         for line in data.decode("utf-8", "replace").splitlines():
-            self._write(prefix + line)
+            for part in whole_lines(prefix + line, len(prefix), sys.stderr):
+                self._write(part)
 
     def accepted(self, host: str, job: str) -> None:
         self._accepted[host] = job

@@ -20,7 +20,7 @@ from relstore.cli.local_state import send_options
 from relstore.cli.outcome import Outcome
 from relstore.cli.outcome_view import show_results
 from relstore.cli.progress import ConsoleReporter
-from relstore.cli.rollout_view import rollout_view
+from relstore.cli.rollout_view import event_file, rollout_view
 from relstore.client.artifact.executables import programs
 from relstore.client.artifact.git import describe
 from relstore.client.artifact.scan import Scan, Selection, scan
@@ -73,7 +73,8 @@ def push_as_asked(invocation: Invocation, wish: Wish) -> None:
         activation_of(invocation, wish.lock_wait, wish.override_hold, wish.cut_old) if activates else None
     )
     way = way_of(invocation, activation)
-    with source(invocation) as (artifact, app):
+    events = None if wish.dry_run else wish.events
+    with event_file(events, invocation) as file, source(invocation) as (artifact, app):
         if wish.dry_run:
             _dry_run(invocation, app, _scan(artifact, invocation, scans), transfer, way)
             return
@@ -97,10 +98,10 @@ def push_as_asked(invocation: Invocation, wish: Wish) -> None:
                 settings.get(GC),
             )
 
-        warnings = advise(activation, invocation) if activation is not None else []
+        warnings = advise(invocation) if activation is not None else []
         hooks = LocalHooks("push", app, invocation) if activation is not None else None
         around = hooks.around() if hooks is not None else nullcontext()
-        with around, rollout_view(invocation, wish.events) as view:
+        with around, rollout_view(invocation, file) as view:
             results = run_interruptible(
                 lambda interrupts: push_to_all(
                     plan, way.targets, access_of(invocation, view.reporter, interrupts), way.told_to(view)

@@ -50,8 +50,8 @@ def show_plan(
         titles[0] += " (canary)"
     for title, hosts in [*zip(titles, waves, strict=True), *among.items()]:
         if hosts:
-            console.report(f"{title}: {text.plural(len(hosts), 'host')}: {', '.join(hosts)}")
+            console.report(f"{title}: {text.plural(len(hosts), 'host')}: {', '.join(hosts)}", hang=2)
     if rollout.why:
-        console.report(f"nothing would be switched, because {rollout.why}")
+        console.report(f"nothing would be switched, because {rollout.why}", hang=2)
     hosts_by_state = {str(state): hosts for state, hosts in among.items()}
     return {"waves": waves, **hosts_by_state, "why": rollout.why}

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from relstore.cli import rollout_lines, text
@@ -123,25 +123,26 @@ class RolloutView(Observer):
         self._say(f"still in {rollout_lines.where(rollout)}: {rollout_lines.counted(rollout)}")
 
 
+def event_file(path: Path | None, invocation: Invocation) -> closing[EventFile]:
+    """The one of ``--events``, open for the block, before anything is done. Raises UsageError."""
+    return closing(EventFile(path, invocation.console.note))
+
+
 @contextmanager
-def rollout_view(invocation: Invocation, events: Path | None) -> Iterator[RolloutView]:
-    """For one command. Raises UsageError when the file of ``--events`` cannot be opened."""
-    file = EventFile(events, invocation.console.note)
+def rollout_view(invocation: Invocation, events: EventFile) -> Iterator[RolloutView]:
+    """For one command."""
     ended = threading.Event()
-    try:
-        with ConsoleReporter(invocation.console, invocation.labels) as reporter:
-            view = RolloutView(reporter, invocation, file)
-            beats = threading.Thread(target=_beat, args=(view, ended), name="heartbeat", daemon=True)
-            if not sys.stderr.isatty():
-                beats.start()
-            try:
-                yield view
-            finally:
-                ended.set()
-                if beats.ident is not None:
-                    beats.join()
-    finally:
-        file.close()
+    with ConsoleReporter(invocation.console, invocation.labels) as reporter:
+        view = RolloutView(reporter, invocation, events)
+        beats = threading.Thread(target=_beat, args=(view, ended), name="heartbeat", daemon=True)
+        if not sys.stderr.isatty():
+            beats.start()
+        try:
+            yield view
+        finally:
+            ended.set()
+            if beats.ident is not None:
+                beats.join()
 
 
 def _beat(view: RolloutView, ended: threading.Event) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import click
@@ -16,13 +16,14 @@ from relstore import protocol
 from relstore.cli import status_view, text
 from relstore.cli.checkout import checkout_of
 from relstore.cli.console import Console, error_fields
-from relstore.cli.each_host import on_each, report_all, the_apps, what_each_gave
+from relstore.cli.each_host import on_each, report_all, the_apps, what_each_host_gave
+from relstore.cli.host_recipe import recipe_at
 from relstore.cli.invocation import Invocation
 from relstore.cli.outcome import Outcome
 from relstore.cli.progress import ConsoleReporter
 from relstore.cli.status_check import Level, Verdict, good_words, judge, worst
 from relstore.cli.watching import watch_hosts
-from relstore.client.config.recipe import recipe as recipe_of
+from relstore.client.config.hosts import Host
 from relstore.client.connection.session import Session
 from relstore.client.operations.inspect import complaint
 from relstore.errors import BusyError, NotFoundError
@@ -43,15 +44,20 @@ class AppStatus:
 
 def show_status(invocation: Invocation, *, check: bool, watch: bool) -> None:
     """Once, for monitoring (``check``), or again and again (``watch``)."""
-    recipe = recipe_of(invocation.settings) if check else Recipe()
 
     async def at_host(session: Session, _: ConsoleReporter) -> list[AppStatus]:
-        return [await _ask(session, app, recipe, check=check) for app in await the_apps(session, invocation)]
+        return await _ask(session, invocation)
+
+    recipes = {host.target: recipe_at(invocation, host) for host in invocation.hosts} if check else {}
+
+    async def checked_at_host(host: Host, session: Session, _: ConsoleReporter) -> list[AppStatus]:
+        recipe = recipes[host.target]
+        return [await _judged(session, found, recipe) for found in await _ask(session, invocation)]
 
     if watch:
         watch_hosts(invocation, at_host, lambda host, answers: _all_lines(host, answers, invocation.console))
     elif check:
-        _check(what_each_gave(invocation, at_host), invocation)
+        _check(what_each_host_gave(invocation, checked_at_host), invocation)
     else:
         _report(on_each(invocation, at_host), invocation)
 
@@ -74,16 +80,20 @@ def _report(outcomes: Sequence[Outcome[list[AppStatus]]], invocation: Invocation
     report_all("status", outcomes, invocation, show, fields)
 
 
-async def _ask(session: Session, app: AppName, recipe: Recipe, *, check: bool) -> AppStatus:
-    state, _body = await session.ask(protocol.Status(app), StatusOut)
-    if not check:
-        return AppStatus(app, session.hello.root, state)
-    wrong = ""
+async def _ask(session: Session, invocation: Invocation) -> list[AppStatus]:
+    apps = await the_apps(session, invocation)
+    states = [state async for state, _ in session.ask_each([protocol.Status(app) for app in apps], StatusOut)]
+    return [AppStatus(app, session.hello.root, state) for app, state in zip(apps, states, strict=True)]
+
+
+async def _judged(session: Session, found: AppStatus, recipe: Recipe) -> AppStatus:
+    """With what the probes say."""
+    state, wrong = found.state, ""
     if state.current is not None and not state.job:
         with contextlib.suppress(BusyError, NotFoundError):  # an activation has just begun
-            error = await complaint(session, app, recipe)
+            error = await complaint(session, found.app, recipe)
             wrong = error.what if error else ""
-    return AppStatus(app, session.hello.root, state, judge(state, wrong))
+    return replace(found, verdict=judge(state, wrong))
 
 
 def _all_lines(host: str, answers: Sequence[AppStatus], screen: Console) -> list[str]:
@@ -109,7 +119,7 @@ def _check(outcomes: Sequence[Outcome[list[AppStatus]]], invocation: Invocation)
                 found.append((answer.verdict.level, line))
     level = worst(level for level, _ in found)
     for _, line in sorted(found, key=lambda pair: pair[0] != level):
-        invocation.console.report(line)
+        invocation.console.report(line, hang=2)
     invocation.console.document(
         "status",
         hosts=[

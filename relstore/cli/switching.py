@@ -11,7 +11,7 @@ from relstore.cli.interruptible import run_interruptible
 from relstore.cli.invocation import Invocation
 from relstore.cli.local_hooks import LocalHooks
 from relstore.cli.outcome_view import show_results
-from relstore.cli.rollout_view import rollout_view
+from relstore.cli.rollout_view import event_file, rollout_view
 from relstore.client.fleet import switch as fleet
 from relstore.client.fleet.switch import Switch
 from relstore.client.operations.plan import ActivationOptions, Rejection
@@ -35,9 +35,9 @@ def switch_as_asked(
     order = Switch(spec, invocation.app, options, each_its_own, rejection)
     # Nobody wants to go back to what was just said to be bad.
     way = way_of(invocation, options, reverts=rejection is None)
-    warnings = advise(options, invocation)
+    warnings = advise(invocation)
     hooks = LocalHooks(command, order.app, invocation)
-    with hooks.around(), rollout_view(invocation, events) as view:
+    with event_file(events, invocation) as file, hooks.around(), rollout_view(invocation, file) as view:
         app, results = run_interruptible(
             lambda interrupts: fleet.switch(
                 order, way.targets, access_of(invocation, view.reporter, interrupts), way.told_to(view)
@@ -49,17 +49,17 @@ def switch_as_asked(
 def restart_as_asked(asked: ActivationOptions, invocation: Invocation, events: Path | None) -> None:
     """Raises UsageError."""
     invocation.need_targets()
-    if asked.recipe.restarts_nothing:
-        raise UsageError(
-            "nothing says how the app is restarted", hint="Give --unit NAME, or set `unit` in relstore.toml."
-        )
-    # Hooks belong to a release that goes live.
-    options = replace(
-        asked, recipe=asked.recipe._replace(before=None, after=None, on_failure=None, confirm=0)
-    )
-    way = way_of(invocation, options, reverts=False)
-    warnings = advise(options, invocation)
-    with rollout_view(invocation, events) as view:
+    options = _only_restarting(asked)
+    way = way_of(invocation, options, reverts=False).changed(_only_restarting)
+    for host in way.hosts:
+        if way.course.options_at(host.target, options).recipe.restarts_nothing:
+            where = f" on {host.name}" if len(way.hosts) > 1 else ""
+            raise UsageError(
+                f"nothing says how the app is restarted{where}",
+                hint="Give --unit NAME, or set `unit` in relstore.toml.",
+            )
+    warnings = advise(invocation)
+    with event_file(events, invocation) as file, rollout_view(invocation, file) as view:
         app, results = run_interruptible(
             lambda interrupts: fleet.restart(
                 invocation.app,
@@ -70,3 +70,9 @@ def restart_as_asked(asked: ActivationOptions, invocation: Invocation, events: P
             )
         )
     show_results("restart", app, results, invocation, view, warnings=warnings)
+
+
+def _only_restarting(options: ActivationOptions) -> ActivationOptions:
+    """Without hooks: they belong to a release that goes live."""
+    steps = options.recipe._replace(before=None, after=None, on_failure=None, confirm=0)
+    return replace(options, recipe=steps)

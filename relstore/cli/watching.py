@@ -61,7 +61,7 @@ def watch_hosts(
     finally:
         area.stop()
     for line in _all(shown):
-        invocation.console.report(line)
+        invocation.console.report(line, hang=2)
 
 
 def _all(shown: dict[Target, Sequence[str]]) -> list[str]:

@@ -155,7 +155,8 @@ class Answers:
     def status(self) -> Handlers:
         from relstore.host.requests import status
 
-        return {protocol.Status: self._in_store(status.status)}
+        builds = status.Builds()
+        return {protocol.Status: self._in_store(lambda store, request: status.status(store, request, builds))}
 
     def keeping(self) -> Handlers:
         from relstore.host.requests import keeping

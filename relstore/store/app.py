@@ -85,15 +85,16 @@ class App:
             chain = ledger.read_chain(self.name, records, numbers_in(records), 0, None)
         return [generation for _, generation in chain]
 
-    def head(self) -> Digest | None:
-        """The digest of the last record, which names the whole chain; None when there is none."""
-        last = self.last()
-        return None if last is None else record_digest(self.record(last))
-
     def last(self) -> int | None:
         """The number of the last record; None when there is none."""
         numbers = self.numbers()
         return numbers[-1] if numbers else None
+
+    def last_from(self, number: int) -> int | None:
+        """As ``last``, at once where ``number`` is the last one."""
+        with self.area(RECORDS) as records:
+            is_last = records.lstat(str(number)) and records.lstat(str(number + 1)) is None
+        return number if is_last and number > 0 else self.last()
 
     def record(self, number: int) -> bytes:
         """The record as it is on disk. Raises DamagedError."""
@@ -285,6 +286,13 @@ class App:
     def unresolved(self) -> Event | None:
         """The intent that has no outcome, or None. Raises DamagedError."""
         return self._ask(Ledger.intent)
+
+    def unresolved_in(self, table: Table) -> Event | None:
+        """As ``unresolved``, by what was read for the table. Raises DamagedError."""
+        try:
+            return table.ledger.intent()
+        except ContradictionError:
+            return self.unresolved()
 
     def last_switch(self) -> Event | None:
         """The last intent, whatever became of it. Raises DamagedError."""

@@ -16,9 +16,12 @@ from relstore.formats import journal as journal_format
 from relstore.formats.checkpoint import Checkpoint, Draft, Facts, empty
 from relstore.formats.generation import MAX_BYTES, Generation, record_digests
 from relstore.formats.journal import UNREAD, Event, Journal, JournalPart
-from relstore.formats.names import AppName, Digest, is_generation
+from relstore.formats.names import MAX_GENERATION, AppName, Digest, is_generation
 from relstore.store import history, journal
 from relstore.store.directory import Dir
+
+_TOO_LONG = len(str(MAX_GENERATION))
+"""A shorter row of digits cannot be too great a number."""
 
 
 class ContradictionError(Exception):
@@ -94,8 +97,10 @@ def read(name: AppName, app: Dir, records: Dir, known: Checkpoint | None) -> Led
 def numbers_in(directory: Dir) -> list[int]:
     """The generations that have a name in ``directory``, ascending. What else is there is passed over."""
     # There may be many: what looks like a number is quicker to tell than what is one.
-    digits = [name for name in directory.all_names() if name.isdigit()]
-    return sorted(int(name) for name in digits if is_generation(name))
+    digits = [name for name in directory.all_names() if name.isdigit() and name[0] != "0"]
+    if not "".join(digits).isascii() or max(map(len, digits), default=0) >= _TOO_LONG:
+        digits = [name for name in digits if is_generation(name)]
+    return sorted(map(int, digits))
 
 
 def read_chain(
@@ -105,9 +110,9 @@ def read_chain(
 
     ``parent``: the digest of that record. Raises DamagedError.
     """
-    for expected, number in enumerate(numbers, start=1):
-        if number != expected:
-            raise DamagedError(f"the record of generation {expected} of {name} is missing")
+    if numbers and numbers[-1] != len(numbers):
+        missing = next(expected for expected, number in enumerate(numbers, start=1) if number != expected)
+        raise DamagedError(f"the record of generation {missing} of {name} is missing")
     contents = [records.read(str(number), MAX_BYTES) for number in numbers[after:]]
     chain = []
     for number, raw, digest in zip(numbers[after:], contents, record_digests(contents)):

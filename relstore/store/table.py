@@ -44,6 +44,11 @@ class Table(Sequence[Brief]):
         return brief_of(facts, number, self._current, self._linked, self._pins)
 
     @property
+    def head(self) -> Digest | None:
+        """The digest of the last record, which names the whole chain; None when there is none."""
+        return self._checkpoint.facts(len(self)).record if len(self) else None
+
+    @property
     def current(self) -> Brief | None:
         """The current one, if it is there."""
         number = self._current
@@ -52,9 +57,15 @@ class Table(Sequence[Brief]):
         return self[number - 1]
 
     @property
+    def not_deleted(self) -> list[int]:
+        """The numbers of those that are not deleted, ascending."""
+        last = len(self)
+        return sorted(number for number in self._linked if number <= last)
+
+    @property
     def present(self) -> int:
         """How many are not deleted."""
-        return sum(1 for number in self._linked if number <= len(self))
+        return len(self.not_deleted)
 
     @property
     def special(self) -> list[int]:

@@ -22,6 +22,8 @@ TARGETS = [
         "[2001:db8::1]:/srv/web",
         "/srv/here",
         "deploy@web1:/srv/more",
+        "/srv/one,two",
+        "/srv/one",
     )
 ]
 
@@ -35,15 +37,21 @@ TARGETS = [
         (["deploy@web1:/srv/more"], [4]),
         (["2001:db8::1"], [2]),
         (["[2001:db8::1]"], [2]),
-        (["this machine"], [3]),
+        (["this machine"], [3, 5, 6]),
         (["/srv/here"], [3]),
+        (["/srv/one,two"], [5]),
+        (["/srv/one"], [6]),
+        (["web2, /srv/one,two ,/srv/one"], [1, 5, 6]),
+        (["/srv/one,two,/srv/here", "web2,,web1"], [0, 1, 3, 4, 5]),
     ],
 )
 def test_a_name_means_a_host(names: list[str], expected: list[int]) -> None:
     assert chosen(TARGETS, names, [], []) == tuple(TARGETS[index] for index in expected)
 
 
-@pytest.mark.parametrize("name", ["wbe1", "web", "", "WEB1", "web1:/srv/web", "-x"])
+@pytest.mark.parametrize(
+    "name", ["wbe1", "web", "", ",", "WEB1", "web1:/srv/web", "-x", "/srv/one,three", "two"]
+)
 def test_a_name_of_no_host_is_refused(name: str) -> None:
     with pytest.raises(UsageError, match=r"no host .* among the targets") as caught:
         chosen(TARGETS, ["web2", name], [], [])

@@ -51,6 +51,9 @@ COMMANDS = {
     "delete-generations": ("delete-generations", "1", "42", "43", "--dry-run"),
     "push": ("push", "site", "--app", "web", "--dry-run"),
     "verify": ("verify",),
+    "check": ("check", "--app", "web"),
+    "status-check": ("status", "--check"),
+    "app-remove": ("app", "remove", "web", "--dry-run"),
     "cache": ("cache",),
 }
 NOTES = {
@@ -156,8 +159,9 @@ def directory() -> Iterator[Path]:
             _fill(store, Checkout(path / "work"))
         yield path
     finally:
-        if (path / "srv").exists():
-            remove_store(path / "srv")
+        for store in (path / "srv", path / "spoken"):
+            if store.exists():
+                remove_store(store)
         shutil.rmtree(path)
 
 
@@ -212,6 +216,36 @@ def test_a_list_to_choose_from_fits_the_terminal(command: str, columns: int, dir
         terminal.type("C-c")
         terminal.wait_until_it_ended()
         assert "Everything is as it was." in terminal.screen()
+
+
+SAYS = (
+    "a warning that is rather long, and says that the configuration of yesterday is still in use by somebody",
+    f"https://ci.example.com/{'storefront/' * 12}log",
+)
+
+
+@pytest.mark.skipif(tmux.PROGRAM is None, reason="tmux is not installed")
+@pytest.mark.parametrize("columns", [60, 80, 140])
+def test_what_a_service_says_fits_the_terminal(columns: int, directory: Path) -> None:
+    """Without a unit, the job's log is what the service said. An address that is too wide stays whole."""
+    store = directory / "spoken"
+    environment = {
+        **_environment(directory),
+        "TERM": "tmux-256color",
+        "NO_COLOR": "1",
+        "RELSTORE_TO": str(store),
+    }
+    program = [sys.executable, "-m", "relstore"]
+    if not store.exists():
+        says = "; ".join(f"echo '{line}'" for line in SAYS)
+        words = [*program, "push", "site", "--app", "web", "--restart", says]
+        subprocess.run(words, env=environment, cwd=directory / "work", check=True, capture_output=True)
+    for command in ("logs", "attach"):
+        with tempfile.TemporaryDirectory() as place, tmux.tmux(Path(place), environment) as terminal:
+            terminal.start([*program, command], columns, 40, directory / "work")
+            terminal.wait_until_it_ended()
+            shown = re.sub(r"(?m)\d+\.\d s$", "9.9 s", terminal.screen())
+        _compare(command, columns, _steady(shown, directory))
 
 
 def test_what_is_said_fits_a_narrow_terminal(directory: Path) -> None:

@@ -6,12 +6,16 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from relstore.cli.main import main
 from tests.client.artifact.archive.build import END, entry, header, symlink
+from tests.client.artifact.archive.test_hostile import CUT, TARS, ZIPS
 from tests.support.user import PROGRAM, TIMEOUT_S, User, make_site
 
 
@@ -80,6 +84,29 @@ def test_what_is_refused_leaves_nothing(user: User, tmp_path: Path, temporary: P
         assert str(temporary) not in ran.err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["home", "temporary", "web.tar"]
     assert list(temporary.iterdir()) == []
+
+
+HOSTILE = {
+    **{f"{name}.tar": body + END for name, (body, _) in TARS.items()},
+    **{f"{name}.tar": body for name, (body, _) in CUT.items()},
+    **{f"{name}.zip": body for name, (body, _) in ZIPS.items()},
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_nothing_of_a_hostile_archive_is_written_anywhere(
+    case: str, tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    archive = tmp_path / f"archive{Path(case).suffix}"
+    archive.write_bytes(HOSTILE[case])
+    words = ["push", str(archive), "--unpack", "--app", "web", "--to", str(tmp_path / "store")]
+    ran = CliRunner().invoke(main, words)
+    assert (ran.exit_code, "Traceback" in ran.output) == (1, False), ran.output
+    assert list(temporary.iterdir()) == []
+    assert {path.name for path in tmp_path.iterdir()} == {"home", "temporary", archive.name}
 
 
 @pytest.mark.parametrize(

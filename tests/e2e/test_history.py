@@ -112,3 +112,35 @@ def test_every_environment_is_on_one_page(user: User, store: Path, tmp_path: Pat
     page = (work / "page.html").read_text()
     assert "<h3>web on this machine (live)</h3>" in page
     assert "there is no store" in page
+
+
+def test_every_environment_is_narrowed_as_one_is(user: User, store: Path, tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    (work / "relstore.toml").write_text(
+        f"""
+        app = "web"
+        [env.live.hosts]
+        one = {{ to = "{store}", groups = ["eu"] }}
+        other = "{tmp_path / "none"}"
+        [env.tests.hosts]
+        none = "{tmp_path / "none"}"
+        """
+    )
+    words = ("history", "--html", "page.html", "--all-envs", "--json")
+    for narrow in (["--host", "one"], ["--host", str(store)], ["--group", "eu"]):
+        ran = user.does(*words, *narrow, cwd=work)
+        (host,) = ran.document["hosts"]
+        assert (host["environment"], host["target"]) == ("live", str(store))
+    ran = user.run(*words, "--host", "one,none", cwd=work)
+    assert [len(ran.document[part]) for part in ("hosts", "failed")] == [1, 1]
+    (work / "page.html").unlink()
+    for narrow, words_of_it in (
+        (["--host", "three"], "no host 'three' among the targets"),
+        (["--group", "us"], "no host is in the group 'us'"),
+        (["--host", "none", "--group", "eu"], "no host is in all"),
+        (["--host", "failed"], "no host failed in the last rollout"),
+    ):
+        ran = user.run(*words, *narrow, cwd=work)
+        assert (ran.code, words_of_it in ran.out) == (2, True), ran.out
+    assert not (work / "page.html").exists()

@@ -211,3 +211,18 @@ def test_the_recipe_notifies_a_chat(user: User, project: Path, program: str) -> 
     assert path == "/TOKEN" or path.startswith("/rooms/!r:x/send/m.room.message/")
     assert "push of web" in (body.get("text") or body["body"])
     assert header == ("Bearer TOKEN" if "matrix" in program else "")
+
+
+def test_a_file_of_events_that_cannot_be_written_stops_it_before_anything_runs(
+    user: User, project: Path, tmp_path: Path
+) -> None:
+    config = project / "relstore.toml"
+    config.write_text(f'build = "touch built"\n{config.read_text()}')
+    for words in (["push"], ["rollback"], ["switch-generation", "-1"], ["restart", "--restart", "true"]):
+        ran = user.run(*words, "--events", "missing/events", cwd=project)
+        assert ran.code == 2
+        assert "--events missing/events: No such file or directory" in ran.err
+    assert told(project, "local-before") is None
+    assert told(project, "local-on-failure") is None
+    assert not (project / "built").exists()
+    assert not (tmp_path / "store").exists()

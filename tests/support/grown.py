@@ -21,12 +21,21 @@ from relstore.store import app as apps
 from relstore.store.builds import MANIFEST_NAME, TREE_NAME
 from relstore.store.store import Store
 
+try:
+    from blake3 import blake3
+except ImportError:  # as on a host
+    blake3 = None  # type: ignore[assignment]
+
 FIRST = 1_700_000_000
 """When the first generation was released, in seconds since 1970."""
 EVERY_S = 3600
 FAILS = 7
 """Every so many releases one fails, and is rolled back."""
 SIZE = 27
+
+
+def _digest(data: bytes) -> Digest:
+    return Digest.from_bytes(digest(data) if blake3 is None else blake3(data).digest())
 
 
 def grow(top: Path, name: AppName, count: int, *, kept: int | None = None) -> None:
@@ -50,7 +59,7 @@ def grow(top: Path, name: AppName, count: int, *, kept: int | None = None) -> No
         file = place / apps.RECORDS / str(number)
         file.write_bytes(raw)
         file.chmod(0o444)
-        parent = Digest.from_bytes(digest(raw))
+        parent = _digest(raw)
         if number in linked:
             os.symlink(apps.link_target(build), place / apps.GENERATIONS / str(number))
     last = _write_journal(place / "journal", count)
@@ -87,10 +96,10 @@ def _events(number: int, previous: int, *, fails: bool) -> Iterator[Event]:
 def _build(top: Path, name: AppName, number: int, *, exists: bool) -> Digest:
     """The build of one small file; made unless it is gone."""
     data = f"{name} {number}".encode().ljust(SIZE, b".")
-    content = Digest.from_bytes(digest(data))
+    content = _digest(data)
     ref = ObjectRef(content, hashlib.sha256(data).digest(), len(data), False)
     raw = Manifest.from_entries([File("file", ref)]).encode()
-    build = Digest.from_bytes(digest(raw))
+    build = _digest(raw)
     if exists:
         tree = top / "builds" / build / TREE_NAME
         tree.mkdir(parents=True)

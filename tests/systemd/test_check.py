@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +12,7 @@ import pytest
 
 from tests.support.bent_clock import BENT_CLOCK
 from tests.support.hosts.systemd import Network, SystemdHost
+from tests.support.user import PROGRAM
 from tests.systemd.deployer import Deployer
 from tests.systemd.releases import UNIT
 from tests.systemd.slot_host import as_root
@@ -224,6 +227,24 @@ def test_a_host_that_cannot_be_reached_is_a_line_of_the_table(ready: Deployer, t
     assert "all" in ran.out
     assert "[host-unreachable]" in ran.out
     assert "1 finding at 1 of 2 hosts" in ran.err
+
+
+def test_each_host_is_asked_about_its_own_unit(ready: Deployer, tmp_path: Path) -> None:
+    config = tmp_path / "relstore.toml"
+    config.write_text(
+        'app = "web"\n[hosts]\n'
+        'good = { to = "ready:/srv/web", unit = "web", become = "sudo" }\n'
+        'other = { to = "ready:/home/deploy/other", groups = ["typing"] }\n'
+        '[group.typing]\nunit = "wbe"\nbecome = "sudo"\n'
+    )
+    words = [*ready.host.network.prefix, *PROGRAM, "check", "--config", str(config), "--json"]
+    ran = subprocess.run(
+        words, cwd=ready.user.home, env=ready.user.environment, capture_output=True, text=True, check=False
+    )
+    good, other = json.loads(ran.stdout)["hosts"]
+    assert ran.returncode == 4
+    assert good["good"]
+    assert {line["kind"] for line in other["checks"] if line["state"] == "finding"} == {"unit-not-loaded"}
 
 
 def test_the_host_that_is_good_stays_good_after_a_push(ready: Deployer) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.hosts.systemd import Network, SystemdHost
+from tests.support.user import PROGRAM
 from tests.systemd.deployer import Deployer
 from tests.systemd.slot_host import as_root
 
@@ -91,6 +93,27 @@ def test_both_slots(reader: Deployer) -> None:
     wait_for_line(reader, "talker@a: first line of talker@a.service", *keys)
     assert "talker: first" not in reader.does("logs", *keys).out
     reader.host.run("systemctl", "stop", "talker@a", "talker@b")
+
+
+def test_each_host_shows_the_units_that_it_is_set(reader: Deployer, tmp_path: Path) -> None:
+    reader.host.run("systemctl", "start", "talker@a")
+    wait_for_line(reader, "first line of talker@a.service", "--unit", "talker@", "--app", "web")
+    config = tmp_path / "relstore.toml"
+    config.write_text(
+        'app = "web"\nunit = "talker"\n[hosts]\n'
+        'one = "talks:/srv/web"\ntwo = { to = "talks:/srv/two", unit = "talker@" }\n'
+    )
+    words = [*reader.host.network.prefix, *PROGRAM, "logs", "--config", str(config), "--json"]
+    ran = subprocess.run(
+        words, cwd=reader.user.home, env=reader.user.environment, capture_output=True, text=True, check=True
+    )
+    said: dict[str, str] = {}
+    for line in map(json.loads, ran.stdout.splitlines()):
+        said[line["target"]] = said.get(line["target"], "") + f"{line['message']}\n"
+    assert "first line of talker.service" in said["talks:/srv/web"]
+    assert "talker@" not in said["talks:/srv/web"]
+    assert "first line of talker@a.service" in said["talks:/srv/two"]
+    assert "first line of talker.service" not in said["talks:/srv/two"]
 
 
 def test_a_closed_journal_says_what_opens_it(reader: Deployer) -> None:

@@ -131,7 +131,7 @@ def _report(
     def show(host: str, removal: _Removal) -> None:
         what = _what(removal.removed)
         if dry_run:
-            screen.report(f"{removed} on {host}: would remove {what}")
+            screen.report(f"{removed} on {host}: would remove {what}", hang=2)
         elif removal.removed.resumed:
             screen.say(f"{removed} on {host}: an earlier removal is complete now: freed {_freed(removal)}")
         else:

@@ -13,23 +13,23 @@ from relstore.cli import text
 from relstore.cli.activation_options import ask_password
 from relstore.cli.command import RelstoreCommand, example
 from relstore.cli.console import Console, error_fields
-from relstore.cli.each_host import finish, what_each_gave
+from relstore.cli.each_host import finish, what_each_host_gave
 from relstore.cli.environment import environment_argument
 from relstore.cli.exit_codes import exit_code
+from relstore.cli.host_recipe import needs_password, recipe_at, through_sudo
 from relstore.cli.invocation import Invocation, invocation_of
 from relstore.cli.outcome import Outcome
 from relstore.cli.progress import ConsoleReporter
 from relstore.cli.table import Column
 from relstore.client.artifact.app_name import suggest
+from relstore.client.config.hosts import Host
 from relstore.client.config.keys.release import ARTIFACT
-from relstore.client.config.keys.service import ASK_BECOME_PASS, IGNORE_PREFLIGHT
-from relstore.client.config.recipe import recipe as recipe_of
+from relstore.client.config.keys.service import IGNORE_PREFLIGHT
 from relstore.client.connection.session import Session
 from relstore.client.operations.host_check import CheckLine, HostReport, check_host, not_reached
 from relstore.client.target import Target
 from relstore.errors import ConnectError, NoStoreError, PreflightError, RelstoreError, SomeHostsFailedError
 from relstore.formats.names import AppName
-from relstore.formats.recipe import SUDO, Recipe
 from relstore.protocol import Apps, AppsOut
 
 _GOOD = "good"
@@ -54,14 +54,16 @@ def check(ctx: click.Context) -> None:
     it cannot be reached, and 4 with several hosts. -v shows what is good, too.
     """
     invocation = invocation_of(ctx)
-    recipe, password = _recipe(invocation)
-    ignored = invocation.settings.get(IGNORE_PREFLIGHT) or ()
+    recipes = {host.target: recipe_at(invocation, host) for host in invocation.hosts}
+    password = ask_password() if needs_password(invocation) else ""
 
-    async def at_host(session: Session, _: ConsoleReporter) -> HostReport:
+    async def at_host(host: Host, session: Session, _: ConsoleReporter) -> HostReport:
         app = await _app(session, invocation)
+        recipe = through_sudo(recipes[host.target], password)
+        ignored = invocation.settings_at(host).get(IGNORE_PREFLIGHT) or ()
         return await check_host(session, app, recipe, password, ignored)
 
-    outcomes = what_each_gave(invocation, at_host)
+    outcomes = what_each_host_gave(invocation, at_host)
     reports = [found for outcome in outcomes if (found := _reported(outcome))]
     failed = [outcome for outcome in outcomes if _reported(outcome) is None]
     _show(reports, invocation.console)
@@ -76,14 +78,6 @@ def check(ctx: click.Context) -> None:
     )
     finish([*(outcome.error for outcome in failed), *(None for _ in reports)], invocation)
     _end(reports, invocation.console)
-
-
-def _recipe(invocation: Invocation) -> tuple[Recipe, str]:
-    """What an activation would do, and sudo's password where it is to be asked for."""
-    recipe = recipe_of(invocation.settings)
-    if not (invocation.settings.get(ASK_BECOME_PASS) and recipe.unit_names):
-        return recipe, ""
-    return recipe._replace(units=recipe.units._replace(become=SUDO)), ask_password()
 
 
 async def _app(session: Session, invocation: Invocation) -> AppName | None:

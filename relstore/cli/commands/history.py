@@ -69,7 +69,7 @@ def history(ctx: click.Context, place: str, last: int, all_envs: bool) -> None:
     All apps of the stores are on it, or one with --app. It is a single file without a script, which fetches
     nothing, so it can be mailed or put on a web server. On a terminal, `relstore log` shows the activations.
     """
-    invocation = invocation_of(ctx)
+    invocation = invocation_of(ctx, narrows=not all_envs)
     is_standard_output = place == _STANDARD_OUTPUT
     if is_standard_output and invocation.console.json:
         raise UsageError(
@@ -105,11 +105,7 @@ def _ask(invocation: Invocation, environment: str | None) -> list[Outcome[_Host]
     """What the hosts know. Raises the error of a single one."""
 
     async def at_host(session: Session, _: ConsoleReporter) -> _Host:
-        if invocation.app is not None:
-            names: Sequence[AppName] = (invocation.app,)
-        else:
-            names = (await session.ask(protocol.Apps(), protocol.AppsOut))[0].names
-        return _Host(environment, [await _fetch(session, app, environment, invocation) for app in names])
+        return _Host(environment, await _fetch(session, environment, invocation))
 
     return on_each(invocation, at_host)
 
@@ -124,14 +120,22 @@ def _tolerant(invocation: Invocation, environment: str) -> list[Outcome[_Host]]:
         return [Outcome(invocation.targets[0], None, error)]
 
 
-async def _fetch(
-    session: Session, app: AppName, environment: str | None, invocation: Invocation
-) -> AppHistory:
-    await chain_check.find_app(session, app, invocation.account.heads, invocation.console.note)
-    _, generations = await session.ask(protocol.List(app), protocol.Listed)
-    _, events = await session.ask(protocol.Log(app), protocol.Done)
+async def _fetch(session: Session, environment: str | None, invocation: Invocation) -> list[AppHistory]:
+    """The app, or all of them; a store may have none."""
+    if invocation.app is not None:
+        names: Sequence[AppName] = (invocation.app,)
+    else:
+        names = (await session.ask(protocol.Apps(), protocol.AppsOut))[0].names
+    await chain_check.check_each(session, names, invocation.account.heads, invocation.console.note)
+    lists = session.ask_each([protocol.List(app) for app in names], protocol.Listed)
+    generations = [rows(body, RowOut) async for _, body in lists]
+    logs = session.ask_each([protocol.Log(app) for app in names], protocol.Done)
+    events = [rows(body, LogRow) async for _, body in logs]
     host = f"{session.label} ({environment})" if environment else session.label
-    return AppHistory.of(app, host, rows(generations, RowOut), rows(events, LogRow))
+    return [
+        AppHistory.of(app, host, listed, logged)
+        for app, listed, logged in zip(names, generations, events, strict=True)
+    ]
 
 
 def _page(outcomes: Sequence[Outcome[_Host]], invocation: Invocation, last: int) -> str:

@@ -15,10 +15,9 @@ if TYPE_CHECKING:
     from relstore.cli.generation_view import FetchedRows
     from relstore.cli.progress import ConsoleReporter
     from relstore.client.connection.session import Session
-    from relstore.formats.names import AppName
 
-_SCREENFUL = 20
-"""So many a terminal gets unless more are asked for."""
+_SCREENFUL, _OF_SEVERAL = 20, 10
+"""So many a terminal gets of an app, and of each of several, unless more are asked for."""
 
 
 @example(
@@ -34,22 +33,20 @@ def list_generations(ctx: click.Context, everything: bool, last: int | None) -> 
     """Show the generations: number, time, build, commit, who, size, state, note; newest last. Of the app, or
     without one of all apps of the store.
 
-    A terminal gets the last 20, and the current and pinned ones before them; a pipe and --json get all.
+    A terminal gets the last 20 (of several apps the last 10 each), and the current and pinned ones before
+    them; a pipe and --json get all.
     """
     invocation = invocation_of(ctx, at_once)
     from relstore.cli import generation_view  # once ssh was started
 
     screen = invocation.console
-    most = last
-    if most is None and screen.terminal and not (everything or screen.json):
-        most = _SCREENFUL
+    is_cut = last is None and screen.terminal and not (everything or screen.json)
 
     async def at_host(session: Session, _: ConsoleReporter) -> list[FetchedRows]:
-        return [await of_app(session, app) for app in await the_apps(session, invocation)]
-
-    async def of_app(session: Session, app: AppName) -> FetchedRows:
-        fetched = await generation_view.fetch_rows(session, invocation, app, most, deleted=everything)
-        return fetched if last is None else replace(fetched, rows=fetched.rows[-last:])
+        apps = await the_apps(session, invocation)
+        most = (_SCREENFUL if len(apps) == 1 else _OF_SEVERAL) if is_cut else last
+        found = await generation_view.fetch_rows(session, invocation, apps, most, deleted=everything)
+        return found if last is None else [replace(each, rows=each.rows[-last:]) for each in found]
 
     def show(_: str, fetched: FetchedRows) -> None:
         if fetched.left_out and last is None:

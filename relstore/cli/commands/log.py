@@ -20,8 +20,8 @@ from relstore.formats import journal
 from relstore.formats.names import AppName
 from relstore.protocol import LogRow
 
-_SCREENFUL = 20
-"""So many a terminal gets unless more are asked for."""
+_SCREENFUL, _OF_SEVERAL = 20, 10
+"""So many a terminal gets of an app, and of each of several, unless more are asked for."""
 
 _COLUMNS = (
     Column("when", rank=1),
@@ -48,6 +48,8 @@ class _AppLog:
     app: AppName
     events: list[LogRow]
     entries: list[LogEntry]
+    most: int | None
+    """So many of the last were asked for; None: all."""
 
 
 @example("relstore log", "relstore log -n 5 --json")
@@ -61,29 +63,24 @@ def log(ctx: click.Context, last: int | None, everything: bool) -> None:
     """Show what the host recorded: each activation, how it ended, and why; newest last. Of the app, or
     without one of all apps of the store.
 
-    A terminal gets the last 20; a pipe and --json get all.
+    A terminal gets the last 20, of several apps the last 10 each; a pipe and --json get all.
     """
     invocation = invocation_of(ctx, at_once)
-    most = last
-    if most is None and invocation.console.terminal and not (everything or invocation.console.json):
-        most = _SCREENFUL
+    screen = invocation.console
+    is_cut = last is None and screen.terminal and not (everything or screen.json)
 
     async def at_host(session: Session, _: ConsoleReporter) -> list[_AppLog]:
-        return [await of_app(session, app) for app in await the_apps(session, invocation)]
-
-    async def of_app(session: Session, app: AppName) -> _AppLog:
+        apps = await the_apps(session, invocation)
+        most = (_SCREENFUL if len(apps) == 1 else _OF_SEVERAL) if is_cut else last
         # An activation has two events, of which the first may be before all others.
-        asked = protocol.Log(app) if most is None else protocol.Log(app, 2 * most + 1)
-        _done, body = await session.ask(asked, protocol.Done)
-        events = rows(body, LogRow)
-        found = entries(events)[-most:] if most else entries(events)
-        shown = {id(event) for entry in found for event in entry.events}
-        return _AppLog(app, [event for event in events if id(event) in shown], found)
+        asked = [protocol.Log(app, None if most is None else 2 * most + 1) for app in apps]
+        logs = [rows(body, LogRow) async for _, body in session.ask_each(asked, protocol.Done)]
+        return [_last_of(app, events, most) for app, events in zip(apps, logs, strict=True)]
 
     def show(_: str, answer: _AppLog) -> None:
-        screen, found = invocation.console, answer.entries
-        if last is None and len(found) == most:
-            screen.report(f"The last {most}; --all shows all.", hang=0)
+        found = answer.entries
+        if is_cut and len(found) == answer.most:
+            screen.report(f"The last {answer.most}; --all shows all.", hang=0)
         screen.table(
             _COLUMNS,
             [_cells(entry, screen) for entry in found],
@@ -102,6 +99,12 @@ def log(ctx: click.Context, last: int | None, everything: bool) -> None:
         headings=True,
         app_of=lambda answer: answer.app,
     )
+
+
+def _last_of(app: AppName, events: list[LogRow], most: int | None) -> _AppLog:
+    found = entries(events)[-most:] if most else entries(events)
+    shown = {id(event) for entry in found for event in entry.events}
+    return _AppLog(app, [event for event in events if id(event) in shown], found, most)
 
 
 def _cells(entry: LogEntry, screen: Console) -> list[str]:

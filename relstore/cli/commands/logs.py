@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
 
 from relstore.cli.command import RelstoreCommand, example
-from relstore.cli.each_host import finish, what_each_gave
+from relstore.cli.each_host import finish, what_each_host_gave
 from relstore.cli.environment import environment_argument
 from relstore.cli.invocation import Invocation, invocation_of
 from relstore.cli.log_view import LogView, in_order
@@ -19,8 +19,10 @@ from relstore.cli.outcome import Outcome
 from relstore.cli.progress import ConsoleReporter
 from relstore.cli.streams import nobody_reads
 from relstore.client.config.amounts import duration
+from relstore.client.config.hosts import Host
 from relstore.client.config.keys.service import UNIT, USER
 from relstore.client.config.recipe import slots
+from relstore.client.config.values import Values
 from relstore.client.connection.connect import connected
 from relstore.client.connection.session import Session
 from relstore.client.operations.logs import LogWish, last_lines, watch_on
@@ -84,21 +86,26 @@ def logs(ctx: click.Context, follow: bool, last: int | None, since: int | None) 
     invocation = invocation_of(ctx)
     invocation.need_targets()
     usual = MAX_LOG_LINES if since else _LAST_FOLLOWED if follow else _LAST
-    wish = LogWish(_units(invocation), invocation.settings.get(USER), last or usual, since or 0)
+    wishes = {host.target: _wish(invocation, host, last or usual, since or 0) for host in invocation.hosts}
     view = LogView(invocation.console, invocation.targets)
-    errors = _follow(invocation, wish, view) if follow else _show(invocation, wish, view)
+    errors = _follow(invocation, wishes, view) if follow else _show(invocation, wishes, view)
     for target, error in zip(invocation.targets, errors, strict=True):
         if error is not None:
             view.fail(target, error)
     finish(errors, invocation)
 
 
-def _units(invocation: Invocation) -> tuple[UnitName, ...]:
-    """Those that are configured; empty: each host knows those of the last activation."""
-    names = invocation.settings.get(UNIT) or ()
+def _wish(invocation: Invocation, host: Host, last: int, within: int) -> LogWish:
+    settings = invocation.settings_at(host)
+    return LogWish(_units(settings), settings.get(USER), last, within)
+
+
+def _units(settings: Values) -> tuple[UnitName, ...]:
+    """Those that are configured; empty: the host knows those of the last activation."""
+    names = settings.get(UNIT) or ()
     if not (names and isinstance(names[0], TemplateName)):
         return names
-    cut_over = slots(invocation.settings, names[0])
+    cut_over = slots(settings, names[0])
     trial = [cut_over.trial] if cut_over and cut_over.trial else []
     return (*(names[0].instance(slot) for slot in SLOTS), *trial)
 
@@ -109,24 +116,29 @@ async def _app(session: Session, invocation: Invocation, wish: LogWish) -> AppNa
     return await session.only_app()
 
 
-def _show(invocation: Invocation, wish: LogWish, view: LogView) -> Sequence[RelstoreError | None]:
-    async def at_host(session: Session, _: ConsoleReporter) -> list[LogLine]:
+def _show(
+    invocation: Invocation, wishes: Mapping[Target, LogWish], view: LogView
+) -> Sequence[RelstoreError | None]:
+    async def at_host(host: Host, session: Session, _: ConsoleReporter) -> list[LogLine]:
+        wish = wishes[host.target]
         return await last_lines(session, await _app(session, invocation, wish), wish)
 
-    outcomes: list[Outcome[list[LogLine]]] = what_each_gave(invocation, at_host)
+    outcomes: list[Outcome[list[LogLine]]] = what_each_host_gave(invocation, at_host)
     for target, line in in_order([(outcome.target, outcome.value or []) for outcome in outcomes]):
         view.show(target, line)
     return [outcome.error for outcome in outcomes]
 
 
-def _follow(invocation: Invocation, wish: LogWish, view: LogView) -> Sequence[RelstoreError | None]:
+def _follow(
+    invocation: Invocation, wishes: Mapping[Target, LogWish], view: LogView
+) -> Sequence[RelstoreError | None]:
     # Outside of its context: a live area would stand below the lines for as long as they come.
     reporter = ConsoleReporter(invocation.console, invocation.labels)
 
     async def all_hosts() -> list[RelstoreError | None]:
         async with invocation.account.shared.lasting():
             each = [
-                asyncio.ensure_future(_follow_at(target, invocation, wish, view, reporter))
+                asyncio.ensure_future(_follow_at(target, invocation, wishes[target], view, reporter))
                 for target in invocation.targets
             ]
             try:

@@ -45,10 +45,10 @@ def metrics(ctx: click.Context, output: Path | None) -> None:
         output_file.check_place(file)
 
     async def at_host(session: Session, _: ConsoleReporter) -> list[tuple[AppName, StatusOut]]:
-        return [
-            (app, (await session.ask(protocol.Status(app), StatusOut))[0])
-            for app in await the_apps(session, invocation)
-        ]
+        apps = await the_apps(session, invocation)
+        asked = [protocol.Status(app) for app in apps]
+        states = [state async for state, _ in session.ask_each(asked, StatusOut)]
+        return list(zip(apps, states, strict=True))
 
     outcomes = what_each_gave(invocation, at_host)
     hosts = [HostState(str(outcome.target), outcome.value) for outcome in outcomes]

@@ -25,6 +25,10 @@ from relstore.protocol.conversation import Incoming
 T = TypeVar("T")
 
 _READ_BYTES = 64 * 1024
+_NAMED = 10
+_AT_ONCE = 64
+"""So many requests wait for their answers together. They are short, so a pipe holds all of them and neither
+side waits for the other to read."""
 
 
 class Ahead(NamedTuple):
@@ -121,6 +125,31 @@ class Session:
         answer, rest = await self._answer((reply,))
         return answer, rest
 
+    async def ask_each(self, requests: Sequence[Any], reply: type[T]) -> AsyncIterator[tuple[T, bytes]]:
+        """Short requests of one kind, each with its reply, in about the time of one round trip.
+
+        Whoever takes the replies asks nothing else meanwhile. Raises what the host reports of the first
+        request that fails, when it has answered all that were sent.
+        """
+        for begin in range(0, len(requests), _AT_ONCE):
+            sent = requests[begin : begin + _AT_ONCE]
+            for request in sent:
+                _check_pair(request, reply)
+                await self.send(request)
+            failure: RelstoreError | None = None
+            for _ in sent:
+                try:
+                    answer = await self._answer((reply,))
+                except (ConnectionLostError, ProtocolError):
+                    raise
+                except RelstoreError as error:
+                    failure = failure or error
+                else:
+                    if failure is None:
+                        yield answer
+            if failure is not None:
+                raise failure
+
     async def follow(self, request: Any, reply: type[T]) -> AsyncIterator[Any]:
         """One request; its events as they come, and last its reply."""
         async for message, _ in self.follow_with_body(request, reply):
@@ -141,7 +170,7 @@ class Session:
         apps, _ = await self.ask(protocol.Apps(), protocol.AppsOut)
         if len(apps.names) == 1:
             return apps.names[0]
-        have = f"It has {', '.join(apps.names)}." if apps.names else "It has no apps yet."
+        have = f"It has {_listed(apps.names)}." if apps.names else "It has no apps yet."
         raise UsageError(f"which app of the store at {self.hello.root}? {have}", hint="Give --app NAME.").on(
             self.label
         )
@@ -222,6 +251,12 @@ def _frames(request: Any, body: bytes) -> Iterator[bytes]:
 def _check_pair(request: Any, reply: type) -> None:
     if protocol.REPLY_OF[type(request)] is not reply:
         raise protocol.WrongReplyError(f"{reply.__name__} does not answer {type(request).__name__}")
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names for a sentence, which stays one however many there are."""
+    more = len(names) - _NAMED
+    return ", ".join(names) if more <= 1 else f"{', '.join(names[:_NAMED])} and {more} more"
 
 
 def rows(body: bytes, kind: type[T]) -> list[T]:

@@ -37,31 +37,72 @@ async def find_app(
     return app
 
 
+async def check_each(
+    session: Session, apps: Sequence[AppName], heads: Heads, notice: Callable[[str], None]
+) -> None:
+    """``check`` for several apps, which are asked about together. Raises ProtocolError."""
+    store = session.store_label
+    answers = session.ask_each([request(store, app, heads) for app in apps], PastOut)
+    left: list[tuple[AppName, SeenHead]] = []
+    names = iter(apps)
+    async for reply, body in answers:
+        app = next(names)
+        proved_to = _look(session, app, heads.get(store, app), reply, body, heads, notice)
+        if proved_to is not None:
+            left.append((app, proved_to))
+    for app, seen in left:
+        await _check_after(session, app, seen, Past(app, seen.number), heads, notice)
+
+
 async def check(session: Session, asked: Past, heads: Heads, notice: Callable[[str], None]) -> None:
     """Ask, give notice of what is wrong with the answer, remember what is there now. Raises ProtocolError."""
-    app = asked.app
-    seen = heads.get(session.store_label, app)
-    problem = ""
+    seen = heads.get(session.store_label, asked.app)
+    await _check_after(session, asked.app, seen, asked, heads, notice)
+
+
+async def _check_after(
+    session: Session,
+    app: AppName,
+    seen: SeenHead | None,
+    asked: Past,
+    heads: Heads,
+    notice: Callable[[str], None],
+) -> None:
     while True:
         reply, body = await session.ask(asked, PastOut)
-        problem = complaint(seen, reply) if seen else ""
-        if seen is None or problem or seen.number == reply.number:
-            break
+        seen = _look(session, app, seen, reply, body, heads, notice)
+        if seen is None:
+            return
+        asked = Past(app, seen.number)
+
+
+def _look(
+    session: Session,
+    app: AppName,
+    seen: SeenHead | None,
+    reply: PastOut,
+    body: bytes,
+    heads: Heads,
+    notice: Callable[[str], None],
+) -> SeenHead | None:
+    """How far the chain is proved now, where there is more of it to ask for. Raises ProtocolError."""
+    problem = complaint(seen, reply) if seen else ""
+    if seen is not None and not problem and seen.number != reply.number:
         try:
             seen = proved(app, seen, _records(body))
         except FormatError as error:
             raise ProtocolError(f"the host's answer about its history is malformed: {error.what}").on(
                 session.label
             ) from None
-        if seen.number >= reply.number:
-            break
-        asked = Past(app, seen.number)
+        if seen.number < reply.number:
+            return seen
     if problem:
         notice(f"{session.label}: {problem}")
     elif seen is not None and (seen.number, seen.digest) != (reply.number, reply.head):
         raise ProtocolError("the host contradicts itself about its history").on(session.label)
     if reply.head is not None:
         heads.keep(session.store_label, app, reply.number, reply.head)
+    return None
 
 
 def _records(body: bytes) -> list[object]:

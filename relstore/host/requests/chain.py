@@ -12,7 +12,7 @@ from relstore.store.app import App
 
 def past(app: App, number: int) -> tuple[PastOut, list[bytes]]:
     """The reply about record ``number``, and the records after it as they are on disk."""
-    last = app.last()
+    last = app.last_from(number)
     if last is None:
         return PastOut(0, None, None), []
     head = record_digest(app.record(last))

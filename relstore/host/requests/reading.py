@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 
 from relstore.errors import NoStoreError, NotFoundError
 from relstore.formats import journal, pack
-from relstore.formats.generation import DELETED
 from relstore.formats.journal import Event
 from relstore.host.job import closing
 from relstore.host.requests import chain, replies
@@ -48,21 +47,16 @@ def list_generations(store: Store, request: List) -> tuple[Listed, list[RowOut]]
         if request.last is not None:
             chosen, left_out = _last(table, request.last, with_deleted=bool(request.deleted))
         rows = [replies.row_out(row) for row in app.rows_of(table, chosen)]
-        return Listed(app.current() or 0, app.head(), left_out), rows
+        return Listed(app.current() or 0, table.head, left_out), rows
 
 
 def _last(table: Table, count: int, *, with_deleted: bool) -> tuple[list[Brief], int]:
     """So many of the last, with the current and pinned ones before them; and how many others there are."""
-    found: list[Brief] = []
-    for brief in reversed(table):
-        if len(found) == count:
-            break
-        if with_deleted or brief.state != DELETED:
-            found.append(brief)
-    first = found[-1].number if found else len(table) + 1
-    before = [table[number - 1] for number in table.special if number < first]
-    shown = [*before, *reversed(found)]
-    return shown, (len(table) if with_deleted else table.present) - len(shown)
+    numbers: Sequence[int] = range(1, len(table) + 1) if with_deleted else table.not_deleted
+    found = numbers[max(0, len(numbers) - count) :]
+    first = found[0] if found else len(table) + 1
+    shown = [*(number for number in table.special if number < first), *found]
+    return [table[number - 1] for number in shown], len(numbers) - len(shown)
 
 
 def fetch(store: Store, request: Fetch) -> tuple[RowOut, bytes]:

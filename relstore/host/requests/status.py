@@ -8,6 +8,7 @@ its times say that somebody touched it. Not for proving all contents (``checking
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
 from typing import Optional
 
@@ -31,9 +32,25 @@ from relstore.store.table import Table
 from relstore.store.tree import glance
 
 _MAX_CHANGED = 20
+_COUNT_HOLDS_S = 1.0
 
 
-def status(store: Store, request: Status) -> StatusOut:
+class Builds:
+    """How many builds a store has, counted once for all apps that are asked about together."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._until = 0.0
+
+    def count(self, store: Store) -> int:
+        """As of less than a second ago."""
+        if time.monotonic() >= self._until:
+            self._count = len(store.builds.ids())
+            self._until = time.monotonic() + _COUNT_HOLDS_S
+        return self._count
+
+
+def status(store: Store, request: Status, builds: Optional[Builds] = None) -> StatusOut:
     """The state of one app. Raises NotFoundError, DamagedError."""
     with store.app(request.app) as app:
         number, link_drift = _current(app)
@@ -58,12 +75,12 @@ def status(store: Store, request: Status) -> StatusOut:
             len(table),
             table.present,
             running,
-            running is None and app.unresolved() is not None,
+            running is None and app.unresolved_in(table) is not None,
             "\n".join(unfit),
             hold.read(app.directory),
             tuple(units),
             tuple(_changed(store, current)) if current else (),
-            len(store.builds.ids()),
+            (builds or Builds()).count(store),
             free_bytes,
             free_inodes,
             None if slots is None else tuple(slots),
