@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo demo-cut-over test test-quick check format bench bench-choice bench-downtime bench-scale fuzz wheels proof proof-cut-over proof-recipes suites suite-trees host-tests reference clean
+.PHONY: demo demo-cut-over test test-quick check format bench bench-choice bench-downtime bench-scale fuzz wheels proof proof-cut-over proof-fleet proof-recipes suites suite-trees host-tests reference clean
 
 MATCHER := relstore/client/transfer/delta/matcher.c
 
@@ -106,6 +106,13 @@ PROOF ?=
 proof-cut-over: $(STAMP)
 	$(BIN)/python -m tests.cut_over_proof $(PROOF)
 	$(if $(PROOF),,RELSTORE_TEST_THOROUGH=1 $(BIN)/python -m pytest tests/systemd/test_slot_ports.py tests/systemd/test_user_slots.py tests/systemd/test_drain.py tests/systemd/test_shares.py tests/systemd/test_shared_socket.py)
+
+# Rollouts over ten hosts with systemd behind HAProxy, under load, good and bad ones, and over forty sshds with a limit; it
+# writes the table in docs/rollouts.md. It takes a quarter of an hour, and needs root and haproxy. One part of it:
+# make proof-fleet PROOF="--part mixed"
+proof-fleet: $(STAMP)
+	$(BIN)/python -m tests.fleet_proof $(PROOF)
+	$(if $(PROOF),,RELSTORE_TEST_THOROUGH=1 $(BIN)/python -m pytest tests/e2e/test_rollout_limit.py)
 
 # All recipes of docs/recipes, word for word and with their own times; `make test` plays one in a hurry. It needs root, and
 # Debian's nginx, haproxy, caddy, golang-go, nodejs, postgresql and python3-psycopg2.

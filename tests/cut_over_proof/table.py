@@ -1,4 +1,7 @@
-"""The table in docs/cut-over.md: what one run saw. A part that is not run keeps the rows that it has. Pure but for ``write``."""
+"""The tables in docs/cut-over.md and docs/rollouts.md: what one run saw. A part that is not run keeps its rows.
+
+Pure but for ``write``.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,9 @@ from tests.support.load.requests import Account
 from tests.systemd.fronts import FRONTS
 
 DOCUMENT = Path(__file__).parents[2] / "docs/cut-over.md"
-_HEAD = ("in front", "what", "requests", "failed", "cut", "kept connections closed", "seen")
+_COUNTS = ("requests", "failed", "cut", "kept connections closed", "seen")
+HEAD = ("in front", "what", *_COUNTS)
+FLEET_HEAD = ("hosts", "what", *_COUNTS)
 _TABLE = re.compile(r"(?s)(?<=<!-- proof -->\n\n).*?(?=\n\n<!-- end of proof -->)")
 
 
@@ -20,6 +25,7 @@ class Row:
     """What one part saw at one front."""
 
     front: str
+    """Or which hosts."""
     what: str
     asked: int
     failed: int
@@ -48,16 +54,16 @@ class Row:
         return (self.front, self.what, *(f"{number:,}" for number in numbers), self.seen)
 
 
-def merged(table: str, rows: Iterable[Row]) -> str:
+def merged(table: str, rows: Iterable[Row], head: tuple[str, ...] = HEAD) -> str:
     """``table`` with ``rows`` in the places of those of the same front and name, or after those of the same front."""
     kept = {}
     for line in table.splitlines()[2:]:
         cells = tuple(cell.strip() for cell in line.split("|")[1:-1])
-        if len(cells) == len(_HEAD):
+        if len(cells) == len(head):
             kept[cells[:2]] = cells
     for row in rows:
         kept[row.cells[:2]] = row.cells
-    lines = [_HEAD, tuple("---" for _ in _HEAD), *sorted(kept.values(), key=_place)]
+    lines = [head, tuple("---" for _ in head), *sorted(kept.values(), key=_place)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
@@ -67,7 +73,7 @@ def _place(cells: tuple[str, ...]) -> int:
     return next(named, len(FRONTS))
 
 
-def write(rows: Iterable[Row]) -> None:
+def write(rows: Iterable[Row], document: Path = DOCUMENT, head: tuple[str, ...] = HEAD) -> None:
     """Into the document, between its markers."""
     found = list(rows)
-    DOCUMENT.write_text(_TABLE.sub(lambda match: merged(match[0], found), DOCUMENT.read_text()))
+    document.write_text(_TABLE.sub(lambda match: merged(match[0], found, head), document.read_text()))

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,9 +65,12 @@ class User:
         }
         return {**kept, "HOME": str(self.home), "PYTHONWARNINGS": "error", "NO_COLOR": "1"}
 
-    def start(self, *arguments: object, cwd: Path | None = None) -> subprocess.Popen[str]:
+    def start(
+        self, *arguments: object, cwd: Path | None = None, prefix: Sequence[str] = ()
+    ) -> subprocess.Popen[str]:
+        """``prefix``: the words before a command that run it where the hosts can be reached."""
         return subprocess.Popen(
-            [*PROGRAM, *map(str, arguments)],
+            [*prefix, *PROGRAM, *map(str, arguments)],
             cwd=cwd or self.home,
             env=self.environment,
             stdin=subprocess.DEVNULL,
@@ -75,9 +79,9 @@ class User:
             text=True,
         )
 
-    def run(self, *arguments: object, cwd: Path | None = None) -> Ran:
+    def run(self, *arguments: object, cwd: Path | None = None, prefix: Sequence[str] = ()) -> Ran:
         """Run to the end, whatever that is."""
-        with self.start(*arguments, cwd=cwd) as process:
+        with self.start(*arguments, cwd=cwd, prefix=prefix) as process:
             out, err = process.communicate(timeout=TIMEOUT_S)
         assert "Traceback" not in err, err
         return Ran(process.returncode, out, err)

@@ -46,14 +46,18 @@ def push(deployer: Deployer, version: str, mode: str = "good", *flags: str) -> R
 
 def install(deployer: Deployer, *words: str) -> list[str]:
     """As root, put what ``relstore unit`` prints in place; the names of the files."""
-    printed = deployer.does("unit", *words).out
-    files = re.split(r"(?m)^# (\S+\.(?:service|socket))\n", printed)
     alone = "relstore-recover.service" if "--recover" in words else "web@.service"
-    names = files[1::2] or [alone]
-    for name, text in zip(names, files[2::2] or files, strict=True):
+    files = printed(deployer, *words, alone=alone)
+    for name, text in files.items():
         as_root(deployer.host, f"/etc/systemd/system/{name}", text)
     deployer.host.run("systemctl", "daemon-reload")
-    return names
+    return list(files)
+
+
+def printed(deployer: Deployer, *words: str, alone: str = "web@.service") -> dict[str, str]:
+    """The files that ``relstore unit`` prints, by their names. ``alone``: of one that stands without its name."""
+    files = re.split(r"(?m)^# (\S+\.(?:service|socket))\n", deployer.does("unit", *words).out)
+    return dict(zip(files[1::2] or [alone], files[2::2] or files, strict=True))
 
 
 def as_root(host: SystemdHost, path: str, text: str) -> None:

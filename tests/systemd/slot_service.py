@@ -5,8 +5,9 @@ It answers HTTP/1.1 with the version of its build and keeps connections open. ``
 takes S seconds, ``/stream?S`` sends a little four times a second for so long, and ``/count`` says which process it is
 and how many requests it was asked that were no checks.
 
-It listens at what systemd passes to it, at the port of 127.0.0.1 that ``port=N`` or ``$PORT`` says, at port 80 where
-the file ``listen`` says so, which it may share, or else at the Unix socket in its runtime directory.
+It listens at what systemd passes to it, at the port of all addresses that ``everywhere=N`` says, at that of 127.0.0.1
+that ``port=N`` or ``$PORT`` says, at port 80 where the file ``listen`` says so, which it may share, or else at the Unix
+socket in its runtime directory.
 
 On SIGTERM it ends at once ("rude"), or not at all where its mode says so. Where the file ``ends`` says "politely" it goes on, says ``Connection: close``
 with each answer, and ends when its connections are gone.
@@ -116,8 +117,11 @@ class Connection(asyncio.Protocol):
 def sockets():
     if "LISTEN_FDS" in os.environ:
         return [socket.socket(fileno=3 + number) for number in range(int(os.environ["LISTEN_FDS"]))]
+    everywhere = [word[len("everywhere=") :] for word in sys.argv if word.startswith("everywhere=")]
     ports = [word[len("port=") :] for word in sys.argv if word.startswith("port=")]
     ports += [os.environ["PORT"]] if "PORT" in os.environ else []
+    if everywhere:
+        return [socket.create_server(("", int(everywhere[0])), backlog=4096)]
     if ports:
         return [socket.create_server(("127.0.0.1", int(ports[0])))]
     if listens:
