@@ -73,7 +73,7 @@ class Console:
     def note(self, line: str) -> None:
         """Something to know beside the report."""
         if not self.quiet:
-            sys.stderr.write("".join(f"{each}\n" for each in _fitting(f"note: {line}", 2, sys.stderr)))
+            sys.stderr.write("".join(f"{each}\n" for each in fitting(f"note: {line}", 2, sys.stderr)))
 
     def detail(self, line: str) -> None:
         """Only with ``-v``."""
@@ -113,17 +113,17 @@ class Console:
             return
         # A text that came from elsewhere may begin with the host already.
         where = f"{error.host}: " if error.host and not error.what.startswith(f"{error.host}: ") else ""
-        lines = _fitting(f"error: {where}{error.what}", 2, sys.stderr)
+        lines = fitting(f"error: {where}{error.what}", 2, sys.stderr)
         if error.state:
-            lines += _fitting(f"  now:  {error.state}", 8, sys.stderr)
+            lines += fitting(f"  now:  {error.state}", 8, sys.stderr)
         if error.hint:
-            lines += _fitting(f"  next: {error.hint}", 8, sys.stderr)
+            lines += fitting(f"  next: {error.hint}", 8, sys.stderr)
         if self.color and sys.stderr.isatty():
             lines[0] = click.style("error:", fg="red", bold=True) + lines[0].removeprefix("error:")
         sys.stderr.write("".join(f"{line}\n" for line in lines))
 
     def _write(self, line: str, hang: int | None) -> None:
-        lines = [text.escape(line)] if hang is None else _fitting(line, hang, sys.stdout)
+        lines = [text.escape(line)] if hang is None else fitting(line, hang, sys.stdout)
         sys.stdout.write("".join(f"{each}\n" for each in lines))
 
     def _paint(self, cell: str, style: str) -> str:
@@ -133,7 +133,7 @@ class Console:
         return click.style(cell, fg=None if color == "bold" else color, bold=bool(weight) or color == "bold")
 
 
-def _fitting(line: str, hang: int, stream: TextIO) -> list[str]:
+def fitting(line: str, hang: int, stream: TextIO) -> list[str]:
     """``line``, which may be several, as it is printed: on a terminal in lines that fit."""
     lines = text.escape(line).split("\n")
     if not stream.isatty():
@@ -147,9 +147,9 @@ def _fitting(line: str, hang: int, stream: TextIO) -> list[str]:
 def whole_lines(line: str, hang: int, stream: TextIO) -> list[str]:
     """A line that a program wrote: on a terminal in lines that fit. One with a word that is too wide for that
     stays as it is, or nobody could copy the word."""
-    fitting = _fitting(line, hang, stream)
-    is_whole = [word for each in fitting for word in each.split()] == text.escape(line).split()
-    return fitting if is_whole else [text.escape(line)]
+    fitted = fitting(line, hang, stream)
+    is_whole = [word for each in fitted for word in each.split()] == text.escape(line).split()
+    return fitted if is_whole else [text.escape(line)]
 
 
 def _width(stream: TextIO) -> int:

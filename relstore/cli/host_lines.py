@@ -16,8 +16,10 @@ SENDING = "sending"
 CHECKING = "checking"
 STORED = "has the build"
 FEW = 12
-"""So many hosts have a line each. With more there is one for all, and lines of those that work."""
+"""So many hosts have a line each. With more only those that work have one, below the sum of all."""
 _WORKING = 10
+_HEADING = 3
+"""The lines that the sum of all hosts may take."""
 
 
 @dataclass
@@ -67,11 +69,18 @@ class HostLines:
 
     def shown(self, now: float, columns: int, rows: int) -> list[str]:
         """The lines that there is room for; hosts that are done give way first."""
-        from relstore.cli.wrap import cut  # only a terminal needs it
+        from relstore.cli.wrap import cut, wrap  # only a terminal needs it
 
         room = max(rows - 2, 1)
-        if self.are_many:
-            return [cut(line, columns, "...") for line in self._block(now)[:room]]
+        head = text.one_line(self._head())
+        heading = wrap(head, columns, hang=2, ellipsis="...") if head else []
+        if len(heading) > min(_HEADING, room):
+            heading = [cut(head, columns, "...")]
+        below = self._working(now) if self.are_many else self._each(now, max(room - len(heading), 1))
+        return [*heading, *(cut(line, columns, "...") for line in below)][:room]
+
+    def _each(self, now: float, room: int) -> list[str]:
+        """A line for each host, as far as there is room."""
         names = list(self._of)
         if len(names) > room:
             busy = [name for name in names if not self._of[name].is_done]
@@ -82,18 +91,22 @@ class HostLines:
         ]
         if len(names) < len(self._of):
             lines.append(f"and {text.plural(len(self._of) - len(names), 'more host')}")
-        return [cut(line, columns, "...") for line in lines]
+        return lines
 
-    def _block(self, now: float) -> list[str]:
-        """One line for all hosts, and those of a few that work."""
+    def _head(self) -> str:
+        """One line for all hosts; empty where each has its own and there is no rollout."""
+        if not self.are_many:
+            return self.head
+        steps = Counter(line.step for line in self._of.values())
+        head = self.head or ", ".join(f"{count} {step}" for step, count in steps.items())
+        return f"{text.plural(len(self._of), 'host')}: {head}"
+
+    def _working(self, now: float) -> list[str]:
+        """Lines of a few hosts that work."""
         busy = [name for name, line in self._of.items() if not line.is_done]
-        head = self.head or ", ".join(
-            f"{count} {step}" for step, count in Counter(line.step for line in self._of.values()).items()
-        )
         shown = busy[:_WORKING]
         width = max(map(len, shown), default=0)
-        lines = [f"{text.plural(len(self._of), 'host')}: {text.one_line(head)}"]
-        lines += [
+        lines = [
             f"  {text.one_line(name).ljust(width)}  {text.one_line(self._of[name].says(now))}"
             for name in shown
         ]

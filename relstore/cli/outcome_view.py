@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from relstore.cli import text
-from relstore.cli.console import error_fields
+from relstore.cli.console import Console, error_fields
 from relstore.cli.each_host import finish
 from relstore.cli.exit_codes import exit_code
 from relstore.cli.host_lines import FEW
 from relstore.cli.invocation import Invocation
 from relstore.cli.local_hooks import LocalHooks
+from relstore.cli.reasons import by_reason
 from relstore.cli.rollout_lines import counted, several
 from relstore.cli.rollout_view import RolloutView, sum_of
 from relstore.cli.table import Column
@@ -89,9 +90,9 @@ def show_results(
         if results[0].freed:
             screen.say(f"{results[0].target.label}: freed {text.size(results[0].freed)}")
     else:
-        shown = [each for each in results if not each.done] if len(results) > FEW else results
+        shown = [each for each in results if each.error is not None] if len(results) > FEW else results
         if len(shown) < len(results):
-            screen.say(f"{len(results) - len(shown)} of {len(results)} hosts run {_release(results)}")
+            _say_groups(results, names, screen)
         if shown:
             screen.table(_COLUMNS, [_row(result, names) for result in shown])
     for result in results:
@@ -103,6 +104,19 @@ def show_results(
         finish([result.error for result in results], invocation)
     else:
         _finish_rollout(results, names, view, invocation)
+
+
+def _say_groups(results: Sequence[HostResult], names: Mapping[Target, str], screen: Console) -> None:
+    """A line for those that run the release, and one for each other outcome that is nobody's error."""
+    done = sum(result.done for result in results)
+    if done:
+        screen.say(f"{done} of {len(results)} hosts run {_release(results)}")
+    others: dict[str, list[str]] = {}
+    for result in results:
+        if result.error is None and not result.done:
+            others.setdefault(result.outcome, []).append(names.get(result.target, str(result.target)))
+    for outcome, hosts in others.items():
+        screen.say(f"{outcome}: {text.plural(len(hosts), 'host')}: {several(hosts)}")
 
 
 def _ended_well(results: Sequence[HostResult], view: RolloutView | None) -> bool:
@@ -145,20 +159,13 @@ def _finish_rollout(
         return
     failed = [result for result in results if result.error is not None]
     view.keep_failed([names.get(result.target, str(result.target)) for result in failed])
-    same: dict[tuple[str, ...], list[HostResult]] = {}
-    for result in failed:
-        if result.error is not None:
-            error = result.error
-            same.setdefault((type(error).__name__, error.what, error.state, error.hint), []).append(result)
-    for results_of_one in same.values():
-        shown = results_of_one[0].error
-        if shown is None:
-            continue
-        if len(results_of_one) > 1:
-            hosts = [names.get(result.target, str(result.target)) for result in results_of_one]
-            what = f"{len(hosts)} hosts, same reason: {several(hosts)}: {shown.what}"
-            shown = RelstoreError(what, state=shown.state, hint=shown.hint)
-        invocation.console.error(shown)
+    errors = [
+        (names.get(result.target, str(result.target)), result.error)
+        for result in failed
+        if result.error is not None
+    ]
+    for error in by_reason(errors):
+        invocation.console.error(error)
     summary = _summary(rollout, len(failed), len(results))
     if summary is not None:
         invocation.console.error(summary)

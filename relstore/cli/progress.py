@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 
 from relstore.cli import host_lines, text
-from relstore.cli.console import Console, whole_lines
+from relstore.cli.console import Console, fitting, whole_lines
 from relstore.cli.host_lines import HostLines
 from relstore.cli.live_area import LiveArea
 from relstore.cli.unexpected import say_accepted
@@ -85,7 +85,8 @@ class ConsoleReporter(Reporter):
         prefix = f"{host} | " if len(self._hosts) > 1 and host else "  | " if host else ""
         for line in data.decode("utf-8", "replace").splitlines():
             for part in whole_lines(prefix + line, len(prefix), sys.stderr):
-                self._write(part)
+                sys.stderr.write(f"{part}\n")
+        sys.stderr.flush()
 
     def accepted(self, host: str, job: str) -> None:
         self._accepted[host] = job
@@ -124,5 +125,5 @@ class ConsoleReporter(Reporter):
 
     @staticmethod
     def _write(line: str) -> None:
-        sys.stderr.write(text.escape(line) + "\n")
+        sys.stderr.write("".join(f"{each}\n" for each in fitting(line, 2, sys.stderr)))
         sys.stderr.flush()

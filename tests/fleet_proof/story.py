@@ -135,7 +135,9 @@ def _bad(
 def _ended(ran: Ran, code: int, expected: Mapping[str, Collection[str]] | None = None) -> list[str]:
     """What is wrong with how a command ended; ``expected``: the outcomes that each host may have."""
     if ran.code != code:
-        return [f"exit code {ran.code} instead of {code}: {ran.err}"]
+        hosts = ran.document["hosts"] if ran.out.startswith("{") else []
+        errors = [f"{host['name']}: {host['error']}" for host in hosts if host["error"]]
+        return [f"exit code {ran.code} instead of {code}: {ran.err}", *errors]
     outcomes = _outcomes(ran) if expected else {}
     return [
         f"{name}: {outcomes.get(name)} instead of {' or '.join(may)}"

@@ -28,7 +28,7 @@ def screen_of(words: Sequence[str], columns: int, environment: Mapping[str, str]
         words, stdin=theirs, stdout=theirs, stderr=subprocess.PIPE, env=dict(environment), cwd=directory
     ) as process:
         os.close(theirs)
-        shown = _all_of(ours)
+        shown = all_of(ours)
         assert process.stderr is not None
         complaint = process.stderr.read().decode()
     os.close(ours)
@@ -40,7 +40,7 @@ def screen_of(words: Sequence[str], columns: int, environment: Mapping[str, str]
     return text
 
 
-def _all_of(descriptor: int) -> str:
+def all_of(descriptor: int) -> str:
     shown = b""
     while True:
         try:
