@@ -168,6 +168,26 @@ def test_a_check_from_outside_that_fails_brings_the_canary_back(
     assert [event["event"] for event in events(web[1], module_user)] == ["switching", "active"]
 
 
+def test_the_way_back_waits_for_whoever_holds_the_lock(
+    module_user: User, web: list[FleetHost], configure: Configure, site: Path, tmp_path: Path
+) -> None:
+    """A job that has just ended does, when it stops its old slot."""
+    check = tmp_path / "check"
+    lock = web[0].store / "apps/site/lock"
+    check.write_text(
+        f"#!/bin/sh\ntest -e {tmp_path}/well && exit\n(flock {lock} sleep 4 >/dev/null 2>&1 &)\nsleep 0.2; exit 1\n"
+    )
+    check.chmod(0o755)
+    (tmp_path / "well").touch()
+    config = configure(f'check-command = ["{check}"]')
+    assert go(module_user, config, "push", site).code == 0
+    (tmp_path / "well").unlink()
+    ran = go(module_user, config, "push", make_site(site, "two"), "--json")
+    assert (ran.code, outcomes(ran)["web1"]) == (3, "withdrawn"), ran.err
+    assert "waiting up to 60 s: " in ran.err
+    assert [host.live() for host in web] == ["one"] * 6
+
+
 def test_what_turns_bad_in_the_bake_goes_back_and_what_somebody_switched_is_left(
     module_user: User, web: list[FleetHost], configure: Configure, site: Path, tmp_path: Path
 ) -> None:

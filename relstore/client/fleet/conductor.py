@@ -32,6 +32,8 @@ _FOLLOW_AGAIN_S = 3.0
 _LOOKS_AT_ONCE = 16
 _IDLE_S = 15.0
 """After so long a connection that waits for its turn may be dead."""
+_WAY_BACK_WAITS_S = 60
+"""For whoever holds the app's lock: the job that has just ended does, for a moment, when it stops its old slot."""
 
 
 @dataclass(frozen=True)
@@ -339,6 +341,5 @@ class _Conductor:
             session = await host.session()
         except RelstoreError as error:
             return from_error(result.target, error, app)
-        return await go_live.activate(
-            session, host.access, app, str(result.previous), host.options, withdrawn
-        )
+        options = replace(host.options, lock_wait=max(host.options.lock_wait, _WAY_BACK_WAITS_S))
+        return await go_live.activate(session, host.access, app, str(result.previous), options, withdrawn)

@@ -33,7 +33,8 @@ BUSY: Final = "busy"
 HELD: Final = "held"
 SUPERSEDED: Final = "superseded"
 WAITING = "waiting"
-INSTANT_S = 0.3
+INSTANT_S = 1.0
+"""As long as a session that looks, or a job that stops its old slot, may hold the lock."""
 _LOG = 2
 
 
