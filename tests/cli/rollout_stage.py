@@ -110,7 +110,7 @@ class Played:
             host = rollout.among(states.ACTIVATING)[0]
             is_bad = self.case == "bad" and host in BAD
             ended = protocol.Ended(
-                job="", outcome="rolled-back" if is_bad else "active", generation=self.results[host].generation,
+                job=None, outcome="rolled-back" if is_bad else "active", generation=self.results[host].generation,
                 previous=39, current=39 if is_bad else self.results[host].generation,
                 reason=REASON.format(50 + host) if is_bad else "",
             )  # fmt: skip
@@ -146,5 +146,5 @@ def play(case: str, stop: int) -> Callable[..., Any]:
 if __name__ == "__main__":
     if sys.argv[1] == "slow":
         rollout_view.HEARTBEAT_S = BEAT_S
-    pushing.push_to_all = play(sys.argv[1], int(sys.argv[2]))
+    pushing.push_to_all = play(sys.argv[1], int(sys.argv[2]))  # type: ignore[attr-defined]
     main(sys.argv[3:])

@@ -7,14 +7,14 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from relstore.formats.journal import OUTCOMES, Journal
 from tests.cut_over_proof.stopped import state_of
 from tests.support.hosts.systemd import Network
-from tests.support.load.requests import Account
+from tests.support.load.requests import BROKEN, Account
 from tests.support.user import Ran
 from tests.systemd.deployer import Deployer
 from tests.systemd.fronts import Front
@@ -71,6 +71,33 @@ class Event:
     seen: str = ""
 
 
+@contextmanager
+def noted(events: list[Event], what: str) -> Iterator[Event]:
+    """What is done in the block, printed at its end and added to ``events``."""
+    event = Event(what, time.time(), 0.0, [])
+    try:
+        yield event
+    finally:
+        event.ended = time.time()
+        events.append(event)
+        wrong = f"  WRONG: {event.wrong}" if event.wrong else ""
+        print(f"  {event.ended - event.began:6.1f} s  {what}  {event.seen}{wrong}", flush=True)
+
+
+def of_event(account: Account, event: Event) -> Account:
+    """What ended in its time, and what began in it and came to a bad end later: a long answer of a bad release."""
+    end = event.ended + 1
+    return Account(
+        tuple(
+            request
+            for request in account.requests
+            if event.began <= request.ended < end
+            or (event.began <= request.began < end and request.outcome in BROKEN)
+        ),
+        account.lag,
+    )
+
+
 @dataclass
 class Stage:
     """One host."""
@@ -99,17 +126,9 @@ class Stage:
     def switch(self, to: str, *flags: str) -> Ran:
         return self.deployer.run("switch-generation", to, *KEYS, *self.front.flags, *self.flags, *flags)
 
-    @contextmanager
-    def event(self, what: str) -> Iterator[Event]:
+    def event(self, what: str) -> AbstractContextManager[Event]:
         """What is done in the block, printed at its end."""
-        event = Event(what, time.time(), 0.0, [])
-        try:
-            yield event
-        finally:
-            event.ended = time.time()
-            self.events.append(event)
-            wrong = f"  WRONG: {event.wrong}" if event.wrong else ""
-            print(f"  {event.ended - event.began:6.1f} s  {what}  {event.seen}{wrong}", flush=True)
+        return noted(self.events, what)
 
     # -- what is there ---------------------------------------------------------------------------
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 from relstore.formats import journal
 from relstore.host.job import activation
-from tests.cut_over_proof.stage import Event, Stage, report, stage
+from tests.cut_over_proof.stage import Event, Stage, of_event, report, stage
 from tests.cut_over_proof.stopped import LASTING, STEPS, stopped_at
 from tests.cut_over_proof.table import Row
 from tests.support.hosts.systemd import Network
-from tests.support.load.requests import BROKEN, Account
+from tests.support.load.requests import Account
 from tests.support.load.running import Mix
 from tests.systemd.fronts import Front
 from tests.systemd.slot_host import under_load
@@ -154,20 +154,6 @@ def _code(expected: int, code: int, said: str) -> list[str]:
     return [] if code == expected else [f"exit code {code} instead of {expected}: {said}"]
 
 
-def _of_event(account: Account, event: Event) -> Account:
-    """What ended in its time, and what began in it and came to a bad end later: a long answer of a bad release."""
-    end = event.ended + 1
-    return Account(
-        tuple(
-            request
-            for request in account.requests
-            if event.began <= request.ended < end
-            or (event.began <= request.began < end and request.outcome in BROKEN)
-        ),
-        account.lag,
-    )
-
-
 def _rows(
     at: Stage,
     account: Account,
@@ -178,7 +164,7 @@ def _rows(
 ) -> Iterator[Row]:
     """What turned bad with the traffic apart from all else."""
     front = f"{at.front.name}, a program that ends {at.ends}"
-    windows = [_of_event(account, event) for event in bad]
+    windows = [of_event(account, event) for event in bad]
     turned = Account(tuple(request for window in windows for request in window.requests), account.lag)
     inside = set(turned.requests)
     rest = Account(tuple(request for request in account.requests if request not in inside), account.lag)

@@ -10,13 +10,13 @@ import os
 import shutil
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from relstore.formats.journal import Event as Recorded
 from relstore.formats.journal import Journal
-from tests.cut_over_proof.stage import Event, Stage
+from tests.cut_over_proof.stage import Event, Stage, noted
 from tests.fleet_proof import balancer
 from tests.fleet_proof.balancer import Server
 from tests.support.hosts.systemd import Network, SystemdHost
@@ -153,17 +153,9 @@ class Fleet:
     def run(self, *words: object) -> Ran:
         return self.user.run(*words, prefix=self.network.prefix)
 
-    @contextmanager
-    def event(self, what: str) -> Iterator[Event]:
+    def event(self, what: str) -> AbstractContextManager[Event]:
         """What is done in the block, printed at its end."""
-        event = Event(what, time.time(), 0.0, [])
-        try:
-            yield event
-        finally:
-            event.ended = time.time()
-            self.events.append(event)
-            wrong = f"  WRONG: {event.wrong}" if event.wrong else ""
-            print(f"  {event.ended - event.began:6.1f} s  {what}  {event.seen}{wrong}", flush=True)
+        return noted(self.events, what)
 
     @contextmanager
     def under_load(self, mix: Mix = MIX) -> Iterator[Load]:

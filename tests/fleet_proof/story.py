@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
-from tests.cut_over_proof.stage import Event, report
+from tests.cut_over_proof.stage import Event, of_event, report
 from tests.cut_over_proof.table import Row
 from tests.fleet_proof import balancer
 from tests.fleet_proof.fleet import BALANCER, Fleet, fleet
 from tests.support.hosts.systemd import Network
-from tests.support.load.requests import BROKEN, Account
+from tests.support.load.requests import Account
 from tests.support.user import Ran
 
 WAVES = 'order = ["canary", "*"]\ncanary = "canary"\nwaves = ["50%", "100%"]\nbake = "2s"'
@@ -39,7 +39,7 @@ def run(network: Network, directory: Path, *, slots: int, restarted: int = 0) ->
             bad_in_a_later_wave(at)
             turned = turns_bad(at)
         wrong = report(at.events, load.account)
-        bad = _of(load.account, turned)
+        bad = of_event(load.account, turned)
         inside = set(bad.requests)
         rest = Account(tuple(each for each in load.account.requests if each not in inside), load.account.lag)
         hosts = f"{slots} with slots" + (f", {restarted} that restart" if restarted else "")
@@ -148,17 +148,3 @@ def _ended(ran: Ran, code: int, expected: Mapping[str, Collection[str]] | None =
 
 def _outcomes(ran: Ran) -> dict[str, str]:
     return {host["name"]: host["outcome"] for host in ran.document["hosts"]} if ran.out else {}
-
-
-def _of(account: Account, event: Event) -> Account:
-    """What ended in its time, and what began in it and came to a bad end later."""
-    end = event.ended + 1
-    return Account(
-        tuple(
-            request
-            for request in account.requests
-            if event.began <= request.ended < end
-            or (event.began <= request.began < end and request.outcome in BROKEN)
-        ),
-        account.lag,
-    )

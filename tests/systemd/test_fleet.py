@@ -12,14 +12,16 @@ import pytest
 from tests.cut_over_proof.stage import report
 from tests.fleet_proof import balancer, story
 from tests.fleet_proof.fleet import fleet
+from tests.support.haproxy import need_haproxy
 from tests.support.hosts.systemd import Network
 
-pytestmark = [pytest.mark.root, pytest.mark.slow]
+pytestmark = [pytest.mark.root, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def test_no_request_fails_in_a_good_rollout_nor_in_one_that_is_stopped(
     network: Network, tmp_path: Path
 ) -> None:
+    need_haproxy()
     with fleet(network, tmp_path / "fleet", slots=2, restarted=2) as at:
         with at.under_load() as load:
             story.good(at)

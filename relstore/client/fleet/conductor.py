@@ -33,7 +33,7 @@ _LOOKS_AT_ONCE = 16
 _IDLE_S = 15.0
 """After so long a connection that waits for its turn may be dead."""
 _WAY_BACK_WAITS_S = 60
-"""For whoever holds the app's lock: the job that has just ended does, for a moment, when it stops its old slot."""
+"""For whoever holds the app's lock: a job that has just ended does, for a moment, to stop its old slot."""
 
 
 @dataclass(frozen=True)
