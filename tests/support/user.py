@@ -22,6 +22,7 @@ from relstore.client.target import Target
 from relstore.formats.names import AppName
 from relstore.formats.recipe import Recipe
 from tests.support.hosts.sshd import Sshd
+from tests.support.json_output import RelstoreProcess
 
 PROGRAM = (sys.executable, "-m", "relstore")
 TIMEOUT_S = 240
@@ -64,8 +65,8 @@ class User:
         }
         return {**kept, "HOME": str(self.home), "PYTHONWARNINGS": "error", "NO_COLOR": "1"}
 
-    def start(self, *arguments: object, cwd: Path | None = None) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+    def start(self, *arguments: object, cwd: Path | None = None) -> RelstoreProcess:
+        return RelstoreProcess(
             [*PROGRAM, *map(str, arguments)],
             cwd=cwd or self.home,
             env=self.environment,
