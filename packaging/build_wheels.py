@@ -2,8 +2,8 @@
 
 The PyPI package ``ziglang`` is a C compiler for all of them, with the headers of each C library. The matcher
 uses nothing but a handful of C functions, so a wheel fits every Python 3 of its platform. Each library is
-checked: its format, its machine, and that it needs no newer glibc than its tag says. The same sources give the
-same bytes: hatchling writes one constant time, or that of SOURCE_DATE_EPOCH.
+checked: its format, its machine, and that it needs no newer glibc than its tag says. The same sources give
+the same bytes: hatchling writes one constant time, or that of SOURCE_DATE_EPOCH.
 """
 
 from __future__ import annotations

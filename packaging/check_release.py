@@ -18,7 +18,7 @@ def problems(tag: str, version: str, changelog: str) -> list[str]:
     """Why not."""
     found = []
     if tag != f"v{version}":
-        found.append(f"the tag is {tag}, and relstore/__init__.py says {version}")
+        found.append(f"the tag is {tag}, and the program says {version}")
     sections = _SECTION.split(changelog)[1:]
     texts = dict(zip(sections[::2], sections[1::2]))
     if texts.get("Unreleased", "").strip():

@@ -1,8 +1,8 @@
 """Writes what a release brings along, as CycloneDX: ``make sbom`` does it for the pure wheel in dist/.
 
 ``python packaging/make_sbom.py OUTPUT [PYTHON]`` looks at the environment in which relstore is installed.
-cyclonedx-bom lists what is there; this keeps relstore and what it needs, makes relstore the root, and adds the
-msgpack that travels to hosts (``relstore/vendored``), which no metadata of a package names.
+cyclonedx-bom lists what is there; this keeps relstore and what it needs, makes relstore the root, and adds
+the msgpack that travels to hosts (``relstore/vendored``), which no metadata of a package names.
 """
 
 from __future__ import annotations
