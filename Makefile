@@ -23,7 +23,7 @@ DEMO_STAMP := $(DEMO_VENV)/.installed
 .venv-demo/.installed: pyproject.toml $(MATCHER) packaging/hatch_build.py packaging/compile_matcher.py
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "relstore needs Python 3.11 or newer; set PYTHON=")'
 	$(PYTHON) -m venv .venv-demo
-	.venv-demo/bin/python -m pip install --quiet --disable-pip-version-check -e .
+	.venv-demo/bin/python -m pip install --no-compile --quiet --disable-pip-version-check -e .
 	touch $@
 
 demo: $(DEMO_STAMP)

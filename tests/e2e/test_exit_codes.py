@@ -58,7 +58,7 @@ class Case:
         return code
 
     def cannot_connect(self) -> int:
-        return self.user.run("status", "--to", NOBODY, "--connect-timeout", "5").code
+        return self.user.run("status", "--to", NOBODY, "--connect-timeout", "5s").code
 
     def stuck(self) -> int:
         make_site(self.site, "two")
