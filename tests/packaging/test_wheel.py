@@ -119,11 +119,16 @@ def test_an_installed_wheel_runs_the_demo(pure: Path, tmp_path: Path) -> None:
     (packages / "others.pth").write_text(f"{others}\n")
     clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     program = str(place / "bin" / "relstore")
-    version = subprocess.run([program, "--version"], env=clean, capture_output=True, text=True, check=True)
+    version = ran(tmp_path, clean, program, "--version")
     assert version.stdout == f"relstore, version {relstore.__version__}\n"
-    where = "import relstore; print(relstore.__file__)"
-    told = subprocess.run([place / "bin" / "python", "-c", where], env=clean, capture_output=True, text=True)
-    assert told.stdout.startswith(str(place)), "the wheel is what runs"
-    ran = subprocess.run([program, "demo"], env=clean, capture_output=True, text=True, check=False)
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert " 0 failed" in ran.stdout
+    where = ran(tmp_path, clean, place / "bin" / "python", "-c", "import relstore; print(relstore.__file__)")
+    assert where.stdout.startswith(str(place)), "the wheel is what runs"
+    told = ran(tmp_path, clean, program, "demo")
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert " 0 failed" in told.stdout
+
+
+def ran(cwd: Path, environment: dict[str, str], *words: object) -> subprocess.CompletedProcess[str]:
+    """Not in the checkout, whose relstore Python would prefer."""
+    said = [str(word) for word in words]
+    return subprocess.run(said, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
