@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo demo-cut-over test test-quick check format bench bench-choice bench-downtime bench-scale fuzz wheels proof proof-cut-over proof-fleet proof-recipes suites suite-trees host-tests reference clean
+.PHONY: demo demo-cut-over sbom test test-quick check format bench bench-choice bench-downtime bench-scale fuzz wheels proof proof-cut-over proof-fleet proof-recipes suites suite-trees host-tests reference clean
 
 MATCHER := relstore/client/transfer/delta/matcher.c
 
@@ -16,8 +16,18 @@ $(STAMP): pyproject.toml $(MATCHER) packaging/hatch_build.py packaging/compile_m
 	$(BIN)/python -m compileall -q $(VENV)/lib || true
 	touch $@
 
-demo: $(STAMP)
-	$(BIN)/relstore demo
+# The demo needs the package alone, without the developers' tools; where these are installed already, so is the package.
+DEMO_VENV := $(if $(wildcard $(STAMP)),$(VENV),.venv-demo)
+DEMO_STAMP := $(DEMO_VENV)/.installed
+
+.venv-demo/.installed: pyproject.toml $(MATCHER) packaging/hatch_build.py packaging/compile_matcher.py
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "relstore needs Python 3.11 or newer; set PYTHON=")'
+	$(PYTHON) -m venv .venv-demo
+	.venv-demo/bin/python -m pip install --no-compile --quiet --disable-pip-version-check -e .
+	touch $@
+
+demo: $(DEMO_STAMP)
+	$(DEMO_VENV)/bin/relstore demo
 
 # The demo of the cut-over for a machine whose account has no systemd; needs root, for a host of its own.
 demo-cut-over: $(STAMP)
@@ -78,11 +88,20 @@ fuzz:
 		-o $(FUZZ)/matcher tests/fuzz/fuzz_matcher.c
 	$(FUZZ)/matcher -max_len=8192 -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$(FUZZ)/ $(FUZZ)/corpus
 
-# The wheels of all platforms, in dist/, all made here: the PyPI package ziglang (80 MB) compiles the matcher for each.
+# The sdist and the wheels of all platforms, in dist/, all made here: the PyPI package ziglang (80 MB) compiles the matcher
+# for each. The same sources give the same bytes with the same hatchling and ziglang (docs/releasing.md).
 wheels:
 	$(PYTHON) -m venv .venv-wheels
-	.venv-wheels/bin/python -m pip install --quiet --disable-pip-version-check ziglang
+	.venv-wheels/bin/python -m pip install --quiet --disable-pip-version-check -r packaging/build-tools.txt
 	.venv-wheels/bin/python packaging/build_wheels.py
+
+# What a release brings along, as CycloneDX, in dist/: of the pure wheel there, in an environment of its own.
+sbom:
+	$(PYTHON) -m venv .venv-wheels
+	.venv-wheels/bin/python -m pip install --quiet --disable-pip-version-check -r packaging/build-tools.txt
+	$(PYTHON) -m venv --clear .venv-sbom
+	.venv-sbom/bin/python -m pip install --quiet --disable-pip-version-check dist/relstore-*-none-any.whl
+	.venv-wheels/bin/python packaging/make_sbom.py dist/relstore.cdx.json .venv-sbom/bin/python
 
 # The whole proof that nothing is lost (docs/promises.md); `make test` runs a part of each. It needs strace, and
 # root for the small file systems.
@@ -121,7 +140,8 @@ proof-recipes: $(STAMP)
 
 reference: $(STAMP)
 	$(BIN)/python docs/generate_reference.py
+	$(BIN)/python docs/generate_schemas.py
 	$(BIN)/python docs/generate_man_pages.py
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-demo .venv-wheels .venv-sbom .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -12,12 +12,13 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import click
+import json_types
 
-from relstore import errors
 from relstore.cli import exit_codes
 from relstore.cli.catalog import COMMANDS, GROUPS
 from relstore.cli.directories import CACHE_VARIABLE, STATE_VARIABLE
@@ -28,8 +29,8 @@ from relstore.client.config import table
 from relstore.client.config.environments import DEFAULT_ENV, TABLES_EXAMPLE, TABLES_HELP
 from relstore.client.config.hosts import HOSTS_HELP
 from relstore.client.config.setting import EVERY_COMMAND, TOP, DefaultedSetting, Setting, toml
-from relstore.client.fleet import result
 from relstore.client.target import Target
+from relstore.errors import RelstoreError
 from relstore.formats import generation, journal
 
 DOCS = Path(__file__).resolve().parent
@@ -47,18 +48,10 @@ TARGETS = (
 )
 """One of each form; the program itself says what it means."""
 
-CLIENT_OUTCOMES = (
-    result.UNCHANGED,
-    result.STAGED,
-    result.SKIPPED,
-    result.WITHDRAWN,
-    result.SUPERSEDED,
-    result.UNREACHABLE,
-    "error",
-)
 KEY_COLUMNS = ("key", "type", "default", "meaning", "example", "a flag of")
 
 
+@cache
 def data() -> dict[str, Any]:
     """docs/reference.toml."""
     return tomllib.loads((DOCS / "reference.toml").read_text(encoding="utf-8"))
@@ -89,7 +82,7 @@ def reference() -> str:
         prose["outcomes"],
         _explained(("outcome", "meaning"), journal.OUTCOMES, known["outcomes"]),
         prose["client_outcomes"],
-        _explained(("outcome", "meaning"), CLIENT_OUTCOMES, known["client_outcomes"]),
+        _explained(("outcome", "meaning"), json_types.CLIENT_OUTCOMES, known["client_outcomes"]),
         "## Exit codes",
         _table(
             ("code", "meaning", "what to know"),
@@ -111,9 +104,15 @@ def reference() -> str:
         _table(("variable", "meaning"), ((f"`{k}`", v) for k, v in known["local_hook_variables"].items())),
         "## JSON",
         prose["json"],
+        "### JSON: values",
+        prose["json_values"],
+        _table(("type", "values"), _values(known["forms"])),
         *(_shape(name, fields) for name, fields in known["shapes"].items()),
+        "### Events of a rollout",
+        prose["events"],
+        *(f"`{name}`:\n\n{_fields(fields)}" for name, fields in known["events"].items()),
         "### Kinds of errors",
-        _table(("kind", "meaning"), _kinds(errors.RelstoreError)),
+        _table(("kind", "meaning"), _kinds()),
     ]
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
@@ -144,7 +143,7 @@ def command(name: str, document: Mapping[str, Sequence[str]] | None) -> str:
     if examples:
         parts.append("```sh\n" + "\n".join(line.strip() for line in examples) + "\n```")
     if document:
-        parts += ["JSON:", _fields(document)]
+        parts += [f"JSON ([schema](schemas/{name}.json)):", _fields(document)]
     return "\n\n".join(parts)
 
 
@@ -234,22 +233,38 @@ def _shape(name: str, fields: Mapping[str, Sequence[str]]) -> str:
 def _fields(fields: Mapping[str, Sequence[str]]) -> str:
     return _table(
         ("field", "type", "meaning"),
-        ((f"`{name}`", _type(kind), meaning) for name, (kind, meaning) in fields.items()),
+        (
+            (f"`{name}`", _type(kind) + (", *not always*" if "optional" in more else ""), meaning)
+            for name, (kind, meaning, *more) in fields.items()
+        ),
     )
 
 
 def _type(kind: str) -> str:
-    """The names of shapes become links to their tables."""
+    """The names of shapes become links to their tables, those of values to the table of all."""
     plain = r"string|integer|number|boolean|list|map|of|or|null"
-    return re.sub(rf"\b(?!(?:{plain})\b)[a-z][a-z-]*", lambda name: f"[{name[0]}](#json-{name[0]})", kind)
+    return re.sub(rf"\b(?!(?:{plain})\b)[a-z][a-z-]*", lambda name: f"[{name[0]}](#{_anchor(name[0])})", kind)
 
 
-def _kinds(kind: type[errors.RelstoreError]) -> Iterator[tuple[str, str]]:
-    first = inspect.cleandoc(kind.__doc__ or "").splitlines()[0]
-    meaning = "Any other." if kind is errors.RelstoreError else first
-    yield f"`{kind.__name__.removesuffix('Error')}`", meaning
-    for below in kind.__subclasses__():
-        yield from _kinds(below)
+def _anchor(name: str) -> str:
+    if name == "error-kind":
+        return "kinds-of-errors"
+    return f"json-{name}" if name in data()["shapes"] else "json-values"
+
+
+def _values(forms: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str]]:
+    for name, (_, meaning) in forms.items():
+        yield name, meaning
+    for name, choices in json_types.CHOICES.items():
+        if name != "error-kind":  # they have a table
+            yield name, ", ".join(f"`{choice}`" for choice in choices)
+
+
+def _kinds() -> Iterator[tuple[str, str]]:
+    for kind in json_types.kinds_of_errors():
+        first = inspect.cleandoc(kind.__doc__ or "").splitlines()[0]
+        meaning = "Any other." if kind is RelstoreError else first
+        yield f"`{kind.__name__.removesuffix('Error')}`", meaning
 
 
 def _explained(headers: tuple[str, str], names: Iterable[str], texts: Mapping[str, str]) -> str:

@@ -1,16 +1,17 @@
-"""Makes the wheels of all platforms, and a pure one, on one Linux machine: ``make wheels``.
+"""Makes the wheels of all platforms, a pure one, and the sdist, on one Linux machine: ``make wheels``.
 
 The PyPI package ``ziglang`` is a C compiler for all of them, with the headers of each C library. The matcher
 uses nothing but a handful of C functions, so a wheel fits every Python 3 of its platform. Each library is
-checked: its format, its machine, and that it needs no newer glibc than its tag says.
+checked: its format, its machine, and that it needs no newer glibc than its tag says. The same sources give
+the same bytes: hatchling writes one constant time, or that of SOURCE_DATE_EPOCH.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
 import re
-import shutil
 import struct
 import subprocess
 import sys
@@ -57,10 +58,12 @@ def main() -> int:
             zig = [sys.executable, "-m", "ziglang", "cc", "-target", platform.target]
             compile_to(library, zig, "-s")
             check(library.read_bytes(), platform)
-            _wheel(place, RELSTORE_MATCHER=str(library), RELSTORE_PLATFORM=platform.tag)
-    _wheel(place, RELSTORE_PURE="1")
-    for wheel in sorted(place.glob("*.whl")):
-        print(f"{wheel.stat().st_size:>9,}  {wheel.name}")
+            _build("wheel", place, RELSTORE_MATCHER=str(library), RELSTORE_PLATFORM=platform.tag)
+    _build("wheel", place, RELSTORE_PURE="1")
+    _build("sdist", place)
+    for made in sorted([*place.glob("*.whl"), *place.glob("*.tar.gz")]):
+        digest = hashlib.sha256(made.read_bytes()).hexdigest()
+        print(f"{digest}  {made.stat().st_size:>9,}  {made.name}")
     return 0
 
 
@@ -78,15 +81,18 @@ def check(library: bytes, platform: Platform) -> None:
             raise SystemExit(f"{platform.target}: the library needs glibc {int(major)}.{int(minor)}")
 
 
-def _wheel(place: Path, **environment: str) -> None:
-    words = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    with tempfile.TemporaryDirectory(prefix="relstore-") as directory:
-        subprocess.run(
-            [*words, "--wheel-dir", directory, str(ROOT)], check=True, env=os.environ | environment
-        )
-        place.mkdir(exist_ok=True)
-        for wheel in Path(directory).glob("*.whl"):
-            shutil.copy(wheel, place / wheel.name)
+def _build(target: str, place: Path, **environment: str) -> None:
+    words = [
+        sys.executable,
+        "-m",
+        "hatchling",
+        "build",
+        "--target",
+        target,
+        "--directory",
+        str(place.resolve()),
+    ]
+    subprocess.run(words, check=True, cwd=ROOT, env=os.environ | environment, stdout=subprocess.DEVNULL)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """What hatchling does beside copying files: the compiled matcher, in wheels and in checkouts.
 
+Nothing is built of a ``relstore/vendored`` that is not as ``vendored.sha256`` says, since every host runs it.
+
 A wheel has the matcher where there is a compiler, and is for this platform then; without one it is for all
 platforms, and so it is with RELSTORE_PURE=1. RELSTORE_MATCHER and RELSTORE_PLATFORM name a library that was
 compiled before and the platform that it is for (``build_wheels.py``).
@@ -17,6 +19,9 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
+sys.path.insert(0, str(Path(__file__).parent))
+import vendored
+
 _PLACE = "relstore/client/transfer/delta/libmatcher.so.1"
 
 
@@ -24,6 +29,9 @@ class MatcherHook(BuildHookInterface):
     """Compiles the matcher, or says that it cannot."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        changed = vendored.differences(Path(self.root))
+        if changed:
+            raise SystemExit(f"not as {vendored.LIST} says: {', '.join(changed)}")
         if self.target_name != "wheel" or os.environ.get("RELSTORE_PURE") == "1":
             return
         if version == "editable":

@@ -126,7 +126,7 @@ def test_all_decisions_are_in_the_index() -> None:
     assert listed == sorted(path.name for path in decisions.glob("[0-9]*.md"))
 
 
-@pytest.mark.parametrize("name", ["generate_reference.py", "generate_man_pages.py"])
+@pytest.mark.parametrize("name", ["generate_reference.py", "generate_schemas.py", "generate_man_pages.py"])
 def test_what_is_generated_is_current(name: str) -> None:
     generator = ROOT / "docs" / name
     result = subprocess.run(

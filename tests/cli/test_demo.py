@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.json_output import hold_to_documents
+
 pytestmark = pytest.mark.slow
 
 
@@ -60,6 +62,7 @@ def test_a_cut_over_needs_a_systemd_of_the_account(tmp_path: Path) -> None:
 def test_as_a_program_sees_it(tmp_path: Path) -> None:
     ran = demo(tmp_path, "--json")
     assert ran.returncode == 0, ran.stdout + ran.stderr
+    hold_to_documents(ran.args, ran.stdout, ran.returncode)
     figures = json.loads(ran.stdout)
     assert figures["as_told"] is True
     assert figures["failed"] == 0

@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from relstore.cli.main import main
+from tests.support.json_output import RelstoreRunner
 
 CONFIG = """\
 app = "web"
@@ -23,7 +24,7 @@ to = ["./two", "./three"]
 def run(directory: Path, *words: str, **variables: str) -> Result:
     (directory / "relstore.toml").write_text(CONFIG)
     config = str(directory / "relstore.toml")
-    return CliRunner(env=variables).invoke(main, [*words, "--config", config, "--json"])
+    return RelstoreRunner(env=variables).invoke(main, [*words, "--config", config, "--json"])
 
 
 def targets(result: Result) -> list[str]:

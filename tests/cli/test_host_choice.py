@@ -6,13 +6,14 @@ import json
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from relstore.cli.main import main
 from relstore.client.config.chosen_hosts import chosen
 from relstore.client.config.hosts import Host
 from relstore.client.target import Target
 from relstore.errors import UsageError
+from tests.support.json_output import RelstoreRunner
 
 TARGETS = [
     Host(str(Target.parse(text)), Target.parse(text))
@@ -67,7 +68,7 @@ def test_what_may_have_been_meant_is_suggested() -> None:
 def run(directory: Path, *words: str) -> Result:
     (directory / "relstore.toml").write_text('[env.two]\nto = ["./one", "./two"]\n')
     config = str(directory / "relstore.toml")
-    return CliRunner().invoke(main, [*words, "--config", config, "--json"])
+    return RelstoreRunner().invoke(main, [*words, "--config", config, "--json"])
 
 
 @pytest.mark.parametrize("before", [True, False])

@@ -11,16 +11,17 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from relstore.cli.main import main
 from relstore.client.config.load import load
+from tests.support.json_output import RelstoreRunner
 
 TO = "deploy@web1:/srv/web"
 
 
 def run(directory: Path, *words: str) -> Result:
-    return CliRunner().invoke(main, ["init", str(directory), *words])
+    return RelstoreRunner().invoke(main, ["init", str(directory), *words])
 
 
 def written(directory: Path) -> dict[str, object]:

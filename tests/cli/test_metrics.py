@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -17,6 +17,7 @@ from relstore.cli.main import main
 from relstore.cli.metrics_view import HostState, gauges
 from relstore.formats.names import AppName
 from tests.cli.test_status_check import GOOD, ROW
+from tests.support.json_output import RelstoreRunner
 from tests.support.user import make_site
 
 HOSTS = [
@@ -79,7 +80,7 @@ def test_without_a_sample_there_is_no_metric() -> None:
 
 def run(directory: Path, *words: object) -> Result:
     ours = {name: None for name in os.environ if name.startswith("RELSTORE_")}
-    return CliRunner(env=ours).invoke(main, [*map(str, words), "--to", str(directory / "store")])
+    return RelstoreRunner(env=ours).invoke(main, [*map(str, words), "--to", str(directory / "store")])
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ from relstore.store.app import App, NewBuild
 from relstore.store.store import Store
 from tests.support import tmux
 from tests.support.host_side import WEB, Content, Program, push_build, remove_store
+from tests.support.json_output import hold_to_documents
 from tests.support.terminal import screen_of
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "terminal"
@@ -278,6 +279,7 @@ def _document(directory: Path, *words: str) -> dict[str, Any]:
     ran = subprocess.run(
         [sys.executable, "-m", "relstore", *words, "--json"], env=environment, capture_output=True, check=True
     )
+    hold_to_documents(ran.args, ran.stdout.decode(), ran.returncode)
     document: dict[str, Any] = json.loads(ran.stdout)["hosts"][0]
     return document
 

@@ -16,6 +16,7 @@ import pytest
 
 from relstore.cli import exit_codes
 from relstore.cli.unexpected import say_accepted, unexpected
+from tests.support.json_output import hold_to_documents
 
 BROKEN = (
     "import sys, relstore.cli.commands.init as module\n"
@@ -63,6 +64,7 @@ def test_a_bug_in_json_is_one_document() -> None:
         [sys.executable, "-c", BROKEN, "init", "--json"], capture_output=True, text=True, check=False
     )
     assert ran.returncode == exit_codes.UNEXPECTED
+    hold_to_documents(ran.args, ran.stdout, ran.returncode)
     assert json.loads(ran.stdout)["error"]["kind"] == "Unexpected"
     assert ran.stderr == ""
 

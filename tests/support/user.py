@@ -23,6 +23,7 @@ from relstore.client.target import Target
 from relstore.formats.names import AppName
 from relstore.formats.recipe import Recipe
 from tests.support.hosts.sshd import Sshd
+from tests.support.json_output import RelstoreProcess
 
 PROGRAM = (sys.executable, "-m", "relstore")
 TIMEOUT_S = 240
@@ -67,9 +68,9 @@ class User:
 
     def start(
         self, *arguments: object, cwd: Path | None = None, prefix: Sequence[str] = ()
-    ) -> subprocess.Popen[str]:
+    ) -> RelstoreProcess:
         """``prefix``: the words before a command that run it where the hosts can be reached."""
-        return subprocess.Popen(
+        return RelstoreProcess(
             [*prefix, *PROGRAM, *map(str, arguments)],
             cwd=cwd or self.home,
             env=self.environment,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.hosts.systemd import SystemdHost
+from tests.support.json_output import RelstoreProcess
 from tests.support.user import PROGRAM, TIMEOUT_S, Ran, User
 from tests.systemd import releases
 
@@ -79,9 +80,9 @@ class Deployer:
         config.chmod(0o600)
         return cls(user, host, account, root)
 
-    def start(self, *words: object) -> subprocess.Popen[str]:
+    def start(self, *words: object) -> RelstoreProcess:
         """relstore, under way."""
-        return subprocess.Popen(
+        return RelstoreProcess(
             [*self.host.network.prefix, *PROGRAM, *map(str, words), "--to", f"{self.host.name}:{self.root}"],
             cwd=self.user.home,
             env=self.user.environment,

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.hosts.systemd import Network
+from tests.support.json_output import hold_to_documents
 from tests.systemd import demo_cut_over
 
 pytestmark = [pytest.mark.root, pytest.mark.slow]
@@ -22,6 +23,7 @@ def test_it_goes_as_told_and_leaves_nothing_behind(network: Network, tmp_path: P
         words = demo_cut_over.command(host, "--json")
         ran = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
         assert ran.returncode == 0, ran.stdout + ran.stderr
+        hold_to_documents(words, ran.stdout, ran.returncode)
         figures = json.loads(ran.stdout)
         assert figures["as_told"] is True
         assert figures["failed"] == 0
