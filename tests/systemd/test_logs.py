@@ -104,9 +104,17 @@ def test_each_host_shows_the_units_that_it_is_set(reader: Deployer, tmp_path: Pa
         'one = "talks:/srv/web"\ntwo = { to = "talks:/srv/two", unit = "talker@" }\n'
     )
     words = [*reader.host.network.prefix, *PROGRAM, "logs", "--config", str(config), "--json"]
-    ran = subprocess.run(
-        words, cwd=reader.user.home, env=reader.user.environment, capture_output=True, text=True, check=True
-    )
+    try:
+        ran = subprocess.run(
+            words,
+            cwd=reader.user.home,
+            env=reader.user.environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    finally:
+        reader.host.run("systemctl", "stop", "talker@a")  # it would read what others are to say
     said: dict[str, str] = {}
     for line in map(json.loads, ran.stdout.splitlines()):
         said[line["target"]] = said.get(line["target"], "") + f"{line['message']}\n"
