@@ -155,7 +155,7 @@ class Answers:
     def status(self) -> Handlers:
         from relstore.host.requests import status
 
-        builds = status.Builds()
+        builds = status.BuildCount()
         return {protocol.Status: self._in_store(lambda store, request: status.status(store, request, builds))}
 
     def keeping(self) -> Handlers:

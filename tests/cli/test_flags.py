@@ -43,7 +43,8 @@ def options(command: click.Command) -> dict[str, click.Parameter]:
     return {name: parameter for parameter in command.params for name in parameter.opts}
 
 
-def generator() -> ModuleType:
+def generator(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(GENERATOR.parent)  # it shares a module with another generator
     spec = importlib.util.spec_from_file_location("generate_reference", GENERATOR)
     assert spec is not None
     assert spec.loader is not None
@@ -62,8 +63,8 @@ def test_a_new_setting_is_a_flag_of_its_commands() -> None:
 
 
 @pytest.mark.usefixtures("with_nap")
-def test_a_new_setting_is_in_the_reference() -> None:
-    page = "\n".join(generator().configuration())
+def test_a_new_setting_is_in_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = "\n".join(generator(monkeypatch).configuration())
     assert "### Naps\n" in page
     assert '| `nap` | duration | `"3s"` | How long to nap. | `"5s"` | `push` |' in page
 

@@ -11,11 +11,11 @@ import time
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
 from relstore.cli.main import main
 from tests.client.artifact.archive.build import END, entry, header, symlink
 from tests.client.artifact.archive.test_hostile import CUT, TARS, ZIPS
+from tests.support.json_output import RelstoreRunner
 from tests.support.user import PROGRAM, TIMEOUT_S, User, make_site
 
 
@@ -103,7 +103,7 @@ def test_nothing_of_a_hostile_archive_is_written_anywhere(
     archive = tmp_path / f"archive{Path(case).suffix}"
     archive.write_bytes(HOSTILE[case])
     words = ["push", str(archive), "--unpack", "--app", "web", "--to", str(tmp_path / "store")]
-    ran = CliRunner().invoke(main, words)
+    ran = RelstoreRunner().invoke(main, words)
     assert (ran.exit_code, "Traceback" in ran.output) == (1, False), ran.output
     assert list(temporary.iterdir()) == []
     assert {path.name for path in tmp_path.iterdir()} == {"home", "temporary", archive.name}

@@ -35,7 +35,7 @@ _MAX_CHANGED = 20
 _COUNT_HOLDS_S = 1.0
 
 
-class Builds:
+class BuildCount:
     """How many builds a store has, counted once for all apps that are asked about together."""
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ class Builds:
         return self._count
 
 
-def status(store: Store, request: Status, builds: Optional[Builds] = None) -> StatusOut:
+def status(store: Store, request: Status, builds: Optional[BuildCount] = None) -> StatusOut:
     """The state of one app. Raises NotFoundError, DamagedError."""
     with store.app(request.app) as app:
         number, link_drift = _current(app)
@@ -80,7 +80,7 @@ def status(store: Store, request: Status, builds: Optional[Builds] = None) -> St
             hold.read(app.directory),
             tuple(units),
             tuple(_changed(store, current)) if current else (),
-            (builds or Builds()).count(store),
+            (builds or BuildCount()).count(store),
             free_bytes,
             free_inodes,
             None if slots is None else tuple(slots),
