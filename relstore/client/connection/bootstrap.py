@@ -21,6 +21,7 @@ HANDSHAKE_TIMEOUT_S = 60.0
 MAX_AHEAD_BYTES = 2 * 1024 * 1024
 _MAX_CHATTER_BYTES = 64 * 1024
 _READ_BYTES = 64 * 1024
+_GREETING = re.compile(rb"relstore-helper ([0-9]+) ([0-9a-f]{64}) (have|need)\n")
 
 
 @dataclass(frozen=True)
@@ -61,10 +62,9 @@ async def _greet(channel: Channel, label: str, ahead: bytes) -> Started:
     nonce = os.urandom(16).hex()
     await channel.write(f"{nonce} {len(ahead)}\n".encode() + ahead)
     proof = hashlib.sha256(nonce.encode()).hexdigest().encode()
-    greeting = re.compile(rb"relstore-helper ([0-9]+) " + proof + rb" (have|need)\n")
     received = b""
     while True:
-        match = greeting.search(received)
+        match = next((found for found in _GREETING.finditer(received) if found[2] == proof), None)
         if match:
             break
         data = await channel.read(_READ_BYTES)
@@ -78,7 +78,7 @@ async def _greet(channel: Channel, label: str, ahead: bytes) -> Started:
                 state="Nothing was changed.",
                 hint="Does the account have a real login shell? Try by hand: ssh HOST python3 --version",
             ).on(label)
-    if match[2] == b"need":
+    if match[3] == b"need":
         from relstore.client.connection.bundle import bundle
 
         packed = bundle()

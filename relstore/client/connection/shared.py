@@ -6,7 +6,7 @@ Not for making a connection (``transport.ssh.connect``), and light to import, as
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -21,6 +21,12 @@ class Running:
         self.loop = loop
         self.jumps: Leases[Any] = Leases(lambda jump: jump.is_usable)
         """Connections to jump hosts; what they are is for the transport alone."""
+        self.ssh_answers: dict[tuple[str, ...], Any] = {}
+        """What ssh says about hosts, by the files of ssh_config; for the transport alone."""
+        self.configured: dict[Hashable, Any] = {}
+        """What was read of them; for the transport alone."""
+        self.key_files: Any = None
+        """The keys to log in with, as they were read; for the transport alone."""
         self.logins = asyncio.Semaphore(logins_at_once())
         """Connections that are being made."""
 

@@ -24,16 +24,17 @@ from relstore.client.connection.transport.link_state import LinkState, link_stat
 from relstore.client.connection.transport.login_errors import Stage, no_command
 from relstore.client.connection.transport.patience import LOGIN_TIMEOUT, pauses
 from relstore.client.connection.transport.ssh.channel import WINDOW, SSHChannel
-from relstore.client.connection.transport.ssh.config import HostSettings, existing
+from relstore.client.connection.transport.ssh.config import HostSettings
+from relstore.client.connection.transport.ssh.configured import Configured, configured
 from relstore.client.connection.transport.ssh.errors import Attempt, connection_lost, explain
 from relstore.client.connection.transport.ssh.host_key import HostNames
 from relstore.client.connection.transport.ssh.identities import Identities
 from relstore.client.connection.transport.ssh.jump import Jump
+from relstore.client.connection.transport.ssh.key_files import KeyFiles
 from relstore.client.connection.transport.ssh.known_hosts import Entry, KnownHosts, Standing, remember
 from relstore.client.connection.transport.ssh.login import Client
 from relstore.client.connection.transport.ssh.options import connection_options
 from relstore.client.connection.transport.ssh.proxy_command import ProxyCommand
-from relstore.client.connection.transport.ssh.ssh_answer import resolved
 from relstore.errors import ConnectError, RelstoreError
 
 _HANG_UP_GRACE = 2.0
@@ -119,15 +120,15 @@ class _Dialler:
                     hint="ProxyJump in ~/.ssh/config forms a circle: exempt the jump host from it.",
                 )
             check_address(target)
-            async with contextlib.AsyncExitStack() as answers:
+            with contextlib.ExitStack() as answers:
                 async with self._running.logins:
-                    account = await answers.enter_async_context(resolved(target, self._account))
-                    settings = HostSettings.load(target, account)
+                    known = await configured(target, self._account, answers)
+                settings = known.settings
                 if settings.unheeded:
                     self._notice(_not_obeyed(label, settings.unheeded))
                 if jump is None:
                     jump = await self._jump(settings, (*above, label))
-                return await self._log_in_turn(target, settings, jump, existing(account.ssh_config_paths))
+                return await self._log_in_turn(target, known, jump)
         except RelstoreError as exc:
             exc.on(label)  # an error of a jump host is marked with that already
             raise
@@ -155,7 +156,7 @@ class _Dialler:
         return Jump(label_of(hop), connection)
 
     async def _log_in_turn(
-        self, target: SSHTarget, settings: HostSettings, jump: Jump | None, config: list[str]
+        self, target: SSHTarget, known: Configured, jump: Jump | None
     ) -> tuple[asyncssh.SSHClientConnection, Client]:
         """Log in when it is our turn, and again after a pause where sshd has too many logins just now."""
         began = time.monotonic()
@@ -165,7 +166,7 @@ class _Dialler:
             await turns.enter_async_context(self._running.logins)
             for pause in (*pauses(), None):
                 try:
-                    return await self._log_in(target, settings, jump, config)
+                    return await self._log_in(target, known, jump)
                 except _TurnedAwayError as away:
                     waited = time.monotonic() - began
                     if pause is None or waited > self._account.connect_timeout:
@@ -174,11 +175,12 @@ class _Dialler:
             raise RuntimeError("the last attempt has neither a connection nor an error")
 
     async def _log_in(
-        self, target: SSHTarget, settings: HostSettings, jump: Jump | None, config: list[str]
+        self, target: SSHTarget, known: Configured, jump: Jump | None
     ) -> tuple[asyncssh.SSHClientConnection, Client]:
+        settings = known.settings
         known_hosts = _known_hosts(settings, self._account.shared)
         names = HostNames.of(settings.host, settings.port, settings.host_key_alias)
-        identities = Identities(settings)
+        identities = Identities(settings, _key_files(self._running))
         deadline = asyncio.timeout(self._account.connect_timeout)
         client = Client(settings, known_hosts, identities, lambda: _extend(deadline))
         proxy: ProxyCommand | None = None
@@ -189,10 +191,10 @@ class _Dialler:
                     self._stack.push_async_callback(proxy.close)
                 connection = await asyncssh.connect(
                     target.host,
-                    config=config,
                     client_factory=lambda: client,
                     tunnel=jump.connection if jump else None,
                     sock=proxy.socket if proxy else None,
+                    **known.words,
                     **connection_options(settings, known_hosts, names),
                 )
         except (asyncssh.Error, OSError, ValueError) as exc:
@@ -218,6 +220,13 @@ class _TurnedAwayError(Exception):
     def __init__(self, error: ConnectError) -> None:
         super().__init__(error.what)
         self.error = error
+
+
+def _key_files(running: Running) -> KeyFiles:
+    if running.key_files is None:
+        running.key_files = KeyFiles()
+    files: KeyFiles = running.key_files
+    return files
 
 
 def _known_hosts(settings: HostSettings, shared: SharedState) -> KnownHosts:
@@ -266,7 +275,7 @@ def _remember_new_key(
     added = Entry(file, 0, "", verdict.name, verdict.key)
     for paths, known in shared.known_hosts.items():
         if file in paths:
-            shared.known_hosts[paths] = KnownHosts((*known.entries, added))
+            known.add(added)
     notice(host_key_errors.accepted(str(verdict.key), target, file, problem))
 
 

@@ -16,6 +16,7 @@ import asyncssh
 
 from relstore.client.connection.transport.ssh.config import HostSettings
 from relstore.client.connection.transport.ssh.host_key import HostKey
+from relstore.client.connection.transport.ssh.key_files import KeyFiles
 
 AGENT = "agent"
 
@@ -30,8 +31,9 @@ class QueuedKey(NamedTuple):
 class Identities:
     """Gives one key after another until the host accepts one. ``close`` it after the login."""
 
-    def __init__(self, settings: HostSettings) -> None:
+    def __init__(self, settings: HostSettings, files: KeyFiles) -> None:
         self._settings = settings
+        self._files = files
         self._agent: asyncssh.SSHAgentClient | None = None
         self._queue: deque[QueuedKey] | None = None
         self._seen: set[bytes] = set()
@@ -63,7 +65,7 @@ class Identities:
     async def _collect(self) -> list[QueuedKey]:
         files = [path for path in self._settings.identity_files if _exists(path)]
         held = await self._agent_keys()
-        wanted = {path: blob for path in files if (blob := _public_blob(path)) is not None}
+        wanted = {path: blob for path in files if (blob := self._files.public_blob(path)) is not None}
         first = [key for blob in wanted.values() for key in held if key.key_public_data == blob]
         rest = [] if self._settings.identities_only else held
         in_agent = {key.key_public_data for key in first}
@@ -104,31 +106,17 @@ class Identities:
 
     def _load(self, path: str) -> list[asyncssh.SSHKeyPair]:
         """The key in a file, with its certificates; none, and a note, when it cannot be used."""
-        try:
-            return list(asyncssh.load_keypairs(path, certlist=self._certificates()))
-        except asyncssh.KeyImportError as exc:
-            if "assphrase" in str(exc):
-                self.locked.append(path)
-            else:
-                self.unusable.append(f"{path}: {exc}")
-        except (OSError, ValueError) as exc:
-            self.unusable.append(f"{path}: {exc}")
-        return []
+        file = self._files.private(path, self._certificates())
+        if file.is_locked:
+            self.locked.append(path)
+        elif file.problem:
+            self.unusable.append(file.problem)
+        return list(file.keys)
 
 
 def _exists(path: str) -> bool:
     # An agent's key may be configured by its public half alone.
     return os.path.exists(path) or os.path.exists(f"{path}.pub")
-
-
-def _public_blob(path: str) -> bytes | None:
-    """The public half of a key file, from ``path.pub`` or from the readable part of the file."""
-    for candidate in (f"{path}.pub", path):
-        try:
-            return asyncssh.read_public_key(candidate).public_data
-        except (OSError, ValueError):
-            continue
-    return None
 
 
 def _describe(pair: asyncssh.SSHKeyPair, origin: str) -> str:

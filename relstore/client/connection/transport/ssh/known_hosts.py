@@ -35,7 +35,8 @@ class Entry(NamedTuple):
     def names(self, host: str) -> bool:
         """Whether the line is about ``host`` (a name as in HostNames)."""
         if self.hosts.startswith("|"):
-            return _hash_matches(self.hosts, host)
+            hashed = _Hashed.parse(self.hosts)
+            return hashed is not None and hashed.is_of(host)
         patterns = self.hosts.split(",")
         if any(_matches(pattern[1:], host) for pattern in patterns if pattern.startswith("!")):
             return False
@@ -59,10 +60,39 @@ class KeyVerdict(NamedTuple):
     others: tuple[Entry, ...] = ()
 
 
-class KnownHosts(NamedTuple):
-    """The lines of several files."""
+class _Hashed(NamedTuple):
+    """A name as HashKnownHosts writes it."""
 
-    entries: tuple[Entry, ...]
+    salt: bytes
+    digest: bytes
+
+    @classmethod
+    def parse(cls, text: str) -> _Hashed | None:
+        """From ``|1|salt|digest``; None when that is no such name."""
+        try:
+            _, kind, salt, digest = text.split("|")
+            return cls(_decoded(salt), _decoded(digest)) if kind == "1" else None
+        except ValueError:  # binascii.Error is one
+            return None
+
+    def is_of(self, host: str) -> bool:
+        # One call that makes no object: each host of a fleet is compared with each line.
+        return hmac.digest(self.salt, host.encode(), "sha1") == self.digest
+
+
+class KnownHosts:
+    """The lines of several files. Where names are plain, a host is found without a look at all lines."""
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        self._entries: list[Entry] = []
+        self._plain: dict[str, list[int]] = {}
+        """Where a name stands as it is, by its number in ``_entries``."""
+        self._patterns: list[int] = []
+        self._hashed: list[tuple[_Hashed, int]] = []
+        self._found: dict[str, list[Entry]] = {}
+        """What was looked up since the last addition: each login looks for the same name several times."""
+        for entry in entries:
+            self.add(entry)
 
     @classmethod
     def read(cls, paths: Iterable[str]) -> KnownHosts:
@@ -74,7 +104,25 @@ class KnownHosts(NamedTuple):
                     entries += parse(path, file.read())
             except (FileNotFoundError, NotADirectoryError):
                 continue
-        return cls(tuple(entries))
+        return cls(entries)
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        return tuple(self._entries)
+
+    def add(self, entry: Entry) -> None:
+        """One line more, after all others."""
+        number = len(self._entries)
+        self._entries.append(entry)
+        self._found.clear()
+        if entry.hosts.startswith("|"):
+            if (hashed := _Hashed.parse(entry.hosts)) is not None:
+                self._hashed.append((hashed, number))
+        elif any(sign in entry.hosts for sign in "*?!"):
+            self._patterns.append(number)
+        else:
+            for name in set(entry.hosts.lower().split(",")):
+                self._plain.setdefault(name, []).append(number)
 
     def judge(self, names: HostNames, key: HostKey) -> KeyVerdict:
         """Compare a key. A key of another type than the known ones counts as changed: otherwise a man in the
@@ -102,14 +150,21 @@ class KnownHosts(NamedTuple):
         return self._of_either("@revoked", names)
 
     def _of_either(self, marker: str, names: HostNames) -> tuple[Entry, ...]:
-        return tuple(
-            entry
-            for entry in self.entries
-            if entry.marker == marker and (entry.names(names.full) or entry.names(names.bare))
-        )
+        return tuple(dict.fromkeys((*self._marked(marker, names.full), *self._marked(marker, names.bare))))
 
-    def _marked(self, marker: str, name: str) -> Iterable[Entry]:
-        return (entry for entry in self.entries if entry.marker == marker and entry.names(name))
+    def _marked(self, marker: str, name: str) -> list[Entry]:
+        return [entry for entry in self._lines_of(name) if entry.marker == marker]
+
+    def _lines_of(self, name: str) -> list[Entry]:
+        """The lines about a host, in their order."""
+        if name not in self._found:
+            numbers = {
+                *self._plain.get(name, ()),
+                *(number for number in self._patterns if self._entries[number].names(name)),
+                *(number for hashed, number in self._hashed if hashed.is_of(name)),
+            }
+            self._found[name] = [self._entries[number] for number in sorted(numbers)]
+        return self._found[name]
 
 
 def parse(path: str, text: str) -> list[Entry]:
@@ -152,13 +207,8 @@ def _ends_in_newline(fd: int) -> bool:
     return size == 0 or os.pread(fd, 1, size - 1) == b"\n"
 
 
-def _hash_matches(hashed: str, host: str) -> bool:
-    try:
-        _, kind, salt, _ = hashed.split("|")
-        wanted = hash_name(host, base64.b64decode(salt, validate=True))
-    except ValueError:  # binascii.Error is one
-        return False
-    return kind == "1" and hmac.compare_digest(wanted.encode(), hashed.encode())
+def _decoded(text: str) -> bytes:
+    return base64.b64decode(text, validate=True)
 
 
 def _matches(pattern: str, host: str) -> bool:

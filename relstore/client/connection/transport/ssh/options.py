@@ -26,34 +26,42 @@ HOST_KEY_ALGORITHMS = {
 }
 """The signature algorithms of each type of key, in the order of preference."""
 
+INERT: dict[str, Any] = {
+    # Only our Client decides which keys are trusted, by OpenSSH's rules. (None would switch the check off.)
+    "known_hosts": ([], [], []),
+    "x509_trusted_certs": [],
+    "x509_trusted_cert_paths": [],
+    "gss_kex": False,
+    # Our Client supplies the keys, one at a time.
+    "client_keys": None,
+    # Both are dialled by us.
+    "proxy_command": None,
+    "tunnel": None,
+    "connect_timeout": None,
+    "login_timeout": 0,
+    "keepalive_interval": KEEPALIVE_INTERVAL,
+    "keepalive_count_max": KEEPALIVE_COUNT,
+    # Whatever is worth compressing has been compressed before.
+    "compression_algs": None,
+    "agent_forwarding": False,
+    "x11_forwarding": False,
+    "request_pty": False,
+}
+"""What is the same for all hosts; with it, reading options contacts nobody and opens no key."""
+
 _CERTIFIED = "-cert-v01@openssh.com"
 
 
 def connection_options(settings: HostSettings, known_hosts: KnownHosts, names: HostNames) -> dict[str, Any]:
     """Arguments for ``asyncssh.connect``; it reads what is left out from ssh_config."""
     options: dict[str, Any] = {
+        **INERT,
         "port": settings.port,
         "username": settings.user,
-        # Only our Client decides which keys are trusted, by OpenSSH's rules. (None would switch the check
-        # off.) asyncssh applies revocations, since only it sees a certificate's own key.
+        # asyncssh applies revocations, since only it sees a certificate's own key.
         "known_hosts": ([], [], _revoked(known_hosts, names)),
-        "x509_trusted_certs": [],
-        "x509_trusted_cert_paths": [],
-        "gss_kex": False,
-        # Our Client supplies the keys, one at a time.
-        "client_keys": None,
-        # Both are dialled by us.
-        "proxy_command": None,
-        "connect_timeout": None,
-        "login_timeout": 0,
-        "keepalive_interval": KEEPALIVE_INTERVAL,
-        "keepalive_count_max": KEEPALIVE_COUNT,
-        # Whatever is worth compressing has been compressed before.
-        "compression_algs": None,
-        "agent_forwarding": False,
-        "x11_forwarding": False,
-        "request_pty": False,
     }
+    del options["tunnel"]
     if not settings.own_ciphers:
         options["encryption_algs"] = FAST_CIPHERS
     if not settings.own_host_key_algorithms:

@@ -21,6 +21,8 @@ from relstore.client.connection.account import Account
 from relstore.client.connection.transport import config_files
 from relstore.client.connection.transport.address import SSHTarget
 from relstore.client.connection.transport.login_errors import unusable_configuration
+from relstore.client.connection.transport.ssh.alike import Answer, Answers, Conditions
+from relstore.client.connection.transport.ssh.config_lines import UNREAD, ConfigLine, config_lines
 from relstore.errors import ConnectError
 
 _PROGRAM = "ssh"
@@ -40,6 +42,7 @@ _PLAIN = (
     *("globalknownhostsfile", "identitiesonly", "sendenv", "setenv", "knownhostscommand", "verifyhostkeydns"),
 )
 
+_OFF = (None, ["no"], ["false"])
 
 _known_defaults: dict[str, str] = {}
 """What a program answers, by its name: asking once in a run is enough."""
@@ -55,14 +58,28 @@ async def resolved(target: SSHTarget, account: Account) -> AsyncIterator[Account
 
     Raises ConnectError for a configuration that ssh refuses. ``target`` has passed ``check_address``.
     """
+    answer = await answer_about(target, account)
     with contextlib.ExitStack() as files:
-        try:
-            answer = await _answer(target, account, files)
-            path = files.enter_context(_file(answer))
-        except (_NoAnswerError, OSError):
-            yield account
-        else:
-            yield replace(account, ssh_config_paths=(path,))
+        if answer is not None:
+            with contextlib.suppress(OSError):
+                account = files.enter_context(told(answer, account))
+        yield account
+
+
+async def answer_about(target: SSHTarget, account: Account) -> str | None:
+    """ssh's answer as an ssh_config; None where it has none. Raises as ``resolved``."""
+    try:
+        with contextlib.ExitStack() as files:
+            return await _answer(target, account, files)
+    except (_NoAnswerError, OSError):
+        return None
+
+
+@contextmanager
+def told(answer: str, account: Account) -> Iterator[Account]:
+    """``account`` with this as its configuration. Raises OSError."""
+    with _file(answer) as path:
+        yield replace(account, ssh_config_paths=(path,))
 
 
 async def _answer(target: SSHTarget, account: Account, files: contextlib.ExitStack) -> str:
@@ -71,17 +88,34 @@ async def _answer(target: SSHTarget, account: Account, files: contextlib.ExitSta
         words = ["-p", str(target.port), *words]
     if target.user is not None:
         words = ["-l", target.user, *words]
-    # Both are waited for even if one fails, so that no process is left to itself.
-    asked, defaults = await asyncio.gather(
-        _run([*_configuration(account, files), *words], account.connect_timeout, target.host),
-        _defaults(account.connect_timeout, target.host),
-        return_exceptions=True,
-    )
-    if isinstance(asked, BaseException):
-        raise asked
-    if isinstance(defaults, BaseException):
-        raise defaults
-    return translate(asked, defaults)
+
+    async def ask() -> Answer:
+        # Both are waited for even if one fails, so that no process is left to itself.
+        asked, defaults = await asyncio.gather(
+            _run([*_configuration(account, files), *words], account.connect_timeout, target.host),
+            _defaults(account.connect_timeout, target.host),
+            return_exceptions=True,
+        )
+        if isinstance(asked, BaseException):
+            raise asked
+        if isinstance(defaults, BaseException):
+            raise defaults
+        return Answer(translate(asked, defaults), _options(asked).get("canonicalizehostname") in _OFF)
+
+    return await _answers(account).about(target, ask)
+
+
+def _answers(account: Account) -> Answers:
+    """Those of this run; the files are read once for all hosts."""
+    running = account.shared.running
+    known: Answers | None = running.ssh_answers.get(account.ssh_config_paths)
+    if known is None:
+        try:
+            lines = list(config_lines(account.ssh_config_paths, config_files.ssh_home()))
+        except KeyError:
+            lines = [ConfigLine(UNREAD)]  # no entry in passwd; ssh has no answer either
+        known = running.ssh_answers[account.ssh_config_paths] = Answers(Conditions.of(lines))
+    return known
 
 
 async def _defaults(timeout_s: float, host: str) -> str:
