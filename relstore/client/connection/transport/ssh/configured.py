@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import asyncssh
+from asyncssh.misc import encode_env, lookup_env
 
 from relstore.client.connection.account import Account
 from relstore.client.connection.transport.address import SSHTarget
@@ -62,6 +63,18 @@ async def configured(target: SSHTarget, account: Account, files: ExitStack) -> C
     found = known[key]
     port = found.settings.port if target.port is None else target.port
     return replace(found, settings=replace(found.settings, host=target.host, port=port))
+
+
+def _options(config: list[str]) -> asyncssh.SSHClientConnectionOptions:
+    """With the variables of SendEnv: asyncssh would go through the environment again for each host.
+
+    Raises ValueError, OSError.
+    """
+    options = asyncssh.SSHClientConnectionOptions(config=config, **INERT)
+    if not options.send_env:
+        return options
+    variables = dict(lookup_env(options.send_env)) | dict(encode_env(options.env or {}))
+    return asyncssh.SSHClientConnectionOptions(options, config=None, env=variables, send_env=None)
 
 
 def _from_files(target: SSHTarget, account: Account) -> Configured:
