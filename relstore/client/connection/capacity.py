@@ -18,11 +18,18 @@ _SSH = 2
 _PROCESS = 4
 """What a connection keeps open."""
 _MAX_LOGINS = 16
+_MAX_PROCESS_LOGINS = 8
+"""An sshd begins to turn logins away when ten are under way (MaxStartups)."""
 
 
 def logins_at_once() -> int:
     """How many connections may be in the making."""
     return max(1, min(_MAX_LOGINS, (_soft() - _RESERVED) // (2 * _LOGIN)))
+
+
+def process_logins_at_once() -> int:
+    """How many may be in the making by ssh(1) or a ProxyCommand, each a login to the jump host as well."""
+    return min(_MAX_PROCESS_LOGINS, logins_at_once())
 
 
 def hosts_at_once(hosts: int, *, processes: bool) -> int:

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from relstore.client.connection.capacity import logins_at_once
+from relstore.client.connection.capacity import logins_at_once, process_logins_at_once
 from relstore.client.connection.leases import Leases
 
 
@@ -29,6 +29,8 @@ class Running:
         """The keys to log in with, as they were read; for the transport alone."""
         self.logins = asyncio.Semaphore(logins_at_once())
         """Connections that are being made."""
+        self.process_logins = asyncio.Semaphore(process_logins_at_once())
+        """Those that a program makes, which may log in to the same jump host for each."""
 
 
 class SharedState:

@@ -34,12 +34,13 @@ async def push(
 
     def prepare() -> Preparation:
         plan = read()
-        source = StreamSource(plan.transfer, plan.app, plan.scan)
+        labels = [target.label for target in targets]
+        source = StreamSource(plan.transfer, plan.app, plan.scan, labels)
         is_known = plan.transfer.recent.build(plan.app) == plan.scan.build
         if is_known:  # the hosts most likely have it, and all that there is to keep of it is here
             keep(plan.transfer, plan.app, plan.scan)
         else:
-            source.maker.begin([target.label for target in targets])
+            source.maker.begin(labels)
         differences = ManifestDifferences(plan.transfer, plan.app, plan.scan)
         differences.to(differences.likely)  # made here, in the thread
         return Preparation(plan, source, differences, is_kept=is_known)

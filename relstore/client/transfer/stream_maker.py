@@ -24,6 +24,7 @@ from relstore.client.transfer.sampling import take_sample
 from relstore.client.transfer.send_options import SendOptions
 from relstore.client.transfer.stream_plan import Receiver, StreamPlan
 from relstore.client.transfer.streams import Payload
+from relstore.client.transfer.upload_turns import UploadTurns
 from relstore.errors import ArtifactError
 from relstore.formats.codecs import PATCH_LZMA, PATCH_ZSTD, RAW, ZSTD
 from relstore.formats.manifest import contents
@@ -71,8 +72,10 @@ class _Order(NamedTuple):
 class StreamMaker:
     """Makes the streams of ``scan``. ``close`` it when everything has been sent."""
 
-    def __init__(self, options: SendOptions, app: AppName, scan: Scan) -> None:
+    def __init__(self, options: SendOptions, app: AppName, scan: Scan, order: Sequence[str] = ()) -> None:
+        """``order``: the labels of the hosts, those that are sent to first in front."""
         self.options = options
+        self.turns = UploadTurns(order)
         self._app, self._scan = app, scan
         self._refs = contents(scan.manifest)
         self._lock = threading.Lock()
@@ -122,6 +125,7 @@ class StreamMaker:
             process.stop()
         for shared in self._shared.values():
             shared.close()
+        self.turns.close()
 
     def _slowest(self, hosts: Sequence[str]) -> Receiver | None:
         """The host with the slowest link, when the speed of every link is known."""

@@ -10,6 +10,8 @@ import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from relstore.client.artifact.scan import Scan
     from relstore.client.transfer.send_options import SendOptions
     from relstore.client.transfer.stream_maker import StreamMaker
@@ -19,8 +21,10 @@ if TYPE_CHECKING:
 class StreamSource:
     """``close`` it when everything has been sent."""
 
-    def __init__(self, options: SendOptions, app: AppName, scan: Scan) -> None:
+    def __init__(self, options: SendOptions, app: AppName, scan: Scan, order: Sequence[str] = ()) -> None:
+        """``order``: the labels of the hosts, those that are sent to first in front."""
         self._options, self._app, self._scan = options, app, scan
+        self._order = order
         self._lock = threading.Lock()
         self._maker: StreamMaker | None = None
 
@@ -31,7 +35,7 @@ class StreamSource:
             if self._maker is None:
                 from relstore.client.transfer.stream_maker import StreamMaker
 
-                self._maker = StreamMaker(self._options, self._app, self._scan)
+                self._maker = StreamMaker(self._options, self._app, self._scan, self._order)
             return self._maker
 
     def close(self) -> None:

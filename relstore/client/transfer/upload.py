@@ -23,6 +23,7 @@ from relstore.client.transfer.compare import Comparison
 from relstore.client.transfer.meter import Meter
 from relstore.client.transfer.stream_maker import StreamMaker
 from relstore.client.transfer.stream_plan import Receiver, StreamPlan, not_as_asked
+from relstore.client.transfer.upload_turns import UploadTurns
 from relstore.errors import ProtocolError, RelstoreError
 from relstore.formats.manifest import contents
 from relstore.formats.names import Digest
@@ -64,7 +65,23 @@ async def send(
     stream_maker: StreamMaker,
     reporter: Reporter,
 ) -> Sent:
-    """Send what is missing and then ``last``; send again what the host found damaged or could not undo."""
+    """Send what is missing and then ``last``; send again what the host found damaged or could not undo.
+
+    It waits until it is this host's turn.
+    """
+    async with stream_maker.turns.turn(session.label):
+        return await _send(session, scan, compared, last, stream_maker, reporter)
+
+
+async def _send(
+    session: Session,
+    scan: Scan,
+    compared: Comparison,
+    last: protocol.Publish | protocol.Restore,
+    stream_maker: StreamMaker,
+    reporter: Reporter,
+) -> Sent:
+    in_thread = stream_maker.turns.in_thread
     refs = contents(scan.manifest)
     state = session.link()
     host = Receiver(session.label, session.is_local, state.round_trip if state else None, compared.codecs)
@@ -73,7 +90,7 @@ async def send(
     await session.send(protocol.Begin())
     count_repaired = 0
     for attempt in range(_ATTEMPTS):
-        plans = await asyncio.to_thread(stream_maker.plans, wanted, host, attempt)
+        plans = await in_thread(stream_maker.plans, wanted, host, attempt)
         if attempt == 0 and (refusal := not_as_asked(stream_maker.options, host, plans)):
             reporter.notice(refusal)
         if attempt == 0 and (notice := stream_maker.notice(host, plans)):
@@ -95,7 +112,7 @@ async def send(
             return Sent(reply.number, reply.record, count_repaired, tuple(streams_sent))
         for again in reply.again:
             reporter.detail(session.label, f"content {refs[again.content].blake3.short}: {again.why}")
-        await asyncio.to_thread(scan.check_unchanged, [refs[item.content] for item in wanted])
+        await in_thread(scan.check_unchanged, [refs[item.content] for item in wanted])
         count = len(wanted)
         objects = "an object" if count == 1 else f"{count} objects"
         reporter.notice(f"{session.label}: sending {objects} again: {reply.again[0].why}.")
@@ -119,11 +136,11 @@ def repaired(build: Digest, restored: Sent) -> str:
 async def _stream(session: Session, plan: StreamPlan, stream_maker: StreamMaker, meter: Meter) -> Stream:
     before = meter.sent
     meter.reporter.detail(session.label, plan.describe())
-    made = await asyncio.to_thread(stream_maker.open, plan)
+    made = await stream_maker.turns.in_thread(stream_maker.open, plan)
     if made.plan.option.coding != plan.option.coding:
         meter.reporter.detail(session.label, f"instead as {made.plan.option}")
     await session.send(made.plan.opening)
-    async with _made_ahead(made.chunks) as chunks:
+    async with _made_ahead(made.chunks, stream_maker.turns) as chunks:
         async for chunk in chunks:
             await meter.sending(session.send(protocol.Put(), chunk.data), chunk)
             meter.saw(session.link())
@@ -147,14 +164,14 @@ def _some(chunks: Iterator[Chunk]) -> list[Chunk]:
 
 
 @asynccontextmanager
-async def _made_ahead(chunks: Iterator[Chunk]) -> AsyncIterator[AsyncIterator[Chunk]]:
+async def _made_ahead(chunks: Iterator[Chunk], turns: UploadTurns) -> AsyncIterator[AsyncIterator[Chunk]]:
     """The chunks, made in a thread while those before them are sent."""
-    making = asyncio.create_task(asyncio.to_thread(_some, chunks))
+    making = asyncio.create_task(turns.in_thread(_some, chunks))
 
     async def all_of_them() -> AsyncIterator[Chunk]:
         nonlocal making
         while made := await making:
-            making = asyncio.create_task(asyncio.to_thread(_some, chunks))
+            making = asyncio.create_task(turns.in_thread(_some, chunks))
             for chunk in made:
                 if chunk.data:
                     yield chunk

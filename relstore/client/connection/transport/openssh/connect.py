@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from functools import partial
 
 from relstore.client.connection import capacity
@@ -18,7 +19,7 @@ from relstore.client.connection.transport.openssh.channel import OpenSSHChannel
 from relstore.client.connection.transport.openssh.errors import SSHAttempt
 from relstore.client.connection.transport.openssh.log import SSHLog
 from relstore.client.connection.transport.openssh.process import SSHProcess, plan_of
-from relstore.client.connection.transport.patience import pauses
+from relstore.client.connection.transport.patience import after, pauses
 from relstore.client.ssh_program import OpenSSH
 from relstore.errors import ConnectError
 
@@ -39,7 +40,11 @@ async def connect(
     """
     check_address(target)
     transport = OpenSSHTransport(target, account, how, notice)
-    await transport.begin(command, opening)
+    try:
+        await transport.begin(command, opening)
+    except BaseException:
+        await transport.close()
+        raise
     return transport
 
 
@@ -58,18 +63,29 @@ class OpenSSHTransport:
         self._notice = notice
         self._begun: dict[tuple[str, bytes], OpenSSHChannel] = {}
         self._channels: list[OpenSSHChannel] = []
+        self._turn = AsyncExitStack()
+        """Held from the start of ssh until it is logged in."""
 
     def link(self) -> None:
         """Nothing is known: the socket is ssh's."""
 
     async def begin(self, command: str, opening: bytes) -> None:
         """Raises ConnectError when ssh cannot be started."""
+        await self._turn.enter_async_context(self._account.shared.running.process_logins)
         self._begun[command, opening] = await self._start(command, opening)
 
     async def open(self, command: str, opening: bytes = b"") -> OpenSSHChannel:
         """Run ``command``, when the login is done. Raises ConnectError, HostKeyError."""
+        if (command, opening) not in self._begun:
+            await self._turn.enter_async_context(self._account.shared.running.process_logins)
+        try:
+            return await self._logged_in(command, opening)
+        finally:
+            await self._turn.aclose()
+
+    async def _logged_in(self, command: str, opening: bytes) -> OpenSSHChannel:
         began = time.monotonic()
-        for pause in (*pauses(), None):
+        for number, pause in enumerate((*pauses(), None), start=1):
             channel = self._begun.pop((command, opening), None) or await self._start(command, opening)
             try:
                 await channel.logged_in(self._account.connect_timeout, prompts=self._how.prompts)
@@ -78,7 +94,7 @@ class OpenSSHTransport:
                 waited = time.monotonic() - began
                 attempt = channel.attempt()
                 if pause is None or not attempt.was_turned_away or waited > self._account.connect_timeout:
-                    raise error.on(self.label) from None
+                    raise after(number, error).on(self.label) from None
             else:
                 if (said := errors.accepted(self._target, channel.log)) is not None:
                     self._notice(said)
@@ -90,6 +106,7 @@ class OpenSSHTransport:
         """End what is still running. May be called twice."""
         channels, self._channels = self._channels, []
         await asyncio.gather(*(channel.close() for channel in channels))
+        await self._turn.aclose()
 
     async def _start(self, command: str, opening: bytes) -> OpenSSHChannel:
         account, target = self._account, self._target

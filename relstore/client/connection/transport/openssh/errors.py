@@ -14,6 +14,7 @@ from relstore.client.connection.transport import host_key_errors, login_errors
 from relstore.client.connection.transport.address import SSHTarget
 from relstore.client.connection.transport.login_errors import Stage
 from relstore.client.connection.transport.openssh.log import SSHLog
+from relstore.client.connection.transport.patience import says_turned_away
 from relstore.errors import ConnectError, ConnectionLostError
 
 SSH_FAILED = 255
@@ -67,11 +68,10 @@ class SSHAttempt(NamedTuple):
     @property
     def was_turned_away(self) -> bool:
         """Whether sshd may have had too many logins just then, so that it is worth another attempt."""
-        log = self.log
-        hung_up = log.has_said(
-            r"^(?:kex|ssh)_exchange_identification: .*(?:closed|reset)|^Not allowed at this time"
-        )
-        return log.stage is Stage.GREETING and not log.is_proxied and hung_up is not None
+        if self.log.stage is not Stage.GREETING:
+            return False
+        # The ssh that logs in to a jump host has no log of its own.
+        return says_turned_away(self.stderr if self.log.is_proxied else "\n".join(self.log.said))
 
 
 def timed_out(attempt: SSHAttempt, seconds: float) -> ConnectError:

@@ -22,7 +22,7 @@ from relstore.client.connection.transport import host_key_errors
 from relstore.client.connection.transport.address import SSHTarget, check_address, label_of
 from relstore.client.connection.transport.link_state import LinkState, link_state
 from relstore.client.connection.transport.login_errors import Stage, no_command
-from relstore.client.connection.transport.patience import LOGIN_TIMEOUT, pauses
+from relstore.client.connection.transport.patience import LOGIN_TIMEOUT, after, pauses, says_turned_away
 from relstore.client.connection.transport.ssh.channel import WINDOW, SSHChannel
 from relstore.client.connection.transport.ssh.config import HostSettings
 from relstore.client.connection.transport.ssh.configured import Configured, configured
@@ -159,18 +159,20 @@ class _Dialler:
         self, target: SSHTarget, known: Configured, jump: Jump | None
     ) -> tuple[asyncssh.SSHClientConnection, Client]:
         """Log in when it is our turn, and again after a pause where sshd has too many logins just now."""
-        began = time.monotonic()
+        is_proxied = known.settings.proxy_command is not None and jump is None
+        running = self._running
         async with contextlib.AsyncExitStack() as turns:
             if jump is not None:
                 await turns.enter_async_context(jump.turns)
-            await turns.enter_async_context(self._running.logins)
-            for pause in (*pauses(), None):
+            await turns.enter_async_context(running.process_logins if is_proxied else running.logins)
+            began = time.monotonic()
+            for number, pause in enumerate((*pauses(), None), start=1):
                 try:
                     return await self._log_in(target, known, jump)
                 except _TurnedAwayError as away:
                     waited = time.monotonic() - began
                     if pause is None or waited > self._account.connect_timeout:
-                        raise away.error from None
+                        raise after(number, away.error) from None
                 await asyncio.sleep(pause)
             raise RuntimeError("the last attempt has neither a connection nor an error")
 
@@ -204,7 +206,8 @@ class _Dialler:
             label = jump.label if jump else ""
             attempt = Attempt(target, settings, client, timeout, revoked, label, proxy_said)
             error = explain(exc, attempt)
-            if proxy is None and client.stage is Stage.GREETING and isinstance(exc, _HUNG_UP):
+            hung_up = isinstance(exc, _HUNG_UP) if proxy is None else says_turned_away(proxy_said)
+            if client.stage is Stage.GREETING and hung_up:
                 raise _TurnedAwayError(error) from None
             raise error from None
         finally:
