@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo demo-cut-over sbom test test-quick check format bench bench-choice bench-downtime bench-scale fuzz wheels proof proof-cut-over proof-fleet proof-recipes suites suite-trees host-tests reference clean
+.PHONY: demo demo-cut-over sbom test test-quick check format bench bench-choice bench-downtime bench-fleet bench-scale fuzz wheels proof proof-cut-over proof-fleet proof-recipes suites suite-trees host-tests reference clean
 
 MATCHER := relstore/client/transfer/delta/matcher.c
 
@@ -78,6 +78,10 @@ bench-downtime: $(STAMP)
 # What many objects cost, compared with the peers' collectors; up to a million objects, which takes half an hour.
 bench-scale: $(STAMP)
 	$(BIN)/python -m bench.scale
+
+# What many hosts cost the client, with up to 400 real sshds on this machine; it takes a quarter of an hour.
+bench-fleet: $(STAMP)
+	$(BIN)/python -m bench.fleet
 
 # The compiled matcher with libFuzzer and sanitizers, for as long as you like; it needs clang. `make test` has a short form.
 FUZZ_SECONDS ?= 600

@@ -42,7 +42,7 @@ PrintMotd no
 PrintLastLog no
 X11Forwarding no
 LogLevel VERBOSE
-MaxStartups 200:30:400
+MaxStartups {startups}
 MaxSessions 100
 Subsystem sftp internal-sftp
 """
@@ -83,12 +83,14 @@ class Sshd:
         key_options: str = "",
         address: str = ADDRESS,
         prefix: Sequence[str] = (),
+        startups: str = "200:30:400",
     ) -> Sshd:
         """Start in ``directory``, for logging in as ``user`` (the account that runs the tests).
 
         Keys that are already there are used. ``server_options``: lines that go before ours in
         sshd_config, where the first one counts.
         ``key_options``: what stands before the key in authorized_keys, ``restrict,command="…"``.
+        ``startups``: MaxStartups, of which sshd takes the last line.
         ``address``, ``prefix``: where it listens, and words that bring it into another network namespace.
         """
         user = user or getpass.getuser()
@@ -100,7 +102,7 @@ class Sshd:
         _write(directory / "authorized_keys", f"{key_options} {public_key}".lstrip())
         _write(directory / "known_hosts", f"[{address}]:{port} {public_half(directory / 'host_key')}\n")
         _write(directory / "ssh_config", _CLIENT_CONFIG.format(user=user, directory=directory))
-        settings = _SERVER_CONFIG.format(port=port, address=address, directory=directory)
+        settings = _SERVER_CONFIG.format(port=port, address=address, directory=directory, startups=startups)
         _write(directory / "sshd_config", "\n".join([*server_options, settings]))
         if os.geteuid() == 0:
             os.makedirs("/run/sshd", mode=0o755, exist_ok=True)  # sshd's privilege separation needs it

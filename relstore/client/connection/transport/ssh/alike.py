@@ -70,13 +70,11 @@ class Conditions(NamedTuple):
         return cls(frozenset(word.lower() for word in said), tuple(patterns), goes_twice)
 
     def met_by(self, host: str) -> Hashable:
-        """Equal only for hosts for which the same lines are, whatever ssh makes of capitals."""
-        lower_case = host.lower()
+        """Equal only for hosts in lower case that the same lines are for, with or without capitals."""
         return (
-            host if lower_case in self.names else "",
+            host if host in self.names else "",
             tuple(_matches(pattern, host) for pattern in self.patterns),
-            tuple(_matches(pattern, lower_case) for pattern in self.patterns),
-            tuple(_matches(pattern.lower(), lower_case) for pattern in self.patterns),
+            tuple(_matches(pattern.lower(), host) for pattern in self.patterns),
         )
 
 
@@ -97,7 +95,7 @@ class Answers:
 
     async def about(self, target: SSHTarget, ask: Callable[[], Awaitable[Answer]]) -> str:
         """From ``ask``, where it does not follow from earlier answers. Raises what ``ask`` raises."""
-        if self._conditions is None:
+        if self._conditions is None or target.host != target.host.lower():
             return (await ask()).text
         key = (self._conditions.met_by(target.host), target.user, target.port is None)
         alike = self._alike.setdefault(key, _Alike())

@@ -6,9 +6,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from relstore.client.connection.transport.ssh.host_key import HostKey, HostNames
 from relstore.client.connection.transport.ssh.known_hosts import (
+    Entry,
     KnownHosts,
     Standing,
     hash_name,
@@ -146,3 +149,29 @@ def test_remembering_a_key(tmp_path: Path, before: str | None, hashed: bool) -> 
     assert path.read_text().startswith(before or "")
     assert len(path.read_text().splitlines()) == (3 if before else 2)
     assert ("[web]:2222" in path.read_text()) is not hashed  # "web" may be in a key by chance
+
+
+NAMES = st.sampled_from(["web", "db", "[web]:2222", "[db]:22", "10.0.0.1", "w"])
+PATTERNS = st.one_of(
+    NAMES,
+    NAMES.map(lambda name: hash_name(name, b"salt")),
+    st.sampled_from(["w*", "!web", "?b", "WEB", "[web]:*", "", "|1|broken", "|1|!|!", "|2|c2FsdA==|eA=="]),
+    st.lists(st.sampled_from(["web", "DB", "!db", "w?b", "10.0.0.*", ""]), min_size=1).map(",".join),
+)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["", "@revoked", "@cert-authority"]), PATTERNS)), NAMES)
+def test_the_index_finds_what_a_look_at_every_line_finds(lines: list[tuple[str, str]], name: str) -> None:
+    entries = [Entry("file", number, *line, ONE) for number, line in enumerate(lines)]
+    known = KnownHosts(entries[:-1])
+    known.revoked(HostNames(name, name))
+    for entry in entries[-1:]:
+        known.add(entry)
+    assert known.entries == tuple(entries)
+    for marker, found in (
+        ("@revoked", known.revoked(HostNames(name, name))),
+        ("@cert-authority", known.authorities(HostNames(name, name))),
+    ):
+        assert found == tuple(entry for entry in entries if entry.marker == marker and entry.names(name))
+    types = known.key_types(HostNames(name, name))
+    assert bool(types) == any(entry.marker == "" and entry.names(name) for entry in entries)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from relstore.client.connection.transport.address import Address
 from relstore.client.connection.transport.ssh.connect import connect
 from relstore.client.connection.transport.ssh.known_hosts import KnownHosts
 from relstore.errors import RelstoreError
-from tests.support.hosts import sshd as servers
 from tests.support.hosts.sshd import Sshd, public_directory
 
 pytestmark = pytest.mark.sshd
@@ -23,13 +21,10 @@ HOSTS = 30
 
 
 @pytest.fixture
-def strict(need_sshd: None, sshd_account: str | None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sshd]:
+def strict(need_sshd: None, sshd_account: str | None) -> Iterator[Sshd]:
     """A server that turns away most logins beyond the third at a time, and all beyond the eighth."""
-    # Of this option sshd takes the last line, so that it cannot be set before the others.
-    text = re.sub(r"MaxStartups .*", "MaxStartups 3:60:8", servers._SERVER_CONFIG)
-    monkeypatch.setattr(servers, "_SERVER_CONFIG", text)
     with public_directory() as directory:
-        server = Sshd.start(directory, user=sshd_account)
+        server = Sshd.start(directory, user=sshd_account, startups="3:60:8")
         try:
             yield server
         finally:
