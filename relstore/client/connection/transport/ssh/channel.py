@@ -18,8 +18,10 @@ _MAX_SIGNAL_NAME = 16
 class SSHChannel(asyncssh.SSHClientSession[bytes]):
     """The ``Channel`` of a command, and the session that asyncssh reports to."""
 
-    def __init__(self, label: str) -> None:
+    def __init__(self, label: str, opening: bytes = b"") -> None:
+        """``opening`` is sent before what is written first, together with it: each message has a price."""
         self._label = label
+        self._opening = opening
         self._exchange = Exchange(self._hold, self._release)
         self._closed = False
 
@@ -27,6 +29,8 @@ class SSHChannel(asyncssh.SSHClientSession[bytes]):
         return await self._exchange.output.read(limit)
 
     async def write(self, data: bytes) -> None:
+        if self._opening:
+            data, self._opening = self._opening + data, b""
         for start in range(0, len(data), PIECE):
             if self._exchange.ended or self._channel.is_closing():
                 raise self._exchange.write_error(self._label)

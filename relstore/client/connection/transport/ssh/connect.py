@@ -78,15 +78,13 @@ class SSHTransport:
         """
         # sshd's answer would wait until its last message is acknowledged, which takes 40 ms by default.
         asyncio.get_running_loop().call_soon(_acknowledge_at_once, self._connection)
-        channel = SSHChannel(self.label)
+        channel = SSHChannel(self.label, opening)
         try:
             await self._connection.create_session(lambda: channel, command, encoding=None, window=WINDOW)
         except (asyncssh.Error, OSError) as exc:
             if self._connection.is_closed() or not isinstance(exc, asyncssh.ChannelOpenError):
                 raise connection_lost(self._client.lost or exc).on(self.label) from None
             raise no_command(exc.reason).on(self.label) from None
-        if opening:
-            await channel.write(opening)
         return channel
 
     def link(self) -> LinkState | None:
