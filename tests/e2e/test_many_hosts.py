@@ -104,7 +104,7 @@ def test_none_is_lost_behind_a_jump_host_that_turns_logins_away(
         "--ssh",
         way.split()[0],
         "--connect-timeout",
-        "60",
+        "60s",
     )
     module_user.does(*words, "--max-parallel", 24)
     assert_live(hosts, "one")

@@ -53,9 +53,7 @@ async def configured(target: SSHTarget, account: Account, files: ExitStack) -> C
                 return _from_files(target, account)
             settings = HostSettings.load(target, told_account)
             try:
-                options = asyncssh.SSHClientConnectionOptions(
-                    config=list(told_account.ssh_config_paths), **INERT
-                )
+                options = _options(list(told_account.ssh_config_paths))
             except ValueError:
                 # asyncssh cannot use it; it will say so when it is to connect.
                 return _from_files(target, files.enter_context(told(answer, account)))
