@@ -18,7 +18,7 @@ from tests.support.user import PROGRAM, TIMEOUT_S, User, make_site
 
 HOSTS = 40
 BEHIND = 24
-FEW_FILES = 64
+FEW_FILES = 96
 
 WATCHED = """\
 import sys, runpy

@@ -32,7 +32,7 @@ class Answer(NamedTuple):
     """Whether nothing but names and patterns decides."""
 
 
-class Sample(NamedTuple):
+class KnownAnswer(NamedTuple):
     """An answer, and the host that it is about."""
 
     host: str
@@ -82,7 +82,7 @@ class Conditions(NamedTuple):
 class _Alike:
     """Hosts that are alike, and the answers about the first of them. One is asked about at a time."""
 
-    samples: list[Sample] = field(default_factory=list)
+    samples: list[KnownAnswer] = field(default_factory=list)
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -105,7 +105,9 @@ class Answers:
             if len(alike.samples) < _MOST_SAMPLES:
                 answer = await ask()
                 if answer.goes_by_names:
-                    alike.samples.append(Sample(target.host, target.port, tuple(answer.text.split("\n"))))
+                    alike.samples.append(
+                        KnownAnswer(target.host, target.port, tuple(answer.text.split("\n")))
+                    )
                 return answer.text
         return (await ask()).text
 
@@ -118,7 +120,7 @@ class Answers:
         return None
 
 
-def derived(one: Sample, other: Sample, target: SSHTarget, *, goes_twice: bool) -> str | None:
+def derived(one: KnownAnswer, other: KnownAnswer, target: SSHTarget, *, goes_twice: bool) -> str | None:
     """The answer about ``target``, if two answers about hosts that are alike show it. Pure."""
     same_host, same_port = one.host == other.host, one.port == other.port
     if (same_host and target.host != one.host) or (same_port and target.port != one.port):

@@ -10,7 +10,7 @@ import pytest
 from relstore.client.connection.account import Account
 from relstore.client.connection.transport.address import Address
 from relstore.client.connection.transport.ssh import ssh_answer
-from relstore.client.connection.transport.ssh.alike import Sample, common_part, derived
+from relstore.client.connection.transport.ssh.alike import KnownAnswer, common_part, derived
 from relstore.client.connection.transport.ssh.ssh_answer import answer_about
 
 HOSTS = [*(f"web{number}" for number in range(1, 8)), "db", "Web9", "10.0.0.1", "we"]
@@ -124,17 +124,17 @@ def test_a_refused_configuration_is_told_for_every_host(tmp_path: Path) -> None:
     ],
 )
 def test_what_two_answers_show(one: str, other: str, third: str | None) -> None:
-    samples = [Sample("web1", None, (f"x {one}",)), Sample("web2", None, (f"x {other}",))]
+    samples = [KnownAnswer("web1", None, (f"x {one}",)), KnownAnswer("web2", None, (f"x {other}",))]
     answer = derived(*samples, Address("web3"), goes_twice=False)
     expected = None if third in (None, "a") else f"x {third}"
     assert answer == expected
 
 
 def test_one_host_shows_nothing_about_another() -> None:
-    samples = [Sample("web1", 22, ("x y",)), Sample("web1", 23, ("x y",))]
+    samples = [KnownAnswer("web1", 22, ("x y",)), KnownAnswer("web1", 23, ("x y",))]
     assert derived(*samples, Address("web2", None, 22), goes_twice=False) is None
     assert derived(*samples, Address("web1", None, 99), goes_twice=False) == "x y"
-    samples = [Sample("web1", 22, ("x y",)), Sample("web2", 22, ("x y",))]
+    samples = [KnownAnswer("web1", 22, ("x y",)), KnownAnswer("web2", 22, ("x y",))]
     assert derived(*samples, Address("web3", None, 99), goes_twice=False) is None
 
 
