@@ -86,7 +86,7 @@ class _Alike:
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
-class Answers:
+class SharedAnswers:
     """What ssh answers, in one run. ``conditions``: None where every host is asked about."""
 
     def __init__(self, conditions: Conditions | None) -> None:

@@ -21,7 +21,7 @@ from relstore.client.connection.account import Account
 from relstore.client.connection.transport import config_files
 from relstore.client.connection.transport.address import SSHTarget
 from relstore.client.connection.transport.login_errors import unusable_configuration
-from relstore.client.connection.transport.ssh.alike import Answer, Answers, Conditions
+from relstore.client.connection.transport.ssh.alike import Answer, SharedAnswers, Conditions
 from relstore.client.connection.transport.ssh.config_lines import UNREAD, ConfigLine, config_lines
 from relstore.errors import ConnectError
 
@@ -105,16 +105,16 @@ async def _answer(target: SSHTarget, account: Account, files: contextlib.ExitSta
     return await _answers(account).about(target, ask)
 
 
-def _answers(account: Account) -> Answers:
+def _answers(account: Account) -> SharedAnswers:
     """Those of this run; the files are read once for all hosts."""
     running = account.shared.running
-    known: Answers | None = running.ssh_answers.get(account.ssh_config_paths)
+    known: SharedAnswers | None = running.ssh_answers.get(account.ssh_config_paths)
     if known is None:
         try:
             lines = list(config_lines(account.ssh_config_paths, config_files.ssh_home()))
         except KeyError:
             lines = [ConfigLine(UNREAD)]  # no entry in passwd; ssh has no answer either
-        known = running.ssh_answers[account.ssh_config_paths] = Answers(Conditions.of(lines))
+        known = running.ssh_answers[account.ssh_config_paths] = SharedAnswers(Conditions.of(lines))
     return known
 
 
