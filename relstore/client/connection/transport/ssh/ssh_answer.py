@@ -21,7 +21,7 @@ from relstore.client.connection.account import Account
 from relstore.client.connection.transport import config_files
 from relstore.client.connection.transport.address import SSHTarget
 from relstore.client.connection.transport.login_errors import unusable_configuration
-from relstore.client.connection.transport.ssh.alike import Answer, SharedAnswers, Conditions
+from relstore.client.connection.transport.ssh.alike import Answer, Conditions, SharedAnswers
 from relstore.client.connection.transport.ssh.config_lines import UNREAD, ConfigLine, config_lines
 from relstore.errors import ConnectError
 
