@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo demo-cut-over sbom test test-quick check format bench bench-choice bench-downtime bench-fleet bench-scale fuzz wheels proof proof-cut-over proof-fleet proof-recipes suites suite-trees host-tests reference clean
+.PHONY: demo demo-cut-over sbom test test-quick check format bench bench-choice bench-downtime bench-fleet bench-origin bench-scale fuzz wheels proof proof-cut-over proof-fleet proof-recipes suites suite-trees host-tests reference clean
 
 MATCHER := relstore/client/transfer/delta/matcher.c
 
@@ -14,6 +14,13 @@ $(STAMP): pyproject.toml $(MATCHER) packaging/hatch_build.py packaging/compile_m
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	$(BIN)/python -m compileall -q $(VENV)/lib || true
+	touch $@
+
+# OpenStack Swift, an S3 store for the tests of origins, in an environment of its own: what it needs is not what we need.
+SWIFT := .venv-swift
+$(SWIFT)/.installed: packaging/swift-requirements.txt
+	$(PYTHON) -m venv $(SWIFT)
+	$(SWIFT)/bin/python -m pip install --quiet --disable-pip-version-check -r packaging/swift-requirements.txt
 	touch $@
 
 # The demo needs the package alone, without the developers' tools; where these are installed already, so is the package.
@@ -74,6 +81,11 @@ bench-choice: $(STAMP)
 # How long a service is down during a push; needs root, for a host with systemd.
 bench-downtime: $(STAMP)
 	$(BIN)/python -m bench.downtime
+
+# How much sooner a fleet behind one uplink has a release by an origin; needs root, for a shaped link.
+BENCH_ORIGIN ?=
+bench-origin: $(STAMP) $(SWIFT)/.installed
+	$(BIN)/python -m bench.origin $(BENCH_ORIGIN)
 
 # What many objects cost, compared with the peers' collectors; up to a million objects, which takes half an hour.
 bench-scale: $(STAMP)

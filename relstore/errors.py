@@ -238,6 +238,13 @@ class BusyError(StoreError):
     """Another activation or command holds the lock that this needs."""
 
 
+# --- an origin ----------------------------------------------------------------------------------
+
+
+class OriginError(RelstoreError):
+    """An origin does not take a stream, or does not give it. No push fails for it."""
+
+
 # --- a release ----------------------------------------------------------------------------------
 
 

@@ -94,7 +94,7 @@ def show_results(
         if len(shown) < len(results):
             _say_groups(results, names, screen)
         if shown:
-            screen.table(_COLUMNS, [_row(result, names) for result in shown])
+            screen.table(*_table(shown, names))
     for result in results:
         if result.ignored_findings and result.error is None:
             screen.say(f"{result.target.label}: ignored in preflight: {', '.join(result.ignored_findings)}")
@@ -127,6 +127,18 @@ def _ended_well(results: Sequence[HostResult], view: RolloutView | None) -> bool
 
 def _names(invocation: Invocation) -> dict[Target, str]:
     return {host.target: host.name for host in invocation.hosts}
+
+
+def _table(
+    results: Sequence[HostResult], names: Mapping[Target, str]
+) -> tuple[Sequence[Column], list[list[str]]]:
+    rows = [_row(result, names) for result in results]
+    if not any(result.drawn for result in results):
+        return _COLUMNS, rows
+    fetched = [[text.size(result.drawn)] for result in results]
+    return (*_COLUMNS, Column("fetched", rank=3)), [
+        row + more for row, more in zip(rows, fetched, strict=True)
+    ]
 
 
 def _row(result: HostResult, names: Mapping[Target, str]) -> list[str]:
@@ -239,6 +251,7 @@ def _fields(result: HostResult, names: Mapping[Target, str]) -> dict[str, Any]:
         "job": result.job or None,
         "reason": result.reason,
         "sent_bytes": result.sent,
+        "origin_bytes": result.drawn,
         "freed_bytes": result.freed,
         "ignored_findings": list(result.ignored_findings),
         "streams": [_stream(stream) for stream in result.streams],
@@ -252,6 +265,7 @@ def _stream(stream: Stream) -> dict[str, Any]:
         "contents": len(plan.payload.segments),
         "content_bytes": plan.payload.size,
         "sent_bytes": stream.sent,
+        "origin_bytes": stream.drawn,
         "codec": str(plan.option.coding),
         "base": plan.base.blake3 if plan.base is not None else None,
         "reason": plan.reason,

@@ -32,6 +32,7 @@ class ConsoleReporter(Reporter):
         self._area: LiveArea | None = None
         self._changes_something = False
         self._sent: dict[str, int] = {}
+        self._fetched = 0
         self._last_line: dict[str, float] = {}
         self._accepted: dict[str, str] = {}
 
@@ -49,6 +50,8 @@ class ConsoleReporter(Reporter):
             self._area.stop()
             if error is None and self._changes_something:
                 sent = f"{text.size(sum(self._sent.values()))}, " if self._sent else ""
+                if self._fetched:
+                    sent += f"{text.size(self._fetched)} fetched from the origin, "
                 seconds = time.monotonic() - self._began
                 self._write(f"{text.plural(len(self._hosts), 'host')}, {sent}{seconds:.1f} s")
         if error is not None:
@@ -102,13 +105,19 @@ class ConsoleReporter(Reporter):
     def count(self, host: str, what: str, done: int, total: int) -> None:
         self._now_and_then(host, host_lines.CHECKING, f"{done:,} of {total:,} {what}")
 
-    def sent(self, host: str, total: int, sent: int, seconds: float) -> None:
+    def drew(self, host: str, drawn: int) -> None:
+        self._now_and_then(host, host_lines.SENDING, f"{text.size(drawn)} fetched from the origin")
+
+    def sent(self, host: str, total: int, sent: int, seconds: float, drawn: int = 0) -> None:
         self._changes_something = True
         self._sent[host] = self._sent.get(host, 0) + sent
+        self._fetched += drawn
         self._lines.end(host, host_lines.STORED, time.monotonic())
         if self._area is not None or self._console.quiet or self._lines.are_many:
             return
         what = text.size(sent)
+        if drawn:
+            what += f" and fetched {text.size(drawn)} from the origin"
         if text.size(total) != what:
             what += f" for {text.size(total)}"
         rate = f" in {seconds:.1f} s, {text.size(int(sent / seconds))}/s" if seconds >= 0.1 else ""

@@ -43,6 +43,7 @@ from relstore.client.operations.plan import Push
 from relstore.client.operations.stage import Preview, Question, check_executable, preview
 from relstore.client.transfer.manifest_difference import ManifestDifferences
 from relstore.client.transfer.send_options import SendOptions
+from relstore.client.transfer.stream_source import StreamSource
 from relstore.errors import UsageError
 from relstore.formats.generation import MAX_NOTE, Description
 from relstore.formats.names import AppName
@@ -135,11 +136,12 @@ def _dry_run(invocation: Invocation, app: AppName, scanned: Scan, transfer: Send
     settings = invocation.settings
     outside = settings.get(ALLOW_OUTSIDE_LINKS) or bool(settings.get(LINK))
     differences = ManifestDifferences(transfer, app, scanned)
+    source = StreamSource(transfer, app, scanned)
 
     async def at_host(session: Session, _: ConsoleReporter) -> Preview:
         check_executable(session, scanned)
         question = Question(app, scanned, differences, allow_outside_links=outside)
-        return await preview(session, question, scanned)
+        return await preview(session, question, scanned, source if transfer.origin is not None else None)
 
     def show(host: str, answer: Preview) -> None:
         if answer.unchanged:
@@ -149,6 +151,11 @@ def _dry_run(invocation: Invocation, app: AppName, scanned: Scan, transfer: Send
                 f"would send {text.plural(answer.missing, 'object')}, {text.size(answer.bytes)}, "
                 f"for the build {scanned.build.short}"
             )
+            if answer.by_origin and transfer.origin is not None:
+                line += (
+                    f"; the host would fetch {text.size(answer.by_origin)} of it from the origin "
+                    f"{transfer.origin.address.text}"
+                )
         invocation.console.report(f"{app} on {host}: {line}", hang=2)
 
     def fields(answer: Preview) -> dict[str, Any]:
@@ -158,6 +165,7 @@ def _dry_run(invocation: Invocation, app: AppName, scanned: Scan, transfer: Send
             "current": answer.current or None,
             "missing_objects": answer.missing,
             "missing_bytes": answer.bytes,
+            "missing_bytes_by_origin": answer.by_origin,
         }
 
     outcomes = on_each(invocation, at_host)

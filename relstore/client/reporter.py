@@ -33,8 +33,11 @@ class Reporter:
     def count(self, host: str, what: str, done: int, total: int) -> None:
         """``done`` of ``total`` of ``what`` are finished at a host."""
 
-    def sent(self, host: str, total: int, sent: int, seconds: float) -> None:
-        """Everything has been sent."""
+    def drew(self, host: str, drawn: int) -> None:
+        """A host has fetched so many bytes from an origin."""
+
+    def sent(self, host: str, total: int, sent: int, seconds: float, drawn: int = 0) -> None:
+        """Everything has arrived: ``sent`` bytes from here, and ``drawn`` from an origin."""
 
     def output(self, host: str, data: bytes) -> None:
         """What a command of the deployer printed, on this machine (``host`` empty) or on a host."""

@@ -40,8 +40,9 @@ Guess = Literal[
     "disk-full",
     "journal-closed",
     "clock-differs",
+    "origin-unreachable",
 ]
-"""What a person may let pass. The last four are found by `relstore check` alone."""
+"""What a person may let pass. The last five are found by `relstore check` alone."""
 
 Obstacle = Literal["job-ends-at-logout", "no-systemd", "systemd-silent", "live-too-long"]
 """What nobody may: the job would be ended between the switch and its outcome, or could restart nothing on
@@ -52,7 +53,9 @@ Barrier = Literal["host-unreachable", "host-key", "helper-not-started", "store-u
 
 FindingKind = Literal[Guess, Obstacle, Barrier]
 
-Aspect = Literal["login", "python", "clock", "store", "room", "unit", "sudo", "linger", "journal", "front"]
+Aspect = Literal[
+    "login", "python", "clock", "store", "room", "origin", "unit", "sudo", "linger", "journal", "front"
+]
 """What `relstore check` looks at, in the order in which one depends on the other."""
 
 GUESSES: tuple[Guess, ...] = get_args(Guess)
@@ -71,6 +74,7 @@ _ASPECT_OF: Mapping[str, Aspect] = {
     "store-hidden": "store",
     "selinux": "store",
     "disk-full": "room",
+    "origin-unreachable": "origin",
     "unit-needs-root": "sudo",
     "sudo-refuses": "sudo",
     "unit-ends-at-logout": "linger",

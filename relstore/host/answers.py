@@ -82,6 +82,7 @@ class Answers:
             protocol.Begin: uploading.begin,
             protocol.Open: uploading.open,
             protocol.Put: uploading.put,
+            protocol.Draw: uploading.draw,
             protocol.Publish: uploading.publish,
             protocol.Restore: uploading.restore,
             protocol.Release: uploading.release,
@@ -100,10 +101,16 @@ class Answers:
     def host_check(self) -> Handlers:
         from relstore.host.requests import host_check
 
+        def check_origin(request: protocol.CheckOrigin) -> None:
+            from relstore.host.requests import origin_check
+
+            self._wire.send(origin_check.check(request, self._wire.fileno()))
+
         return {
             protocol.CheckHost: lambda request: self._wire.send(
                 host_check.check(self._root, request, self._password)
-            )
+            ),
+            protocol.CheckOrigin: check_origin,
         }
 
     def logs(self) -> Handlers:
@@ -288,12 +295,13 @@ _REQUESTS_OF: dict[Callable[[Answers], Handlers], tuple[type, ...]] = {
         protocol.Begin,
         protocol.Open,
         protocol.Put,
+        protocol.Draw,
         protocol.Publish,
         protocol.Restore,
         protocol.Release,
     ),
     Answers.preflight: (protocol.Preflight,),
-    Answers.host_check: (protocol.CheckHost,),
+    Answers.host_check: (protocol.CheckHost, protocol.CheckOrigin),
     Answers.logs: (protocol.Logs,),
     Answers.activation: (
         protocol.Activate,

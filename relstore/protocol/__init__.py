@@ -30,7 +30,7 @@ from relstore.protocol.collecting import Collect, Collected, PlanLine
 from relstore.protocol.common import MAX_STEP_TEXT, MAX_TEXT, Done, Failure, Step
 from relstore.protocol.exporting import Export, Exported, FileContent
 from relstore.protocol.handshake import VERSION, Hello
-from relstore.protocol.host_check import CheckHost, HostChecked, Observation
+from relstore.protocol.host_check import CheckHost, CheckOrigin, HostChecked, Observation, OriginChecked
 from relstore.protocol.keeping import Delete, Hold, Mark, Pin, Unheld, Unhold, Unpin
 from relstore.protocol.logs import MAX_LOG_LINES, LogLine, LogLines, Logs, LogsEnd
 from relstore.protocol.messages import (
@@ -67,11 +67,14 @@ from relstore.protocol.reading import (
 )
 from relstore.protocol.removing import AppRemoved, RemoveApp
 from relstore.protocol.upload import (
+    DRAWN_PIECE_BYTES,
     Again,
     Base,
     Begin,
     Compare,
     Compared,
+    Draw,
+    Drawn,
     Open,
     Probe,
     Probed,
@@ -100,6 +103,7 @@ __all__ = [
     "Begin",
     "Cancel",
     "CheckHost",
+    "CheckOrigin",
     "Collect",
     "Collected",
     "Compare",
@@ -107,9 +111,12 @@ __all__ = [
     "Confirm",
     "Confirmed",
     "CutOld",
+    "DRAWN_PIECE_BYTES",
     "DamagedBuild",
     "Delete",
     "Done",
+    "Draw",
+    "Drawn",
     "EVENTS",
     "EVENTS_OF",
     "Ended",
@@ -145,6 +152,7 @@ __all__ = [
     "Message",
     "Observation",
     "Open",
+    "OriginChecked",
     "Output",
     "Past",
     "PastOut",

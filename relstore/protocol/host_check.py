@@ -12,6 +12,7 @@ from relstore.formats.finding import Aspect
 from relstore.formats.names import AppName
 from relstore.formats.recipe import Recipe
 from relstore.protocol.activation import Problem
+from relstore.protocol.upload import Draw
 
 
 class CheckHost(NamedTuple):
@@ -37,3 +38,16 @@ class HostChecked(NamedTuple):
     observations: tuple[Observation, ...]
     """One for each aspect that was looked at; the others do not matter to this app."""
     problems: tuple[Problem, ...]
+
+
+class CheckOrigin(NamedTuple):
+    """Can this host fetch from the origin? What it fetches is kept nowhere. Reply: OriginChecked."""
+
+    draw: Draw
+    digests: bytes
+    """The body that the request to draw would have."""
+
+
+class OriginChecked(NamedTuple):
+    why: str
+    """Why it cannot; empty when it can."""

@@ -44,7 +44,7 @@ from relstore.protocol.common import Done, Failure, Step
 from relstore.protocol.exporting import Export, Exported, FileContent
 from relstore.protocol.framing import MAX_FRAME_BYTES
 from relstore.protocol.handshake import Hello
-from relstore.protocol.host_check import CheckHost, HostChecked
+from relstore.protocol.host_check import CheckHost, CheckOrigin, HostChecked, OriginChecked
 from relstore.protocol.keeping import Delete, Hold, Mark, Pin, Unheld, Unhold, Unpin
 from relstore.protocol.logs import LogLines, Logs, LogsEnd
 from relstore.protocol.reading import (
@@ -67,6 +67,8 @@ from relstore.protocol.upload import (
     Begin,
     Compare,
     Compared,
+    Draw,
+    Drawn,
     Open,
     Probe,
     Probed,
@@ -87,11 +89,13 @@ REPLY_OF: dict[Any, Any] = {
     Begin: None,
     Open: None,
     Put: None,
+    Draw: Drawn,
     Publish: Published,
     Restore: Published,
     Release: Released,
     Preflight: Preflighted,
     CheckHost: HostChecked,
+    CheckOrigin: OriginChecked,
     Become: Done,
     Reject: Done,
     Withdraw: Done,
@@ -130,6 +134,7 @@ EVENTS_OF: dict[Any, tuple[Any, ...]] = {
     Activate: (Accepted, Step, Output),
     Restart: (Accepted, Step, Output),
     Watch: (Accepted, Step, Output),
+    Draw: (Step,),
     Verify: (Step,),
     Adopt: (Step,),
     Export: (FileContent,),

@@ -56,6 +56,32 @@ class Put(NamedTuple):
     """The next bytes of the open stream, in the body. No reply unless it fails."""
 
 
+DRAWN_PIECE_BYTES = 256 * 1024
+"""A stream at an origin is verified in pieces of this size; its last one may be shorter."""
+
+
+class Draw(NamedTuple):
+    """Fetch the bytes of the open stream from an origin. Reply: Drawn.
+
+    The body is the SHA-256 of each piece of the stream, one after the other.
+    """
+
+    url: str
+    """It may hold a signature, so it is shown nowhere."""
+    size: int
+    """Of the stream, in bytes."""
+    allow_http: bool
+    authorities: str
+    """PEM of the only ones that may have signed its certificate; empty for those of the host."""
+    patience: int
+    """Seconds to wait for the next bytes."""
+    within: int
+    """Seconds for all of it."""
+
+    def __repr__(self) -> str:
+        return f"Draw(size={self.size})"
+
+
 class Publish(NamedTuple):
     """Make the build of the upload and record a generation of it. Reply: Published."""
 
@@ -127,6 +153,17 @@ class Compared(NamedTuple):
     """Those that the host can decode, the best first."""
     send_whole: Optional[bool] = None
     """True: the host cannot undo the difference, so it compared nothing, and needs the manifest itself."""
+
+
+class Drawn(NamedTuple):
+    """How far an origin has brought the open stream; it goes on with Put from there."""
+
+    taken: int
+    """Bytes of the stream that were verified and taken."""
+    fetched: int
+    """Bytes that came from the origin, whatever became of them."""
+    why: str
+    """Why the rest did not come; empty when nothing is left to send."""
 
 
 class Again(NamedTuple):

@@ -18,6 +18,7 @@ from relstore.cli.environment import environment_argument
 from relstore.cli.exit_codes import exit_code
 from relstore.cli.host_recipe import needs_password, recipe_at, through_sudo
 from relstore.cli.invocation import Invocation, invocation_of
+from relstore.cli.local_state import origin_options
 from relstore.cli.outcome import Outcome
 from relstore.cli.progress import ConsoleReporter
 from relstore.cli.table import Column
@@ -27,6 +28,7 @@ from relstore.client.config.keys.release import ARTIFACT
 from relstore.client.config.keys.service import IGNORE_PREFLIGHT
 from relstore.client.connection.session import Session
 from relstore.client.operations.host_check import CheckLine, HostReport, check_host, not_reached
+from relstore.client.origin.origin import Origin
 from relstore.client.target import Target
 from relstore.errors import ConnectError, NoStoreError, PreflightError, RelstoreError, SomeHostsFailedError
 from relstore.formats.names import AppName
@@ -47,8 +49,9 @@ _COLUMNS = (
 @environment_argument
 @click.pass_context
 def check(ctx: click.Context) -> None:
-    """Look whether each host is ready for a push: login, Python, clock, store, room on the disk, units, sudo,
-    lingering, journal, and what stands in front of two slots. It needs no artifact and changes nothing.
+    """Look whether each host is ready for a push: login, Python, clock, store, room on the disk, the origin,
+    units, sudo, lingering, journal, and what stands in front of two slots. It needs no artifact and changes
+    nothing.
 
     Each finding comes with what to do. The exit code is 0 when there is none, 1 when a host has one, 6 when
     it cannot be reached, and 4 with several hosts. -v shows what is good, too.
@@ -56,12 +59,14 @@ def check(ctx: click.Context) -> None:
     invocation = invocation_of(ctx)
     recipes = {host.target: recipe_at(invocation, host) for host in invocation.hosts}
     password = ask_password() if needs_password(invocation) else ""
+    options = origin_options(invocation)
+    origin = Origin(options) if options is not None else None
 
     async def at_host(host: Host, session: Session, _: ConsoleReporter) -> HostReport:
         app = await _app(session, invocation)
         recipe = through_sudo(recipes[host.target], password)
         ignored = invocation.settings_at(host).get(IGNORE_PREFLIGHT) or ()
-        return await check_host(session, app, recipe, password, ignored)
+        return await check_host(session, app, recipe, password, ignored, origin)
 
     outcomes = what_each_host_gave(invocation, at_host)
     reports = [found for outcome in outcomes if (found := _reported(outcome))]

@@ -10,6 +10,7 @@ from relstore.client.config.keys import (
     health,
     hooks,
     hosts,
+    origin,
     release,
     retention,
     rollout,
@@ -19,7 +20,7 @@ from relstore.client.config.keys import (
 from relstore.client.config.setting import Section, Setting
 
 SECTIONS = tuple(
-    map(Section.of, (target, release, service, health, cut_over, hooks, hosts, retention, rollout))
+    map(Section.of, (target, release, origin, service, health, cut_over, hooks, hosts, retention, rollout))
 )
 
 

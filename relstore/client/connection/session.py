@@ -150,15 +150,17 @@ class Session:
             if failure is not None:
                 raise failure
 
-    async def follow(self, request: Any, reply: type[T]) -> AsyncIterator[Any]:
-        """One request; its events as they come, and last its reply."""
-        async for message, _ in self.follow_with_body(request, reply):
+    async def follow(self, request: Any, reply: type[T], body: bytes = b"") -> AsyncIterator[Any]:
+        """One request with its body; its events as they come, and last its reply."""
+        async for message, _ in self.follow_with_body(request, reply, body):
             yield message
 
-    async def follow_with_body(self, request: Any, reply: type[T]) -> AsyncIterator[tuple[Any, bytes]]:
+    async def follow_with_body(
+        self, request: Any, reply: type[T], body: bytes = b""
+    ) -> AsyncIterator[tuple[Any, bytes]]:
         """As ``follow``, each message with its body."""
         _check_pair(request, reply)
-        await self.send(request)
+        await self.send(request, body)
         while True:
             message, body = await self._answer(protocol.answers_to(type(request)))
             yield message, body

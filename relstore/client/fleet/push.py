@@ -55,7 +55,7 @@ async def push(
     finally:
         await asyncio.wait([preparing])
         if preparing.exception() is None:
-            preparing.result().source.close()
+            await preparing.result().source.close()
 
 
 async def _stage_all(

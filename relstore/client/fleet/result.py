@@ -83,6 +83,11 @@ class HostResult:
         return sum(stream.sent for stream in self.streams)
 
     @property
+    def drawn(self) -> int:
+        """Bytes that came from the origin."""
+        return sum(stream.drawn for stream in self.streams)
+
+    @property
     def done(self) -> bool:
         """Whether the host runs what was asked for."""
         return self.outcome in (ACTIVE, UNCHANGED) and self.error is None

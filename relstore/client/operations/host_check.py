@@ -13,6 +13,8 @@ from typing import Literal
 
 from relstore import protocol
 from relstore.client.connection.session import Session
+from relstore.client.operations.origin_check import origin_problem
+from relstore.client.origin.origin import Origin
 from relstore.errors import ConnectError, HelperError, HostKeyError
 from relstore.formats import finding
 from relstore.formats.finding import ASPECTS, Aspect, Barrier, Guess
@@ -54,7 +56,12 @@ class HostReport:
 
 
 async def check_host(
-    session: Session, app: AppName | None, recipe: Recipe, password: str, ignored: Sequence[Guess]
+    session: Session,
+    app: AppName | None,
+    recipe: Recipe,
+    password: str,
+    ignored: Sequence[Guess],
+    origin: Origin | None = None,
 ) -> HostReport:
     """Ask the host. Changes nothing there."""
     if password:
@@ -68,6 +75,10 @@ async def check_host(
         "clock": "the same as here",
         **{observation.aspect: observation.what for observation in answer.observations},
     }
+    if origin is not None:
+        seen["origin"] = f"the host can fetch from {origin.options.address.text}"
+        problem = await origin_problem(session, origin)
+        problems += [problem] if problem is not None else []
     return HostReport(tuple(_lines(seen, problems, ignored)))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,7 +61,7 @@ async def from_this_machine(
         files = await asyncio.to_thread(stack.enter_context, here)
         scan.sources.update(files)
         available = [wanted for wanted in compared.wanted if refs[wanted.content].blake3 in files]
-        stream_maker = StreamMaker(options, damaged.app, scan)
+        stream_maker = StreamMaker(replace(options, origin=None), damaged.app, scan)
         try:
             to_send = Comparison(compared.probed, available, compared.codecs)
             await upload.send(session, scan, to_send, protocol.Restore(), stream_maker, reporter)

@@ -5,6 +5,7 @@ Not for making it current (``activate``) nor for several hosts at once (``fleet`
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -47,6 +48,8 @@ class Preview:
     missing: int
     """How many contents would be sent."""
     bytes: int
+    by_origin: int = 0
+    """Those of the bytes that the host would fetch from an origin."""
 
 
 class Question:
@@ -99,13 +102,22 @@ class Question:
         return await compare(session, self._compare, self._scan)
 
 
-async def preview(session: Session, question: Question, scan: Scan) -> Preview:
-    """Ask what would be sent, and change nothing."""
+async def preview(
+    session: Session, question: Question, scan: Scan, source: StreamSource | None = None
+) -> Preview:
+    """Ask what would be sent, and change nothing. ``source``: where an origin may be used."""
     compared = await question.ask(session)
     probed, refs = compared.probed, contents(scan.manifest)
     unchanged = probed.current_build == scan.build and not probed.waiting and not probed.damaged
     size = sum(refs[item.content].size - item.offset for item in compared.wanted)
-    return Preview(unchanged, probed.current, len(compared.wanted), size)
+    by_origin = 0
+    if source is not None and compared.wanted:
+        from relstore.client.transfer.stream_plan import Receiver
+
+        host = Receiver.at(session, compared.codecs)
+        plans = await asyncio.to_thread(source.maker.plans, compared.wanted, host, 0)
+        by_origin = sum(plan.payload.size for plan in plans if plan.by_origin)
+    return Preview(unchanged, probed.current, len(compared.wanted), size, by_origin)
 
 
 async def prepare(

@@ -32,6 +32,10 @@ class Meter:
         """Bytes of the artifact that have been sent, in whatever form."""
         self.sent = 0
         """Bytes on the wire, before SSH adds its own."""
+        self.drawn = 0
+        """Bytes that came from an origin."""
+        self.gave_up = False
+        """Whether the origin has failed at this host."""
         self._rates: list[float] = []
         self._watched = False
         self._began = 0.0
@@ -51,7 +55,12 @@ class Meter:
 
     def finish(self) -> None:
         """Call it when everything has arrived."""
-        self.reporter.sent(self.label, self.total, self.sent, self.elapsed())
+        self.reporter.sent(self.label, self.total, self.sent, self.elapsed(), self.drawn)
+
+    def drew(self, count: int) -> None:
+        """So many bytes came from an origin."""
+        self.drawn += count
+        self.reporter.drew(self.label, self.drawn)
 
     def saw(self, link: LinkState | None) -> None:
         """Note the state of the link, just after something was sent."""

@@ -8,6 +8,7 @@ from relstore.client.coding import Coding
 from relstore.client.local_state.cache import Cache
 from relstore.client.local_state.last_push import Recent
 from relstore.client.local_state.link_speeds import Links
+from relstore.client.origin.options import OriginOptions
 
 
 @dataclass(frozen=True)
@@ -21,3 +22,5 @@ class SendOptions:
     delta: bool | None = None
     hosts: int = 1
     """How many hosts are sent to at the same time, over one uplink as far as anyone knows."""
+    origin: OriginOptions | None = None
+    """From where hosts may fetch."""

@@ -8,13 +8,14 @@ tells what it will be. Works in threads. Not for sending (``upload``).
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import suppress
 from itertools import chain
 from typing import NamedTuple
 
 from relstore.client.artifact.scan import Scan
 from relstore.client.coding import Coding
+from relstore.client.origin.origin import Origin
 from relstore.client.transfer import patch_process, stream_plan, streams
 from relstore.client.transfer.chunks import Chunk, Counted, Shared, plain
 from relstore.client.transfer.cost_model import Sample
@@ -83,6 +84,7 @@ class StreamMaker:
         self._shared: dict[_Order, Shared] = {}
         self._processes: list[PatchProcess] = []
         self._begun: StreamPlan | None = None
+        self.origin = Origin(options.origin) if options.origin is not None else None
         self._said = False
 
     def begin(self, hosts: Sequence[str]) -> None:
@@ -118,6 +120,14 @@ class StreamMaker:
         chunks = self._source(plan)
         first = next(chunks, None)
         return Made(plan, chain([first], chunks)) if first is not None else self.open(plan.otherwise())
+
+    def identity(self, plan: StreamPlan) -> Hashable:
+        """The same for two plans whose streams are the same."""
+        return _Order.of(plan)
+
+    def read(self, plan: StreamPlan) -> Iterator[bytes]:
+        """The bytes of a stream that can be made."""
+        return (chunk.data for chunk in self._source(plan))
 
     def close(self) -> None:
         """Stop what is still being made."""
@@ -166,7 +176,7 @@ class StreamMaker:
         with self._lock:
             if order not in self._shared:
                 chunks = self._chunks(plan)
-                if self.options.hosts == 1:
+                if self.options.hosts == 1 and self.origin is None:
                     return chunks
                 self._shared[order] = Shared(chunks)
             return iter(self._shared[order])

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from relstore import protocol
+from relstore.client.connection.session import Session
 from relstore.client.local_state.link_speeds import LOCAL, SSH, guess
 from relstore.client.transfer import cost_model, patch_process
 from relstore.client.transfer.cost_model import Case, Option, Sample
@@ -21,6 +22,8 @@ from relstore.protocol import Base
 _NOT_WORTH_BYTES = 10 * 1448
 """TCP sends this much at once, without waiting for an answer (RFC 6928): less would arrive no sooner."""
 _FIRST, _WHOLE = 0, 1
+_ORIGIN_S = 0.5
+"""What the way over an origin costs beside the upload: a request or two, and a connection from each host."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,12 @@ class Receiver:
     round_trip: float | None
     """Seconds; None when it is not known."""
     codecs: tuple[str, ...]
+
+    @classmethod
+    def at(cls, session: Session, codecs: tuple[str, ...] = ()) -> Receiver:
+        """The host at the other end of a session."""
+        state = session.link()
+        return cls(session.label, session.is_local, state.round_trip if state else None, codecs)
 
 
 @dataclass(frozen=True)
@@ -45,6 +54,8 @@ class StreamPlan:
     """The figures that decided it."""
     instead: Option
     """The best option without a patch, since making a patch may fail."""
+    by_origin: bool = False
+    """Whether hosts fetch it from the origin."""
 
     @property
     def patched(self) -> bool:
@@ -61,7 +72,8 @@ class StreamPlan:
         """One line for people: what is sent, how, and why."""
         count = len(self.payload.segments)
         what = f"{count} contents" if count > 1 else "1 content"
-        return f"{what} of {self.payload.size} bytes as {self.option} ({self.reason})"
+        way = " by the origin" if self.by_origin else ""
+        return f"{what} of {self.payload.size} bytes as {self.option}{way} ({self.reason})"
 
     def serves(self, payload: Payload, codecs: tuple[str, ...]) -> bool:
         """Whether this plan can send another payload as well."""
@@ -81,10 +93,36 @@ class StreamPlan:
 def choose(
     options: SendOptions, payload: Payload, sample: Sample, host: Receiver, attempt: int, early: float = 0.0
 ) -> StreamPlan:
-    """The best plan; the second attempt uses no base, the third no codec either.
+    """The best plan; the second attempt uses no base, the third no codec and no origin either.
 
     ``early``: seconds until anything can be sent.
     """
+    direct = _chosen(options, payload, sample, host, attempt, early, link(options, host))
+    if attempt != _FIRST or not _may_draw(options, host):
+        return direct
+    drawn = _chosen(options, payload, sample, host, attempt, early, uplink(options, host))
+    if drawn.option.bytes < _NOT_WORTH_BYTES:
+        return direct
+    always = options.origin is not None and options.origin.from_hosts is not None
+    if always or drawn.option.seconds + _ORIGIN_S < direct.option.seconds:
+        return replace(drawn, by_origin=True)
+    return direct
+
+
+def _may_draw(options: SendOptions, host: Receiver) -> bool:
+    origin = options.origin
+    return origin is not None and not host.local and options.hosts >= (origin.from_hosts or 1)
+
+
+def _chosen(
+    options: SendOptions,
+    payload: Payload,
+    sample: Sample,
+    host: Receiver,
+    attempt: int,
+    early: float,
+    speed: float,
+) -> StreamPlan:
     base = base_of(options, payload)
     if attempt != _FIRST or options.delta is False:
         base = None
@@ -93,7 +131,7 @@ def choose(
         payload.size,
         sample,
         base.size if base is not None else 0,
-        link(options, host),
+        speed,
         (RAW,) if raw else host.codecs,
         early,
     )
@@ -160,6 +198,12 @@ def link(options: SendOptions, host: Receiver) -> float:
     if speed is None:
         speed = guess(host.round_trip) / options.hosts
     return min(speed, SSH / options.hosts)
+
+
+def uplink(options: SendOptions, host: Receiver) -> float:
+    """Bytes a second that this machine sends in all, as far as is known: to an origin, for example."""
+    known = options.links.speed(options.origin.label) if options.origin is not None else None
+    return known if known is not None else link(options, host) * options.hosts
 
 
 def base_of(options: SendOptions, payload: Payload) -> Base | None:

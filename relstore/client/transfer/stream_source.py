@@ -38,7 +38,9 @@ class StreamSource:
                 self._maker = StreamMaker(self._options, self._app, self._scan, self._order)
             return self._maker
 
-    def close(self) -> None:
-        """Stop what is still being made."""
+    async def close(self) -> None:
+        """Stop what is still being made, and put to an origin."""
         if self._maker is not None:
+            if self._maker.origin is not None:
+                await self._maker.origin.close()
             self._maker.close()

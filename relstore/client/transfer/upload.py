@@ -17,7 +17,7 @@ from relstore import protocol
 from relstore.client.artifact.scan import Scan
 from relstore.client.connection.session import Session
 from relstore.client.reporter import Reporter
-from relstore.client.transfer import streams
+from relstore.client.transfer import drawing, streams
 from relstore.client.transfer.chunks import Chunk
 from relstore.client.transfer.compare import Comparison
 from relstore.client.transfer.meter import Meter
@@ -42,6 +42,8 @@ class Stream:
     plan: StreamPlan
     sent: int
     """Bytes on the wire."""
+    drawn: int = 0
+    """Bytes that the host fetched from the origin."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +85,7 @@ async def _send(
 ) -> Sent:
     in_thread = stream_maker.turns.in_thread
     refs = contents(scan.manifest)
-    state = session.link()
-    host = Receiver(session.label, session.is_local, state.round_trip if state else None, compared.codecs)
+    host = Receiver.at(session, compared.codecs)
     wanted = compared.wanted
     streams_sent: list[Stream] = []
     await session.send(protocol.Begin())
@@ -96,8 +97,9 @@ async def _send(
         if attempt == 0 and (notice := stream_maker.notice(host, plans)):
             reporter.notice(notice)
         meter = Meter(session.label, sum(plan.payload.size for plan in plans), reporter)
-        for plan in plans:
-            streams_sent.append(await _stream(session, plan, stream_maker, meter))
+        for plan, following in zip(plans, [*plans[1:], None], strict=True):
+            stream = await _stream(session, plan, following, stream_maker, meter)
+            streams_sent.append(stream)
         reply, _ = await session.ask(last, protocol.Published)
         meter.saw(session.link())  # a short upload only leaves the buffers while the reply is awaited
         meter.finish()
@@ -133,19 +135,26 @@ def repaired(build: Digest, restored: Sent) -> str:
     )
 
 
-async def _stream(session: Session, plan: StreamPlan, stream_maker: StreamMaker, meter: Meter) -> Stream:
-    before = meter.sent
+async def _stream(
+    session: Session, plan: StreamPlan, following: StreamPlan | None, stream_maker: StreamMaker, meter: Meter
+) -> Stream:
+    """Send one stream, or have it drawn. ``following``: the next one of this host."""
+    before = meter.sent, meter.drawn
     meter.reporter.detail(session.label, plan.describe())
     made = await stream_maker.turns.in_thread(stream_maker.open, plan)
     if made.plan.option.coding != plan.option.coding:
         meter.reporter.detail(session.label, f"instead as {made.plan.option}")
     await session.send(made.plan.opening)
-    async with _made_ahead(made.chunks, stream_maker.turns) as chunks:
-        async for chunk in chunks:
+    chunks = made.chunks
+    if made.plan.by_origin:
+        taken = await drawing.draw(session, made.plan, following, stream_maker, meter)
+        chunks = drawing.rest(made.chunks, taken)
+    async with _made_ahead(chunks, stream_maker.turns) as ahead:
+        async for chunk in ahead:
             await meter.sending(session.send(protocol.Put(), chunk.data), chunk)
             meter.saw(session.link())
             await session.check_early()
-    return Stream(made.plan, meter.sent - before)
+    return Stream(made.plan, meter.sent - before[0], meter.drawn - before[1])
 
 
 def _some(chunks: Iterator[Chunk]) -> list[Chunk]:

@@ -11,14 +11,19 @@ from relstore.errors import FormatError
 from relstore.formats.generation import MAX_NOTE, MAX_WHO
 from relstore.formats.hold import MAX_MESSAGE
 from relstore.formats.journal import MAX_REASON
+from relstore.formats.origin_url import MAX_URL
 
 MAX_TEXT = 32 * 1024
 """Of any text that has no bound of its own: a word of a command, for example. Characters or bytes."""
 
 MAX_UNIT_FILE = 256 * 1024
+MAX_AUTHORITIES = 256 * 1024
 
 _BOUNDS = {
     ("InstallUnit", "text"): MAX_UNIT_FILE,
+    ("Draw", "url"): MAX_URL,
+    ("Draw", "authorities"): MAX_AUTHORITIES,
+    ("CheckOrigin", "draw"): MAX_AUTHORITIES,
     "who": MAX_WHO,
     "note": MAX_NOTE,
     "reason": MAX_REASON,

@@ -8,6 +8,7 @@ of what was on its way is dropped. Not for what the bytes mean (``receiving``), 
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Optional, Union
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, Optional, Union
 from relstore import protocol
 from relstore.errors import (
     DamagedError,
+    FormatError,
     NoStoreError,
     NotFoundError,
     ProtocolError,
@@ -40,6 +42,9 @@ from relstore.store.upload import Missing, Upload, lacking
 # What only an upload needs is imported there: most comparisons find everything in place.
 if TYPE_CHECKING:
     from relstore.host.upload.receiving import Receiving
+
+_MAX_DIGESTS_BYTES = 8 * 1024 * 1024
+"""For a stream of 64 GiB."""
 
 
 class _Compared(NamedTuple):
@@ -134,6 +139,9 @@ class Uploading:
     def put(self, request: protocol.Put) -> None:
         self._unless_failed(self._put)
 
+    def draw(self, request: protocol.Draw) -> None:
+        self._unless_failed(lambda: self._draw(request))
+
     def publish(self, request: protocol.Publish) -> None:
         said = _said(request)
         arrived = self._arrived()
@@ -215,6 +223,35 @@ class Uploading:
         receiving = self._under_way()[1]
         for piece in self._wire.body():
             receiving.put(piece)
+
+    def _draw(self, request: protocol.Draw) -> None:
+        from relstore.host.upload import drawing  # few uploads need it
+
+        receiving = self._under_way()[1]
+        digests = self._wire.whole_body(_MAX_DIGESTS_BYTES)
+
+        def put(piece: bytes) -> bool:
+            receiving.put(piece)
+            return receiving.is_open
+
+        if not receiving.is_open:
+            self._wire.send(protocol.Drawn(request.size, 0, ""))  # the stream is sent again in another way
+            return
+        if len(os.listdir("/proc/self/task")) > 1:
+            self._wire.send(protocol.Drawn(0, 0, "the helper has several threads"))
+            return
+        try:
+            order = drawing.Drawing.parse(request, digests)
+        except FormatError as error:
+            self._wire.send(protocol.Drawn(0, 0, error.what))
+            return
+        drawn = drawing.draw(
+            order,
+            put,
+            self._wire.fileno(),
+            lambda taken: self._wire.send(protocol.Step("draw", taken, request.size)),
+        )
+        self._wire.send(drawn)
 
     def _under_way(self) -> tuple[Upload, Receiving]:
         if self._upload is None or self._receiving is None:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from relstore.errors import UsageError
 from relstore.formats.command import Command
 from relstore.formats.recipe import Http
-from relstore.host.service import commands, http_client
+from relstore.host.service import commands, http_client, http_reader
 from relstore.host.service.http_client import Response
 from relstore.host.service.pump import OutputSink
 
@@ -79,7 +79,7 @@ def _beginning(response: Response) -> str:
 
 
 def _body(data: bytes) -> str:
-    text = http_client.quoted(data)
+    text = http_reader.quoted(data)
     return f", body{text}" if text else ""
 
 

@@ -57,6 +57,11 @@ class Receiving:
         except _OF_THE_STREAM as error:
             self._fail(error)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether a stream is open that wants more bytes. One that failed is not."""
+        return self._decoder is not None and self._segment is not None
+
     def put(self, data: bytes) -> None:
         """The next bytes of the stream. Raises what the store raises."""
         if self._decoder is None:

@@ -1,0 +1,1 @@
+"""A store from which hosts fetch: putting streams there, and the URLs by which hosts find them."""
