@@ -40,6 +40,7 @@ HASTE = 'health-stable = "500ms"\n'
 HASTE_OF_SLOTS = f'watch = "1s"\n{HASTE}'
 CONFIGURATION = re.compile(r"cat > (\S*relstore\.toml) ")
 MUSL = "x86_64-unknown-linux-musl"
+RUSTUP = Path(os.environ.get("RUSTUP_HOME", "~/.rustup")).expanduser()
 WHEELS = Path("/var/cache/relstore-tests/wheels")
 DATABASE = """
 for version in /usr/lib/postgresql/*; do
@@ -49,6 +50,11 @@ rm -rf /etc/postgresql/*/main /var/lib/postgresql/*/main
 pg_createcluster --start "$version" main
 """
 """As Debian's package leaves it: the cluster of this machine may be in use, and its log is hidden from the hosts."""
+CREDENTIALS = """\
+[Service]
+ExecStartPre=+-/usr/bin/nsenter --target 1 --mount /bin/sh -c 'install -m 644 /etc/web/password -t "$$0"; chmod 755 "$$0"' /run/credentials/%n
+"""
+"""Namespaces have no mount by which systemd fills the directory of credentials, so root does, for stateful.md."""
 BLOCK = re.compile(
     r"^(?:<!-- host file: (?P<file>\S+) -->\n\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.M | re.S
 )
@@ -141,8 +147,9 @@ def recipe(request: pytest.FixtureRequest) -> Recipe:
 @pytest.fixture
 def desk(recipe: Recipe, network: Network, tmp_path: Path) -> Iterator[Desk]:
     """A host that is prepared as the guide has it, up to the first unit."""
-    logs = {f"/var/log/{name}/.keep": "" for name in ("nginx", "caddy")}
-    host = SystemdHost.start(tmp_path, network, "web1", "10.99.1.5", files=logs)
+    files = {f"/var/log/{name}/.keep": "" for name in ("nginx", "caddy")}
+    files["/etc/systemd/system/web.service.d/credentials.conf"] = CREDENTIALS
+    host = SystemdHost.start(tmp_path, network, "web1", "10.99.1.5", files=files)
     try:
         host.wait_running()
         host.run("userdel", "--remove", ACCOUNT, check=False)
@@ -153,6 +160,7 @@ def desk(recipe: Recipe, network: Network, tmp_path: Path) -> Iterator[Desk]:
             host.run("sh", "-ec", DATABASE)
         found = dict(environment(host, tmp_path / "home"))
         found |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(WHEELS), "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+        found |= {"RUSTFLAGS": "-C target-feature=+crt-static", "RUSTUP_HOME": str(RUSTUP)}
         yield Desk(host, tmp_path / "home/project", found)
     finally:
         host.stop()
@@ -163,8 +171,6 @@ def missing(recipe: Recipe) -> str:
     programs = [name for name in recipe.needs if not shutil.which(name)]
     if programs:
         return f"not installed: {', '.join(programs)}"
-    if "cargo" in recipe.needs and not has_musl():
-        return "cargo cannot build for musl"
     if not recipe.wheels:
         return ""
     WHEELS.mkdir(parents=True, exist_ok=True)
@@ -173,9 +179,11 @@ def missing(recipe: Recipe) -> str:
     return done.stderr[-500:] if done.returncode else ""
 
 
-def has_musl() -> bool:
+def without_musl(command: str) -> str:
+    """What is built where rustup cannot be asked for the target: a static program all the same, linked with glibc."""
     done = subprocess.run(["rustc", "--print", "sysroot"], capture_output=True, text=True, check=False)
-    return done.returncode == 0 and Path(done.stdout.strip(), f"lib/rustlib/{MUSL}/lib").is_dir()
+    has_it = Path(done.stdout.strip(), f"lib/rustlib/{MUSL}/lib").is_dir()
+    return command if has_it else command.replace(MUSL, MUSL.replace("musl", "gnu"))
 
 
 def play(desk: Desk, root: bool, steps: list[Step], page: Path, haste: str = HASTE_OF_SLOTS) -> None:
@@ -184,7 +192,7 @@ def play(desk: Desk, root: bool, steps: list[Step], page: Path, haste: str = HAS
         done = desk.host.run("sh", "-c", f"cd /root\n{steps[0].command}", check=False)
         results = [(done.returncode, done.stdout + done.stderr)]
     else:
-        results = desk.run(*(step._replace(command=step.command + hurry(step, haste)) for step in steps))
+        results = desk.run(*(as_played(step, haste) for step in steps))
     for step, (code, output) in zip(steps, results, strict=True):
         failed = code != 0 and not step.may_fail
         said = f"{page.name}:{step.line}: {step.command}\nended with {code}, printed:\n{output}"
@@ -192,10 +200,12 @@ def play(desk: Desk, root: bool, steps: list[Step], page: Path, haste: str = HAS
         assert step.output is None or shows(step.output, output), said
 
 
-def hurry(step: Step, haste: str) -> str:
-    """What comes after a step of the short form so that the host waits less long."""
+def as_played(step: Step, haste: str) -> Step:
+    """In the short form the host waits less long."""
     written = CONFIGURATION.match(step.command)
-    return f"cat >> {written[1]} <<'END'\n{haste}END\n" if written and not THOROUGH else ""
+    more = f"cat >> {written[1]} <<'END'\n{haste}END\n" if written and not THOROUGH else ""
+    command = without_musl(step.command) if MUSL in step.command else step.command
+    return step._replace(command=command + more)
 
 
 def turns(todo: list[tuple[bool, Step]]) -> Iterator[tuple[bool, list[Step]]]:
