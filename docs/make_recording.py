@@ -2,9 +2,9 @@
 
     python docs/make_recording.py
 
-It runs the demo on a terminal and draws what that shows, each line at the time at which it came. Long waits are
-shortened, and what comes after the list of generations is left out but for the end. A reader who has asked for less
-motion, and a program that does not animate, see the last moment.
+It runs the demo on a terminal and draws what that shows, each line at the time at which it came. Long waits
+are shortened, and what comes after the list of generations is left out but for the end. A reader who has asked
+for less motion, and a program that does not animate, see the last moment.
 """
 
 from __future__ import annotations
@@ -98,7 +98,9 @@ def draw(lines: list[Line]) -> str:
     total = lines[-1].at + _STAYS_S
     width = round(_COLUMNS * _WIDE + 2 * _MARGIN)
     height = _BAR + len(lines) * _HIGH + _MARGIN
-    words = escape("; ".join(line.text.strip() for line in lines if line.text.startswith(("$", "  error", "The"))))
+    words = escape(
+        "; ".join(line.text.strip() for line in lines if line.text.startswith(("$", "  error", "The")))
+    )
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img">',
         f"<title>relstore demo: {words}</title>",
@@ -112,12 +114,15 @@ def draw(lines: list[Line]) -> str:
         if not line.text:
             continue
         share = 100 * line.at / total
-        rules.append(f"@keyframes l{number}{{0%,{share:.2f}%{{opacity:0}}{share + 0.01:.2f}%,100%{{opacity:1}}}}")
+        rules.append(
+            f"@keyframes l{number}{{0%,{share:.2f}%{{opacity:0}}{share + 0.01:.2f}%,100%{{opacity:1}}}}"
+        )
         rules.append(f".l{number}{{animation:l{number} {total:.2f}s infinite}}")
         y = _BAR + _HIGH * number + 14
         parts.append(
             f'<text class="{_kind(line.text)} l{number}" x="{_MARGIN}" y="{y}" xml:space="preserve" '
-            f'textLength="{len(line.text) * _WIDE:.1f}" lengthAdjust="spacingAndGlyphs">{escape(line.text)}</text>'
+            f'textLength="{len(line.text) * _WIDE:.1f}" lengthAdjust="spacingAndGlyphs">'
+            f"{escape(line.text)}</text>"
         )
     motion = "@media (prefers-reduced-motion: no-preference) {\n" + "\n".join(rules) + "\n}"
     return "\n".join([*parts, f"<style>\n{motion}\n</style>", "</svg>"]) + "\n"

@@ -1,9 +1,10 @@
-"""Draws the ```mermaid blocks of the documents as files of docs/images/diagrams, for the site, which runs no mermaid.
+"""Draws the diagrams of the documents as files of docs/images/diagrams, for the site, which runs no Mermaid.
 
     make diagrams
 
-It needs Chromium and npm's package mermaid, whose mermaid.min.js is the argument. A file is named by the digest of what
-it was made from, so the build of the site notices a diagram that has changed. Not for GitHub, which draws them itself.
+It needs Chromium and npm's package mermaid, whose mermaid.min.js is the argument. A file is named by the digest
+of what it was made from, so the build of the site notices a diagram that has changed. Not for a forge, which
+draws them itself.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "docs")]
 
 from site_hooks import DIAGRAM, DIAGRAMS, drawing_of  # noqa: E402
+
 from tests.support.browser import browser  # noqa: E402
 
 _CONFIGURATION = {

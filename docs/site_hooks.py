@@ -1,8 +1,8 @@
 """What makes a site of the documents as they are written for the repository; MkDocs calls it (mkdocs.yml).
 
-The README becomes the front page, and what lies outside docs/ that is linked becomes a page. A block that becomes a
-file gets its name as a title; what only the tests run is left out; diagrams become the drawings that are in the
-repository. Not for what a page says.
+The README becomes the front page, and what lies outside docs/ and is linked becomes a page. A block that becomes
+a file gets its name as a title; what only the tests run is left out; diagrams become the drawings that are in
+the repository. Not for what a page says.
 """
 
 from __future__ import annotations
@@ -18,7 +18,11 @@ DIAGRAM = re.compile(r"^```mermaid\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 _PAGES = {"README.md": "index.md", "CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md"}
 _PAGES |= {"SECURITY.md": "security.md"} if (ROOT / "SECURITY.md").exists() else {}
-_FILE = re.compile(r"^<!-- (?:host )?file: (\S+) -->\n\n```(\w*)\n", re.MULTILINE)
+_FILE = re.compile(
+    r"(?:^(?P<where>On the host, )?`\S+`:\n\n)?"
+    r"^<!-- (?:host )?file: (?P<name>\S+) -->\n\n```(?P<language>\w*)\n",
+    re.MULTILINE,
+)
 _SETUP = re.compile(r"^<!-- setup\n.*?-->\n\n?", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"(\]\()([^)\s:]+?)((?:#[^)\s]*)?\))")
 
@@ -44,7 +48,7 @@ def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
 def as_page(text: str, name: str) -> str:
     """The Markdown of the page ``name`` of the site."""
     text = _SETUP.sub("", text)
-    text = _FILE.sub(r'```\2 title="\1"' + "\n", text)
+    text = _FILE.sub(_titled, text)
     text = DIAGRAM.sub(lambda match: _drawn(match[1]), text)
     pieces = re.split(r"(^```.*?^```$)", text, flags=re.MULTILINE | re.DOTALL)
     moved = name in _PAGES.values()
@@ -52,6 +56,12 @@ def as_page(text: str, name: str) -> str:
         piece if piece.startswith("```") else _LINK.sub(lambda match: _led(match, name, moved), piece)
         for piece in pieces
     )
+
+
+def _titled(match: re.Match[str]) -> str:
+    """The beginning of a block that becomes a file; a line that only names it is the title now."""
+    where = match["where"] or ""
+    return f'```{match["language"]} title="{where}{match["name"]}"\n'
 
 
 def _drawn(source: str) -> str:

@@ -71,7 +71,7 @@ def _tell(at: DemoStage, port: int, restart: str) -> Figures:
 
 @contextlib.contextmanager
 def _supervised(directory: Path, service: Path) -> Iterator[tuple[int, str]]:
-    """The supervisor of the web service: its port, and the command that restarts the service, for the host."""
+    """The supervisor of the web service: its port, and the host's command that restarts the service."""
     script = directory / "supervisor.py"
     source = resources.files("relstore.client.demo").joinpath("supervisor.py").read_text("utf-8")
     script.write_text(source, encoding="utf-8")

@@ -42,8 +42,8 @@ class _Obstacle(NamedTuple):
 def judge(programs: Collection[Executable], started: Collection[str], own: tuple[str, ...] = ()) -> Judged:
     """``started``: the paths, inside the build, of what the units start, as far as that is known.
 
-    ``own``: beginnings of the paths by which releases of the app are run. An interpreter there, as in a virtual
-    environment, comes with the release.
+    ``own``: beginnings of the paths by which releases of the app are run. An interpreter there, as in a
+    virtual environment, comes with the release.
     """
     obstacles = {program: _obstacle(program, own) for program in programs}
     is_settled = any(
