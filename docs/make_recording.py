@@ -3,8 +3,8 @@
     python docs/make_recording.py
 
 It runs the demo on a terminal and draws what that shows, each line at the time at which it came. Long waits
-are shortened, and what comes after the list of generations is left out but for the end. A reader who has asked
-for less motion, and a program that does not animate, see the last moment.
+are shortened, and what comes after the list of generations is left out but for the end. A reader who has
+asked for less motion, and a program that does not animate, see the last moment.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
     make diagrams
 
-It needs Chromium and npm's package mermaid, whose mermaid.min.js is the argument. A file is named by the digest
-of what it was made from, so the build of the site notices a diagram that has changed. Not for a forge, which
-draws them itself.
+It needs Chromium and npm's package mermaid, whose mermaid.min.js is the argument. A file is named by the
+digest of what it was made from, so the build of the site notices a diagram that has changed. Not for a
+forge, which draws them itself.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What makes a site of the documents as they are written for the repository; MkDocs calls it (mkdocs.yml).
 
-The README becomes the front page, and what lies outside docs/ and is linked becomes a page. A block that becomes
-a file gets its name as a title; what only the tests run is left out; diagrams become the drawings that are in
-the repository. Not for what a page says.
+The README becomes the front page, and what lies outside docs/ and is linked becomes a page. A block that
+becomes a file gets its name as a title; what only the tests run is left out; diagrams become the drawings
+that are in the repository. Not for what a page says.
 """
 
 from __future__ import annotations

@@ -128,9 +128,10 @@ def is_file(text: str, start: int) -> bool:
     return text[:start].endswith("-->\n\n")
 
 
-def test_every_recipe_is_played() -> None:
-    pages = {path.stem for path in PAGES.glob("*.md")}
+def test_every_recipe_is_played_and_listed() -> None:
+    pages = {path.stem for path in PAGES.glob("*.md")} - {"README"}
     assert pages == {recipe.name for recipe in RECIPES} | PLAYED_WITHOUT_A_HOST
+    assert pages == set(re.findall(r"\]\(([\w-]+)\.md\)", (PAGES / "README.md").read_text()))
 
 
 @pytest.fixture
