@@ -34,7 +34,7 @@ _LEFT_OUT = ("$ relstore switch-generation -1", "requests during the demo")
 _WIDE, _HIGH, _MARGIN, _BAR = 8.43, 19, 18, 34
 _KINDS = (
     (r"\$ relstore .*", "command"),
-    (r" *error: .*|.*going back to .*| *\| service 3: .*|.* failed  .*", "bad"),
+    (r" *error: .*|.*going back to .*| *(?:\| )?service 3: .*| *exit code \d|.* failed  .*", "bad"),
     (r"  generation \d is active.*|.* 0 failed .*|.*  (?:good|current)  .*", "good"),
     (r" +(?:now|next): .*", "advice"),
     (r"\S.*", "told"),
@@ -79,8 +79,8 @@ def shown(lines: list[Line]) -> list[Line]:
     """The lines of the picture, without what is left out."""
     begin = next(number for number, line in enumerate(lines) if line.text.startswith(_LEFT_OUT[0]))
     end = next(number for number, line in enumerate(lines) if _LEFT_OUT[1] in line.text)
-    gap = Line(lines[end].at, "(It goes back and forth by hand, collects what nobody needs, and ends:)")
-    return [*lines[:begin], gap, *lines[end:]]
+    gap = Line(lines[end].at, "(It goes back and forth by hand, collects what nobody needs, and ends.)")
+    return [*lines[:begin], gap, lines[end]]
 
 
 def paced(lines: list[Line]) -> list[Line]:
