@@ -16,8 +16,12 @@ ROOT = Path(__file__).resolve().parents[1]
 DIAGRAMS = ROOT / "docs/images/diagrams"
 DIAGRAM = re.compile(r"^```mermaid\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
-_PAGES = {"README.md": "index.md", "CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md"}
-_PAGES |= {"SECURITY.md": "security.md"} if (ROOT / "SECURITY.md").exists() else {}
+_PAGES = {
+    "README.md": "index.md",
+    "CHANGELOG.md": "changelog.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "SECURITY.md": "security.md",
+}
 _FILE = re.compile(
     r"(?:^(?P<where>On the host, )?`\S+`:\n\n)?"
     r"^<!-- (?:host )?file: (?P<name>\S+) -->\n\n```(?P<language>\w*)\n",
