@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo demo-cut-over sbom test test-quick check format bench bench-choice bench-downtime bench-fleet bench-origin bench-scale fuzz wheels proof proof-cut-over proof-fleet proof-recipes suites suite-trees host-tests reference clean
+.PHONY: demo demo-cut-over sbom test test-quick check format bench bench-choice bench-downtime bench-fleet bench-origin bench-scale fuzz wheels proof proof-cut-over proof-fleet proof-recipes docs docs-pictures diagrams suites suite-trees host-tests reference clean
 
 MATCHER := relstore/client/transfer/delta/matcher.c
 
@@ -149,10 +149,29 @@ proof-fleet: $(STAMP)
 	$(BIN)/python -m tests.fleet_proof $(PROOF)
 	$(if $(PROOF),,RELSTORE_TEST_THOROUGH=1 $(BIN)/python -m pytest tests/e2e/test_rollout_limit.py)
 
-# All recipes of docs/recipes, word for word and with their own times; `make test` plays one in a hurry. It needs root, and
-# Debian's nginx, haproxy, caddy, golang-go, nodejs, postgresql and python3-psycopg2.
+# All recipes of docs/recipes, word for word and with their own times; `make test` plays a few in a hurry. It needs root, and
+# Debian's nginx, haproxy, caddy, golang-go, cargo, nodejs, postgresql and python3-psycopg2.
 proof-recipes: $(STAMP)
 	RELSTORE_TEST_THOROUGH=1 $(BIN)/python -m pytest tests/systemd/test_recipes.py
+
+# The site of the documents, in site/, without a warning; then every link in it is followed.
+DOCS := .venv-docs
+docs:
+	$(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict --quiet
+	$(DOCS)/bin/python docs/check_site.py site
+
+# Pictures of the site in a real browser, in build/pictures, to look at. It needs chromium-headless-shell.
+docs-pictures: $(STAMP) docs
+	$(BIN)/python docs/look_at_site.py site
+
+# The drawings of the diagrams, for the site; needs npm and chromium-headless-shell. After a change of a diagram.
+MERMAID := 11.17.2
+diagrams: $(STAMP)
+	mkdir -p build
+	cd build && npm pack --silent mermaid@$(MERMAID) && tar -xzf mermaid-$(MERMAID).tgz package/dist/mermaid.min.js
+	$(BIN)/python docs/render_diagrams.py build/package/dist/mermaid.min.js
 
 reference: $(STAMP)
 	$(BIN)/python docs/generate_reference.py
@@ -160,4 +179,4 @@ reference: $(STAMP)
 	$(BIN)/python docs/generate_man_pages.py
 
 clean:
-	rm -rf $(VENV) .venv-demo .venv-wheels .venv-sbom .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-demo .venv-wheels .venv-sbom $(DOCS) site build/pictures .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

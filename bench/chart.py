@@ -37,7 +37,7 @@ _SHOWN = (
 )
 
 _TITLE = "Time of relstore, relative to the peer; shorter is better"
-_WIDTH, _LABELS, _MARGIN = 760, 250, 16
+_WIDTH, _LABELS, _FIGURES, _MARGIN = 760, 220, 190, 16
 _LINE, _BAR, _TOP, _FOOT = 30, 16, 54, 22
 _MOST = 2.0
 """Where the scale ends; a longer bar is cut there, and its figure tells the rest."""
@@ -58,7 +58,7 @@ def bars(results: Sequence[Result]) -> list[Bar]:
 def draw(shown: Sequence[Bar]) -> str:
     """The SVG."""
     height = _TOP + _LINE * len(shown) + _FOOT
-    scale = (_WIDTH - _LABELS - 2 * _MARGIN - 150) / _MOST
+    scale = (_WIDTH - _LABELS - 2 * _MARGIN - _FIGURES) / _MOST
     begin, one = _LABELS + _MARGIN, _LABELS + _MARGIN + scale
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img" '

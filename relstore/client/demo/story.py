@@ -15,6 +15,7 @@ from importlib import resources
 from pathlib import Path
 
 from relstore.client.demo.caller import Caller
+from relstore.client.demo.server import ADDRESS
 from relstore.client.demo.stage import ROLLED_BACK, DemoStage, Figures, Tell, stage
 
 
@@ -39,7 +40,8 @@ def _make_release(directory: Path, version: str, *, broken: bool) -> str:
 
 
 def _tell(at: DemoStage, port: int, restart: str) -> Figures:
-    hidden, note = ("--restart", restart), "   # with a restart command"
+    hidden = ("--restart", restart, "--http", f"http://{ADDRESS}:{port}/", "--health-interval", "100ms")
+    note = "   # with a restart command, and a probe"
 
     def push(version: str, *, broken: bool = False) -> int:
         site = _make_release(at.directory, version, broken=broken)
@@ -69,16 +71,19 @@ def _tell(at: DemoStage, port: int, restart: str) -> Figures:
 
 @contextlib.contextmanager
 def _supervised(directory: Path, service: Path) -> Iterator[tuple[int, str]]:
-    """The supervisor of the web service: its port, and the command that restarts the service."""
+    """The supervisor of the web service: its port, and the host's command that restarts the service."""
     script = directory / "supervisor.py"
     source = resources.files("relstore.client.demo").joinpath("supervisor.py").read_text("utf-8")
     script.write_text(source, encoding="utf-8")
     control = directory / "control"
     words = [sys.executable, str(script)]
+    restart = directory / "restart-web"
+    restart.write_text(f"#!/bin/sh\nexec {shlex.join([*words, 'restart', str(control)])}\n", encoding="utf-8")
+    restart.chmod(0o755)
     with subprocess.Popen([*words, "run", str(control), str(service)], stdout=subprocess.PIPE) as process:
         try:
             if process.stdout is None or not (line := process.stdout.readline()):
                 raise OSError("the demo's supervisor did not start")
-            yield int(line), shlex.join([*words, "restart", str(control)])
+            yield int(line), f"../{restart.name}"  # the host runs it in the store's directory
         finally:
             process.terminate()

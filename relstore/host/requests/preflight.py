@@ -36,7 +36,8 @@ def preflight(root: str, request: Preflight, password: str) -> Preflighted:
 
             started = preflight_units.started(real, request.app, request.recipe)
             switched += preflight_units.unit_problems(real, request.app, request.recipe, password)
-    programs = preflight_programs.judge(request.programs, started)
+    own = tuple(f"{directory}/apps/{request.app}/" for directory in (root, real))
+    programs = preflight_programs.judge(request.programs, started, own)
     return Preflighted((*programs.problems, *switched), (*programs.notes, *notes))
 
 

@@ -39,9 +39,13 @@ class _Obstacle(NamedTuple):
     hint: str
 
 
-def judge(programs: Collection[Executable], started: Collection[str]) -> Judged:
-    """``started``: the paths, inside the build, of what the units start, as far as that is known."""
-    obstacles = {program: _obstacle(program) for program in programs}
+def judge(programs: Collection[Executable], started: Collection[str], own: tuple[str, ...] = ()) -> Judged:
+    """``started``: the paths, inside the build, of what the units start, as far as that is known.
+
+    ``own``: beginnings of the paths by which releases of the app are run. An interpreter there, as in a
+    virtual environment, comes with the release.
+    """
+    obstacles = {program: _obstacle(program, own) for program in programs}
     is_settled = any(
         program.machine and program.path in started and obstacle is None
         for program, obstacle in obstacles.items()
@@ -65,7 +69,7 @@ def judge(programs: Collection[Executable], started: Collection[str]) -> Judged:
     )
 
 
-def _obstacle(program: Executable) -> Optional[_Obstacle]:
+def _obstacle(program: Executable, own: tuple[str, ...]) -> Optional[_Obstacle]:
     machine = os.uname().machine
     if program.machine not in ("", *_COMPATIBLE.get(machine, (machine,))) and not _emulates(program.machine):
         return _Obstacle(
@@ -85,7 +89,9 @@ def _obstacle(program: Executable) -> Optional[_Obstacle]:
             "no script that Linux runs: a carriage return ends its #! line",
             "Save it with Unix line endings (`sed -i 's/\\r$//'`).",
         )
-    if program.interpreter and not os.path.exists(program.interpreter):
+    if program.interpreter and not (
+        program.interpreter.startswith(own) or os.path.exists(program.interpreter)
+    ):
         return _Obstacle(
             "program-interpreter",
             f"to be run by {program.interpreter}, which this host does not have",

@@ -108,6 +108,25 @@ def test_a_loader_and_an_interpreter_that_are_missing() -> None:
     )
 
 
+def test_an_interpreter_of_the_release_itself_is_not_missed(tmp_path: Path) -> None:
+    """A virtual environment's scripts name its own python, which is there once the release is current."""
+
+    def asked(interpreter: str, root: Path) -> list[str]:
+        programs = (program(machine="", interpreter=interpreter),)
+        found = preflight.preflight(str(root), Preflight(WEB, Recipe(), programs, False), "")
+        return [problem.what for problem in found.problems]
+
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "store")
+    for root in (tmp_path / "store", link):
+        for own in (root, tmp_path / "store"):
+            assert asked(f"{own}/apps/web/current/venv/bin/python3", root) == []
+    other = f"{tmp_path}/store/apps/web2/current/venv/bin/python3"
+    assert asked(other, tmp_path / "store") == [
+        f"web is to be run by {other}, which this host does not have [program-interpreter]"
+    ]
+
+
 @pytest.mark.parametrize(
     ("systemd", "root", "logout", "way"),
     [
