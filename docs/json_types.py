@@ -46,7 +46,7 @@ CHOICES: Mapping[str, Sequence[str]] = {
     "state": generation.STATES,
     "outcome": (*journal.OUTCOMES, *CLIENT_OUTCOMES),
     "mark": ("good", "bad"),
-    "rollout-end": states.ENDS,
+    "rollout-end": (*states.ENDS, *states.WAITS),
     "phase": get_args(states.Phase),
     "host-state": (*get_args(states.HostState), "not healthy", "lost"),
     "slot-name": cut_over.SLOTS,

@@ -234,6 +234,10 @@ class SupersededError(RefusedError):
     """What was to be taken back is not current any more: somebody has switched since."""
 
 
+class TakenOverError(RefusedError):
+    """Somebody else acts for the rollout, or another one has begun: who has a lower epoch is refused."""
+
+
 class BusyError(StoreError):
     """Another activation or command holds the lock that this needs."""
 
@@ -290,6 +294,10 @@ class RolloutFailedError(SomeHostsFailedError):
     """A rollout failed, and every host runs what it ran before."""
 
 
+class RolloutPausedError(RelstoreError):
+    """A rollout waits for a person. Nothing is wrong."""
+
+
 # --- relstore itself ------------------------------------------------------------------------------
 
 
@@ -316,6 +324,7 @@ WIRE_KINDS = {
         RefusedError,
         UnfitReleaseError,
         SupersededError,
+        TakenOverError,
         BusyError,
         ReleaseFailedError,
         UnexpectedError,

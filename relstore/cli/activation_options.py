@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def activation_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add ``--lock-wait``, ``--override-hold``, ``--cut-old`` and ``--events``."""
+    """Add ``--lock-wait``, ``--override-hold``, ``--cut-old``, ``--supersede`` and ``--events``."""
     wait = click.option(
         "--lock-wait",
         type=Duration(),
@@ -35,7 +35,7 @@ def activation_options(command: Callable[..., Any]) -> Callable[..., Any]:
         default=0,
         help="Wait up to TIME for another activation to finish.  [default: do not wait]",
     )
-    return wait(override_hold_option(cut_old_option(events_option(command))))
+    return wait(override_hold_option(cut_old_option(supersede_option(events_option(command)))))
 
 
 def events_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -68,6 +68,14 @@ def cut_old_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return option(command)
 
 
+def supersede_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--supersede``."""
+    option = click.option(
+        "--supersede", is_flag=True, help="Take over from a rollout that runs, or waits for a person."
+    )
+    return option(command)
+
+
 def advise(invocation: Invocation) -> list[str]:
     """Say what the recipes do not protect from; what was said, for the JSON document."""
     from relstore.cli.host_recipe import recipe_at, sets_its_own
@@ -85,7 +93,11 @@ def advise(invocation: Invocation) -> list[str]:
 
 
 def activation_of(
-    invocation: Invocation, lock_wait: int, override_hold: bool, cut_old: bool
+    invocation: Invocation,
+    lock_wait: int,
+    override_hold: bool,
+    cut_old: bool,
+    supersede: bool = False,
 ) -> ActivationOptions:
     """What is asked of the hosts. The person may be asked for a password first. Raises UsageError."""
     from relstore.cli.host_recipe import needs_password, recipe_at, through_sudo
@@ -104,7 +116,9 @@ def activation_of(
     password = ask_password() if needs_password(invocation) else ""
     steps = through_sudo(recipe(invocation.settings), password)
     ignored = invocation.settings.get(IGNORE_PREFLIGHT) or ()
-    return ActivationOptions(invocation.who, steps, lock_wait, override_hold, password, ignored, cut_old)
+    return ActivationOptions(
+        invocation.who, steps, lock_wait, override_hold, password, ignored, cut_old, supersede
+    )
 
 
 def access_of(invocation: Invocation, reporter: Reporter, interrupts: Interrupts) -> Access:

@@ -30,6 +30,7 @@ GROUPS: Mapping[str, Mapping[str, ListedCommand]] = {
         "switch-generation": ListedCommand("switch_generation", "Make another generation current.", "switch"),
         "rollback": ListedCommand("switch_generation", "Go back, and mark what is left as bad."),
         "restart": ListedCommand("restart", "Restart what is current, and check it."),
+        "rollout": ListedCommand("rollout", "Look at a rollout, go on with it, or end it."),
         "attach": ListedCommand("attach", "Follow a job until it has ended."),
     },
     "Look": {

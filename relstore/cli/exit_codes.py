@@ -9,8 +9,10 @@ from relstore.errors import (
     ReleaseFailedError,
     RelstoreError,
     RolloutFailedError,
+    RolloutPausedError,
     SomeHostsFailedError,
     StuckError,
+    TakenOverError,
     UnexpectedError,
     UsageError,
 )
@@ -23,6 +25,7 @@ SOME_HOSTS_FAILED = 4
 BUSY = 5
 CANNOT_CONNECT = 6
 STUCK = 7
+WAITS = 8
 UNEXPECTED = 70
 OUTPUT_LOST = 74
 INTERRUPTED = 130
@@ -34,9 +37,10 @@ MEANINGS = {
     ROLLED_BACK: "the release is not healthy, or cannot be switched to on all of several hosts; what was "
     "switched to it is back",
     SOME_HOSTS_FAILED: "several hosts, and some of them failed, so that they may differ now",
-    BUSY: "another activation holds the lock",
+    BUSY: "another activation holds the lock, or another rollout has the hosts",
     CANNOT_CONNECT: "a host cannot be reached, or does not let us in or run the helper",
     STUCK: "the release failed, and going back failed too: the service may be down",
+    WAITS: "a rollout waits for a person: `relstore rollout promote` goes on",
     UNEXPECTED: "relstore itself failed: a bug, or this machine has run out of something",
     OUTPUT_LOST: "done, but the output could not be written",
     INTERRUPTED: "interrupted",
@@ -49,6 +53,8 @@ _BY_KIND: tuple[tuple[type[RelstoreError], int], ...] = (
     (RolloutFailedError, ROLLED_BACK),
     (SomeHostsFailedError, SOME_HOSTS_FAILED),
     (BusyError, BUSY),
+    (TakenOverError, BUSY),
+    (RolloutPausedError, WAITS),
     (ConnectError, CANNOT_CONNECT),
     (DetachedError, INTERRUPTED),
     (UnexpectedError, UNEXPECTED),

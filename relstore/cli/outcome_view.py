@@ -15,7 +15,7 @@ from relstore.cli.host_lines import FEW
 from relstore.cli.invocation import Invocation
 from relstore.cli.local_hooks import LocalHooks
 from relstore.cli.reasons import by_reason
-from relstore.cli.rollout_lines import counted, several
+from relstore.cli.rollout_lines import counted, several, where
 from relstore.cli.rollout_view import RolloutView, sum_of
 from relstore.cli.table import Column
 from relstore.client.fleet.result import (
@@ -31,7 +31,14 @@ from relstore.client.fleet.result import (
 from relstore.client.rollout import states
 from relstore.client.rollout.machine import Rollout
 from relstore.client.target import Target
-from relstore.errors import DetachedError, RelstoreError, RolloutFailedError, SomeHostsFailedError
+from relstore.errors import (
+    DetachedError,
+    RelstoreError,
+    RolloutFailedError,
+    RolloutPausedError,
+    SomeHostsFailedError,
+    TakenOverError,
+)
 from relstore.formats.generation import short_commit
 from relstore.formats.journal import ACTIVE
 from relstore.formats.names import AppName
@@ -81,7 +88,8 @@ def show_results(
     if view is not None:
         head["rollout"] = rollout
     document = {"app": app, **head, "hosts": [_fields(result, names) for result in results]}
-    if hooks is not None:
+    waits = view is not None and view.rollout is not None and view.rollout.phase in states.WAITS
+    if hooks is not None and not waits:  # it has neither failed nor come to its end
         document["local_hooks"] = hooks.ended(document, well=_ended_well(results, view))
     screen.document(command, **document)
     if len(results) == 1:
@@ -194,19 +202,39 @@ def _summary(rollout: Rollout, failed: int, total: int) -> RelstoreError | None:
         return DetachedError(
             "the rollout was left, and no other host is switched",
             state=f"{state} A host that works ends by itself.",
-            hint="Run the command again: it goes on from what each host runs by then.",
+            hint="`relstore rollout resume` goes on with it; so does the same command.",
+        )
+    if rollout.phase == states.TAKEN_OVER:
+        return TakenOverError(
+            f"this rollout goes on no more: {rollout.why}",
+            state=f"{state} A host that works ends by itself.",
+            hint="`relstore rollout status` shows how far the other one is.",
+        )
+    if rollout.phase in states.WAITS:
+        return RolloutPausedError(
+            f"the rollout waits for a person: {where(rollout)}", state=state, hint=_WAITS[rollout.phase]
         )
     if rollout.verdict == "former":
         return RolloutFailedError(
-            f"{failed} of {total} hosts failed{why}",
+            f"{failed} of {total} hosts failed{why}" if failed else f"the rollout went back{why}",
             state=f"Every host runs what it ran before. {state}",
-            hint="The message of each host says what to do there. Then run the command again.",
+            hint="The message of each host says what to do there. Then run the command again."
+            if failed
+            else "",
         )
     return SomeHostsFailedError(
         f"{failed} of {total} hosts failed{why}",
         state=f"The hosts differ. {state}",
         hint="The message of each host says what to do there. Then run the command again.",
     )
+
+
+_WAITS: Mapping[str, str] = {
+    states.PAUSED: "`relstore rollout promote` goes on, `relstore rollout revert` takes it back: from any "
+    "machine that reaches the hosts.",
+    states.ASKING: "`relstore rollout resume --once-again` runs the command again, --skip-once goes on "
+    "without.",
+}
 
 
 def _sentence(app: str, result: HostResult) -> str:

@@ -56,6 +56,7 @@ class Wish(NamedTuple):
     lock_wait: int
     override_hold: bool
     cut_old: bool
+    supersede: bool
     switch: bool
     dry_run: bool
     events: Path | None
@@ -71,9 +72,11 @@ def push_as_asked(invocation: Invocation, wish: Wish) -> None:
     scans = ScanCache(transfer.cache)
     activates = wish.switch and not wish.dry_run
     activation = (
-        activation_of(invocation, wish.lock_wait, wish.override_hold, wish.cut_old) if activates else None
+        activation_of(invocation, wish.lock_wait, wish.override_hold, wish.cut_old, wish.supersede)
+        if activates
+        else None
     )
-    way = way_of(invocation, activation)
+    way = way_of(invocation, activation, "push")
     events = None if wish.dry_run else wish.events
     with event_file(events, invocation) as file, source(invocation) as (artifact, app):
         if wish.dry_run:

@@ -28,6 +28,8 @@ def where(rollout: Rollout) -> str:
     if rollout.phase in (states.WAVE, states.BAKING) and rollout.waves:
         wave = f"wave {rollout.wave + 1} of {len(rollout.waves)}"
         return wave if rollout.phase == states.WAVE else f"{wave}, watched"
+    if rollout.phase == states.PAUSED:
+        return f"paused after wave {rollout.wave + 1} of {len(rollout.waves)}"
     return rollout.phase
 
 

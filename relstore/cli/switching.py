@@ -34,7 +34,8 @@ def switch_as_asked(
     rejection = None if rejected is None else Rejection(rejected[:MAX_NOTE])
     order = Switch(spec, invocation.app, options, each_its_own, rejection)
     # Nobody wants to go back to what was just said to be bad.
-    way = way_of(invocation, options, reverts=rejection is None)
+    why = None if rejection is None else rejection.reason or "rolled back"
+    way = way_of(invocation, options, command, reverts=rejection is None, rejects=why)
     warnings = advise(invocation)
     hooks = LocalHooks(command, order.app, invocation)
     with event_file(events, invocation) as file, hooks.around(), rollout_view(invocation, file) as view:
@@ -50,7 +51,7 @@ def restart_as_asked(asked: ActivationOptions, invocation: Invocation, events: P
     """Raises UsageError."""
     invocation.need_targets()
     options = _only_restarting(asked)
-    way = way_of(invocation, options, reverts=False).changed(_only_restarting)
+    way = way_of(invocation, options, "restart", reverts=False).changed(_only_restarting)
     for host in way.hosts:
         if way.course.options_at(host.target, options).recipe.restarts_nothing:
             where = f" on {host.name}" if len(way.hosts) > 1 else ""

@@ -29,8 +29,8 @@ Judgement = Literal[Outcome, "marked-good", "marked-bad", "withdrawn"]
 
 EventKind = Literal["switching", Judgement, "deleted"]
 
-LogKind = Literal[EventKind, "connections-closed"]
-"""What a log shows: the journal's events, and what a job noted after its outcome."""
+LogKind = Literal[EventKind, "connections-closed", "once-began", "once-done", "once-failed"]
+"""What a log shows: the journal's events, what jobs noted afterwards, and what ran once in a rollout."""
 
 SWITCHING: Final = "switching"
 ACTIVE: Final = "active"
@@ -45,6 +45,10 @@ WITHDRAWN: Final = "withdrawn"
 """On disk it is a mark of bad by the job ``rollout/ID``, which an older relstore understands."""
 CONNECTIONS_CLOSED: Final = "connections-closed"
 """No event of the journal."""
+ONCE_BEGAN: Final = "once-began"
+ONCE_DONE: Final = "once-done"
+ONCE_FAILED: Final = "once-failed"
+"""No events of the journal: a relstore before them would take it for damaged."""
 OUTCOMES: tuple[Outcome, ...] = (ACTIVE, ROLLED_BACK, FAILED, STUCK, INTERRUPTED)
 JUDGEMENTS: tuple[Judgement, ...] = (*OUTCOMES, MARKED_GOOD, MARKED_BAD, WITHDRAWN)
 EVENTS: tuple[EventKind, ...] = (SWITCHING, *OUTCOMES, DELETED, MARKED_GOOD, MARKED_BAD, WITHDRAWN)

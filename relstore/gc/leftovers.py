@@ -145,6 +145,9 @@ def _writable(store: Store) -> Iterator[tuple[str, ...]]:
         yield from (("apps", name, area) for area in apps.AREAS)
         with store.root.below(("apps", name, apps.JOBS)) as jobs:
             yield from (("apps", name, apps.JOBS, job) for job in _job_names(jobs))
+        with suppress(FileNotFoundError), store.root.below(("apps", name, apps.ROLLOUTS)) as rollouts:
+            yield "apps", name, apps.ROLLOUTS
+            yield from (("apps", name, apps.ROLLOUTS, each) for each in _job_names(rollouts))
 
 
 def _jobs(store: Store, needed: Collection[tuple[str, str]], now: float) -> Iterator[Leftover]:

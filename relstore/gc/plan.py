@@ -135,7 +135,7 @@ def _needed(
         elif number in slots:
             reason = "a slot runs it"
         elif number in jobs:
-            reason = "a job needs it"
+            reason = "a job or a rollout needs it"
         elif row.build in running:
             reason = "a process runs it"
         elif row.state == generation_format.NEVER_ACTIVE and number > current:

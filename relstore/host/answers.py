@@ -8,6 +8,7 @@ themselves (``requests``).
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from relstore.formats.names import AppName
     from relstore.host.job.withdrawal import Withdrawal
     from relstore.host.requests.activation import Asides
+    from relstore.host.requests.rollouts import Taken
     from relstore.host.requests.upload import Uploading
 
 Handler = Callable[[Any], None]
@@ -40,6 +42,8 @@ class Answers:
         self._rejection: str | None = None
         self._cut_old = False
         self._withdrawal: Withdrawal | None = None
+        self._taken: Taken | None = None
+        self._supersedes = False
         self._findings: dict[AppName, tuple[protocol.Problem, ...]] = {}
         """What preflight found for an app: whoever activates it afterwards lets that pass."""
         self._handlers: Handlers = {
@@ -47,6 +51,7 @@ class Answers:
             protocol.Reject: self._reject,
             protocol.CutOld: self._cut,
             protocol.Withdraw: self._withdraw,
+            protocol.SupersedeRollout: self._supersede,
         }
 
     def of(self, request: type) -> Handler:
@@ -62,6 +67,7 @@ class Answers:
         return self._opened
 
     def close(self) -> None:
+        self._let_go()
         if self._uploading is not None:
             self._uploading.close()
         if self._opened is not None:
@@ -214,6 +220,29 @@ class Answers:
 
         return {protocol.Adopt: adopt, protocol.GiveBack: self._in_store(adopting.give_back)}
 
+    def rollouts(self) -> Handlers:
+        from relstore.host.requests import rollouts
+
+        def take(request: protocol.TakeRollout) -> None:
+            reply, taken = rollouts.take(self.store(), request)
+            self._let_go()
+            self._taken = taken
+            self._wire.send(reply)
+
+        def run_once(request: protocol.RunRolloutOnce) -> None:
+            self._send_all(rollouts.run_once(self.store(), request, self._taken))
+
+        return {
+            protocol.TakeRollout: take,
+            protocol.NoteRollout: lambda request: self._wire.send(
+                rollouts.note(self.store(), request, self._taken)
+            ),
+            protocol.PauseRollout: self._in_store(rollouts.pause),
+            protocol.ListRollouts: self._in_store_rows(rollouts.known),
+            protocol.FetchPlan: self._in_store(rollouts.fetch_plan),
+            protocol.RunRolloutOnce: run_once,
+        }
+
     def unit_file(self) -> Handlers:
         from relstore.host.requests import unit_file
 
@@ -265,8 +294,12 @@ class Answers:
 
         passed = remark.of_findings(self._findings.get(app, ()))
         proof = None if self._uploading is None else self._uploading.proof
-        asides = Asides(passed, self._rejection, self._cut_old, self._withdrawal, proof)
-        self._rejection, self._cut_old, self._withdrawal = None, False, None
+        taken = self._taken
+        claim = taken.claim if taken is not None and taken.app == app else None
+        asides = Asides(
+            passed, self._rejection, self._cut_old, self._withdrawal, proof, claim, self._supersedes
+        )
+        self._rejection, self._cut_old, self._withdrawal, self._supersedes = None, False, None, False
         return asides
 
     def _become(self, request: protocol.Become) -> None:
@@ -286,6 +319,16 @@ class Answers:
 
         self._withdrawal = Withdrawal(request.generation, request.rollout, request.reason)
         self._wire.send(protocol.Done())
+
+    def _supersede(self, _: protocol.SupersedeRollout) -> None:
+        self._supersedes = True
+        self._wire.send(protocol.Done())
+
+    def _let_go(self) -> None:
+        """Act for no rollout any more."""
+        if self._taken is not None:
+            os.close(self._taken.fd)
+            self._taken = None
 
 
 _REQUESTS_OF: dict[Callable[[Answers], Handlers], tuple[type, ...]] = {
@@ -335,5 +378,13 @@ _REQUESTS_OF: dict[Callable[[Answers], Handlers], tuple[type, ...]] = {
     Answers.adopting: (protocol.Adopt, protocol.GiveBack),
     Answers.unit_file: (protocol.InstallUnit,),
     Answers.supervisor: (protocol.Supervisor,),
+    Answers.rollouts: (
+        protocol.TakeRollout,
+        protocol.NoteRollout,
+        protocol.PauseRollout,
+        protocol.ListRollouts,
+        protocol.FetchPlan,
+        protocol.RunRolloutOnce,
+    ),
 }
 _SUBJECTS = {request: subject for subject, requests in _REQUESTS_OF.items() for request in requests}

@@ -66,6 +66,23 @@ from relstore.protocol.reading import (
     UnitOut,
 )
 from relstore.protocol.removing import AppRemoved, RemoveApp
+from relstore.protocol.rollouts import (
+    FetchPlan,
+    ListRollouts,
+    NoteRollout,
+    OnceRan,
+    PauseRollout,
+    PlanOut,
+    RolloutBeginning,
+    RolloutNoted,
+    RolloutPart,
+    RolloutRow,
+    RolloutsOut,
+    RolloutTaken,
+    RunRolloutOnce,
+    SupersedeRollout,
+    TakeRollout,
+)
 from relstore.protocol.upload import (
     DRAWN_PIECE_BYTES,
     Again,
@@ -89,6 +106,21 @@ from relstore.protocol.upload import (
 )
 
 __all__ = [
+    "FetchPlan",
+    "NoteRollout",
+    "OnceRan",
+    "PauseRollout",
+    "PlanOut",
+    "RolloutBeginning",
+    "RolloutNoted",
+    "RolloutPart",
+    "RolloutRow",
+    "ListRollouts",
+    "RolloutsOut",
+    "RolloutTaken",
+    "RunRolloutOnce",
+    "SupersedeRollout",
+    "TakeRollout",
     "Accepted",
     "Activate",
     "Adopt",

@@ -63,6 +63,20 @@ from relstore.protocol.reading import (
     StatusOut,
 )
 from relstore.protocol.removing import AppRemoved, RemoveApp
+from relstore.protocol.rollouts import (
+    FetchPlan,
+    ListRollouts,
+    NoteRollout,
+    OnceRan,
+    PauseRollout,
+    PlanOut,
+    RolloutNoted,
+    RolloutsOut,
+    RolloutTaken,
+    RunRolloutOnce,
+    SupersedeRollout,
+    TakeRollout,
+)
 from relstore.protocol.upload import (
     Begin,
     Compare,
@@ -128,6 +142,13 @@ REPLY_OF: dict[Any, Any] = {
     GiveBack: GivenBack,
     Export: Exported,
     RemoveApp: AppRemoved,
+    TakeRollout: RolloutTaken,
+    NoteRollout: RolloutNoted,
+    PauseRollout: Done,
+    SupersedeRollout: Done,
+    ListRollouts: RolloutsOut,
+    FetchPlan: PlanOut,
+    RunRolloutOnce: OnceRan,
 }
 """The class of each request and that of its reply; None where only a failure is answered."""
 EVENTS_OF: dict[Any, tuple[Any, ...]] = {
@@ -139,6 +160,7 @@ EVENTS_OF: dict[Any, tuple[Any, ...]] = {
     Adopt: (Step,),
     Export: (FileContent,),
     Logs: (LogLines,),
+    RunRolloutOnce: (Output,),
 }
 """What may come before the reply; nothing for any other request."""
 REQUESTS = tuple(REPLY_OF)

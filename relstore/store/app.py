@@ -31,6 +31,8 @@ GENERATIONS = "generations"
 RECORDS = "records"
 PINS = "pins"
 JOBS = "jobs"
+ROLLOUTS = "rollouts"
+"""Made when it is needed."""
 LOCK = "lock"
 AREAS = (GENERATIONS, RECORDS, PINS, JOBS)
 _CURRENT_TARGET = re.compile(rf"{GENERATIONS}/([1-9][0-9]{{0,9}})\Z")

@@ -103,7 +103,8 @@ class Store:
             if not self._needs.is_newer:
                 for lock in (app_files.LOCK, journal.NAME):
                     directory.tighten(lock, locks.MODE)
-                directory.tighten(app_files.JOBS, PRIVATE_MODE)
+                for private in (app_files.JOBS, app_files.ROLLOUTS):
+                    directory.tighten(private, PRIVATE_MODE)
             memory = self._memories.setdefault(name, Memory(is_kept=not self._needs.is_newer))
             yield App(name, directory, self.durability, memory)
 

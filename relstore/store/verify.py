@@ -15,6 +15,7 @@ from relstore.store import app as apps
 from relstore.store import journal
 from relstore.store.app import App, link_target
 from relstore.store.objects import EXECUTABLE_MODE, PLAIN_MODE
+from relstore.store.rollouts import Rollouts
 from relstore.store.store import Store
 from relstore.store.tree import Finding, Proved
 
@@ -97,6 +98,9 @@ class Checker:
             foreign = app.foreign_names()
             current = app.current()
             linked = set(app.linked())
+            rollouts = Rollouts(app.directory)
+            damaged_rollouts = rollouts.damaged()
+            foreign += [f"{apps.ROLLOUTS}/{each}" for each in rollouts.foreign_names()]
         except RelstoreError as error:
             yield Finding(place, error.what)
             return
@@ -106,6 +110,9 @@ class Checker:
             yield Finding(f"{place}/{journal.NAME}", error.what)
         for damaged in damaged_pins:
             yield Finding(f"{place}/{apps.PINS}", damaged.what)
+        for rollout in damaged_rollouts:
+            what = f"{rollout.problem}; the next rollout removes it"
+            yield Finding(f"{place}/{apps.ROLLOUTS}/{rollout.id}", what)
         for name_in_app in foreign:
             yield Finding(f"{place}/{name_in_app}", "is nothing that relstore keeps there", foreign=True)
         self._generations += len(generations)

@@ -35,7 +35,7 @@ def test_what_is_needed_stays_and_says_why() -> None:
     plan = plan_of(history, jobs={WEB: {2}}, running=[build("5")])
     assert reasons(plan) == {
         1: (False, "beyond the last 0 good ones"),
-        2: (True, "a job needs it"),
+        2: (True, "a job or a rollout needs it"),
         3: (True, "pinned as stable, best"),
         4: (True, "the one to roll back to"),
         5: (True, "a process runs it"),

@@ -37,6 +37,7 @@ from relstore.protocol import (
     logs,
     reading,
     removing,
+    rollouts,
     upload,
 )
 
@@ -102,7 +103,7 @@ def test_every_class_of_a_subject_that_names_a_reply_is_a_request() -> None:
     """A request that somebody forgot to list would only fail when it is sent."""
     subjects = (
         *(activation, adopting, checking, collecting, exporting, host_check, keeping, logs),
-        *(reading, removing, upload),
+        *(reading, removing, rollouts, upload),
     )
     classes = {kind for subject in subjects for kind in vars(subject).values() if hasattr(kind, "_fields")}
     assert {kind for kind in classes if REPLY_IN_WORDS.search(kind.__doc__ or "")} == set(REQUESTS)

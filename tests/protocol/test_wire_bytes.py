@@ -43,6 +43,7 @@ ROWS = {
     "plan line": protocol.PlanLine,
     "wanted content": protocol.Wanted,
     "adopted release": protocol.AdoptedOut,
+    "rollout": protocol.RolloutRow,
     "slots": CutOver,
     "slot": protocol.SlotOut,
     "front": Front,

@@ -41,6 +41,7 @@ def push(
     lock_wait: int,
     override_hold: bool,
     cut_old: bool,
+    supersede: bool,
     events: Path | None,
     switch: bool,
     dry_run: bool,
@@ -52,7 +53,9 @@ def push(
     invocation = invocation_of(ctx, _begins_with_hosts)
     from relstore.cli.pushing import Wish, push_as_asked
 
-    push_as_asked(invocation, Wish(note, lock_wait, override_hold, cut_old, switch, dry_run, events))
+    push_as_asked(
+        invocation, Wish(note, lock_wait, override_hold, cut_old, supersede, switch, dry_run, events)
+    )
 
 
 def _begins_with_hosts(settings: Values) -> bool:

@@ -14,6 +14,7 @@ from relstore.cli.activation_options import (
     cut_old_option,
     events_option,
     override_hold_option,
+    supersede_option,
 )
 from relstore.cli.command import RelstoreCommand, example
 from relstore.cli.environment import environment_argument
@@ -25,9 +26,12 @@ from relstore.cli.invocation import at_once, invocation_of
 @environment_argument
 @override_hold_option
 @cut_old_option
+@supersede_option
 @events_option
 @click.pass_context
-def restart(ctx: click.Context, override_hold: bool, cut_old: bool, events: Path | None) -> None:
+def restart(
+    ctx: click.Context, override_hold: bool, cut_old: bool, supersede: bool, events: Path | None
+) -> None:
     """Restart what is current, with the same checks as after a switch. It switches nothing and rolls nothing
     back; the journal has how it ended.
 
@@ -36,4 +40,4 @@ def restart(ctx: click.Context, override_hold: bool, cut_old: bool, events: Path
     invocation = invocation_of(ctx, at_once)
     from relstore.cli.switching import restart_as_asked
 
-    restart_as_asked(activation_of(invocation, 0, override_hold, cut_old), invocation, events)
+    restart_as_asked(activation_of(invocation, 0, override_hold, cut_old, supersede), invocation, events)

@@ -37,6 +37,7 @@ def switch_generation(
     lock_wait: int,
     override_hold: bool,
     cut_old: bool,
+    supersede: bool,
     events: Path | None,
     each_its_own: bool,
 ) -> None:
@@ -54,7 +55,7 @@ def switch_generation(
     invocation = invocation_of(ctx, at_once)
     from relstore.cli.switching import switch_as_asked
 
-    options = activation_of(invocation, lock_wait, override_hold, cut_old)
+    options = activation_of(invocation, lock_wait, override_hold, cut_old, supersede)
     generation = generation or _picked(invocation, back=False)
     switch_as_asked("switch-generation", generation, options, invocation, events, each_its_own=each_its_own)
 
@@ -84,6 +85,7 @@ def rollback(
     lock_wait: int,
     override_hold: bool,
     cut_old: bool,
+    supersede: bool,
     events: Path | None,
     each_its_own: bool,
 ) -> None:
@@ -100,7 +102,7 @@ def rollback(
     invocation = invocation_of(ctx, at_once)
     from relstore.cli.switching import switch_as_asked
 
-    options = activation_of(invocation, lock_wait, override_hold, cut_old)
+    options = activation_of(invocation, lock_wait, override_hold, cut_old, supersede)
     why = message if mark else None
     generation = _picked(invocation, back=True) if pick else "-1"
     switch_as_asked(

@@ -8,24 +8,28 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from relstore import protocol
 from relstore.client.connection.session import Session
 from relstore.client.fleet import ending, go_live
 from relstore.client.fleet.course import Course
-from relstore.client.fleet.result import SKIPPED, HostResult, from_error
+from relstore.client.fleet.result import SKIPPED, HostResult, from_error, not_begun
 from relstore.client.fleet.turns import Turns
 from relstore.client.operations.access import HostAccess
 from relstore.client.operations.plan import ActivationOptions
 from relstore.client.rollout import machine, states
 from relstore.client.rollout.machine import Rollout
 from relstore.client.rollout.states import Action, Event
-from relstore.errors import ConnectError, RelstoreError
+from relstore.errors import ConnectError, RelstoreError, TakenOverError
 from relstore.formats.names import AppName
+from relstore.formats.rollout import RolloutId
+
+if TYPE_CHECKING:
+    from relstore.client.fleet.recorder import Recorder
 
 _LOOK_EVERY_S = 3.0
 _FOLLOW_AGAIN_S = 3.0
@@ -49,17 +53,28 @@ class RolloutHost:
 
 
 async def conduct(
-    hosts: Sequence[RolloutHost | None], staged: Sequence[HostResult], course: Course, turns: Turns
+    hosts: Sequence[RolloutHost | None],
+    staged: Sequence[HostResult],
+    course: Course,
+    turns: Turns,
+    taken_up: TakenUpRollout | None = None,
 ) -> list[HostResult]:
     """Bring the release to life, wave by wave; how it ended at each host. Errors of hosts are in the results.
 
     ``hosts``: None for one that was not reached. ``staged``: what each of them has, in the same order.
+    ``taken_up``: where somebody else has begun it. Raises BusyError, TakenOverError where another rollout has
+    the hosts before anything was activated.
     """
-    return await _Conductor(hosts, staged, course, turns).run()
+    return await _Conductor(hosts, staged, course, turns, taken_up).run()
 
 
-def new_rollout_id() -> str:
-    return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.urandom(4).hex()}"
+@dataclass(frozen=True)
+class TakenUpRollout:
+    """A rollout that this client goes on with."""
+
+    recorder: Recorder
+    events: tuple[Event, ...]
+    """Where it is."""
 
 
 class _Conductor:
@@ -71,12 +86,15 @@ class _Conductor:
         staged: Sequence[HostResult],
         course: Course,
         turns: Turns,
+        taken_up: TakenUpRollout | None,
     ) -> None:
         self._hosts = hosts
         self._results = list(staged)
         self._course = course
         self._turns = turns
-        self._id = new_rollout_id()
+        self._taken_up = taken_up
+        self._record = taken_up.recorder if taken_up is not None else None
+        self._id = self._record.id if self._record is not None else RolloutId.new()
         self._rollout = Rollout.of(course.strategy, len(staged))
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -92,18 +110,59 @@ class _Conductor:
     async def run(self) -> list[HostResult]:
         course = self._course
         course.observer.begin(self._id, self._rollout, [result.target for result in self._results])
-        self._feed(states.RolloutBegun())
-        for host, result in enumerate(self._results):
-            self._feed(states.HostStaged(host, ending.staged_state(result)))
+        try:
+            return await self._run()
+        finally:
+            if self._record is not None:
+                await self._record.close()
+
+    async def _run(self) -> list[HostResult]:
+        if self._taken_up is None:
+            await self._begin_record()
+            self._feed(states.RolloutBegun())
+            for event in self._staged():
+                self._feed(event)
+        else:
+            for event in self._taken_up.events:
+                self._feed(event)
         interrupts = next((host.access.interrupts for host in self._hosts if host is not None), None)
         try:
-            if interrupts is not None and not self._rollout.is_ended:
+            if interrupts is not None and not self._is_over:
                 self._start(self._listen(interrupts.wait))
-            while not self._rollout.is_ended and self._broken is None:
+            while not self._is_over and self._broken is None:
                 self._feed(await self._events.get())
         finally:
             await self._stop_all()
+        if self._record is not None:
+            await self._record.ended(self._rollout)
         return [self._ended(host, result) for host, result in enumerate(self._results)]
+
+    @property
+    def _is_over(self) -> bool:
+        return self._rollout.is_ended or self._rollout.phase in states.WAITS
+
+    def _staged(self) -> list[Event]:
+        return [
+            states.HostStaged(host, ending.staged_state(result)) for host, result in enumerate(self._results)
+        ]
+
+    async def _begin_record(self) -> None:
+        """On the hosts, where anything is to be activated at all. Raises BusyError, TakenOverError."""
+        recording = self._course.recording
+        seen, _ = machine.run(self._rollout, [states.RolloutBegun(), *self._staged()])
+        app = next((result.app for result in self._results if result.app), None)
+        if recording is None or app is None or seen.is_ended:
+            return
+        from relstore.client.fleet.recorder import Recorder, plan_of  # not for what changes nothing
+
+        course = self._course
+        names = [course.name_of(result.target) for result in self._results]
+        recorder = Recorder(self._id, app, recording, self._hosts, names, self._turns)
+        plan = plan_of(
+            self._id, app, recording.command, seen, self._results, names, course.bake_s, course.deadline_s
+        )
+        self._record = recorder
+        self._results = await recorder.begin(plan, self._results)
 
     def _ended(self, host: int, result: HostResult) -> HostResult:
         """The last word on a host; one that never had its turn was skipped, unless all went well."""
@@ -114,13 +173,25 @@ class _Conductor:
         return result
 
     def _feed(self, event: Event) -> None:
-        self._rollout, actions = machine.after(self._rollout, event)
+        before = self._rollout
+        self._rollout, actions = machine.after(before, event)
+        now = self._rollout
+        is_news = (now.phase, now.wave, now.why) != (before.phase, before.wave, before.why)
+        if self._record is not None and is_news:
+            self._start(self._note(self._record))
         self._course.observer.moved(event, self._rollout, actions, self._results)
         for action in actions:
             self._do(action)
 
+    async def _note(self, record: Recorder) -> None:
+        taken_over = await record.note(self._rollout)
+        if taken_over is not None:
+            await self._events.put(states.TakenOver(taken_over.what))
+
     def _do(self, action: Action) -> None:
         match action:
+            case states.RunOnce(host):
+                self._start(self._run_once(host))
             case states.BeginWave(wave):
                 self._end(self._timer)
                 self._timer = self._start(self._deadline(wave)) if self._course.deadline_s else None
@@ -134,7 +205,7 @@ class _Conductor:
                 self._end(self._bake)
                 self._start(self._take_back(host))
             case _:
-                pass  # staging is done before; nothing asks for a pause or a command that runs once
+                pass  # staging is done before, and with a pause this ends
 
     # -- tasks -------------------------------------------------------------------------------------
 
@@ -185,8 +256,10 @@ class _Conductor:
         async with self._turns:
             if time.monotonic() - self._begun > _IDLE_S:
                 await self._refresh(host)
-            result = await host.activate(staged)
+            result = await self._activated(index, host, staged)
             await self._let_go(host)
+        if isinstance(result.error, TakenOverError):
+            await self._events.put(states.TakenOver(result.error.what))
         self._results[index] = replace(
             result,
             app=result.app or staged.app,
@@ -202,6 +275,54 @@ class _Conductor:
         await self._events.put(states.HostEnded(index, state))
         if state == states.UNKNOWN and not isinstance(result.error, ending.LEFT):
             self._busy[index] = self._start(self._follow(index, self._results[index]))
+
+    async def _activated(self, index: int, host: RolloutHost, staged: HostResult) -> HostResult:
+        try:
+            await self._act_for(index, host)
+        except RelstoreError as error:
+            return not_begun(host.access.target, error, staged.app)
+        return await host.activate(staged)
+
+    async def _act_for(self, index: int, host: RolloutHost) -> None:
+        """Raises TakenOverError, what the host refuses."""
+        if self._record is not None:
+            await self._record.claim(index, await host.session())
+
+    async def _act_for_way_back(self, index: int, host: RolloutHost) -> None:
+        """A record that cannot be written, as on a full disk, must not keep the host from going back."""
+        try:
+            await self._act_for(index, host)
+        except (ConnectError, TakenOverError):
+            raise
+        except RelstoreError as error:
+            host.access.reporter.detail(host.access.target.label, f"the rollout's record: {error.what}")
+
+    async def _run_once(self, index: int) -> None:
+        once, host = self._course.once, self._host(index)
+        if once is None:
+            await self._events.put(states.OnceEnded())
+            return
+        try:
+            ended = await go_live.run_once(
+                host.session,
+                host.hang_up,
+                lambda: self._act_for(index, host),
+                host.access,
+                self._results[index],
+                once,
+            )
+        except TakenOverError as error:
+            await self._events.put(states.TakenOver(error.what))
+            return
+        except ConnectError as error:
+            ended = protocol.OnceRan(error.what, True, False)
+        except RelstoreError as error:
+            ended = protocol.OnceRan(error.what, False, False)
+        error_of_host = ending.once_problem(ended)
+        if error_of_host is not None:
+            label = host.access.target.label
+            self._results[index] = replace(self._results[index], error=error_of_host.on(label))
+        await self._events.put(states.OnceUnclear() if ended.unclear else states.OnceEnded(ended.problem))
 
     async def _refresh(self, host: RolloutHost) -> None:
         """Whether the connection still lives is better known before anything depends on it."""
@@ -249,10 +370,14 @@ class _Conductor:
             if found:
                 await self._events.put(states.CheckFailed(found))
                 return
+            if self._record is not None:
+                await self._note(self._record)  # somebody may have taken over meanwhile, or want a pause
             left = until - time.monotonic()
             if left <= 0:
                 break
             await asyncio.sleep(min(left, _LOOK_EVERY_S))
+        if self._record is not None and self._record.is_pause_asked:
+            await self._events.put(states.PauseAsked())
         await self._events.put(states.Baked(wave))
 
     async def _look_at_all(self) -> None:
@@ -307,7 +432,9 @@ class _Conductor:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._course.deadline_s), self._turns:
                 result = await self._settled(index, result)
-                back = await self._sent_back(host, result)
+                back = await self._sent_back(index, host, result)
+                if back is not None and isinstance(back.error, TakenOverError):
+                    await self._events.put(states.TakenOver(back.error.what))
                 state = ending.returned(result, back)
                 result = state.result or result
                 await self._let_go(host)
@@ -329,7 +456,7 @@ class _Conductor:
             return result
         return ending.completed(await self._found(self._host(index), result), result)
 
-    async def _sent_back(self, host: RolloutHost, result: HostResult) -> HostResult | None:
+    async def _sent_back(self, index: int, host: RolloutHost, result: HostResult) -> HostResult | None:
         """What the host recorded; None where there is nothing to go back from, or to."""
         if not ending.may_return(result):
             return None
@@ -339,6 +466,7 @@ class _Conductor:
         try:
             await self._refresh(host)
             session = await host.session()
+            await self._act_for_way_back(index, host)
         except RelstoreError as error:
             return from_error(result.target, error, app)
         options = replace(host.options, lock_wait=max(host.options.lock_wait, _WAY_BACK_WAITS_S))

@@ -6,8 +6,9 @@ Not for going through them (``conductor``).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from relstore.client.fleet.recording import Once, Recording
 from relstore.client.fleet.result import HostResult
 from relstore.client.operations.plan import ActivationOptions
 from relstore.client.rollout.machine import Rollout
@@ -63,8 +64,14 @@ class Course:
     options: Mapping[Target, ActivationOptions] = field(default_factory=dict)
     """Of hosts that do not go live like the others."""
 
+    recording: Recording | None = None
+    """None: the hosts keep no record of it."""
+    once: Once | None = None
     names: Mapping[Target, str] = field(default_factory=dict)
     """What a person calls the hosts."""
+
+    def told_to(self, observer: Observer) -> Course:
+        return replace(self, observer=observer)
 
     def name_of(self, target: Target) -> str:
         return self.names.get(target, target.label)

@@ -21,10 +21,13 @@ from relstore.errors import (
     ConnectionLostError,
     DetachedError,
     LostJobError,
+    ReleaseFailedError,
     RelstoreError,
+    RolloutPausedError,
     SupersededError,
 )
 from relstore.formats.journal import ACTIVE, FAILED, INTERRUPTED, ROLLED_BACK, STUCK
+from relstore.protocol import OnceRan
 
 LEFT = (DetachedError,)
 """The errors of a host that somebody left to itself, so that nobody follows it."""
@@ -88,6 +91,25 @@ def not_known(result: HostResult) -> HostResult:
 def may_return(result: HostResult) -> bool:
     """Whether the host runs the release by this rollout, and ran another one before."""
     return result.outcome == ACTIVE and 0 < result.previous != result.generation
+
+
+def once_problem(ended: OnceRan) -> RelstoreError | None:
+    """What the command that runs once means to the host that it ran on; None where it went well."""
+    if ended.unclear:
+        return RolloutPausedError(
+            "the command that runs once began earlier, and how it ended is not known"
+            + (f": {ended.problem}" if ended.problem else ""),
+            state="Nothing was switched.",
+            hint="Look whether it did its work. Then `relstore rollout resume --once-again` runs it again, "
+            "and --skip-once goes on without.",
+        )
+    if ended.problem:
+        return ReleaseFailedError(
+            ended.problem,
+            state="Nothing was switched. What the command did until then is not undone.",
+            hint="`relstore log` of this host shows when it ran. Mend it, and run the command again.",
+        )
+    return None
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,14 @@ Every error of that host ends up in its HostResult. Not for the order of hosts (
 
 from __future__ import annotations
 
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from relstore import protocol
 from relstore.client.connection.session import Session
+from relstore.client.fleet.recording import Once
 from relstore.client.fleet.result import UNCHANGED, HostResult, from_ended, from_error
 from relstore.client.operations import activate as operations
 from relstore.client.operations.access import HostAccess
@@ -16,6 +20,9 @@ from relstore.client.operations.inspect import complaint
 from relstore.client.operations.plan import ActivationOptions
 from relstore.errors import BusyError, ConnectError, RelstoreError, UnhealthyError
 from relstore.formats.names import AppName, JobId
+
+_RETURN_S = 45.0
+"""How long to try to reach a host again whose connection broke off."""
 
 
 async def activate(
@@ -59,6 +66,40 @@ async def found_again(session: Session, access: HostAccess, lost: HostResult) ->
         error = RelstoreError(what, state="Nothing was switched there.", hint="Run the command again.")
         return from_error(access.target, error, lost.app)
     return from_ended(access.target, lost.app, ended)
+
+
+async def run_once(
+    session: Callable[[], Awaitable[Session]],
+    hang_up: Callable[[], Awaitable[None]],
+    act: Callable[[], Awaitable[None]],
+    access: HostAccess,
+    staged: HostResult,
+    once: Once,
+) -> protocol.OnceRan:
+    """Run what runs once, and follow it to its end, over as many connections as that takes.
+
+    ``act``: have the session act for the rollout. Raises ConnectError, what the host refuses.
+    """
+    label = access.target.label
+    if staged.app is None:
+        raise RuntimeError("a host that is to run something has an app")
+    request = protocol.RunRolloutOnce(staged.app, once.command, once.again, once.skip)
+    until = time.monotonic() + _RETURN_S
+    while True:
+        try:
+            await act()
+            access.reporter.step(label, "running what runs once")
+            async for event in (await session()).follow(request, protocol.OnceRan):
+                if isinstance(event, protocol.OnceRan):
+                    return event
+                access.reporter.output(label, event.data)
+        except ConnectError:
+            await hang_up()
+            if time.monotonic() > until:
+                raise
+        # From now on it has begun, and is only followed.
+        request = request._replace(again=False)
+        await asyncio.sleep(1.0)
 
 
 async def watched(session: Session, result: HostResult, options: ActivationOptions) -> RelstoreError | None:

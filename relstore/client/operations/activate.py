@@ -68,6 +68,8 @@ async def _run(
         await session.ask(protocol.Become(options.password), protocol.Done)
     if options.cut_old:
         await session.ask(protocol.CutOld(), protocol.Done)
+    if options.supersede:
+        await session.ask(protocol.SupersedeRollout(), protocol.Done)
     following = _Following(access, request.app, token, options.recipe.confirm)
     try:
         return await access.interrupts.guard(following.run(session, request))

@@ -68,6 +68,8 @@ class ActivationOptions:
     """The kinds of preflight's findings that stop no switch."""
     cut_old: bool = False
     """Whether to wait for no connection of the slot that is needed."""
+    supersede: bool = False
+    """Whether to go on although a rollout runs or waits on the host that this does not act for."""
 
 
 @dataclass(frozen=True)

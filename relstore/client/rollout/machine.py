@@ -24,6 +24,7 @@ _FORMER: tuple[HostState, ...] = (
     states.WITHDRAWN,
 )
 INTERRUPTED = "interrupted"
+UNCLEAR = "the command that runs once began earlier, and how it ended is not known"
 
 Step = tuple["Rollout", tuple[Action, ...]]
 
@@ -47,6 +48,10 @@ class Rollout:
     """Hosts that count as unreachable although they were reached before."""
     returning: frozenset[int] = frozenset()
     """Hosts that were told to go back, and have not answered yet."""
+    pause_asked: bool = False
+    """Whether it pauses after this wave, whatever the strategy says."""
+    left: Phase | None = None
+    """As what it ends once nothing is under way, where somebody left it."""
 
     @classmethod
     def of(cls, strategy: Strategy, hosts: int) -> Rollout:
@@ -94,10 +99,15 @@ def after(rollout: Rollout, event: Event) -> Step:
     match event:
         case states.RolloutBegun() if rollout.phase == states.PLANNED:
             return replace(rollout, phase=states.STAGING), (states.StageAll(),)
+        case states.TakenUp() if rollout.phase == states.PLANNED:
+            return _taken_up(rollout, event)
         case states.HostStaged(host, state) if rollout.phase == states.STAGING:
             return _staged(rollout.with_host(host, state))
         case states.OnceEnded(problem) if rollout.phase == states.ONCE:
             return _failed(replace(rollout, why=problem)) if problem else _wave(rollout, 0)
+        case states.OnceUnclear() if rollout.phase == states.ONCE:
+            asking = replace(rollout, phase=states.ASKING, why=UNCLEAR)
+            return asking, (states.Pause(rollout.wave),)
         case states.HostEnded(host, state) if rollout.hosts[host] in (states.ACTIVATING, states.UNKNOWN):
             return _host_ended(rollout, host, state)
         case states.HostUnwell(host) if rollout.phase == states.BAKING:
@@ -115,9 +125,13 @@ def after(rollout: Rollout, event: Event) -> Step:
         case states.DeadlinePassed(wave) if rollout.phase == states.WAVE and wave == rollout.wave:
             return _overdue(rollout)
         case states.Promoted() if rollout.phase == states.PAUSED:
-            return _wave(rollout, rollout.wave + 1)
+            return _wave(replace(rollout, pause_asked=False), rollout.wave + 1)
+        case states.PauseAsked():
+            return replace(rollout, pause_asked=True), ()
         case states.Abandoned():
-            return _interrupted(rollout)
+            return _left(rollout, states.ABORTED, INTERRUPTED)
+        case states.TakenOver(why):
+            return _left(rollout, states.TAKEN_OVER, why)
         case states.HostReturned(host, state) if host in rollout.returning:
             returned = replace(rollout.with_host(host, state), returning=rollout.returning - {host})
             return (returned, ()) if returned.returning else _reverted(returned)
@@ -139,6 +153,29 @@ def _staged(rollout: Rollout) -> Step:
     if strategy.has_once:
         return replace(planned, phase=states.ONCE), (states.RunOnce(todo[0]),)
     return _wave(planned, 0)
+
+
+def _taken_up(rollout: Rollout, event: states.TakenUp) -> Step:
+    """Go on from what the hosts are in. What was noted last may be older than that."""
+    unknown = frozenset(host for host, state in enumerate(event.hosts) if state == states.UNKNOWN)
+    up = replace(rollout, hosts=event.hosts, waves=event.waves, wave=event.wave, lost=unknown)
+    if event.phase == states.REVERTING or states.WITHDRAWN in event.hosts:
+        return _failed(replace(up, why=event.why or "it was going back"))
+    if event.phase == states.PAUSED:
+        paused = _judged(replace(up, phase=states.PAUSED))  # what was lost then may have failed
+        return _failed(paused) if paused.why else (paused, ())
+    waiting = [states.STAGED in (event.hosts[host] for host in wave) for wave in event.waves]
+    begun = any(
+        event.hosts[host] not in (states.STAGED, states.UNKNOWN) for wave in event.waves for host in wave
+    )
+    if not begun and event.phase in (states.PLANNED, states.STAGING, states.ONCE, states.ASKING):
+        if rollout.strategy.has_once:
+            return replace(up, phase=states.ONCE, wave=0), (states.RunOnce(event.waves[0][0]),)
+        return _wave(up, 0)
+    wave = min(event.wave, waiting.index(True)) if True in waiting else event.wave
+    # Past a limit it stays, whatever can be reached again by now.
+    why = event.why if event.phase in (states.WAVE, states.BAKING) else ""
+    return _wave(_judged(replace(up, why=why)), wave)
 
 
 def _wave(rollout: Rollout, wave: int) -> Step:
@@ -213,15 +250,15 @@ def _bake(rollout: Rollout) -> Step:
 def _baked(rollout: Rollout) -> Step:
     if rollout.wave + 1 == len(rollout.waves):
         return _end(rollout, states.DONE)
-    if rollout.wave in rollout.strategy.pauses:
+    if rollout.pause_asked or rollout.wave in rollout.strategy.pauses:
         return replace(rollout, phase=states.PAUSED), (states.Pause(rollout.wave),)
     return _wave(rollout, rollout.wave + 1)
 
 
 def _failed(rollout: Rollout) -> Step:
     """Nothing is under way any more: what was switched goes back, all at once, or stays."""
-    if rollout.why == INTERRUPTED:
-        return _end(rollout, states.ABORTED)
+    if rollout.left is not None:
+        return _end(rollout, rollout.left)
     if rollout.strategy.on_failure != REVERT:
         return _end(rollout, states.STOPPED)
     switched = rollout.among(states.ACTIVE, states.UNKNOWN)
@@ -232,15 +269,15 @@ def _failed(rollout: Rollout) -> Step:
 
 
 def _reverted(rollout: Rollout) -> Step:
-    return _end(rollout, states.ABORTED if rollout.why == INTERRUPTED else states.REVERTED)
+    return _end(rollout, rollout.left or states.REVERTED)
 
 
-def _interrupted(rollout: Rollout) -> Step:
-    left = replace(rollout, why=INTERRUPTED)
+def _left(rollout: Rollout, phase: Phase, why: str) -> Step:
+    left = replace(rollout, left=phase, why=why)
     # Those that work are left to themselves, which each of them says.
     if left.returning or (left.phase == states.WAVE and left.among(states.ACTIVATING)):
         return left, ()
-    return _end(left, states.ABORTED)
+    return _end(left, phase)
 
 
 def _end(rollout: Rollout, phase: Phase, why: str = "") -> Step:

@@ -14,18 +14,22 @@ Phase = Literal[
     "once",
     "wave",
     "baking",
+    "asking",
     "paused",
     "reverting",
     "done",
     "stopped",
     "reverted",
     "aborted",
+    "taken-over",
 ]
 PLANNED: Final = "planned"
 STAGING: Final = "staging"
 ONCE: Final = "once"
 WAVE: Final = "wave"
 BAKING: Final = "baking"
+ASKING: Final = "asking"
+"""The command that runs once began, and how it ended is not known: a person has to say."""
 PAUSED: Final = "paused"
 REVERTING: Final = "reverting"
 DONE: Final = "done"
@@ -36,7 +40,11 @@ REVERTED: Final = "reverted"
 """It failed, and what was switched was told to go back."""
 ABORTED: Final = "aborted"
 """Somebody left it; the hosts that worked go on by themselves."""
-ENDS: tuple[Phase, ...] = (DONE, STOPPED, REVERTED, ABORTED)
+TAKEN_OVER: Final = "taken-over"
+"""Somebody else acts for it now, or for another one on its hosts."""
+ENDS: tuple[Phase, ...] = (DONE, STOPPED, REVERTED, ABORTED, TAKEN_OVER)
+WAITS: tuple[Phase, ...] = (PAUSED, ASKING)
+"""For a person; the client ends."""
 
 HostState = Literal[
     "pending",
@@ -82,6 +90,19 @@ class RolloutBegun:
 
 
 @dataclass(frozen=True)
+class TakenUp:
+    """Somebody goes on with it, with what its hosts say."""
+
+    phase: Phase
+    wave: int
+    waves: tuple[tuple[int, ...], ...]
+    hosts: tuple[HostState, ...]
+    """``unknown`` for one that cannot be reached and may have been switched."""
+    why: str = ""
+    """Why it goes on no more, if it does not."""
+
+
+@dataclass(frozen=True)
 class HostStaged:
     """A host was asked, and has the release, or not."""
 
@@ -94,6 +115,11 @@ class OnceEnded:
     """The command that runs once has ended; ``problem`` is empty when it went well."""
 
     problem: str = ""
+
+
+@dataclass(frozen=True)
+class OnceUnclear:
+    """It began earlier, and how that ended is not known."""
 
 
 @dataclass(frozen=True)
@@ -145,8 +171,20 @@ class Promoted:
 
 
 @dataclass(frozen=True)
+class PauseAsked:
+    """A person wants it to pause after the wave."""
+
+
+@dataclass(frozen=True)
 class Abandoned:
     """A person leaves it."""
+
+
+@dataclass(frozen=True)
+class TakenOver:
+    """A host says that somebody else acts for it now."""
+
+    why: str
 
 
 @dataclass(frozen=True)
@@ -159,8 +197,10 @@ class HostReturned:
 
 Event = (
     RolloutBegun
+    | TakenUp
     | HostStaged
     | OnceEnded
+    | OnceUnclear
     | HostEnded
     | HostUnwell
     | HostLost
@@ -168,7 +208,9 @@ Event = (
     | Baked
     | DeadlinePassed
     | Promoted
+    | PauseAsked
     | Abandoned
+    | TakenOver
     | HostReturned
 )
 

@@ -11,11 +11,11 @@ import os
 import signal
 from typing import Final
 
-from relstore.errors import NewerStoreError, RelstoreError, SupersededError
+from relstore.errors import NewerStoreError, RelstoreError, SupersededError, TakenOverError
 from relstore.formats import journal
 from relstore.formats.names import AppName, JobId
 from relstore.host.job import directory as jobs
-from relstore.host.job import drain, recovery, remark, survival, withdrawal
+from relstore.host.job import drain, fence, recovery, remark, survival, withdrawal
 from relstore.host.job.activation import Activation
 from relstore.host.job.cut_over import SlotActivation
 from relstore.host.job.directory import Job
@@ -32,6 +32,7 @@ from relstore.store.store import Store
 BUSY: Final = "busy"
 HELD: Final = "held"
 SUPERSEDED: Final = "superseded"
+TAKEN_OVER: Final = "taken-over"
 WAITING = "waiting"
 INSTANT_S = 1.0
 """As long as a session that looks, or a job that stops its old slot, may hold the lock."""
@@ -101,9 +102,16 @@ def _locked(store: Store, app: App, job: Job, password: str) -> Ending:
         hold = holds.read(app.directory)
         if hold is not None and not request.override_hold:
             return Ending(HELD, 0, describe_hold(app, hold))
+        withdrawn = withdrawal.read(job)
+        claim = fence.read(job)
+        if claim is not None:
+            try:
+                fence.check(app, claim, goes_back=withdrawn is not None)
+            except TakenOverError as error:
+                return Ending(TAKEN_OVER, 0, error.what)
         recovered = recovery.recover(store, app, _LOG, password)
         try:
-            withdrawal.check(app, withdrawal.read(job))
+            withdrawal.check(app, withdrawn)
         except SupersededError as error:
             return Ending(SUPERSEDED, 0, error.what)
         if recovered and recovered.outcome == journal.ACTIVE and app.current() == request.generation:

@@ -29,8 +29,8 @@ RECORDING = "recording"
 class Ending(NamedTuple):
     """How an activation ended."""
 
-    outcome: Literal[EventKind, "busy", "held", "superseded"]
-    """``busy``, ``held`` and ``superseded``: it did not begin, which the journal does not record."""
+    outcome: Literal[EventKind, "busy", "held", "superseded", "taken-over"]
+    """``busy``, ``held``, ``superseded``, ``taken-over``: it did not begin, and is not recorded."""
     previous: int
     reason: str
 
@@ -76,7 +76,7 @@ class Record:
     def write(self, ending: Ending) -> Ending:
         """Append to the app's journal what the job does or did. Raises OSError, RelstoreError."""
         kind = ending.outcome
-        if kind == "busy" or kind == "held" or kind == "superseded":
+        if kind == "busy" or kind == "held" or kind == "superseded" or kind == "taken-over":
             raise ValueError(f"{kind} is not an event of the journal")
         event = Event(
             int(time.time()),

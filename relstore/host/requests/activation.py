@@ -11,18 +11,18 @@ import time
 from collections.abc import Iterator
 from typing import NamedTuple, Optional, Union
 
-from relstore.errors import BusyError, RefusedError, SupersededError
+from relstore.errors import BusyError, RefusedError, SupersededError, TakenOverError
 from relstore.formats import generation as generation_format
 from relstore.formats import journal
 from relstore.host import helpers
 from relstore.host.helpers import Bundle
-from relstore.host.job import closing, rejection, remark, survival, watch, withdrawal
+from relstore.host.job import closing, fence, rejection, remark, survival, watch, withdrawal
 from relstore.host.job import directory as jobs
 from relstore.host.job import start as detach
 from relstore.host.job.build_proof import BuildProof
 from relstore.host.job.directory import Job
 from relstore.host.job.occupied import describe_hold, holder
-from relstore.host.job.process import BUSY, HELD, INSTANT_S, SUPERSEDED
+from relstore.host.job.process import BUSY, HELD, INSTANT_S, SUPERSEDED, TAKEN_OVER
 from relstore.host.job.start import Helper
 from relstore.host.job.values import JobRequest
 from relstore.host.job.withdrawal import Withdrawal
@@ -41,6 +41,7 @@ from relstore.protocol import (
 )
 from relstore.store import history, hold, locks, reserve
 from relstore.store.app import LOCK, App
+from relstore.store.rollouts import Claim
 from relstore.store.store import Store
 
 Reported = Union[Accepted, Step, Output, Ended]
@@ -61,6 +62,10 @@ class Asides(NamedTuple):
     """What a rollout takes back by it; None where it is no rollout's way back."""
     proof: Optional[BuildProof] = None
     """That the build which this session published was proved; it counts for that build alone."""
+    claim: Optional[Claim] = None
+    """The rollout that it acts for; None where it acts for none."""
+    supersedes: bool = False
+    """Whether it happens although a rollout runs or waits here that it does not act for."""
 
 
 NO_ASIDES = Asides()
@@ -105,6 +110,10 @@ def _run_job(
             _check_hold(app, request)
             if not request.lock_wait:
                 _check_free(app)
+            if asides.supersedes and asides.claim is None:
+                fence.supersede(app, request.who, int(time.time()))
+            goes_back = asides.withdrawn is not None
+            fence.check(app, asides.claim, goes_back=goes_back)
             withdrawal.check(app, asides.withdrawn)
             current = app.current() or 0
             if restart and number != current:
@@ -134,6 +143,8 @@ def _run_job(
             remark.write(job, asides.passed)
             rejection.write(job, asides.rejected)
             withdrawal.write(job, asides.withdrawn)
+            fence.write(job, asides.claim)
+            fence.remember(app, asides.claim, job, goes_back=goes_back)
             if asides.cut_old:
                 closing.ask_at_once(job)
             if asides.proof is not None and asides.proof.build == row.generation.build:
@@ -189,6 +200,8 @@ def _follow(app: App, job: Job) -> Iterator[Reported]:
                 raise BusyError(event.reason, state=_STATE, hint=_WAIT)
             if isinstance(event, Ended) and event.outcome == HELD:
                 raise RefusedError(event.reason, state=_STATE, hint=_UNHOLD)
+            if isinstance(event, Ended) and event.outcome == TAKEN_OVER:
+                raise TakenOverError(event.reason, state=_STATE, hint=_ROLLOUT)
             if isinstance(event, Ended) and event.outcome == SUPERSEDED:
                 raise SupersededError(event.reason, state=_STATE, hint=_LOG)
             yield event
@@ -214,6 +227,7 @@ def _check_hold(app: App, request: Activate) -> None:
 
 _AGAIN = "`relstore status` shows what is; run the command again to restart that."
 _STATE = "Nothing was switched."
+_ROLLOUT = "`relstore rollout status` shows how far it is."
 _LOG = "`relstore log` shows who switched this host."
 _WAIT = "Wait for it (`relstore attach` follows it) and try again, or give --lock-wait 5m."
 _UNHOLD = "Ask whoever holds it; then `relstore unhold`, or --override-hold for this once."

@@ -12,6 +12,7 @@ from relstore.formats.generation import MAX_NOTE, MAX_WHO
 from relstore.formats.hold import MAX_MESSAGE
 from relstore.formats.journal import MAX_REASON
 from relstore.formats.origin_url import MAX_URL
+from relstore.formats.rollout import MAX_NAME, MAX_PLAN_BYTES
 
 MAX_TEXT = 32 * 1024
 """Of any text that has no bound of its own: a word of a command, for example. Characters or bytes."""
@@ -28,6 +29,10 @@ _BOUNDS = {
     "note": MAX_NOTE,
     "reason": MAX_REASON,
     "rollout": 64,
+    ("RolloutBeginning", "plan"): MAX_PLAN_BYTES,
+    ("RolloutBeginning", "keepers"): MAX_NAME,
+    "rejects": MAX_REASON,
+    "why": MAX_REASON,
     "message": MAX_MESSAGE,
     "password": 1024,
     "spec": 255,
@@ -52,6 +57,10 @@ def _check(value: Any, what: str, most: int) -> None:
                 state="Nothing was changed.",
                 hint="Shorten it.",
             )
+    elif hasattr(value, "_fields"):
+        kind = type(value).__name__
+        for name, item in zip(value._fields, value):
+            _check(item, what, _BOUNDS.get((kind, name), _BOUNDS.get(name, most)))
     elif isinstance(value, tuple):
         for item in value:
             _check(item, what, most)

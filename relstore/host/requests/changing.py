@@ -24,6 +24,10 @@ _ALWAYS = (
     protocol.Unhold,
     protocol.Mark,
     protocol.Verify,
+    protocol.TakeRollout,
+    protocol.NoteRollout,
+    protocol.PauseRollout,
+    protocol.RunRolloutOnce,
 )
 _UNLESS_DRY = (protocol.Collect, protocol.Delete, protocol.RemoveApp, protocol.Adopt, protocol.GiveBack)
 

@@ -1,4 +1,4 @@
-"""Which generations the jobs of an app need: neither the collector nor a person may remove those.
+"""Which generations the jobs and the rollout of an app need: nobody may remove those.
 
 Not for what else keeps a generation (``gc.roots``).
 """
@@ -10,10 +10,12 @@ from typing import NamedTuple
 
 from relstore.host.job import directory as jobs
 from relstore.store.app import App
+from relstore.store.rollouts import Rollouts
 
 
 class JobNeeds(NamedTuple):
-    """The jobs that run or wait for their turn, an unresolved one, and the generations they are about."""
+    """The jobs that run or wait for their turn, and an unresolved one; and the generations that they are
+    about, and a rollout that has not ended: those to go to, and to go back to."""
 
     jobs: set[str]
     generations: set[int]
@@ -29,4 +31,7 @@ def of(app: App) -> JobNeeds:
     if event is not None:
         needed.jobs.add(event.job)
         needed.generations.update((event.generation, event.previous))
+    rollout = Rollouts(app.directory).newest()
+    if rollout is not None and rollout.record is not None and not rollout.record.is_ended:
+        needed.generations.update((rollout.record.generation, rollout.record.previous))
     return needed

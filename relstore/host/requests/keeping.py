@@ -74,7 +74,7 @@ def _check_deletable(row: Brief, target: Brief | None, in_jobs: set[int], in_slo
     elif number in in_slots:
         why = "a slot runs it"
     elif number in in_jobs:
-        why = "a job needs it"
+        why = "a job or a rollout needs it"
     if why:
         raise RefusedError(
             f"generation {number} cannot be deleted: {why}",

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from relstore.errors import NoStoreError, NotFoundError
 from relstore.formats import journal, pack
 from relstore.formats.journal import Event
-from relstore.host.job import closing
+from relstore.host.job import closing, once_log
 from relstore.host.requests import chain, replies
 from relstore.protocol import (
     Apps,
@@ -93,8 +93,11 @@ def log(store: Store, request: Log) -> tuple[Done, list[LogRow]]:
     with store.app(request.app) as app:
         events = app.events() if request.last is None else _last_events(app, request.last)
         noted = closing.rows(app, request.last)
+        ran = once_log.rows(app)
+        if request.last is not None:
+            ran = (row for row in once_log.rows(app) if events and row.time >= events[0].time)
         rows = [LogRow(*event) for event in events]
-        return Done(), list(heapq.merge(rows, noted, key=lambda row: row.time))
+        return Done(), list(heapq.merge(rows, noted, ran, key=lambda row: row.time))
 
 
 def _last_events(app: App, count: int) -> list[Event]:

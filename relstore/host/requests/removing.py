@@ -22,6 +22,7 @@ from relstore.host.requests import collecting, job_needs
 from relstore.protocol import AppRemoved, Collect, LogRow, RemoveApp
 from relstore.store import adoption, hold, leases
 from relstore.store.app import App
+from relstore.store.rollouts import Rollouts, busy, is_in_the_way
 from relstore.store.store import Store
 
 _NOTHING_CHANGED = "Nothing was changed."
@@ -58,6 +59,13 @@ def _look(store: Store, app: App) -> tuple[AppRemoved, list[LogRow]]:
             f"an activation of {app.name} is under way, or was cut off",
             state=_NOTHING_CHANGED,
             hint="`relstore attach` follows it; `relstore status` shows what is unresolved.",
+        )
+    rollout = Rollouts(app.directory).newest()
+    if rollout is not None and is_in_the_way(rollout):
+        raise RefusedError(
+            busy(rollout).what,
+            state=_NOTHING_CHANGED,
+            hint="`relstore rollout abort` ends it; what its hosts run then stays.",
         )
     adopted = adoption.read(app.directory)
     if adopted is not None and live_path.is_taken(adopted):

@@ -10,6 +10,7 @@ import pytest
 from relstore import protocol
 from relstore.errors import NewerStoreError, StoreError
 from relstore.formats import journal
+from relstore.formats.command import Command
 from relstore.formats.names import Digest, JobId, PinName
 from relstore.formats.recipe import Recipe
 from relstore.host.helpers import Bundle
@@ -45,6 +46,10 @@ CHANGES: list[Any] = [
     protocol.Verify(),
     protocol.Collect(WEB, None, None, "me", False),
     protocol.RemoveApp(WEB, "me", False),
+    protocol.TakeRollout(WEB, "20261201T094500Z-0a1b2c3d", 1, "0" * 16, "me", "wave", 0, False, None),
+    protocol.NoteRollout(WEB, "wave", 0, 1, 1, ""),
+    protocol.PauseRollout(WEB, "20261201T094500Z-0a1b2c3d", "me"),
+    protocol.RunRolloutOnce(WEB, Command(("true",), 5), False, False),
     protocol.Adopt(WEB, "/srv/old", None, None, (), (), 5, "me", False),
     protocol.GiveBack(WEB, False),
 ]
@@ -59,11 +64,13 @@ READS: list[Any] = [
     protocol.Status(WEB),
     protocol.Delete(WEB, ("2",), "me", True),
     protocol.RemoveApp(WEB, "me", True),
+    protocol.ListRollouts(WEB),
+    protocol.FetchPlan(WEB, "20261201T094500Z-0a1b2c3d"),
 ]
 OTHERS = {
     protocol.Compare, protocol.Open, protocol.Put, protocol.Preflight, protocol.Become, protocol.Reject, protocol.Watch,
     protocol.CutOld, protocol.Inspect, protocol.InstallUnit, protocol.Supervisor, protocol.Collect, protocol.CheckHost,
-    protocol.Logs, protocol.Export, protocol.Withdraw,
+    protocol.Logs, protocol.Export, protocol.Withdraw, protocol.SupersedeRollout,
 }  # fmt: skip
 """They change nothing in a store, or need what was refused before."""
 

@@ -191,7 +191,7 @@ def test_what_a_running_job_is_about_stays(store: Store, five: App) -> None:
     job.write_state(job.state()._replace(step="switching", previous=3))
     _, verdicts = collecting.collect(store, ask())
     assert gone(store) == {1}
-    assert verdict_of(verdicts, 2).reason == "a job needs it"
+    assert verdict_of(verdicts, 2).reason == "a job or a rollout needs it"
     os.close(lock)
     collecting.collect(store, ask())
     assert gone(store) == {1, 2, 3}
@@ -346,7 +346,7 @@ def test_a_dry_run_of_a_deletion_changes_nothing(store: Store, five: App, top: P
         (("5",), RefusedError, "generation 5 cannot be deleted: it is current"),
         (("4",), RefusedError, "it is the one to roll back to"),
         (("2",), RefusedError, "it is pinned as best, stable"),
-        (("3",), RefusedError, "a job needs it"),
+        (("3",), RefusedError, "a job or a rollout needs it"),
         (("1", "5"), RefusedError, "it is current"),
         (("1", "9"), NotFoundError, "there is no generation 9"),
         (("1", "what"), UsageError, "does not name a generation"),

@@ -28,6 +28,10 @@ TABLE = "rollout"
 _REVERT = "revert"
 _ON_FAILURE = (_REVERT, "stop", "continue")
 _MAX_PARALLEL = 1000
+MAX_PAUSES = 1000
+"""The last wave after which it can pause."""
+_PAUSES = ("canary", "each", "never")
+_PAUSE_HINT = 'Write "canary", "each", "never", or the numbers of waves: [1, 3].'
 _URL_BEGINS = ("http://", "https://")
 
 
@@ -50,6 +54,23 @@ def _url(value: object, base: PathBase) -> str:
     if not url.startswith(_URL_BEGINS) or not url.isascii() or not url.isprintable() or " " in url:
         raise UsageError(f"{url!r} is not a URL", hint="For example https://example.org/health.")
     return url
+
+
+def _pause(value: object, base: PathBase) -> str | tuple[int, ...]:
+    if isinstance(value, str) and value in _PAUSES:
+        return value
+    items = value if isinstance(value, list) else value.split(",") if isinstance(value, str) else [value]
+    waves = tuple(_wave(item) for item in items)
+    if not waves:
+        raise UsageError("names no wave", hint=_PAUSE_HINT)
+    return waves
+
+
+def _wave(item: object) -> int:
+    number = int(item) if isinstance(item, str) and item.strip().isdecimal() else item
+    if type(number) is not int or not 1 <= number <= MAX_PAUSES:
+        raise UsageError(f"{str(item)[:40]!r} is neither a wave nor a word for some", hint=_PAUSE_HINT)
+    return number
 
 
 def _on_failure(value: object, base: PathBase) -> str:
@@ -108,6 +129,26 @@ MAX_PARALLEL = Setting(
     commands=RUNNING,
     tables=(TABLE,),
 )
+PAUSE = DefaultedSetting(
+    "pause",
+    ValueType("string or list of integers", "WORD|N[,N]", _pause),
+    help="After which waves to wait for a person: canary, each, never, or the numbers of waves.",
+    more="The command ends with exit code 8 then, and `relstore rollout promote` goes on, from any machine.",
+    example="canary",
+    default="never",
+    commands=RUNNING,
+    tables=(TABLE,),
+)
+ONCE = Setting(
+    "once",
+    COMMAND,
+    help="Run this command once, on the first host, in the new build, before any host gets the release.",
+    more="It runs when the release is on all hosts. If it fails, nothing is switched. What it did is not "
+    "undone when the release goes back. It may take as long as `hook-timeout`.",
+    example="./migrate up",
+    commands=("push", "rollout"),
+    tables=(TABLE,),
+)
 BAKE = DefaultedSetting(
     "bake",
     MILLISECONDS,
@@ -125,7 +166,7 @@ CHECK_HTTP = Setting(
     more="It is asked again and again for as long as `bake` lasts. When it fails twice in a row, the rollout "
     "has failed.",
     example="https://example.org/health",
-    commands=RUNNING,
+    commands=(*RUNNING, "rollout"),
     tables=(TABLE,),
 )
 CHECK_COMMAND = Setting(
@@ -135,7 +176,7 @@ CHECK_COMMAND = Setting(
     more="It gets RELSTORE_ROLLOUT, RELSTORE_WAVE and RELSTORE_HOSTS, the names of the hosts that have the "
     "release. It may take 30s.",
     example=["./error-rate", "--below", "1%"],
-    commands=RUNNING,
+    commands=(*RUNNING, "rollout"),
     tables=(TABLE,),
 )
 MAX_FAILURES = DefaultedSetting(
