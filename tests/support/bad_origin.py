@@ -88,6 +88,11 @@ class _Handler(socketserver.StreamRequestHandler):
     def good(self, data: bytes, start: int) -> None:
         self._give(data, start)
 
+    def head_first(self, data: bytes, start: int) -> None:
+        self._head("200 OK", f"Content-Length: {len(data)}")
+        time.sleep(0.3)
+        self.wfile.write(data)
+
     def _half(self, data: bytes) -> None:
         self._head("200 OK", f"Content-Length: {len(data)}")
         self.wfile.write(data[: len(data) // 2 + 100])

@@ -82,8 +82,9 @@ def _from(order: Order, offset: int, say: Callable[[str], None]) -> Iterator[byt
         skip = _skipped(response_head(reader), offset, order.size)
         say("bytes are awaited")
         left = order.size - offset + skip
-        data = reader.rest()
         connection.settimeout(order.patience)
+        # The body may begin in the packet of the head, or later.
+        data = reader.rest() or connection.recv(_READ_BYTES)
         while data:
             data = data[:left]
             left -= len(data)

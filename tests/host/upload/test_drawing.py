@@ -66,12 +66,20 @@ def drawn(origin: BadOrigin, way: str, client: int) -> tuple[protocol.Drawn, byt
     return reply, bytes(taken)
 
 
-@pytest.mark.parametrize("way", ["good", "breaks", "breaks-without-range", "no-length", "longer"])
+@pytest.mark.parametrize("way", ["good", "head-first", "breaks", "breaks-without-range", "no-length", "longer"])
 def test_what_is_right_in_the_end_is_taken_whole(
     origin: BadOrigin, client: tuple[int, int], way: str
 ) -> None:
     reply, taken = drawn(origin, way, client[0])
     assert (taken, reply.why) == (DATA, "")
+
+
+def test_a_body_that_comes_after_its_head_is_not_asked_for_again(
+    origin: BadOrigin, client: tuple[int, int]
+) -> None:
+    before = len(origin.requests())
+    drawn(origin, "head-first", client[0])
+    assert origin.requests()[before:] == ["/head-first/stream -"]
 
 
 def test_a_broken_connection_is_resumed_where_it_broke(origin: BadOrigin, client: tuple[int, int]) -> None:
