@@ -20,7 +20,7 @@ from tests.support.hosts.dropbear import DROPBEAR, dropbear
 from tests.support.hosts.sshd import Sshd, public_directory
 from tests.support.matcher import needs_matcher
 from tests.support.moved_programs import release
-from tests.support.user import User, target_of
+from tests.support.user import User, make_site, target_of
 
 PROGRAM = Path("/bin/bash")
 """A real program of a MB or so."""
@@ -136,6 +136,15 @@ def test_a_patch_under_every_interpreter(compression: str, python: str, user: Us
     assert sent["sent_bytes"] < whole["sent_bytes"] / 8
     assert (store / "apps/program/current/program").read_bytes() == artifact.read_bytes()
     assert problems(store) == []
+
+
+def test_a_build_of_which_every_content_is_there(user: User, tmp_path: Path) -> None:
+    site = make_site(tmp_path / "site", "one")
+    words = ("--to", tmp_path / "store", "--app", "web", "--json")
+    user.does("push", site, *words)
+    (site / "index.html").rename(site / "other.html")
+    (host,) = user.does("push", site, *words).document["hosts"]
+    assert (host["outcome"], host["sent_bytes"]) == ("active", 0)
 
 
 def test_what_is_not_alike_is_sent_in_another_way(user: User, tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ async def _send(
         if attempt == 0 and (notice := stream_maker.notice(host, plans)):
             reporter.notice(notice)
         meter = Meter(session.label, sum(plan.payload.size for plan in plans), reporter)
-        for plan, following in zip(plans, [*plans[1:], None], strict=True):
+        for plan, following in zip(plans, [*plans[1:], None], strict=False):
             stream = await _stream(session, plan, following, stream_maker, meter)
             streams_sent.append(stream)
         reply, _ = await session.ask(last, protocol.Published)
