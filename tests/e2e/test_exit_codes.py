@@ -64,6 +64,11 @@ class Case:
         make_site(self.site, "two")
         return self.user.run("push", self.site, "--to", self.store, "--restart", "false").code
 
+    def waits(self) -> int:
+        make_site(self.site, "two")
+        to = ("--to", self.store, "--to", self.place / "another")
+        return self.user.run("push", self.site, *to, "--canary", "1", "--pause", "canary").code
+
     def unexpected(self) -> int:
         """A process that may open so few files that it cannot even ask a helper."""
         words = ["sh", "-c", 'ulimit -n 6; exec "$@"', "sh", *PROGRAM, "status", "--to", str(self.store)]
@@ -93,6 +98,7 @@ WAYS: dict[int, Callable[[Case], int]] = {
     exit_codes.BUSY: Case.busy,
     exit_codes.CANNOT_CONNECT: Case.cannot_connect,
     exit_codes.STUCK: Case.stuck,
+    exit_codes.WAITS: Case.waits,
     exit_codes.UNEXPECTED: Case.unexpected,
     exit_codes.OUTPUT_LOST: Case.output_lost,
     exit_codes.INTERRUPTED: Case.interrupted,
