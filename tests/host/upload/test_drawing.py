@@ -66,7 +66,9 @@ def drawn(origin: BadOrigin, way: str, client: int) -> tuple[protocol.Drawn, byt
     return reply, bytes(taken)
 
 
-@pytest.mark.parametrize("way", ["good", "head-first", "breaks", "breaks-without-range", "no-length", "longer"])
+@pytest.mark.parametrize(
+    "way", ["good", "head-first", "breaks", "breaks-without-range", "no-length", "longer"]
+)
 def test_what_is_right_in_the_end_is_taken_whole(
     origin: BadOrigin, client: tuple[int, int], way: str
 ) -> None:
