@@ -109,7 +109,8 @@ def test_none_is_lost_behind_a_jump_host_that_turns_logins_away(
     module_user.does(*words, "--max-parallel", 24)
     assert_live(hosts, "one")
     logins = bastion.log().count("Accepted publickey") - before
-    assert logins == (1 if way == "asyncssh" else BEHIND)
+    # A connection that waited long for its host's turn is made anew.
+    assert logins == 1 if way == "asyncssh" else BEHIND <= logins <= 2 * BEHIND
 
 
 @pytest.mark.parametrize(("way", "count"), [("asyncssh", HOSTS), ("openssh", 12)])
