@@ -50,8 +50,6 @@ CHANGES: list[Any] = [
     protocol.NoteRollout(WEB, "wave", 0, 1, 1, ""),
     protocol.PauseRollout(WEB, "20261201T094500Z-0a1b2c3d", "me"),
     protocol.RunRolloutOnce(WEB, Command(("true",), 5), False, False),
-    protocol.Adopt(WEB, "/srv/old", None, None, (), (), 5, "me", False),
-    protocol.GiveBack(WEB, False),
 ]
 READS: list[Any] = [
     protocol.Probe(WEB, BUILD),
@@ -70,7 +68,7 @@ READS: list[Any] = [
 OTHERS = {
     protocol.Compare, protocol.Open, protocol.Put, protocol.Preflight, protocol.Become, protocol.Reject, protocol.Watch,
     protocol.CutOld, protocol.Inspect, protocol.InstallUnit, protocol.Supervisor, protocol.Collect, protocol.CheckHost,
-    protocol.Logs, protocol.Export, protocol.Withdraw, protocol.SupersedeRollout,
+    protocol.Logs, protocol.Export, protocol.Withdraw, protocol.SupersedeRollout, protocol.CheckOrigin, protocol.Draw,
 }  # fmt: skip
 """They change nothing in a store, or need what was refused before."""
 

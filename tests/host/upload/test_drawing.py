@@ -138,7 +138,7 @@ def test_a_port_where_nobody_listens(client: tuple[int, int]) -> None:
         port = free.getsockname()[1]
     plan = Drawing.parse(request(f"http://127.0.0.1:{port}/"), DIGESTS)
     reply = draw(plan, lambda _: True, client[0], lambda _: None)
-    assert (reply.taken, reply.why) == (0, "Connection refused")
+    assert (reply.taken, "Connection refused" in reply.why) == (0, True)
 
 
 def test_it_ends_when_the_client_is_gone(origin: BadOrigin, client: tuple[int, int]) -> None:
