@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -103,17 +103,15 @@ def test_the_oldest_are_forgotten_and_what_cannot_be_read_first(directory: Dir) 
 def test_what_is_planted_there_is_passed_over(directory: Dir, tmp_path: Path, planted: str) -> None:
     place = tmp_path / "rollouts" / ID
     place.mkdir(parents=True)
-    match planted:
-        case "fifo":
-            os.mkfifo(place / "record")
-        case "link":
-            (place / "record").symlink_to("/etc/passwd")
-        case "directory":
-            (place / "record").mkdir()
-        case "large":
-            (place / "record").write_bytes(b"x" * 100_000)
-        case "foreign":
-            (place / "record").write_bytes(another(1).encode())
+    record = place / "record"
+    plant: dict[str, Callable[[], object]] = {
+        "fifo": lambda: os.mkfifo(record),
+        "link": lambda: record.symlink_to("/etc/passwd"),
+        "directory": record.mkdir,
+        "large": lambda: record.write_bytes(b"x" * 100_000),
+        "foreign": lambda: record.write_bytes(another(1).encode()),
+    }
+    plant[planted]()
     rollouts = Rollouts(directory)
     assert rollouts.newest() is None
     assert len(rollouts.damaged()) == 1
