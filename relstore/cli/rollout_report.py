@@ -20,10 +20,10 @@ from relstore.cli.table import Column
 from relstore.client.connection.session import Session
 from relstore.client.fleet import record_reader
 from relstore.client.fleet.record_reader import HostRollouts, SeenRollout, all_seen, chosen
-from relstore.client.fleet.recorder import where
 from relstore.client.target import Target
 from relstore.errors import NotFoundError, RefusedError
 from relstore.formats.names import AppName
+from relstore.formats.rollout import described
 from relstore.protocol import RolloutRow
 
 _COLUMNS = (
@@ -171,7 +171,7 @@ def _state(seen: SeenRollout) -> str:
     row = seen.newest
     if seen.standing == record_reader.HAS_ENDED:
         return row.state
-    return f"{seen.standing}: {where(row)}"
+    return f"{seen.standing}: {described(row)}"
 
 
 def _cells(host: HostRollouts, seen: SeenRollout) -> list[str]:

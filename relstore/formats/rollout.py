@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from typing import Any, Final, NamedTuple, Optional
+from typing import Any, Final, NamedTuple, Optional, Protocol
 
 from relstore.errors import FormatError, UsageError
 from relstore.formats import pack
@@ -63,6 +63,26 @@ class RolloutId(str):
 def is_rollout(text: str) -> bool:
     """Whether ``text`` looks like the id of a rollout."""
     return _ID.match(text) is not None
+
+
+class _Progress(Protocol):
+    """What a host's record and a row about it have in common."""
+
+    @property
+    def state(self) -> str: ...
+    @property
+    def wave(self) -> int: ...
+    @property
+    def waves(self) -> int: ...
+
+
+def described(rollout: _Progress) -> str:
+    """How far it is: ``in wave 2 of 3``."""
+    if not rollout.waves:
+        return rollout.state
+    place = f"wave {rollout.wave + 1} of {rollout.waves}"
+    words = {"wave": f"in {place}", "baking": f"watching {place}", PAUSED: f"paused after {place}"}
+    return words.get(rollout.state, rollout.state)
 
 
 class RolloutRecord(NamedTuple):

@@ -21,7 +21,7 @@ from relstore.errors import (
     StoreError,
     TakenOverError,
 )
-from relstore.formats.rollout import MAX_BYTES, MAX_PLAN_BYTES, PAUSED, RolloutRecord, is_rollout
+from relstore.formats.rollout import MAX_BYTES, MAX_PLAN_BYTES, PAUSED, RolloutRecord, described, is_rollout
 from relstore.store import durable, locks
 from relstore.store.app import ROLLOUTS
 from relstore.store.directory import PRIVATE_MODE, Dir
@@ -206,14 +206,6 @@ _WAIT = (
     "`relstore rollout status` shows it; `relstore rollout promote`, `abort` or `revert` ends it. "
     "--supersede takes over from it."
 )
-
-
-def described(record: RolloutRecord) -> str:
-    """``in wave 2 of 3``."""
-    if record.state in ("wave", "baking", PAUSED) and record.waves:
-        word = {"wave": "in", "baking": "watching", PAUSED: "paused after"}[record.state]
-        return f"{word} wave {record.wave + 1} of {record.waves}"
-    return record.state
 
 
 def is_in_the_way(known: Known | None) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from relstore.client.connection.head_start import HeadStart
+from relstore.client.connection.helper_digest import made_digest
 from relstore.client.connection.opening import opening
 from relstore.client.connection.shared import SharedState
 from relstore.client.local_state.chain_heads import NOTHING, Heads
@@ -41,10 +42,4 @@ class Account:
 
     def opening(self, path: str) -> bytes:
         """What starts the helper for the store at ``path`` of any host."""
-        return opening(self.python, self.helper_digest or _digest(), path)
-
-
-def _digest() -> str:
-    from relstore.client.connection.bundle import bundle
-
-    return bundle().digest
+        return opening(self.python, self.helper_digest or made_digest(), path)

@@ -27,18 +27,19 @@ def helper_digest(path: Path) -> str:
     installation = relstore.__path__[0]
     stamp = _stamp(installation)
     if not stamp:  # not in files of its own: in a zip, for example
-        return _made()
+        return made_digest()
     file = StateFile(path, _INSTALLATIONS)
     match file.entries.get(installation):
         case [then, str(digest)] if then == stamp and len(digest) == _HEX_DIGITS:
             return digest
-    digest = _made()
+    digest = made_digest()
     file.put(installation, [stamp, digest])
     file.flush()
     return digest
 
 
-def _made() -> str:
+def made_digest() -> str:
+    """As ``helper_digest``, without remembering anything: makes the bundle, once in a run."""
     from relstore.client.connection.bundle import bundle
 
     return bundle().digest

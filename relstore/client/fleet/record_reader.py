@@ -62,13 +62,16 @@ async def ask(session: Session, name: str, app: AppName) -> HostRollouts:
     """Raises what the host refuses."""
     answer, body = await session.ask(protocol.ListRollouts(app), protocol.RolloutsOut)
     known = rows(body, RolloutRow)
-    current = 0
+    return HostRollouts(name, app, tuple(known), answer.damaged, await current(session, app))
+
+
+async def current(session: Session, app: AppName) -> int:
+    """The current generation; 0 for none. Raises what the host refuses."""
     try:
         resolved, _ = await session.ask(protocol.Resolve(app, None), protocol.Resolved)
-        current = resolved.row.number
     except NotFoundError:
-        pass
-    return HostRollouts(name, app, tuple(known), answer.damaged, current)
+        return 0
+    return resolved.row.number
 
 
 def all_seen(hosts: Sequence[HostRollouts]) -> list[SeenRollout]:

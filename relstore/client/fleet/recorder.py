@@ -28,7 +28,7 @@ from relstore.client.rollout.plan import PlannedHost, RolloutPlan, digest
 from relstore.client.rollout.states import Phase
 from relstore.errors import BusyError, ConnectError, RelstoreError, TakenOverError
 from relstore.formats.names import AppName
-from relstore.formats.rollout import ENDED, KEEPERS, PAUSED, RolloutId
+from relstore.formats.rollout import ENDED, KEEPERS, PAUSED, RolloutId, described
 
 _NOTED: tuple[Phase, ...] = (states.DONE, states.STOPPED, states.REVERTED, *states.WAITS)
 """What every host is told at the end. One that somebody left by Ctrl-C can be gone on with."""
@@ -284,18 +284,11 @@ def in_the_way(row: protocol.RolloutRow, host: str) -> BusyError:
     """What somebody else is told who wants the hosts of a rollout that runs or waits."""
     does = "runs" if row.is_held else "waits for a person"
     return BusyError(
-        f"rollout {row.id} of {row.who} {does} on {host}: it is {where(row)}",
+        f"rollout {row.id} of {row.who} {does} on {host}: it is {described(row)}",
         state="Nothing was switched.",
         hint="`relstore rollout status` shows it. Wait for it, end it with `relstore rollout abort` or "
         "`revert`, or take over from it with --supersede.",
     )
-
-
-def where(row: protocol.RolloutRow) -> str:
-    """``in wave 2 of 3``."""
-    place = f"wave {row.wave + 1} of {row.waves}"
-    words = {"wave": f"in {place}", "baking": f"watching {place}", PAUSED: f"paused after {place}"}
-    return words.get(row.state, row.state) if row.waves else row.state
 
 
 def plan_of(

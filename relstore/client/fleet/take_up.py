@@ -20,7 +20,7 @@ from relstore.client.fleet import ending, go_live, record_reader
 from relstore.client.fleet.conductor import RolloutHost, TakenUpRollout, conduct
 from relstore.client.fleet.course import Course
 from relstore.client.fleet.record_reader import HostRollouts, SeenRollout
-from relstore.client.fleet.recorder import Recorder, in_the_way, where
+from relstore.client.fleet.recorder import Recorder, in_the_way
 from relstore.client.fleet.recording import Recording
 from relstore.client.fleet.result import (
     ERROR,
@@ -55,7 +55,7 @@ from relstore.errors import (
 from relstore.formats.journal import ACTIVE
 from relstore.formats.journal import INTERRUPTED as JOB_INTERRUPTED
 from relstore.formats.names import AppName, JobId
-from relstore.formats.rollout import ABORTED, KEEPERS, RolloutId
+from relstore.formats.rollout import ABORTED, KEEPERS, RolloutId, described
 
 Way = Literal["resume", "promote", "abort", "revert"]
 _BEFORE_WAVES: tuple[Phase, ...] = (states.PLANNED, states.STAGING, states.ONCE, states.ASKING)
@@ -222,7 +222,7 @@ def _check(order: TakeUp, looked: _Looked, plan: RolloutPlan, course: Course) ->
         raise RefusedError(f"{is_going} has ended: {row.state}", state="Nothing was changed.", hint=_LIST)
     if order.way == "promote" and row.state != states.PAUSED:
         raise RefusedError(
-            f"{is_going} is not paused: it is {where(row)}", state="Nothing was changed.",
+            f"{is_going} is not paused: it is {described(row)}", state="Nothing was changed.",
             hint="`relstore rollout resume` goes on with one that was interrupted.",
         )  # fmt: skip
     if order.way == "revert" and plan.command == "restart":
@@ -233,7 +233,7 @@ def _check(order: TakeUp, looked: _Looked, plan: RolloutPlan, course: Course) ->
         )
     if order.way == "resume" and row.state == states.PAUSED:
         raise RolloutPausedError(
-            f"{is_going} is {where(row)}", state="Nothing was changed.",
+            f"{is_going} is {described(row)}", state="Nothing was changed.",
             hint="`relstore rollout promote` goes on; `relstore rollout revert` takes it back.",
         )  # fmt: skip
     known = {host.name for host in looked.hosts} | set(looked.lost)
@@ -402,7 +402,7 @@ class _Taking:
         if taken.back is not None:
             ended = await self._ended(session, host, taken.back)
             # A record of the way back alone does not say that it was gone: the link does.
-            current = ended.current if ended is not None else await _current(session, app)
+            current = ended.current if ended is not None else await record_reader.current(session, app)
             if current == base.previous:
                 return states.WITHDRAWN, replace(base, outcome=WITHDRAWN, current=current)
         if taken.job is not None:
@@ -411,7 +411,7 @@ class _Taking:
                 result = from_ended(host.access.target, app, ended)
                 if result.outcome != ERROR:
                     return ending.activated_state(result), result
-            current = await _current(session, app)
+            current = await record_reader.current(session, app)
             if current == base.generation:
                 return states.ACTIVE, replace(base, outcome=ACTIVE, current=current)
         resolved, _ = await session.ask(protocol.Resolve(app, str(base.generation)), protocol.Resolved)
@@ -442,14 +442,6 @@ def _learn(host: _Host, part: protocol.RolloutPart) -> None:
         cut_old=part.cut_old,
     )
     host.rejects = part.rejects
-
-
-async def _current(session: Session, app: AppName) -> int:
-    try:
-        resolved, _ = await session.ask(protocol.Resolve(app, None), protocol.Resolved)
-    except NotFoundError:
-        return 0
-    return resolved.row.number
 
 
 def _going(host: _Host, plan: RolloutPlan) -> RolloutHost:
